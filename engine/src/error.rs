@@ -1,0 +1,168 @@
+//! What can go wrong, grouped by what a person can do about it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Every failure of the engine. The variants are the ways a caller may want to react; the text inside says the rest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A checkpoint (or one of its towers) cannot be run; found before or while loading it.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// Something the user gave for this one question cannot be used: an image, a prompt, a setting.
+    #[error("{what}\n  {help}")]
+    Input {
+        /// What is wrong, naming the file or the value.
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The job needs more memory than there is.
+    #[error("out of memory: {what}\n  {help}")]
+    OutOfMemory {
+        /// What was to be allocated where, with the bytes needed and free where they are known.
+        what: String,
+        /// What would fit.
+        help: String,
+    },
+    /// The job was cancelled by its owner.
+    #[error("cancelled")]
+    Cancelled,
+    /// A file could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The device or driver failed, or the engine made a mistake in its arithmetic of shapes.
+    #[error("tensor operation failed: {0}")]
+    Tensor(candle_core::Error),
+    /// The engine panicked; the thread survived.
+    #[error("internal error (a panic in the engine): {0}")]
+    Panicked(String),
+}
+
+/// Why a checkpoint was refused: the file, the key in it, what was expected, what was found and what to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// The file (or directory) at fault.
+    pub file: PathBuf,
+    /// The key in it: a tensor name or a JSON field.
+    pub key: Option<String>,
+    /// One line that says what is wrong.
+    pub problem: String,
+    /// What would have been right.
+    pub expected: Option<String>,
+    /// What is there instead.
+    pub found: Option<String>,
+    /// Further lines: every place looked at and why it was rejected.
+    pub details: Vec<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal of `file` because of `problem`.
+    pub fn new(file: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Self { file: file.as_ref().to_path_buf(), problem: problem.into(), ..Self::default() }
+    }
+
+    /// Names the tensor or JSON field at fault.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Says what would have been right.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Says what was there instead.
+    #[must_use]
+    pub fn found(mut self, found: impl Into<String>) -> Self {
+        self.found = Some(found.into());
+        self
+    }
+
+    /// Adds a line of detail.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.file.display())?;
+        if let Some(key) = &self.key {
+            write!(f, "`{key}`: ")?;
+        }
+        write!(f, "{}", self.problem)?;
+        if let Some(expected) = &self.expected {
+            write!(f, "\n  expected: {expected}")?;
+        }
+        if let Some(found) = &self.found {
+            write!(f, "\n  found:    {found}")?;
+        }
+        for detail in &self.details {
+            write!(f, "\n  - {detail}")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  what to do: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    /// Tells a device that ran out of memory from every other failure: candle passes the driver's words on as text.
+    fn from(error: candle_core::Error) -> Self {
+        let text = error.to_string();
+        let lower = text.to_lowercase();
+        if lower.contains("out of memory") || lower.contains("out_of_memory") {
+            return Self::OutOfMemory {
+                what: text,
+                help: "free memory on the device, choose a smaller --dtype, or use --device cpu".into(),
+            };
+        }
+        Self::Tensor(error)
+    }
+}
+
+impl Error {
+    /// An input the user gave that cannot be used, and what to do.
+    pub fn input(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Input { what: what.into(), help: help.into() }
+    }
+
+    /// A failed read or write of `path`.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+}

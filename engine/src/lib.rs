@@ -1,0 +1,22 @@
+//! Cambrian-1 checkpoints to tensors, tokens and traces. This crate knows no screen.
+//!
+//! A [`model::Model`] is a checkpoint in memory: four vision [encoders](vision), the Spatial Vision Aggregator
+//! ([`sva`]) and a [decoder](llm). Programs talk to it through [`worker::Engine`], one thread that owns every
+//! tensor, takes commands and answers with events. What a forward pass computes on the way can be watched by an
+//! [`observe::Observer`]; [`probe`] holds the observers and interventions the program offers.
+//!
+//! Arrows point one way: `model` → {`vision`, `sva`, `llm`, `text`} → `checkpoint` → {`nn`, `job`, `error`};
+//! `probe` sees `model`, never the other way round.
+
+pub mod checkpoint;
+pub mod device;
+pub mod error;
+pub mod job;
+pub mod llm;
+pub mod nn;
+pub mod observe;
+pub mod sva;
+pub mod text;
+pub mod vision;
+
+pub use error::{Error, Result};

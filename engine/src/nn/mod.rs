@@ -1,0 +1,9 @@
+//! Building blocks that encoders, SVA and decoders share.
+
+mod linear;
+mod norm;
+mod resize;
+
+pub use linear::Linear;
+pub use norm::{LayerNorm, RmsNorm};
+pub use resize::resize_tokens;

@@ -1,0 +1,114 @@
+//! Watching a forward pass from inside. The model announces each value at its [`Site`]; an [`Observer`] says which
+//! sites it wants and takes what it is given. What nobody wants is not computed.
+
+use crate::error::Result;
+use candle_core::Tensor;
+use std::fmt;
+
+/// One SVA cross-attention layer, in the order of the forward pass: connector groups first, then samplers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SvaLayer {
+    /// Layer `layer` of query group `group`, before the language model. Runs on the padded frame.
+    Connector {
+        /// Query group, in the order of `query_num_list`.
+        group: usize,
+        /// Layer inside the group.
+        layer: usize,
+    },
+    /// The `n`-th sampler, between language-model layers. Runs on the unpadded frame.
+    Sampler {
+        /// Index among the samplers.
+        n: usize,
+    },
+}
+
+impl fmt::Display for SvaLayer {
+    /// The layer's module path in the checkpoint, without the leading `model.`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connector { group, layer } => write!(f, "vision_sampler_{group}.layers.{layer}"),
+            Self::Sampler { n } => write!(f, "vision_sampler_layers.{n}.layers.0"),
+        }
+    }
+}
+
+/// A point of the forward pass at which a value can be seen. Shapes have no batch dimension.
+///
+/// `S` input side, `N` tokens of the encoder, `D` its width, `C` the SVA width, `H` the decoder width, `K` keys per
+/// cell, `P` positions of the pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Site {
+    /// `[3, S, S]`: normalised input of encoder `.0`.
+    TowerPixels(usize),
+    /// `[n, D]`: tokens of ViT encoder `.0` after feature selection, before interpolation.
+    TowerRaw(usize),
+    /// `[D_s, g, g]`: output of stage `stage` of ConvNeXt encoder `tower`.
+    TowerStage {
+        /// Encoder.
+        tower: usize,
+        /// Stage, from 0.
+        stage: usize,
+    },
+    /// `[N, D]`: output of encoder `.0`, interpolated to its token count.
+    TowerFeatures(usize),
+    /// `[N, C]`: the same after `mm_projector_aux`.
+    TowerProj(usize),
+    /// `[C]`: mean of encoder 0's projected tokens.
+    GlobalContext,
+    /// `[cells, K]` u8: 1 where a key may be attended.
+    SvaMask(SvaLayer),
+    /// `[cells, 16, K]`: attention probabilities.
+    SvaProbs(SvaLayer),
+    /// `[cells, C]`: output of the cross attention, after `o_proj`.
+    SvaAttnOut(SvaLayer),
+    /// `[cells, C or H]`: output of the whole SVA layer, residual included.
+    SvaLayerOut(SvaLayer),
+    /// `[Q_g², C]`: output of connector group `.0`.
+    ConnectorGroup(usize),
+    /// `[Q², G·C]`: all groups at the final side, side by side (only when there is more than one).
+    ConnectorCat,
+    /// `[Q², H]`: visual tokens of the padded frame, after `mm_projector`.
+    VisualTokens,
+    /// `[h·(w+1), H]`: visual tokens of the unpadded frame, a newline token after each row.
+    ImageTokens,
+    /// `[P, H]`: input of the decoder.
+    InputEmbeds,
+    /// `[P, H]`: hidden states after decoder layer `.0` and the sampler that follows it; for the last layer, after
+    /// the final norm.
+    HiddenStates(usize),
+    /// `[heads, keys]`: self-attention of the last position of the pass over all positions so far, in layer `.0`.
+    SelfAttentionRow(usize),
+    /// `[≤ 4, V]`: logits of the last four positions of the prompt.
+    PromptLogits,
+}
+
+/// Takes values out of a forward pass.
+pub trait Observer {
+    /// Whether [`Observer::observe`] should be called for `site`.
+    fn wants(&self, site: Site) -> bool;
+
+    /// Takes the value at `site`. Called in the order of the computation.
+    ///
+    /// # Errors
+    /// Whatever the observer runs into; it ends the pass.
+    fn observe(&mut self, site: Site, value: &Tensor) -> Result<()>;
+}
+
+/// The observer that wants nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn wants(&self, _site: Site) -> bool {
+        false
+    }
+
+    fn observe(&mut self, _site: Site, _value: &Tensor) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Hands `value` to `observer` if it wants `site`.
+pub(crate) fn show(observer: &mut dyn Observer, site: Site, value: &Tensor) -> Result<()> {
+    if observer.wants(site) { observer.observe(site, value) } else { Ok(()) }
+}

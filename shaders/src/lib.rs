@@ -1,0 +1,1 @@
+//! Traces to pictures on the GPU.
