@@ -7,11 +7,10 @@
 use crate::error::{Error, Result};
 use crate::job::{Job, Stage};
 use crate::llm::KvCache;
-use crate::model::forward::IMAGE_ID;
 use crate::model::{EncodedImage, Model, VisualTokens};
 use crate::observe::{Observer, Site, show};
 use crate::sva::Ablation;
-use crate::text::{Prompt, TokenStream};
+use crate::text::{IMAGE_ID, PromptIds};
 use crate::vision::Picture;
 use candle_core::{D, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling as Rule};
@@ -161,6 +160,16 @@ pub struct Subject {
     pub ablation: Ablation,
 }
 
+/// Who looks on while an answer is made.
+pub struct Watch<'a> {
+    /// Progress and cancellation.
+    pub job: &'a Job<'a>,
+    /// Takes values from inside.
+    pub observer: &'a mut dyn Observer,
+    /// Gets every token as soon as it is chosen.
+    pub on_token: &'a mut dyn FnMut(&Token),
+}
+
 /// A model's working memory between questions.
 #[derive(Default)]
 pub struct Session {
@@ -218,25 +227,23 @@ impl Session {
         Ok(image)
     }
 
-    /// Answers `prompt`, handing every token to `on_token` as soon as it is chosen.
+    /// Answers `prompt`.
     ///
     /// An observer that needs the whole pass gets it: then nothing but encoder features is reused.
     pub fn ask(
         &mut self,
         model: &Model,
-        prompt: &Prompt,
+        prompt: &PromptIds,
         subject: Option<&Subject>,
         options: &GenerateOptions,
-        job: &Job<'_>,
-        observer: &mut dyn Observer,
-        on_token: &mut dyn FnMut(&Token),
+        watch: &mut Watch<'_>,
     ) -> Result<Answer> {
         options.sampling.check()?;
         let started = Instant::now();
-        if observer.needs_whole_pass() {
+        if watch.observer.needs_whole_pass() {
             self.decoded = None;
         }
-        let mut decoded = self.recall(model, prompt, subject, job, observer)?;
+        let mut decoded = self.recall(model, prompt, subject, watch)?;
         let vision = started.elapsed();
 
         // Keep the positions of the longest shared prefix, but run at least one id: its logits are wanted.
@@ -258,7 +265,7 @@ impl Session {
         let rest = &prompt.ids[prefix..];
         let image = decoded.image.as_ref().map(|(_, _, tokens)| tokens);
         decoded.cache.reserve(positions + options.max_tokens.min(model.config().decoder.max_positions - positions))?;
-        let logits = model.prefill(rest, image, &mut decoded.cache, job, observer)?;
+        let logits = model.prefill(rest, image, &mut decoded.cache, watch.job, watch.observer)?;
         decoded.ids.extend_from_slice(rest);
         let timings = Timings {
             vision,
@@ -267,9 +274,9 @@ impl Session {
             reused_positions: reused,
             ..Timings::default()
         };
-        let answer = self.generate(model, &mut decoded, logits, options, job, observer, on_token);
+        let generated = decoded.generate(model, logits, options, watch);
         self.decoded = Some(decoded);
-        let (tokens, text, stop, decode) = answer?;
+        let Generated { tokens, text, stop, decode } = generated?;
         Ok(Answer {
             text,
             tokens,
@@ -284,14 +291,13 @@ impl Session {
     fn recall(
         &mut self,
         model: &Model,
-        prompt: &Prompt,
+        prompt: &PromptIds,
         subject: Option<&Subject>,
-        job: &Job<'_>,
-        observer: &mut dyn Observer,
+        watch: &mut Watch<'_>,
     ) -> Result<Decoded> {
         let mut decoded = match self.decoded.take() {
             Some(decoded) => decoded,
-            None => Decoded { cache: model.cache()?, ids: Vec::new(), image: None },
+            None => Decoded { cache: model.empty_cache()?, ids: Vec::new(), image: None },
         };
         let image_at = prompt.ids.iter().position(|&id| id == IMAGE_ID);
         let known = match (&decoded.image, subject) {
@@ -307,28 +313,37 @@ impl Session {
             decoded.ids.truncate(keep);
             decoded.image = None;
             if let (Some(subject), Some(_)) = (subject, image_at) {
-                let encoded = self.encode(model, &subject.picture, job, observer)?;
-                let tokens = model.connect(&encoded, &subject.ablation, job, observer)?;
+                let encoded = self.encode(model, &subject.picture, watch.job, watch.observer)?;
+                let tokens = model.connect(&encoded, &subject.ablation, watch.job, watch.observer)?;
                 decoded.image = Some((Arc::clone(&subject.picture), subject.ablation.clone(), tokens));
             }
         }
         Ok(decoded)
     }
 
-    #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::unused_self)]
+}
+
+/// A generated text and how it came about.
+struct Generated {
+    tokens: Vec<Token>,
+    text: String,
+    stop: StopReason,
+    /// Time after the first token.
+    decode: Duration,
+}
+
+impl Decoded {
+    /// Generates from `logits` on, the prompt's last.
     fn generate(
-        &self,
+        &mut self,
         model: &Model,
-        decoded: &mut Decoded,
         mut logits: Tensor,
         options: &GenerateOptions,
-        job: &Job<'_>,
-        observer: &mut dyn Observer,
-        on_token: &mut dyn FnMut(&Token),
-    ) -> Result<(Vec<Token>, String, StopReason, Duration)> {
+        watch: &mut Watch<'_>,
+    ) -> Result<Generated> {
         let mut processor = LogitsProcessor::from_sampling(options.sampling.seed, options.sampling.rule());
-        let stop_ids = model.stop_ids();
-        let mut stream = TokenStream::new(model.tokenizer());
+        let stop_ids = &model.stop_ids;
+        let mut stream = model.tokenizer().stream();
         let mut text = String::new();
         let mut tokens: Vec<Token> = Vec::new();
         let mut started = Instant::now();
@@ -336,14 +351,14 @@ impl Session {
             if tokens.len() == options.max_tokens {
                 break StopReason::MaxTokens;
             }
-            if decoded.cache.len() == model.config().decoder.max_positions {
+            if self.cache.len() == model.config().decoder.max_positions {
                 break StopReason::ContextFull;
             }
-            show(observer, Site::StepLogits(tokens.len()), &logits)?;
+            show(watch.observer, Site::StepLogits(tokens.len()), &logits)?;
             let id = processor.sample(&logits)?;
             let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec1::<f32>()?;
             let ended = stop_ids.contains(&id);
-            let piece = if ended { stream.finish() } else { stream.push(id) };
+            let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
             text.push_str(&piece);
             let token = Token {
                 id,
@@ -351,9 +366,9 @@ impl Session {
                 log_prob: log_probs[id as usize],
                 alternatives: most_likely(&log_probs, options.alternatives),
             };
-            on_token(&token);
+            (watch.on_token)(&token);
             tokens.push(token);
-            job.step(Stage::Decode, tokens.len() as u64, options.max_tokens as u64)?;
+            watch.job.step(Stage::Decode, tokens.len() as u64, options.max_tokens as u64)?;
             if tokens.len() == 1 {
                 started = Instant::now();
             }
@@ -365,14 +380,14 @@ impl Session {
                 break StopReason::StopText;
             }
             if tokens.len() < options.max_tokens {
-                logits = model.decode(id, &mut decoded.cache, job, observer)?;
-                decoded.ids.push(i64::from(id));
+                logits = model.decode(id, &mut self.cache, watch.job, watch.observer)?;
+                self.ids.push(i64::from(id));
             }
         };
         if stop != StopReason::StopText {
-            text.push_str(&stream.finish());
+            text.push_str(&stream.finish().unwrap_or_default());
         }
-        Ok((tokens, text.trim().to_owned(), stop, started.elapsed()))
+        Ok(Generated { tokens, text: text.trim().to_owned(), stop, decode: started.elapsed() })
     }
 }
 

@@ -4,14 +4,14 @@
 //! of done, cancelled or failed. A panic inside a job is caught, reported as its failure, and survived.
 
 use crate::error::{Error, Result};
-use crate::generate::{Answer, GenerateOptions, Session, Subject, Token};
+use crate::generate::{Answer, GenerateOptions, Session, Subject, Token, Watch};
 use crate::job::{CancelToken, Job, Progress};
 use crate::model::{Inspection, LoadRequest, Model};
 use crate::observe::Unobserved;
 use crate::probe::trace::write_tensors;
 use crate::probe::{Detail, Recorder, Trace};
 use crate::sva::PictureSize;
-use crate::text::Conversation;
+use crate::text::Turn;
 use crate::vision::Picture;
 use candle_core::{Device, Tensor};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -38,8 +38,10 @@ pub enum Slot {
 /// One question with all that goes with it.
 #[derive(Debug, Clone)]
 pub struct Question {
+    /// System text instead of the template's own.
+    pub system: Option<String>,
     /// All turns; the last one is open.
-    pub conversation: Conversation,
+    pub turns: Vec<Turn>,
     /// The picture it is about, if any.
     pub subject: Option<Subject>,
     /// How to answer.
@@ -275,15 +277,16 @@ impl Worker {
                 Ok(Outcome::ImageReady)
             }
             Command::Ask(slot, question) => {
-                let Loaded { model, session } = loaded(&mut self.models, slot)?;
-                let answer = ask(model, session, &question, &job, &mut Unobserved, &mut on_token)?;
+                let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
+                let answer = ask(loaded(&mut self.models, slot)?, &question, &mut watch)?;
                 Ok(Outcome::Answered(Box::new(answer)))
             }
             Command::Trace { slot, question, detail, output } => {
-                let Loaded { model, session } = loaded(&mut self.models, slot)?;
+                let loaded = loaded(&mut self.models, slot)?;
                 let mut recorder = Recorder::new(detail);
-                let answer = ask(model, session, &question, &job, &mut recorder, &mut on_token)?;
-                let trace = keep(model, &question, &answer, recorder, detail, output.as_deref())?;
+                let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut on_token };
+                let answer = ask(loaded, &question, &mut watch)?;
+                let trace = keep(&loaded.model, &question, &answer, recorder, detail, output.as_deref())?;
                 Ok(Outcome::Traced(Box::new(answer), trace.map(Box::new)))
             }
             #[cfg(test)]
@@ -311,16 +314,10 @@ fn loaded(models: &mut HashMap<Slot, Loaded>, slot: Slot) -> Result<&mut Loaded>
         .ok_or_else(|| Error::input(format!("no model is loaded in slot {slot:?}"), "open a checkpoint first"))
 }
 
-fn ask(
-    model: &Model,
-    session: &mut Session,
-    question: &Question,
-    job: &Job<'_>,
-    observer: &mut dyn crate::observe::Observer,
-    on_token: &mut dyn FnMut(&Token),
-) -> Result<Answer> {
-    let prompt = model.prompt(&question.conversation, question.subject.is_some())?;
-    session.ask(model, &prompt, question.subject.as_ref(), &question.options, job, observer, on_token)
+fn ask(loaded: &mut Loaded, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
+    let Loaded { model, session } = loaded;
+    let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
+    session.ask(model, &prompt, question.subject.as_ref(), &question.options, watch)
 }
 
 /// Turns what a recorder saw into a trace, and writes everything to `output`.
@@ -349,7 +346,7 @@ fn keep(
         tensors.insert("image.rgb_u8".into(), pixels);
     }
     let size = PictureSize { width: picture.width, height: picture.height };
-    let last = question.conversation.last_question();
+    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
     let trace = Trace::new(model, size, last, &subject.ablation.to_string(), &layers, &tensors)?;
     if let Some(path) = output {
         trace.write(&tensors, path)?;

@@ -6,11 +6,9 @@ use crate::job::{Job, Meter, Stage};
 use crate::llm::KvCache;
 use crate::observe::{Observer, Site, show};
 use crate::sva::{Ablation, Frame, PictureSize, Scene, Windows};
-use crate::vision::Picture;
+use crate::text::IMAGE_ID;
+use crate::vision::{Encoder, Picture};
 use candle_core::Tensor;
-
-/// The place of the image in a prompt's ids.
-pub const IMAGE_ID: i64 = -200;
 
 /// How many of the prompt's last positions [`Site::PromptLogits`] shows.
 const PROMPT_LOGITS: usize = 4;
@@ -48,6 +46,11 @@ impl VisualTokens {
 }
 
 impl Model {
+    /// An empty key/value cache. It grows with the prompt.
+    pub fn empty_cache(&self) -> Result<KvCache> {
+        self.network.core.decoder.cache(0, &self.device)
+    }
+
     /// Runs every encoder on `picture` (spec §3–§5).
     ///
     /// # Errors
@@ -56,11 +59,12 @@ impl Model {
         let size = PictureSize { width: picture.width, height: picture.height };
         Frame::new(self.config.sva.final_side, size).check(size)?;
         let encoders = &self.network.encoders;
-        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(crate::vision::Encoder::layers).sum());
+        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(Encoder::layers).sum());
         let mut tokens = Vec::with_capacity(encoders.len());
         for (k, (encoder, projector)) in encoders.iter().zip(&self.network.core.projectors).enumerate() {
             job.check()?;
-            let pixels = encoder.pixel_spec().pixels(picture, self.precision.compute, &self.device)?;
+            let spec = encoder.pixel_spec();
+            let pixels = spec.pixels(&spec.view(picture), &self.device, self.precision.compute)?;
             show(observer, Site::TowerPixels(k), &pixels)?;
             let features = encoder.forward(k, &pixels, &meter, observer)?;
             let projected = projector.forward(&features)?;

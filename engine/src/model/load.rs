@@ -298,11 +298,14 @@ impl Model {
             .zip(&towers)
             .map(|(spec, files)| Encoder::new(spec, config.select_layer, &files.dir, &loader(&files.weights)))
             .collect::<Result<Vec<_>>>()?;
+        let mut stop_ids = template.stop_ids(&tokenizer);
+        stop_ids.extend(&config.eos_token_ids);
         let widths: Vec<usize> = encoders.iter().map(Encoder::width).collect();
         let core = Core::new(&config, precision, &widths, &loader(&weights))?;
         let model = Self {
             network: Network { encoders, core },
             image_newline: request.image_newline,
+            stop_ids,
             config,
             tokenizer,
             template,

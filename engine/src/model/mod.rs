@@ -12,7 +12,8 @@ pub use load::{DtypeChoice, Inspection, LoadRequest, TowerReport};
 
 use crate::checkpoint::CambrianConfig;
 use crate::device::Precision;
-use crate::text::{Template, Tokenizer};
+use crate::error::Result;
+use crate::text::{Conversation, ImageNewline, PromptIds, Template, Tokenizer, Turn};
 use candle_core::Device;
 use network::Network;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Model {
     pub(crate) network: Network,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Template,
+    pub(crate) image_newline: ImageNewline,
+    pub(crate) stop_ids: Vec<u32>,
     pub(crate) device: Device,
     pub(crate) precision: Precision,
     pub(crate) directory: PathBuf,
@@ -63,6 +66,27 @@ impl Model {
     /// Bytes of all weights in memory.
     pub fn resident_bytes(&self) -> u64 {
         self.resident_bytes
+    }
+
+    /// The ids of a prompt: `turns` in this model's template, the last one open, with an image in the first if
+    /// `image`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] for an empty question.
+    pub fn prompt(&self, system: Option<&str>, turns: &[Turn], image: bool) -> Result<PromptIds> {
+        self.conversation(system, turns, image).ids(&self.tokenizer)
+    }
+
+    /// The conversation that [`Model::prompt`] tokenises.
+    pub fn conversation(&self, system: Option<&str>, turns: &[Turn], image: bool) -> Conversation {
+        Conversation {
+            template: self.template,
+            system: system.map(str::to_owned),
+            image,
+            im_start_end: self.config.use_im_start_end,
+            newline: self.image_newline,
+            turns: turns.to_vec(),
+        }
     }
 
     /// The vision encoders, in checkpoint order.
