@@ -36,9 +36,8 @@ impl JsonFile {
                 .expected(format!("at most {MAX_BYTES} bytes"))
                 .into());
         }
-        let value: Value = serde_json::from_str(&text).map_err(|e| {
-            Refusal::new(file, format!("is not valid JSON: {e}")).help("download this file again")
-        })?;
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|e| Refusal::new(file, format!("is not valid JSON: {e}")).help("download this file again"))?;
         if !value.is_object() {
             return Err(Refusal::new(file, "is not a JSON object").found(kind(&value)).into());
         }
@@ -108,9 +107,8 @@ impl JsonFile {
 
     /// The non-negative integer at `key`, which must be there.
     pub fn required_usize(&self, key: &str) -> Result<usize> {
-        self.usize(key)?.ok_or_else(|| {
-            self.refusal(key, "this field is missing").expected("a non-negative integer").into()
-        })
+        self.usize(key)?
+            .ok_or_else(|| self.refusal(key, "this field is missing").expected("a non-negative integer").into())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Building blocks that encoders, SVA and decoders share.
 
+mod activation;
 mod linear;
 mod norm;
 mod resize;
 
+pub use activation::{Activation, swiglu};
 pub use linear::Linear;
 pub use norm::{LayerNorm, RmsNorm};
 pub use resize::resize_tokens;
