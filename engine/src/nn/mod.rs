@@ -6,7 +6,7 @@ mod linear;
 mod norm;
 mod resize;
 
-pub use activation::{gelu, silu};
+pub use activation::{Activation, swiglu};
 pub(crate) use dot::dot;
 pub use linear::Linear;
 pub use norm::{LayerNorm, RmsNorm};
