@@ -5,7 +5,7 @@ use super::window_attention::window_attention;
 use super::windows::Windows;
 use crate::checkpoint::Loader;
 use crate::error::Result;
-use crate::nn::{LayerNorm, Linear, gelu};
+use crate::nn::{Activation, LayerNorm, Linear};
 use crate::observe::{Observer, Site, SvaLayer, show};
 use candle_core::Tensor;
 
@@ -115,7 +115,7 @@ impl CrossAttentionLayer {
         show(observer, Site::SvaAttnOut(name), &attended)?;
 
         let x = self.norm.forward(&(x + attended)?)?;
-        let x = self.linear_2.forward(&gelu(&self.linear_1.forward(&x)?)?)?;
+        let x = self.linear_2.forward(&Activation::Gelu.forward(&self.linear_1.forward(&x)?)?)?;
         let out = (queries + x)?;
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
