@@ -66,6 +66,11 @@ impl<'a> Job<'a> {
         Self::new(CancelToken::default(), |_| {})
     }
 
+    /// A job that is cancelled with this one but reports nothing.
+    pub fn silent(&self) -> Job<'static> {
+        Job::new(self.cancel.clone(), |_| {})
+    }
+
     /// Reports that `done` of `total` units of `stage` are finished.
     ///
     /// # Errors

@@ -11,12 +11,16 @@
 pub mod checkpoint;
 pub mod device;
 pub mod error;
+pub mod generate;
 pub mod job;
 pub mod llm;
+pub mod model;
 pub mod nn;
 pub mod observe;
+pub mod probe;
 pub mod sva;
 pub mod text;
 pub mod vision;
+pub mod worker;
 
 pub use error::{Error, Result};

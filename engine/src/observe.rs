@@ -80,12 +80,20 @@ pub enum Site {
     SelfAttentionRow(usize),
     /// `[≤ 4, V]`: logits of the last four positions of the prompt.
     PromptLogits,
+    /// `[V]`: the logits that chose generated token `.0`.
+    StepLogits(usize),
 }
 
 /// Takes values out of a forward pass.
 pub trait Observer {
     /// Whether [`Observer::observe`] should be called for `site`.
     fn wants(&self, site: Site) -> bool;
+
+    /// Whether the whole pass has to be computed in front of this observer, with nothing taken over from earlier
+    /// questions but the encoders' features.
+    fn needs_whole_pass(&self) -> bool {
+        false
+    }
 
     /// Takes the value at `site`. Called in the order of the computation.
     ///

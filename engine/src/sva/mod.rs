@@ -1,1 +1,24 @@
-//! (sva)
+//! The Spatial Vision Aggregator: learnable queries on a grid, each looking at the tokens of every encoder under its
+//! cell (spec §6, §7).
+//!
+//! [`geometry`] says which cells and tokens there are and what is padding; [`windows`] cuts the encoders' tokens into
+//! cells; [`layer`] is one cross-attention layer; [`connector`] stands before the language model, [`sampler`] between
+//! its layers; [`ablation`] is what a person may switch off.
+
+pub mod ablation;
+pub mod connector;
+pub mod geometry;
+pub mod layer;
+pub mod sampler;
+mod window_attention;
+pub mod windows;
+
+/// Attention heads of every SVA layer, fixed in the architecture.
+pub const HEADS: usize = 16;
+
+pub use ablation::Ablation;
+pub use connector::Connector;
+pub use geometry::{Frame, PictureSize};
+pub use layer::CrossAttentionLayer;
+pub use sampler::Samplers;
+pub use windows::{Scene, Windows};

@@ -1,1 +1,181 @@
-//! (vision)
+//! Pictures to features: [`Picture`]s from files, what each encoder is shown of them ([`PixelSpec`]), and the
+//! [`Encoder`]s of the four families, one file each.
+
+mod clip;
+mod convnext;
+mod depthwise;
+mod dinov2;
+mod picture;
+mod preprocess;
+mod resample;
+mod siglip;
+mod vit;
+
+pub use picture::{Exif, Picture};
+pub use preprocess::{PixelSpec, Rescale};
+
+use crate::checkpoint::json::JsonFile;
+use crate::checkpoint::{Loader, TowerFamily, TowerSpec};
+use crate::error::{Refusal, Result};
+use crate::job::Meter;
+use crate::nn::{Activation, resize_tokens};
+use crate::observe::{Observer, Site, show};
+use candle_core::Tensor;
+use convnext::ConvNext;
+use std::path::Path;
+use vit::Vit;
+
+/// A vision encoder: the input of a picture to the features the SVA attends to.
+#[derive(Debug)]
+pub struct Encoder {
+    family: TowerFamily,
+    network: Network,
+    pixels: PixelSpec,
+    /// Side of the token grid after interpolation.
+    side: usize,
+    /// ConvNeXt: features of all stages instead of the last.
+    multi_stage: bool,
+}
+
+#[derive(Debug)]
+enum Network {
+    Vit(Vit),
+    ConvNext(ConvNext),
+}
+
+impl Encoder {
+    /// Reads the encoder `spec` from its directory `dir`, whose weights `loader` hands out. `select_layer` is
+    /// `mm_vision_select_layer`, of which only CLIP takes notice.
+    ///
+    /// # Errors
+    /// A refusal if the directory's JSON files are missing or do not fit the weights.
+    pub fn new(spec: &TowerSpec, select_layer: i64, dir: &Path, loader: &Loader<'_>) -> Result<Self> {
+        let vit = |(vit, pixels)| (Network::Vit(vit), pixels);
+        let (network, pixels) = match spec.family {
+            TowerFamily::Siglip => vit(siglip::load(dir, loader)?),
+            TowerFamily::Clip => vit(clip::load(dir, loader, select_layer)?),
+            TowerFamily::Dinov2 => vit(dinov2::load(dir, loader, spec.res)?),
+            TowerFamily::ConvNext => {
+                let (network, pixels) = convnext::load(dir, loader, spec.res)?;
+                (Network::ConvNext(network), pixels)
+            }
+        };
+        Ok(Self { family: spec.family, network, pixels, side: spec.side(), multi_stage: spec.multi_stage })
+    }
+
+    /// Whether the encoder's weight file may hold `key` although the features do not need it: text towers, heads,
+    /// layers after the selected one.
+    pub fn ignores(&self, key: &str) -> bool {
+        match self.family {
+            TowerFamily::Siglip => siglip::ignores(key),
+            TowerFamily::Clip => clip::ignores(key, self.layers() as usize),
+            TowerFamily::Dinov2 => dinov2::ignores(key),
+            TowerFamily::ConvNext => convnext::ignores(key),
+        }
+    }
+
+    /// Width `D` of the features.
+    pub fn width(&self) -> usize {
+        match &self.network {
+            Network::Vit(vit) => vit.width(),
+            Network::ConvNext(network) if self.multi_stage => network.widths().sum(),
+            Network::ConvNext(network) => network.widths().next_back().unwrap_or(0),
+        }
+    }
+
+    /// Layers (blocks) a forward pass runs: the units it counts on its meter.
+    pub fn layers(&self) -> u64 {
+        match &self.network {
+            Network::Vit(vit) => vit.blocks.len() as u64,
+            Network::ConvNext(network) => network.layers(),
+        }
+    }
+
+    /// What the encoder wants to be shown.
+    pub fn pixel_spec(&self) -> &PixelSpec {
+        &self.pixels
+    }
+
+    /// Runs the encoder, which is number `index` of its checkpoint.
+    ///
+    /// `pixels`: `[3, S, S]` in the compute type (see [`PixelSpec::pixels`]) → features `[N, D]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Cancelled`] within one layer of being asked to stop; failures of the device or the observer.
+    pub fn forward(
+        &self,
+        index: usize,
+        pixels: &Tensor,
+        meter: &Meter<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        let features = match &self.network {
+            Network::Vit(vit) => {
+                let raw = vit.forward(pixels, meter)?;
+                show(observer, Site::TowerRaw(index), &raw)?;
+                resize_tokens(&raw, raw.dim(0)?.isqrt(), self.side)?
+            }
+            Network::ConvNext(network) => {
+                let mut features = Vec::new();
+                network.forward(pixels, meter, |stage, output| {
+                    let site = Site::TowerStage { tower: index, stage };
+                    if observer.wants(site) {
+                        observer.observe(site, &output.planes()?)?;
+                    }
+                    if !self.multi_stage {
+                        features.clear();
+                    }
+                    features.push(resize_tokens(&output.tokens, output.side, self.side)?);
+                    Ok(())
+                })?;
+                Tensor::cat(&features, 1)?
+            }
+        };
+        show(observer, Site::TowerFeatures(index), &features)?;
+        Ok(features)
+    }
+}
+
+/// The stored shape of the tensor `key`, which must have `N` dimensions, none of them zero.
+fn stored_shape<const N: usize>(dir: &Path, loader: &Loader<'_>, key: &str) -> Result<[usize; N]> {
+    let refusal = |problem: &str| {
+        Refusal::new(dir, problem).key(key).expected(format!("a tensor of {N} dimensions")).help(
+            "check that this directory holds the encoder its name says, and download its weights again if it does",
+        )
+    };
+    let Some(shape) = loader.shape(key) else { return Err(refusal("this tensor is missing").found("nothing").into()) };
+    <[usize; N]>::try_from(shape)
+        .ok()
+        .filter(|shape| !shape.contains(&0))
+        .ok_or_else(|| refusal("this tensor has the wrong shape").found(format!("{shape:?}")).into())
+}
+
+/// Refuses a `width` that does not fall into `heads` equal parts.
+fn heads_divide(file: &Path, key: &str, width: usize, heads: usize) -> Result<()> {
+    if width > 0 && heads > 0 && width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(Refusal::new(file, "the width of the encoder does not divide into attention heads")
+        .key(key)
+        .expected(format!("a width that is a multiple of {heads} heads"))
+        .found(format!("width {width}"))
+        .into())
+}
+
+/// Side of the grid of whole patches in an input of `side` pixels.
+fn patch_grid(file: &JsonFile, key: &str, side: usize, patch: usize) -> Result<usize> {
+    match side.checked_div(patch) {
+        Some(grid) if grid > 0 => Ok(grid),
+        _ => Err(file
+            .refusal(key, "the input does not hold a single patch")
+            .expected("an input no smaller than a patch")
+            .found(format!("input {side}, patch {patch} pixels"))
+            .into()),
+    }
+}
+
+/// The activation that `file` names at `key`.
+fn activation(file: &JsonFile, key: &str, default: &str) -> Result<Activation> {
+    Activation::from_name(file.str(key)?.unwrap_or(default))
+        .ok_or_else(|| file.refusal(key, "this activation is not known").expected("gelu, quick_gelu or silu").into())
+}

@@ -1,0 +1,79 @@
+//! Keys and values of every position so far, preallocated so that a token costs no copy of the past.
+
+use crate::checkpoint::DecoderConfig;
+use crate::error::Result;
+use candle_core::{DType, Device, Tensor};
+
+/// Positions by which a cache grows: about one long answer.
+const GROWTH: usize = 512;
+
+/// The key/value cache of one conversation.
+#[derive(Debug, Clone)]
+pub struct KvCache {
+    /// Keys and values of each layer, `[kv heads, capacity, head width]`.
+    layers: Vec<(Tensor, Tensor)>,
+    length: usize,
+    capacity: usize,
+}
+
+impl KvCache {
+    /// An empty cache with room for `positions`.
+    pub fn new(config: &DecoderConfig, positions: usize, dtype: DType, device: &Device) -> Result<Self> {
+        let shape = (config.kv_heads, positions, config.head_dim);
+        let layers = (0..config.layers)
+            .map(|_| Ok((Tensor::zeros(shape, dtype, device)?, Tensor::zeros(shape, dtype, device)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { layers, length: 0, capacity: positions })
+    }
+
+    /// Positions stored.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Forgets every position from `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
+    /// Makes room for `positions` in all, keeping what is stored.
+    pub fn reserve(&mut self, positions: usize) -> Result<()> {
+        if positions <= self.capacity {
+            return Ok(());
+        }
+        let capacity = positions.next_multiple_of(GROWTH);
+        for (keys, values) in &mut self.layers {
+            for stored in [keys, values] {
+                let (heads, _, width) = stored.dims3()?;
+                let grown = Tensor::zeros((heads, capacity, width), stored.dtype(), stored.device())?;
+                if self.length > 0 {
+                    grown.slice_set(&stored.narrow(1, 0, self.length)?.contiguous()?, 1, 0)?;
+                }
+                *stored = grown;
+            }
+        }
+        self.capacity = capacity;
+        Ok(())
+    }
+
+    /// Stores `keys` and `values` `[kv heads, n, head width]` of the positions after the stored ones in `layer`, and
+    /// returns those of all positions. The length changes only with [`KvCache::advance`], after the last layer.
+    pub(super) fn append(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        let n = keys.dims()[1];
+        let (all_keys, all_values) = &self.layers[layer];
+        all_keys.slice_set(&keys.contiguous()?, 1, self.length)?;
+        all_values.slice_set(&values.contiguous()?, 1, self.length)?;
+        let length = self.length + n;
+        Ok((all_keys.narrow(1, 0, length)?, all_values.narrow(1, 0, length)?))
+    }
+
+    /// Counts `n` positions that every layer has appended.
+    pub(super) fn advance(&mut self, n: usize) {
+        self.length += n;
+    }
+}

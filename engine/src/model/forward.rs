@@ -1,0 +1,183 @@
+//! The forward pass: picture → encoder tokens → visual tokens → decoder.
+
+use super::Model;
+use crate::error::{Error, Result};
+use crate::job::{Job, Meter, Stage};
+use crate::llm::KvCache;
+use crate::observe::{Observer, Site, show};
+use crate::sva::{Ablation, Frame, PictureSize, Scene, Windows};
+use crate::text::IMAGE_ID;
+use crate::vision::{Encoder, Picture};
+use candle_core::Tensor;
+
+/// How many of the prompt's last positions [`Site::PromptLogits`] shows.
+const PROMPT_LOGITS: usize = 4;
+
+/// A picture as every encoder sees it: everything that does not depend on a question or an ablation.
+#[derive(Debug, Clone)]
+pub struct EncodedImage {
+    /// Size of the original picture.
+    pub picture: PictureSize,
+    /// Projected tokens of each encoder, `[N_k, C]`.
+    pub tokens: Vec<Tensor>,
+}
+
+/// A picture as the language model sees it.
+#[derive(Debug, Clone)]
+pub struct VisualTokens {
+    /// `[h·(w+1), H]`: the unpadded frame, a newline token after each row.
+    pub tokens: Tensor,
+    /// The unpadded frame on the query grid.
+    pub frame: Frame,
+    /// What the samplers look at: the windows of the frame's cells.
+    windows: Windows,
+}
+
+impl VisualTokens {
+    /// Positions the picture takes in the decoder.
+    pub fn len(&self) -> usize {
+        self.tokens.dims()[0]
+    }
+
+    /// Whether there are none; a picture always has some.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Model {
+    /// An empty key/value cache. It grows with the prompt.
+    pub fn empty_cache(&self) -> Result<KvCache> {
+        self.network.core.decoder.cache(0, &self.device)
+    }
+
+    /// Runs every encoder on `picture` (spec §3–§5).
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a picture too long for the query grid, before anything is computed.
+    pub fn encode(&self, picture: &Picture, job: &Job<'_>, observer: &mut dyn Observer) -> Result<EncodedImage> {
+        let size = PictureSize { width: picture.width, height: picture.height };
+        Frame::new(self.config.sva.final_side, size).check(size)?;
+        let encoders = &self.network.encoders;
+        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(Encoder::layers).sum());
+        let mut tokens = Vec::with_capacity(encoders.len());
+        for (k, (encoder, projector)) in encoders.iter().zip(&self.network.core.projectors).enumerate() {
+            job.check()?;
+            let spec = encoder.pixel_spec();
+            let pixels = spec.pixels(&spec.view(picture), &self.device, self.precision.compute)?;
+            show(observer, Site::TowerPixels(k), &pixels)?;
+            let features = encoder.forward(k, &pixels, &meter, observer)?;
+            let projected = projector.forward(&features)?;
+            show(observer, Site::TowerProj(k), &projected)?;
+            tokens.push(projected);
+        }
+        Ok(EncodedImage { picture: size, tokens })
+    }
+
+    /// Runs the SVA connector on an encoded picture and unpads the result (spec §6–§8).
+    pub fn connect(
+        &self,
+        image: &EncodedImage,
+        ablation: &Ablation,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<VisualTokens> {
+        let scene = Scene::new(&image.tokens, image.picture, ablation.clone())?;
+        show(observer, Site::GlobalContext, scene.context())?;
+        let meter = Meter::new(job, Stage::Connect, self.network.core.connector.layers());
+        let padded = self.network.core.connector.forward(&scene, &meter, observer)?;
+
+        let frame = Frame::new(self.config.sva.final_side, image.picture).check(image.picture)?;
+        let (rows, columns) = frame.size_hw();
+        let width = padded.dims()[1];
+        let cells: Vec<u32> = frame.cells_in_padded().map(|cell| cell as u32).collect();
+        let cells = Tensor::from_vec(cells, rows * columns, &self.device)?;
+        let unpadded = padded.index_select(&cells, 0)?.reshape((rows, columns, width))?;
+        let newlines = self.network.core.newline.expand((rows, 1, width))?;
+        let tokens = Tensor::cat(&[&unpadded, &newlines], 1)?.reshape((rows * (columns + 1), width))?;
+        show(observer, Site::ImageTokens, &tokens)?;
+        Ok(VisualTokens { windows: scene.windows(&frame)?, tokens, frame })
+    }
+
+    /// Runs the decoder over `ids`, the part of the prompt that follows the positions in `cache`. Where `ids` holds
+    /// [`IMAGE_ID`], `image` takes its place and the samplers look at it.
+    ///
+    /// Returns the logits of the last position, `[V]` in f32, with `V` = [`Model::vocabulary`].
+    pub fn prefill(
+        &self,
+        ids: &[i64],
+        image: Option<&VisualTokens>,
+        cache: &mut KvCache,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        let past = cache.len();
+        let (embeddings, image_start) = self.splice(ids, image)?;
+        show(observer, Site::InputEmbeds, &embeddings)?;
+        let meter = Meter::new(job, Stage::Prefill, self.config.decoder.layers as u64);
+        let samplers = self.network.core.samplers.as_ref();
+        let hidden = self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |layer, x, observer| {
+            let (Some(samplers), Some(image), Some(start)) = (samplers, image, image_start) else { return Ok(x) };
+            let columns = image.frame.columns.len();
+            Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
+        });
+        // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
+        let hidden = hidden.inspect_err(|_| cache.truncate(past))?;
+        let n = hidden.dims()[0];
+        if observer.wants(Site::PromptLogits) {
+            let last = n.min(PROMPT_LOGITS);
+            observer.observe(Site::PromptLogits, &self.logits(&hidden.narrow(0, n - last, last)?)?)?;
+        }
+        Ok(self.logits(&hidden.narrow(0, n - 1, 1)?)?.squeeze(0)?)
+    }
+
+    /// Runs the decoder over one generated id; returns the logits of the next, `[V]`.
+    pub fn decode(&self, id: u32, cache: &mut KvCache, job: &Job<'_>, observer: &mut dyn Observer) -> Result<Tensor> {
+        job.check()?;
+        // Decoding reports tokens, not layers; its meter only notices cancellation between layers.
+        let silent = job.silent();
+        let meter = Meter::new(&silent, Stage::Decode, self.config.decoder.layers as u64);
+        let embeddings = self.network.core.decoder.embed(&[id])?;
+        let hidden = self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |_, x, _| Ok(x))?;
+        Ok(self.logits(&hidden)?.squeeze(0)?)
+    }
+
+    /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]`.
+    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        Ok(self.network.core.decoder.logits(hidden)?.narrow(1, 0, self.vocabulary())?)
+    }
+
+    /// Embeddings of `ids` with the picture spliced in, and the position at which it starts.
+    fn splice(&self, ids: &[i64], image: Option<&VisualTokens>) -> Result<(Tensor, Option<usize>)> {
+        let text = |ids: &[i64]| -> Result<Vec<u32>> {
+            let vocab = self.config.decoder.vocab_size;
+            let known = |&id: &i64| u32::try_from(id).ok().filter(|&id| (id as usize) < vocab);
+            ids.iter()
+                .map(|id| {
+                    known(id).ok_or_else(|| {
+                        Error::input(
+                            format!("token id {id} is outside the model's vocabulary of {vocab}"),
+                            "the tokenizer does not belong to this checkpoint: download both again",
+                        )
+                    })
+                })
+                .collect()
+        };
+        let decoder = &self.network.core.decoder;
+        match (ids.iter().position(|&id| id == IMAGE_ID), image) {
+            (None, _) => Ok((decoder.embed(&text(ids)?)?, None)),
+            (Some(at), Some(image)) => {
+                let mut parts = Vec::with_capacity(3);
+                if at > 0 {
+                    parts.push(decoder.embed(&text(&ids[..at])?)?);
+                }
+                parts.push(image.tokens.clone());
+                if at + 1 < ids.len() {
+                    parts.push(decoder.embed(&text(&ids[at + 1..])?)?);
+                }
+                Ok((Tensor::cat(&parts, 0)?, Some(at)))
+            }
+            (Some(_), None) => Err(Error::input("the prompt has a place for an image, but there is none", "attach one")),
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! From a name to a model in memory: find everything, check everything, and only then read weights.
+
+use super::Model;
+use super::network::{Core, Network};
+use crate::checkpoint::hub::{self, TowerFiles, TowerOverride};
+use crate::checkpoint::loader::Survey;
+use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles, memory};
+use crate::device::{DeviceChoice, Precision};
+use crate::error::{Error, Refusal, Result};
+use crate::job::{Job, Meter, Stage};
+use crate::text::{ImageNewline, Template, Tokenizer};
+use crate::vision::{Encoder, is_unused_key};
+use candle_core::{DType, Device};
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::str::FromStr;
+
+/// Base names of a checkpoint's own weight files.
+const CHECKPOINT_STEMS: [&str; 2] = ["model", "pytorch_model"];
+
+/// The type a person asks weights to be kept in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum DtypeChoice {
+    /// On the CPU f32 if it fits, else bf16; on accelerators bf16.
+    #[default]
+    Auto,
+    /// 32-bit: for numbers to be compared with the reference.
+    F32,
+    /// bfloat16.
+    Bf16,
+    /// IEEE half precision.
+    F16,
+}
+
+impl FromStr for DtypeChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "f32" | "float32" => Ok(Self::F32),
+            "bf16" | "bfloat16" => Ok(Self::Bf16),
+            "f16" | "float16" => Ok(Self::F16),
+            _ => Err(format!("`{text}` is no number type: use auto, f32, bf16 or f16")),
+        }
+    }
+}
+
+/// What to load and how.
+#[derive(Debug, Clone, Default)]
+pub struct LoadRequest {
+    /// A directory, a hub snapshot, or a repository id in the hub cache.
+    pub source: String,
+    /// Directories given for single encoders.
+    pub towers: Vec<TowerOverride>,
+    /// Where tensors go.
+    pub device: DeviceChoice,
+    /// How weights are kept.
+    pub dtype: DtypeChoice,
+    /// Prompt template; chosen from the checkpoint if `None`.
+    pub template: Option<Template>,
+    /// What becomes of the line break after the image.
+    pub image_newline: ImageNewline,
+}
+
+/// An encoder as an inspection finds it.
+#[derive(Debug, Clone)]
+pub struct TowerReport {
+    /// What config.json says.
+    pub spec: TowerSpec,
+    /// Where its files are and by which rule they were found, or why they were not.
+    pub location: Result<(PathBuf, String), Refusal>,
+    /// Input side in pixels and width of its features, once its files were found.
+    pub input_side: Option<usize>,
+    /// Width of its features.
+    pub width: Option<usize>,
+    /// Parameters that are used.
+    pub parameters: u64,
+    /// Bytes of its weight files.
+    pub stored_bytes: u64,
+}
+
+/// What a checkpoint is and what it needs, found without reading a weight.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// The directory it lies in.
+    pub directory: PathBuf,
+    /// What config.json says.
+    pub config: CambrianConfig,
+    /// The prompt template that will be used.
+    pub template: Template,
+    /// Ids of the tokenizer.
+    pub vocabulary: usize,
+    /// Its encoders.
+    pub towers: Vec<TowerReport>,
+    /// Parameters of the checkpoint's own weights.
+    pub core_parameters: u64,
+    /// Bytes of the checkpoint's own weight files.
+    pub stored_bytes: u64,
+    /// Type of most of the stored numbers.
+    pub stored_dtype: String,
+    /// Weights that are missing, misshapen or unknown.
+    pub survey: Survey,
+    /// The device that was asked for.
+    pub device: String,
+    /// The precision that will be used there.
+    pub precision: Precision,
+    /// Bytes of memory needed with weights kept as f32, bf16 and f16.
+    pub needed_bytes: Vec<(DType, u64)>,
+    /// Bytes of memory free on the device, where it can be known.
+    pub available_bytes: Option<u64>,
+    /// What a person should know before loading.
+    pub notes: Vec<String>,
+}
+
+/// Everything found on disk, still open.
+struct Found {
+    directory: PathBuf,
+    config: CambrianConfig,
+    tokenizer: Tokenizer,
+    template: Template,
+    weights: WeightFiles,
+    towers: Vec<Result<TowerFiles, Refusal>>,
+    device: Device,
+}
+
+impl Found {
+    fn new(request: &LoadRequest, job: &Job<'_>) -> Result<Self> {
+        job.step(Stage::Inspect, 0, 1)?;
+        let directory = hub::resolve_model(&request.source)?;
+        let config = CambrianConfig::read(&directory)?;
+        let tokenizer = Tokenizer::open(&directory)?;
+        let template = match request.template {
+            Some(template) => template,
+            None => Template::choose(&config, &tokenizer),
+        };
+        let device = request.device.open()?;
+        let weights = WeightFiles::open(&directory, &CHECKPOINT_STEMS)?;
+        let files = config.towers.len() as u64 + 1;
+        let mut towers = Vec::with_capacity(config.towers.len());
+        for (k, spec) in config.towers.iter().enumerate() {
+            job.step(Stage::Inspect, k as u64 + 1, files)?;
+            towers.push(match hub::locate_tower(spec, k, &request.towers, &directory) {
+                Ok(files) => Ok(files),
+                Err(Error::Refused(refusal)) => Err(*refusal),
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(Self { directory, config, tokenizer, template, weights, towers, device })
+    }
+
+    /// Builds the model over loaders that read nothing.
+    fn survey(&self, precision: Precision) -> Result<(Survey, Vec<TowerReport>, u64)> {
+        let mut all = Survey::default();
+        let mut reports = Vec::with_capacity(self.towers.len());
+        let core = Loader::survey(&self.weights, precision);
+        let mut widths = Vec::with_capacity(self.towers.len());
+        for (k, (spec, found)) in self.config.towers.iter().zip(&self.towers).enumerate() {
+            let mut report = TowerReport {
+                spec: spec.clone(),
+                location: found.as_ref().map(|f| (f.dir.clone(), f.source.to_string())).map_err(Clone::clone),
+                input_side: None,
+                width: None,
+                parameters: 0,
+                stored_bytes: 0,
+            };
+            if let Ok(files) = found {
+                let loader = Loader::survey(&files.weights, precision);
+                let encoder = Encoder::new(spec, self.config.select_layer, &files.dir, &loader)?;
+                loader.finish(|key| is_unused_key(spec.family, key))?;
+                let survey = loader.into_survey();
+                report.input_side = Some(encoder.pixel_spec().size);
+                report.width = Some(encoder.width());
+                report.parameters = survey.parameters();
+                report.stored_bytes = files.weights.stored_bytes();
+                all.merge(survey);
+            }
+            // Where an encoder is missing, the projector that waits for it tells its width.
+            let waiting = core.shape(&format!("model.mm_projector_aux_{k}.0.weight")).and_then(|s| s.get(1).copied());
+            widths.push(report.width.or(waiting).unwrap_or(1));
+            reports.push(report);
+        }
+        Core::new(&self.config, precision, &widths, &core)?;
+        core.finish(|_| false)?;
+        let survey = core.into_survey();
+        let parameters = survey.parameters();
+        all.origin.clone_from(&survey.origin);
+        all.merge(survey);
+        Ok((all, reports, parameters))
+    }
+
+    /// The precision to use, the bytes it needs and the bytes there are.
+    fn precision(&self, request: &LoadRequest, survey: &Survey) -> Precision {
+        let on = |dtype| Precision::on(&self.device, dtype);
+        match request.dtype {
+            DtypeChoice::F32 => on(DType::F32),
+            DtypeChoice::Bf16 => on(DType::BF16),
+            DtypeChoice::F16 => on(DType::F16),
+            DtypeChoice::Auto if !self.device.is_cpu() => on(DType::BF16),
+            DtypeChoice::Auto => {
+                let wide = on(DType::F32);
+                let fits = memory::available(&self.device).is_none_or(|free| self.needed(wide, survey) <= free);
+                if fits { wide } else { on(DType::BF16) }
+            }
+        }
+    }
+
+    fn needed(&self, precision: Precision, survey: &Survey) -> u64 {
+        memory::needed(&self.config, precision, survey)
+    }
+
+    fn inspect(&self, request: &LoadRequest) -> Result<Inspection> {
+        let (survey, towers, core_parameters) = self.survey(Precision::on(&self.device, DType::F32))?;
+        let precision = self.precision(request, &survey);
+        let needed = |dtype| (dtype, self.needed(Precision::on(&self.device, dtype), &survey));
+        let stored = self.weights.elements_by_type();
+        let stored_dtype = stored.iter().max_by_key(|(_, count)| **count).map(|(dtype, _)| dtype.to_string());
+        Ok(Inspection {
+            directory: self.directory.clone(),
+            template: self.template,
+            vocabulary: self.tokenizer.len(),
+            towers,
+            core_parameters,
+            stored_bytes: self.weights.stored_bytes(),
+            stored_dtype: stored_dtype.unwrap_or_default(),
+            device: format!("{:?}", self.device.location()).to_lowercase(),
+            needed_bytes: [DType::F32, DType::BF16, DType::F16].map(needed).into(),
+            available_bytes: memory::available(&self.device),
+            notes: self.notes(precision),
+            config: self.config.clone(),
+            survey,
+            precision,
+        })
+    }
+
+    fn notes(&self, precision: Precision) -> Vec<String> {
+        let mut notes = Vec::new();
+        if precision.weights != precision.compute {
+            notes.push(format!(
+                "weights are kept as {} and widened to f32 inside every product: the CPU computes in f32",
+                precision.weights.as_str()
+            ));
+        }
+        notes
+    }
+}
+
+impl Inspection {
+    /// Finds out what `request` would load.
+    ///
+    /// # Errors
+    /// A refusal if config.json, the tokenizer or a weight file cannot be read at all. Missing encoders and missing,
+    /// misshapen or unknown weights are reported in the result.
+    pub fn new(request: &LoadRequest, job: &Job<'_>) -> Result<Self> {
+        Found::new(request, job)?.inspect(request)
+    }
+
+    /// Whether the checkpoint can be loaded.
+    ///
+    /// # Errors
+    /// A refusal for the first missing encoder or faulty weight; [`Error::OutOfMemory`] if it cannot fit.
+    pub fn check(&self) -> Result<()> {
+        if let Some(refusal) = self.towers.iter().find_map(|tower| tower.location.as_ref().err()) {
+            return Err(refusal.clone().into());
+        }
+        self.survey.check()?;
+        memory::check(self.needed_bytes_in(self.precision), self.available_bytes, &self.needed_bytes)
+    }
+
+    /// Bytes of memory needed in `precision`.
+    pub fn needed_bytes_in(&self, precision: Precision) -> u64 {
+        self.needed_bytes.iter().find(|(dtype, _)| *dtype == precision.weights).map_or(0, |(_, bytes)| *bytes)
+    }
+
+    /// Parameters of everything that will be loaded.
+    pub fn parameters(&self) -> u64 {
+        self.survey.parameters()
+    }
+}
+
+impl Model {
+    /// Finds, checks and reads a checkpoint. Nothing is read before everything was found and is known to fit.
+    pub fn load(request: &LoadRequest, job: &Job<'_>) -> Result<(Self, Inspection)> {
+        let found = Found::new(request, job)?;
+        let inspection = found.inspect(request)?;
+        inspection.check()?;
+        let precision = inspection.precision;
+        let resident_bytes = inspection.survey.bytes(precision);
+        let Found { directory, config, tokenizer, template, weights, towers, device } = found;
+        let towers: Vec<TowerFiles> = towers.into_iter().collect::<Result<_, Refusal>>()?;
+
+        let meter = Rc::new(Meter::new(job, Stage::Load, resident_bytes));
+        let loader = |files| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
+        let encoders = config
+            .towers
+            .iter()
+            .zip(&towers)
+            .map(|(spec, files)| Encoder::new(spec, config.select_layer, &files.dir, &loader(&files.weights)))
+            .collect::<Result<Vec<_>>>()?;
+        let mut stop_ids = template.stop_ids(&tokenizer);
+        stop_ids.extend(&config.eos_token_ids);
+        let widths: Vec<usize> = encoders.iter().map(Encoder::width).collect();
+        let core = Core::new(&config, precision, &widths, &loader(&weights))?;
+        let model = Self {
+            network: Network { encoders, core },
+            image_newline: request.image_newline,
+            stop_ids,
+            config,
+            tokenizer,
+            template,
+            device,
+            precision,
+            directory,
+            resident_bytes,
+        };
+        Ok((model, inspection))
+    }
+}
+
+impl fmt::Display for DtypeChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        })
+    }
+}

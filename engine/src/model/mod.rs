@@ -1,0 +1,101 @@
+//! A checkpoint in memory, and the forward pass through all of it.
+//!
+//! [`load`] brings it there, [`network`] is the tree of its modules, [`forward`] runs pictures and prompts through
+//! it. Conversations, sampling and reuse of earlier work live one floor up, in [`crate::generate`].
+
+pub mod forward;
+pub mod load;
+pub mod network;
+
+pub use forward::{EncodedImage, VisualTokens};
+pub use load::{DtypeChoice, Inspection, LoadRequest, TowerReport};
+
+use crate::checkpoint::CambrianConfig;
+use crate::device::Precision;
+use crate::error::Result;
+use crate::text::{Conversation, ImageNewline, PromptIds, Template, Tokenizer, Turn};
+use candle_core::Device;
+use network::Network;
+use std::path::PathBuf;
+
+/// A loaded checkpoint.
+pub struct Model {
+    pub(crate) config: CambrianConfig,
+    pub(crate) network: Network,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) template: Template,
+    pub(crate) image_newline: ImageNewline,
+    pub(crate) stop_ids: Vec<u32>,
+    pub(crate) device: Device,
+    pub(crate) precision: Precision,
+    pub(crate) directory: PathBuf,
+    pub(crate) resident_bytes: u64,
+}
+
+impl Model {
+    /// What `config.json` says.
+    pub fn config(&self) -> &CambrianConfig {
+        &self.config
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The prompt template in use.
+    pub fn template(&self) -> Template {
+        self.template
+    }
+
+    /// Types of weights and activations.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Where the tensors are.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The directory the checkpoint was read from.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    /// Bytes of all weights in memory.
+    pub fn resident_bytes(&self) -> u64 {
+        self.resident_bytes
+    }
+
+    /// The ids of a prompt: `turns` in this model's template, the last one open, with an image in the first if
+    /// `image`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] for an empty question.
+    pub fn prompt(&self, system: Option<&str>, turns: &[Turn], image: bool) -> Result<PromptIds> {
+        self.conversation(system, turns, image).ids(&self.tokenizer)
+    }
+
+    /// The conversation that [`Model::prompt`] tokenises.
+    pub fn conversation(&self, system: Option<&str>, turns: &[Turn], image: bool) -> Conversation {
+        Conversation {
+            template: self.template,
+            system: system.map(str::to_owned),
+            image,
+            im_start_end: self.config.use_im_start_end,
+            newline: self.image_newline,
+            turns: turns.to_vec(),
+        }
+    }
+
+    /// The vision encoders, in checkpoint order.
+    pub fn encoders(&self) -> &[crate::vision::Encoder] {
+        &self.network.encoders
+    }
+
+    /// Ids a generated sequence may contain: rows of the vocabulary that the tokenizer knows.
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.len().min(self.config.decoder.vocab_size)
+    }
+}

@@ -1,0 +1,80 @@
+//! The tree of modules of a whole model, named as in the checkpoint.
+
+use crate::checkpoint::{CambrianConfig, Loader};
+use crate::device::Precision;
+use crate::error::Result;
+use crate::llm::Decoder;
+use crate::nn::{LayerNorm, Linear, gelu};
+use crate::sva::layer::NORM_EPS;
+use crate::sva::{Connector, Samplers};
+use crate::vision::Encoder;
+use candle_core::Tensor;
+
+/// `mm_projector_aux_k`: an encoder's features to SVA tokens, `LN(W₂ GELU(W₀ f + b₀) + b₂)` (spec §5).
+#[derive(Debug, Clone)]
+pub struct AuxProjector {
+    linear_0: Linear,
+    linear_2: Linear,
+    norm: LayerNorm,
+}
+
+impl AuxProjector {
+    fn new(input: usize, width: usize, loader: &Loader<'_>) -> Result<Self> {
+        Ok(Self {
+            linear_0: loader.linear("0", input, width, true)?,
+            linear_2: loader.linear("2", width, width, true)?,
+            norm: loader.layer_norm("3", width, NORM_EPS)?,
+        })
+    }
+
+    /// `features`: `[N, D]` → `[N, C]`.
+    pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
+        self.norm.forward(&self.linear_2.forward(&gelu(&self.linear_0.forward(features)?)?)?)
+    }
+}
+
+/// Every module whose weights the checkpoint itself holds: all but the encoders.
+pub struct Core {
+    /// One projector an encoder.
+    pub projectors: Vec<AuxProjector>,
+    /// The SVA in front of the decoder.
+    pub connector: Connector,
+    /// The SVA inside the decoder.
+    pub samplers: Option<Samplers>,
+    /// The language model.
+    pub decoder: Decoder,
+    /// `image_newline`, `[1, H]`.
+    pub newline: Tensor,
+}
+
+impl Core {
+    /// Builds the tree for encoders whose features have the given `widths`.
+    ///
+    /// This is the one definition of what a checkpoint has to contain: over a surveying [`Loader`] the same calls
+    /// find what is missing or misshapen without reading a weight.
+    pub fn new(config: &CambrianConfig, precision: Precision, widths: &[usize], loader: &Loader<'_>) -> Result<Self> {
+        let model = loader.pp("model");
+        let projectors = widths
+            .iter()
+            .enumerate()
+            .map(|(k, &width)| {
+                AuxProjector::new(width, config.sva.hidden_size, &model.pp(format!("mm_projector_aux_{k}")))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            projectors,
+            connector: Connector::new(config, &model)?,
+            samplers: Samplers::new(config, &model)?,
+            decoder: Decoder::new(&config.decoder, precision.compute, loader)?,
+            newline: model.tensor("image_newline", &[config.decoder.hidden_size])?.unsqueeze(0)?,
+        })
+    }
+}
+
+/// Every module of a model.
+pub struct Network {
+    /// Vision encoders, in checkpoint order.
+    pub encoders: Vec<Encoder>,
+    /// The rest.
+    pub core: Core,
+}

@@ -1,0 +1,298 @@
+//! A trace: all SVA attention probabilities of one forward pass, and the file it is kept in.
+//!
+//! The file is safetensors: `sva.<layer>.probs` `[cells, 16, K]` f32 and `sva.<layer>.mask` `[cells, K]` u8 for every
+//! SVA layer, with whatever else was recorded beside them, and under the metadata key `opabinia.trace` a JSON
+//! description of the geometry without which the numbers could not be placed on a picture.
+
+use crate::error::{Error, Refusal, Result};
+use crate::model::Model;
+use crate::observe::SvaLayer;
+use crate::sva::{Frame, HEADS, PictureSize};
+use candle_core::Tensor;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Where the description lies in the file's metadata.
+const METADATA_KEY: &str = "opabinia.trace";
+
+/// Version of the description. Raised when a reader of the old one would be misled.
+const VERSION: u32 = 1;
+
+/// No trace is larger: with every tensor recorded, the 8B model's has about 1 GB.
+const MAX_FILE_BYTES: u64 = 16 << 30;
+
+/// One encoder, as a trace names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceEncoder {
+    /// Its name in the checkpoint's configuration.
+    pub name: String,
+    /// Side of its token grid.
+    pub side: usize,
+}
+
+/// The attention of one SVA layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceLayer {
+    /// Module path in the checkpoint, without `model.`.
+    pub name: String,
+    /// Short name for people: `C1`, `C2`, … for connector layers (`C1.2` for layer 2 of group 1 when there are more
+    /// groups), `S0`, `S3`, … for samplers by the decoder layer they follow.
+    pub label: String,
+    /// The cells it ran on: rows and columns of a square query grid.
+    pub frame: Frame,
+    /// Keys of one cell.
+    pub keys: usize,
+    /// `[cells, 16, keys]`, row-major.
+    pub probs: Vec<f32>,
+    /// `[cells, keys]`: 1 where a key could be attended.
+    pub mask: Vec<u8>,
+}
+
+/// All SVA attention probabilities of one forward pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// The directory name of the checkpoint.
+    pub model: String,
+    /// The question that was asked. The maps do not depend on it: the image stands before it, and attention is causal.
+    pub question: String,
+    /// What was switched off, in words; empty if nothing was.
+    pub ablation: String,
+    /// Size of the picture in pixels.
+    pub picture: PictureSize,
+    /// Encoders, in key order.
+    pub encoders: Vec<TraceEncoder>,
+    /// SVA layers, in the order of the computation.
+    pub layers: Vec<TraceLayer>,
+}
+
+/// The description as it is written.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    version: u32,
+    model: String,
+    question: String,
+    ablation: String,
+    width: usize,
+    height: usize,
+    encoders: Vec<TraceEncoder>,
+    layers: Vec<LayerDescription>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LayerDescription {
+    name: String,
+    label: String,
+    side: usize,
+    rows: [usize; 2],
+    columns: [usize; 2],
+}
+
+impl LayerDescription {
+    fn frame(&self) -> Frame {
+        Frame { side: self.side, rows: self.rows[0]..self.rows[1], columns: self.columns[0]..self.columns[1] }
+    }
+}
+
+/// The short name of `layer` in `model`.
+fn label(model: &Model, layer: SvaLayer) -> String {
+    match layer {
+        SvaLayer::Connector { layer, .. } if model.config().sva.query_sides.len() == 1 => format!("C{}", layer + 1),
+        SvaLayer::Connector { group, layer } => format!("C{}.{}", group + 1, layer + 1),
+        SvaLayer::Sampler { n } => {
+            let after = model.config().sva.samplers.map_or(0, |layout| layout.start + n * layout.stride);
+            format!("S{after}")
+        }
+    }
+}
+
+impl Trace {
+    /// The trace in a recorder's `tensors`, for a pass of `model` over a picture of size `picture` that went through
+    /// `layers`.
+    pub fn new(
+        model: &Model,
+        picture: PictureSize,
+        question: &str,
+        ablation: &str,
+        layers: &[SvaLayer],
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Self> {
+        let name = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let sva = &model.config().sva;
+        let layers = layers
+            .iter()
+            .map(|&layer| {
+                let frame = match layer {
+                    SvaLayer::Connector { group, .. } => Frame::padded(sva.query_sides[group]),
+                    SvaLayer::Sampler { .. } => Frame::new(sva.final_side, picture),
+                };
+                let tensor = |part: &str| {
+                    let key = format!("sva.{layer}.{part}");
+                    let missing = || candle_core::Error::Msg(format!("{key} was not recorded"));
+                    tensors.get(&key).ok_or_else(missing)
+                };
+                let mask = tensor("mask")?;
+                Ok(TraceLayer {
+                    name: layer.to_string(),
+                    label: label(model, layer),
+                    frame,
+                    keys: mask.dims2()?.1,
+                    probs: tensor("probs")?.flatten_all()?.to_vec1()?,
+                    mask: mask.flatten_all()?.to_vec1()?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            model: name(model.directory()),
+            question: question.to_owned(),
+            ablation: ablation.to_owned(),
+            picture,
+            encoders: model
+                .config()
+                .towers
+                .iter()
+                .map(|tower| TraceEncoder { name: tower.name.clone(), side: tower.side() })
+                .collect(),
+            layers,
+        })
+    }
+
+    /// Side of encoder `k`'s window in `layer`: `r_k`.
+    pub fn window_side(&self, layer: &TraceLayer, k: usize) -> usize {
+        self.encoders[k].side / layer.frame.side
+    }
+
+    /// Writes `tensors`, which hold this trace's probabilities and masks and whatever else was recorded, to `path`
+    /// with this trace's description. An existing file is replaced only once the new one is complete.
+    pub fn write(&self, tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+        let description = Description {
+            version: VERSION,
+            model: self.model.clone(),
+            question: self.question.clone(),
+            ablation: self.ablation.clone(),
+            width: self.picture.width,
+            height: self.picture.height,
+            encoders: self.encoders.clone(),
+            layers: self
+                .layers
+                .iter()
+                .map(|layer| LayerDescription {
+                    name: layer.name.clone(),
+                    label: layer.label.clone(),
+                    side: layer.frame.side,
+                    rows: [layer.frame.rows.start, layer.frame.rows.end],
+                    columns: [layer.frame.columns.start, layer.frame.columns.end],
+                })
+                .collect(),
+        };
+        let text = serde_json::to_string(&description)
+            .map_err(|e| Error::io(path, std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
+        write_tensors(tensors, Some(HashMap::from([(METADATA_KEY.to_owned(), text)])), path)
+    }
+
+    /// Reads a trace file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the file and the tensor, if it is not a trace or contradicts itself.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bad = |problem: String| {
+            Error::input(
+                format!("{}: {problem}", path.display()),
+                "give a file that `opabinia trace` wrote, whole and unchanged",
+            )
+        };
+        let length = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+        if length > MAX_FILE_BYTES {
+            return Err(bad(format!("has {length} bytes, more than any trace")));
+        }
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("is not a safetensors file: {e}")))?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+        let text = text.ok_or_else(|| bad(format!("has no `{METADATA_KEY}` in its metadata: this is not a trace")))?;
+        let description: Description =
+            serde_json::from_str(text).map_err(|e| bad(format!("`{METADATA_KEY}` cannot be read: {e}")))?;
+        if description.version > VERSION {
+            return Err(bad(format!("was written by a later version (format {})", description.version)));
+        }
+        let picture = PictureSize { width: description.width, height: description.height };
+        if picture.width == 0 || picture.height == 0 || description.encoders.is_empty() {
+            return Err(bad("describes no picture or no encoder".into()));
+        }
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("is damaged: {e}")))?;
+        let layers = description
+            .layers
+            .iter()
+            .map(|layer| read_layer(layer, &description.encoders, &tensors).map_err(&bad))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            model: description.model,
+            question: description.question,
+            ablation: description.ablation,
+            picture,
+            encoders: description.encoders,
+            layers,
+        })
+    }
+}
+
+/// One layer of a file, checked against its description; the error is what is wrong.
+fn read_layer(
+    layer: &LayerDescription,
+    encoders: &[TraceEncoder],
+    tensors: &SafeTensors<'_>,
+) -> std::result::Result<TraceLayer, String> {
+    let frame = layer.frame();
+    let inside = |range: &std::ops::Range<usize>| range.start < range.end && range.end <= frame.side;
+    if !inside(&frame.rows) || !inside(&frame.columns) || frame.side > 1 << 12 {
+        return Err(format!("`{}` lies outside its own grid", layer.name));
+    }
+    if let Some(encoder) = encoders.iter().find(|e| e.side == 0 || e.side > 1 << 14 || e.side % frame.side != 0) {
+        return Err(format!("the token grid of `{}` does not fit the cells of `{}`", encoder.name, layer.name));
+    }
+    let keys: usize = encoders.iter().map(|encoder| (encoder.side / frame.side).pow(2)).sum();
+    let (rows, columns) = frame.size_hw();
+    let cells = rows * columns;
+    let tensor = |part: &str, dtype: Dtype, shape: &[usize]| {
+        let key = format!("sva.{}.{part}", layer.name);
+        let view = tensors.tensor(&key).map_err(|_| format!("`{key}` is missing"))?;
+        if view.dtype() != dtype || view.shape() != shape {
+            return Err(format!(
+                "`{key}` should be {dtype:?} {shape:?}, but is {:?} {:?}",
+                view.dtype(),
+                view.shape()
+            ));
+        }
+        Ok(view.data().to_vec())
+    };
+    let probs = tensor("probs", Dtype::F32, &[cells, HEADS, keys])?;
+    let probs: Vec<f32> =
+        probs.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if probs.iter().any(|p| !(0.0..=1.0 + 1e-3).contains(p)) {
+        return Err(format!("`sva.{}.probs` holds values that are no probabilities", layer.name));
+    }
+    let mask = tensor("mask", Dtype::U8, &[cells, keys])?;
+    Ok(TraceLayer { name: layer.name.clone(), label: layer.label.clone(), frame, keys, probs, mask })
+}
+
+/// Writes `tensors` to `path` as safetensors; an existing file is replaced only once the new one is complete.
+pub fn write_tensors(
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: Option<HashMap<String, String>>,
+    path: &Path,
+) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let written = safetensors::serialize_to_file(tensors.iter(), metadata, partial).map_err(|e| match e {
+        safetensors::SafeTensorError::IoError(e) => Error::io(path, e),
+        e => Refusal::new(path, format!("cannot be written: {e}")).into(),
+    });
+    let renamed = written.and_then(|()| std::fs::rename(partial, path).map_err(|e| Error::io(path, e)));
+    if renamed.is_err() {
+        // Best effort: the failure that matters is the one being returned.
+        let _ = std::fs::remove_file(partial);
+    }
+    renamed
+}

@@ -1,0 +1,123 @@
+//! One SVA cross-attention layer (spec §7): the same for connector and samplers, apart from the query's width.
+
+use super::HEADS;
+use super::window_attention::window_attention;
+use super::windows::Windows;
+use crate::checkpoint::Loader;
+use crate::error::Result;
+use crate::nn::{LayerNorm, Linear, gelu};
+use crate::observe::{Observer, Site, SvaLayer, show};
+use candle_core::Tensor;
+
+/// `Sequential(LayerNorm, Linear)`: how queries, keys and values are made.
+#[derive(Debug, Clone)]
+struct NormedLinear {
+    norm: LayerNorm,
+    linear: Linear,
+}
+
+impl NormedLinear {
+    fn new(width: usize, loader: &Loader<'_>) -> Result<Self> {
+        Ok(Self {
+            norm: loader.layer_norm("0", width, NORM_EPS)?,
+            linear: loader.linear("1", width, width, false)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.linear.forward(&self.norm.forward(x)?)
+    }
+}
+
+/// Epsilon of every layer norm in the SVA and in the projectors.
+pub(crate) const NORM_EPS: f64 = 1e-5;
+
+/// One encoder's part in a layer.
+#[derive(Debug, Clone)]
+struct Source {
+    /// `[r², C]`, only for windows of more than one token.
+    pos_embed: Option<Tensor>,
+    key: NormedLinear,
+    value: NormedLinear,
+}
+
+/// A cross-attention layer: one query a cell, keys and values from that cell's windows in all encoders.
+#[derive(Debug, Clone)]
+pub struct CrossAttentionLayer {
+    proj_context: Linear,
+    proj_in: Linear,
+    norm: LayerNorm,
+    linear_1: Linear,
+    linear_2: Linear,
+    query: NormedLinear,
+    sources: Vec<Source>,
+    output: Linear,
+}
+
+impl CrossAttentionLayer {
+    /// Reads a layer with queries of width `query_width`, SVA width `width` (`C`), and a window side `r_k` for each
+    /// encoder.
+    pub fn new(query_width: usize, width: usize, window_sides: &[usize], loader: &Loader<'_>) -> Result<Self> {
+        let attention = loader.pp("cross_attn");
+        let sources = window_sides
+            .iter()
+            .enumerate()
+            .map(|(k, &r)| {
+                Ok(Source {
+                    pos_embed: (r > 1)
+                        .then(|| loader.tensor(&format!("pos_embed_{k}"), &[r * r, width]))
+                        .transpose()?,
+                    key: NormedLinear::new(width, &attention.pp(format!("k_proj_{k}")))?,
+                    value: NormedLinear::new(width, &attention.pp(format!("v_proj_{k}")))?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            proj_context: loader.linear("proj_context", width, width, false)?,
+            proj_in: loader.linear("proj_in", query_width + width, width, false)?,
+            norm: loader.layer_norm("norm", width, NORM_EPS)?,
+            linear_1: loader.linear("proj_out.linear_1", width, width, false)?,
+            linear_2: loader.linear("proj_out.linear_2", width, query_width, false)?,
+            query: NormedLinear::new(width, &attention.pp("q_proj"))?,
+            sources,
+            output: attention.linear("o_proj", width, width, false)?,
+        })
+    }
+
+    /// `queries`: `[cells, query_width]`, one for each cell of `windows` → the same shape, residual included.
+    pub fn forward(
+        &self,
+        queries: &Tensor,
+        windows: &Windows,
+        name: SvaLayer,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        let cells = queries.dims()[0];
+        let context = self.proj_context.forward(&windows.context.unsqueeze(0)?)?;
+        let context = context.expand((cells, context.dims()[1]))?;
+        let x = self.proj_in.forward(&Tensor::cat(&[queries, &context], 1)?)?;
+
+        let mut keys = Vec::with_capacity(self.sources.len());
+        let mut values = Vec::with_capacity(self.sources.len());
+        for (source, tokens) in self.sources.iter().zip(&windows.tokens) {
+            let tokens = match &source.pos_embed {
+                Some(pos_embed) => tokens.broadcast_add(pos_embed)?,
+                None => tokens.clone(),
+            };
+            let tokens = tokens.flatten(0, 1)?;
+            keys.push(source.key.forward(&tokens)?);
+            values.push(source.value.forward(&tokens)?);
+        }
+        let (mixed, probs) = window_attention(&self.query.forward(&x)?, &keys, &values, &windows.mask, HEADS)?;
+        let attended = self.output.forward(&mixed)?;
+        show(observer, Site::SvaMask(name), &windows.mask)?;
+        show(observer, Site::SvaProbs(name), &probs)?;
+        show(observer, Site::SvaAttnOut(name), &attended)?;
+
+        let x = self.norm.forward(&(x + attended)?)?;
+        let x = self.linear_2.forward(&gelu(&self.linear_1.forward(&x)?)?)?;
+        let out = (queries + x)?;
+        show(observer, Site::SvaLayerOut(name), &out)?;
+        Ok(out)
+    }
+}

@@ -1,0 +1,140 @@
+//! One tokenizer, whichever file it came from.
+
+use super::chunk::{Chunk, Special};
+use super::config::TokenizerConfig;
+use super::json::Json;
+use super::sentencepiece::Pieces;
+use super::stream::{Decoder, TokenStream};
+use crate::error::{Refusal, Result};
+use std::path::Path;
+
+/// Text to ids and back, exactly as the reference does it for the checkpoint this was opened from.
+#[derive(Debug)]
+pub struct Tokenizer {
+    pub(super) backend: Backend,
+    pub(super) clean_up: bool,
+    bos: Option<u32>,
+    automatic_bos: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(super) enum Backend {
+    Json(Json),
+    Pieces(Pieces),
+}
+
+impl Tokenizer {
+    /// Opens the tokenizer of the checkpoint in `dir`: `tokenizer.json` if there, else `tokenizer.model`.
+    ///
+    /// The order is the reference's: a checkpoint saved from a slow tokenizer has no `tokenizer.json`, and where there
+    /// is one the reference used it. The two differ after special tokens (spec §11).
+    ///
+    /// # Errors
+    /// A refusal if there is neither file, or if one of them or of the files that go with them
+    /// (`tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`) is not what it should be.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let config = TokenizerConfig::read(dir)?;
+        let (json, model) = (dir.join("tokenizer.json"), dir.join("tokenizer.model"));
+        let backend = if json.is_file() {
+            Backend::Json(Json::open(&json, &config)?)
+        } else if model.is_file() {
+            Backend::Pieces(Pieces::open(&model, &config)?)
+        } else {
+            return Err(Refusal::new(dir, "the tokenizer is missing")
+                .expected("tokenizer.json or tokenizer.model")
+                .found("neither")
+                .help(
+                    "download tokenizer.json or tokenizer.model of this checkpoint, and tokenizer_config.json with it",
+                )
+                .into());
+        };
+        // The slow Llama tokenizer does not clean up unless told to; every other one does unless told not to.
+        let clean_up = config.clean_up_tokenization_spaces.unwrap_or(matches!(backend, Backend::Json(_)));
+        let mut tokenizer = Self { backend, clean_up, bos: None, automatic_bos: None };
+        let declared = config.roles.get("bos_token").map(String::as_str);
+        tokenizer.bos = declared.or(Some("<s>")).and_then(|bos| tokenizer.id_of(bos));
+        tokenizer.automatic_bos = match &tokenizer.backend {
+            Backend::Json(json) => json.prefix(),
+            Backend::Pieces(_) => tokenizer.bos.filter(|_| config.add_bos_token.unwrap_or(true)),
+        };
+        Ok(tokenizer)
+    }
+
+    /// The ids of `text`, without BOS.
+    ///
+    /// # Errors
+    /// An input error if the tokenizer cannot encode the text.
+    pub fn encode(&self, text: &str, special: Special) -> Result<Vec<u32>> {
+        self.encode_chunk(&Chunk::of(text, special))
+    }
+
+    /// The ids of `chunk`, without BOS.
+    ///
+    /// # Errors
+    /// An input error if the tokenizer cannot encode the text.
+    pub fn encode_chunk(&self, chunk: &Chunk) -> Result<Vec<u32>> {
+        match &self.backend {
+            Backend::Json(json) => json.encode(chunk),
+            Backend::Pieces(pieces) => Ok(pieces.encode(chunk)),
+        }
+    }
+
+    /// The text of `ids`, not stripped. Ids beyond the vocabulary have none.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
+        let mut decoder = Decoder::new(self, skip_special);
+        let mut text = String::new();
+        for &id in ids {
+            decoder.push(id, &mut text);
+        }
+        decoder.finish(&mut text);
+        text
+    }
+
+    /// An empty answer, to be filled id by id.
+    pub fn stream(&self) -> TokenStream<'_> {
+        TokenStream::new(self)
+    }
+
+    /// How many ids there are. Logits beyond are of tokens that do not exist (spec §12).
+    #[allow(clippy::len_without_is_empty)] // no tokenizer is empty
+    pub fn len(&self) -> usize {
+        match &self.backend {
+            Backend::Json(json) => json.len(),
+            Backend::Pieces(pieces) => pieces.len(),
+        }
+    }
+
+    /// The token as the vocabulary writes it, for display.
+    pub fn token_text(&self, id: u32) -> Option<String> {
+        match &self.backend {
+            Backend::Json(json) => json.token_text(id),
+            Backend::Pieces(pieces) => pieces.token_text(id).map(str::to_owned),
+        }
+    }
+
+    /// The id of a token as the vocabulary writes it.
+    pub fn id_of(&self, token: &str) -> Option<u32> {
+        match &self.backend {
+            Backend::Json(json) => json.id_of(token),
+            Backend::Pieces(pieces) => pieces.id_of(token),
+        }
+    }
+
+    /// The token that begins a text, if there is one.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The token that the reference's tokenizer puts before every text by itself.
+    pub fn automatic_bos(&self) -> Option<u32> {
+        self.automatic_bos
+    }
+
+    /// Whether `decode` leaves `id` out when special tokens are skipped.
+    pub fn is_special(&self, id: u32) -> bool {
+        match &self.backend {
+            Backend::Json(json) => json.is_special(id),
+            Backend::Pieces(pieces) => pieces.is_special(id),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Pillow's bicubic resize of 8-bit pictures, bit for bit (spec §3.1), onto a square padded with one colour.
+//!
+//! Two passes, horizontal first, each rounding to bytes. The padded square is never built: rows above and below the
+//! picture are all alike and resized once, and columns beside it are added to one row at a time.
+
+use super::picture::Picture;
+use rayon::prelude::*;
+
+/// Binary digits after the point in Pillow's integer weights.
+const PRECISION: u32 = 22;
+const HALF: i32 = 1 << (PRECISION - 1);
+/// Bytes per pixel.
+const RGB: usize = 3;
+
+/// Which input pixels make up each output pixel along one axis, and how much of each.
+#[derive(Debug)]
+struct Taps {
+    /// First input pixel of each output pixel.
+    starts: Vec<usize>,
+    /// Number of input pixels of each output pixel.
+    counts: Vec<usize>,
+    /// Weights of output pixel `o`: `weights[o · stride ..][.. counts[o]]`.
+    weights: Vec<i32>,
+    stride: usize,
+}
+
+impl Taps {
+    /// The weights that resize `from` pixels to `to`.
+    fn new(from: usize, to: usize) -> Self {
+        let scale = from as f64 / to as f64;
+        let filter_scale = scale.max(1.0);
+        let support = 2.0 * filter_scale;
+        let inverse = 1.0 / filter_scale;
+        let stride = support.ceil() as usize * 2 + 1;
+        let mut taps = Self {
+            starts: Vec::with_capacity(to),
+            counts: Vec::with_capacity(to),
+            weights: vec![0; to * stride],
+            stride,
+        };
+        let mut row = vec![0.0; stride];
+        for o in 0..to {
+            let center = (o as f64 + 0.5) * scale;
+            // `as` truncates and saturates: what is below zero becomes zero.
+            let start = (center - support + 0.5) as usize;
+            let end = ((center + support + 0.5) as usize).min(from);
+            let row = &mut row[..end - start];
+            for (i, weight) in row.iter_mut().enumerate() {
+                *weight = cubic(((i + start) as f64 - center + 0.5) * inverse);
+            }
+            let sum: f64 = row.iter().sum();
+            for (weight, out) in row.iter().zip(&mut taps.weights[o * stride..]) {
+                let scaled = weight / sum * f64::from(1 << PRECISION);
+                *out = (scaled + if scaled < 0.0 { -0.5 } else { 0.5 }) as i32;
+            }
+            taps.starts.push(start);
+            taps.counts.push(end - start);
+        }
+        taps
+    }
+
+    /// First input pixel and weights of output pixel `o`.
+    fn of(&self, o: usize) -> (usize, &[i32]) {
+        (self.starts[o], &self.weights[o * self.stride..][..self.counts[o]])
+    }
+}
+
+/// The cubic convolution kernel with a = −0.5.
+fn cubic(t: f64) -> f64 {
+    const A: f64 = -0.5;
+    let t = t.abs();
+    if t < 1.0 {
+        ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0
+    } else if t < 2.0 {
+        (((t - 5.0) * t + 8.0) * t - 4.0) * A
+    } else {
+        0.0
+    }
+}
+
+fn to_byte(sum: i32) -> u8 {
+    (sum >> PRECISION).clamp(0, 255) as u8
+}
+
+/// Pads `picture` to a square filled with `background` and resizes that to `side` × `side`.
+///
+/// The picture is put in the middle; of an odd number of padding lines the last side gets one more.
+pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Picture {
+    let (width, height) = (picture.width, picture.height);
+    let square = width.max(height);
+    let (left, top) = ((square - width) / 2, (square - height) / 2);
+    let taps = (square != side).then(|| Taps::new(square, side));
+
+    // Horizontal: one row of `side` pixels for each row of the picture, and one for the rows above and below it.
+    let plain: Vec<u8> = background.iter().copied().cycle().take(square * RGB).collect();
+    let row_bytes = side * RGB;
+    let mut narrowed = vec![0; height * row_bytes];
+    let horizontal = |row: &[u8], out: &mut [u8]| match &taps {
+        Some(taps) => resize_row(taps, row, out),
+        None => out.copy_from_slice(row),
+    };
+    narrowed.par_chunks_mut(row_bytes).zip(picture.rgb.par_chunks(width * RGB)).for_each_init(
+        || if width == square { Vec::new() } else { plain.clone() },
+        |padded, (out, row)| {
+            if width == square {
+                horizontal(row, out);
+            } else {
+                padded[left * RGB..][..width * RGB].copy_from_slice(row);
+                horizontal(padded, out);
+            }
+        },
+    );
+    let mut plain_narrowed = vec![0; row_bytes];
+    horizontal(&plain, &mut plain_narrowed);
+    let row = |y: usize| match y.checked_sub(top).filter(|&y| y < height) {
+        Some(y) => &narrowed[y * row_bytes..][..row_bytes],
+        None => &plain_narrowed[..],
+    };
+
+    // Vertical.
+    let mut rgb = vec![0; side * row_bytes];
+    rgb.par_chunks_mut(row_bytes).enumerate().for_each_init(
+        || vec![0i32; row_bytes],
+        |sums, (o, out)| match &taps {
+            Some(taps) => {
+                let (start, weights) = taps.of(o);
+                sums.fill(HALF);
+                for (y, &weight) in (start..).zip(weights) {
+                    for (sum, &value) in sums.iter_mut().zip(row(y)) {
+                        *sum += i32::from(value) * weight;
+                    }
+                }
+                for (out, &sum) in out.iter_mut().zip(sums.iter()) {
+                    *out = to_byte(sum);
+                }
+            }
+            None => out.copy_from_slice(row(o)),
+        },
+    );
+    Picture { width: side, height: side, rgb }
+}
+
+/// Resizes one row of pixels.
+fn resize_row(taps: &Taps, row: &[u8], out: &mut [u8]) {
+    for (o, out) in out.chunks_exact_mut(RGB).enumerate() {
+        let (start, weights) = taps.of(o);
+        let mut sums = [HALF; RGB];
+        for (pixel, &weight) in row[start * RGB..].chunks_exact(RGB).zip(weights) {
+            for (sum, &value) in sums.iter_mut().zip(pixel) {
+                *sum += i32::from(value) * weight;
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = to_byte(sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The padded square, built and resized the slow way, in the words of the spec.
+    fn slow(picture: &Picture, background: [u8; 3], side: usize) -> Vec<u8> {
+        let m = picture.width.max(picture.height);
+        let (left, top) = ((m - picture.width) / 2, (m - picture.height) / 2);
+        let pixel = |y: usize, x: usize, c: usize| {
+            let inside = (top..top + picture.height).contains(&y) && (left..left + picture.width).contains(&x);
+            if inside { picture.rgb[((y - top) * picture.width + x - left) * 3 + c] } else { background[c] }
+        };
+        let taps = Taps::new(m, side);
+        let pass = |get: &dyn Fn(usize) -> u8, o: usize| {
+            let (start, weights) = taps.of(o);
+            let sum: i64 = weights.iter().enumerate().map(|(i, &w)| i64::from(get(start + i)) * i64::from(w)).sum();
+            ((i64::from(HALF) + sum) >> PRECISION).clamp(0, 255) as u8
+        };
+        let mut narrow = vec![[0u8; 3]; m * side];
+        for y in 0..m {
+            for x in 0..side {
+                for c in 0..3 {
+                    narrow[y * side + x][c] = pass(&|i| pixel(y, i, c), x);
+                }
+            }
+        }
+        let mut out = Vec::new();
+        for y in 0..side {
+            for x in 0..side {
+                out.extend((0..3).map(|c| pass(&|i| narrow[i * side + x][c], y)));
+            }
+        }
+        out
+    }
+
+    fn noise(width: usize, height: usize) -> Picture {
+        let mut state = 7u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        Picture { width, height, rgb: (0..width * height * 3).map(|_| byte()).collect() }
+    }
+
+    #[test]
+    fn the_square_is_never_built_but_the_result_is_the_same() {
+        for (width, height, side) in [(37, 53, 20), (53, 37, 64), (9, 1, 14), (1, 12, 5), (16, 16, 8), (5, 3, 7)] {
+            let picture = noise(width, height);
+            let fast = square(&picture, [1, 200, 77], side);
+            assert_eq!((fast.width, fast.height), (side, side));
+            assert_eq!(fast.rgb, slow(&picture, [1, 200, 77], side), "{width}×{height} → {side}");
+        }
+    }
+
+    #[test]
+    fn a_square_of_the_right_size_is_copied() {
+        let picture = noise(11, 11);
+        assert_eq!(square(&picture, [0; 3], 11), picture);
+    }
+
+    #[test]
+    fn the_weights_of_a_pixel_sum_to_one() {
+        for (from, to) in [(600, 384), (300, 1024), (8000, 336), (1, 9)] {
+            let taps = Taps::new(from, to);
+            for o in 0..to {
+                let (start, weights) = taps.of(o);
+                assert!(start + weights.len() <= from);
+                let sum: i32 = weights.iter().sum();
+                assert!((sum - (1 << PRECISION)).unsigned_abs() as usize <= weights.len(), "{from} → {to}: {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn halving_has_the_known_weights() {
+        // Offsets ±0.25, ±0.75, ±1.25, ±1.75 of the kernel, over two.
+        let taps = Taps::new(16, 8);
+        let (start, weights) = taps.of(4);
+        assert_eq!(start, 5);
+        let expected =
+            [-0.013_671_875, -0.035_156_25, 0.113_281_25, 0.435_546_875].map(|w: f64| (w / 1.0 * 4_194_304.0) as i32);
+        assert_eq!(&weights[..4], &expected);
+        assert!(weights.iter().eq(weights.iter().rev()));
+    }
+}

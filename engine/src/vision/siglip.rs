@@ -1,0 +1,62 @@
+//! SigLIP in timm's layout (spec §4.1): no class token, fused qkv, exact GELU, final norm applied.
+
+use super::preprocess::PixelSpec;
+use super::vit::{Attention, Block, Mlp, PatchEmbedding, Projections, Vit};
+use super::{heads_divide, patch_grid, stored_shape};
+use crate::checkpoint::Loader;
+use crate::checkpoint::json::JsonFile;
+use crate::error::Result;
+use crate::nn::Activation;
+use std::path::Path;
+
+/// The released model's number of heads; its files do not say it.
+const HEADS: usize = 16;
+const EPS: f64 = 1e-6;
+const CONFIG: &str = "open_clip_config.json";
+const IMAGE_SIZE: &str = "model_cfg.vision_cfg.image_size";
+
+/// Reads the encoder in `dir`.
+pub(super) fn load(dir: &Path, loader: &Loader<'_>) -> Result<(Vit, PixelSpec)> {
+    let config = JsonFile::read(&dir.join(CONFIG))?;
+    let pixels = PixelSpec::open_clip(&config, IMAGE_SIZE, config.required_usize(IMAGE_SIZE)?)?;
+    let [width, channels, patch, _] = stored_shape(dir, loader, "visual.trunk.patch_embed.proj.weight")?;
+    heads_divide(dir, "visual.trunk.patch_embed.proj.weight", width, HEADS)?;
+    let tokens = patch_grid(&config, IMAGE_SIZE, pixels.size, patch)?.pow(2);
+
+    let trunk = loader.pp("visual.trunk");
+    let patches = PatchEmbedding::load(&trunk, "patch_embed.proj", [width, channels, patch], true)?;
+    let positions = trunk.tensor("pos_embed", &[1, tokens, width])?.squeeze(0)?;
+    let mut blocks = Vec::new();
+    while trunk.contains(&format!("blocks.{}.norm1.weight", blocks.len())) {
+        let index = blocks.len();
+        let [inner, _] = stored_shape(dir, loader, &format!("visual.trunk.blocks.{index}.mlp.fc1.weight"))?;
+        blocks.push(block(&trunk.pp("blocks").pp(index), width, inner)?);
+    }
+    let norm = Some(trunk.layer_norm("norm", width, EPS)?);
+    Ok((Vit { patches, class: None, positions, pre_norm: None, blocks, norm }, pixels))
+}
+
+fn block(loader: &Loader<'_>, width: usize, inner: usize) -> Result<Block> {
+    Ok(Block {
+        norm1: loader.layer_norm("norm1", width, EPS)?,
+        attention: Attention {
+            input: Projections::Joint(loader.linear("attn.qkv", width, 3 * width, true)?),
+            output: loader.linear("attn.proj", width, width, true)?,
+            heads: HEADS,
+        },
+        norm2: loader.layer_norm("norm2", width, EPS)?,
+        mlp: Mlp::Plain {
+            up: loader.linear("mlp.fc1", width, inner, true)?,
+            activation: Activation::Gelu,
+            down: loader.linear("mlp.fc2", inner, width, true)?,
+        },
+        scales: None,
+    })
+}
+
+/// Whether the file may hold `key` although the features do not need it: text tower, pooling head, logit scale.
+pub(super) fn ignores(key: &str) -> bool {
+    ["text.", "visual.trunk.attn_pool.", "visual.head.", "logit_scale", "logit_bias"]
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
+}

@@ -1,0 +1,394 @@
+//! The engine thread: the one owner of all tensors.
+//!
+//! Commands go in, events come out. Each command is a job; jobs run one after another, and each ends in exactly one
+//! of done, cancelled or failed. A panic inside a job is caught, reported as its failure, and survived.
+
+use crate::error::{Error, Result};
+use crate::generate::{Answer, GenerateOptions, Session, Subject, Token, Watch};
+use crate::job::{CancelToken, Job, Progress};
+use crate::model::{Inspection, LoadRequest, Model};
+use crate::observe::Unobserved;
+use crate::probe::trace::write_tensors;
+use crate::probe::{Detail, Recorder, Trace};
+use crate::sva::PictureSize;
+use crate::text::Turn;
+use crate::vision::Picture;
+use candle_core::{Device, Tensor};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Names one job for as long as the engine lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(u64);
+
+/// Which of the two models a command is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The first model.
+    A,
+    /// The one it is compared with.
+    B,
+}
+
+/// One question with all that goes with it.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// System text instead of the template's own.
+    pub system: Option<String>,
+    /// All turns; the last one is open.
+    pub turns: Vec<Turn>,
+    /// The picture it is about, if any.
+    pub subject: Option<Subject>,
+    /// How to answer.
+    pub options: GenerateOptions,
+}
+
+/// What the engine can be asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Find out what a checkpoint is and what it needs, without reading its weights.
+    Inspect(LoadRequest),
+    /// Load a checkpoint into a slot. What was there before is dropped first.
+    Load(Slot, LoadRequest),
+    /// Drop a slot's model and all that was computed with it.
+    Unload(Slot),
+    /// Run the encoders on a picture ahead of any question.
+    SetImage(Slot, Arc<Picture>),
+    /// Answer a question.
+    Ask(Slot, Question),
+    /// Answer a question and record what happens inside.
+    Trace {
+        /// The model.
+        slot: Slot,
+        /// The question.
+        question: Question,
+        /// What to keep.
+        detail: Detail,
+        /// Where to write all recorded tensors, if anywhere.
+        output: Option<PathBuf>,
+    },
+    /// Panic, to show that the thread survives it.
+    #[cfg(test)]
+    Panic,
+}
+
+/// What a job did.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What the checkpoint is.
+    Inspected(Box<Inspection>),
+    /// The slot holds the model now.
+    Loaded(Box<Inspection>),
+    /// The slot is empty now.
+    Unloaded,
+    /// The picture's features are ready.
+    ImageReady,
+    /// The answer.
+    Answered(Box<Answer>),
+    /// The answer, and where the model looked. Without a picture there is no trace.
+    Traced(Box<Answer>, Option<Box<Trace>>),
+}
+
+/// What happens to a job. The last event of every job is `Done`, `Cancelled` or `Failed`, and only the last one is.
+#[derive(Debug)]
+pub enum EventKind {
+    /// The engine began to work on it.
+    Started,
+    /// It is this far.
+    Progress(Progress),
+    /// It generated a token.
+    Token(Token),
+    /// It finished.
+    Done(Outcome),
+    /// It was cancelled.
+    Cancelled,
+    /// It failed.
+    Failed(Error),
+}
+
+/// An event and the job it belongs to.
+#[derive(Debug)]
+pub struct Event {
+    /// The job.
+    pub job: JobId,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+struct Envelope {
+    job: JobId,
+    cancel: CancelToken,
+    command: Command,
+}
+
+/// Jobs that have not ended, with what cancels them.
+type Pending = Arc<Mutex<HashMap<JobId, CancelToken>>>;
+
+fn lock(pending: &Pending) -> MutexGuard<'_, HashMap<JobId, CancelToken>> {
+    // The map stays consistent whatever panicked while it was held: its operations are single calls.
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The handle to the engine thread. Dropping it cancels every job and waits for the thread to end.
+pub struct Engine {
+    commands: Option<Sender<Envelope>>,
+    events: Receiver<Event>,
+    pending: Pending,
+    next: u64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the thread. `wake` is called after every event, from the engine thread: a window asks for a repaint
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the operating system gives no thread.
+    pub fn start(wake: impl Fn() + Send + 'static) -> Result<Self> {
+        let (commands, inbox) = unbounded::<Envelope>();
+        let (outbox, events) = unbounded();
+        let pending = Pending::default();
+        let shared = Arc::clone(&pending);
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || Worker { models: HashMap::new(), outbox, wake: Box::new(wake), pending: shared }.run(&inbox))
+            .map_err(|e| Error::io("the engine thread", e))?;
+        Ok(Self { commands: Some(commands), events, pending, next: 0, thread: Some(thread) })
+    }
+
+    /// Queues `command`.
+    pub fn submit(&mut self, command: Command) -> JobId {
+        let job = JobId(self.next);
+        self.next += 1;
+        let cancel = CancelToken::default();
+        lock(&self.pending).insert(job, cancel.clone());
+        if let Some(commands) = &self.commands {
+            // The thread ends only when this sender is dropped, so there is always a receiver.
+            let _ = commands.send(Envelope { job, cancel, command });
+        }
+        job
+    }
+
+    /// Asks `job` to stop; without effect if it has ended.
+    pub fn cancel(&self, job: JobId) {
+        if let Some(cancel) = lock(&self.pending).get(&job) {
+            cancel.cancel();
+        }
+    }
+
+    /// The token that cancels `job`, for other threads (a signal handler); `None` if it has ended.
+    pub fn cancel_token(&self, job: JobId) -> Option<CancelToken> {
+        lock(&self.pending).get(&job).cloned()
+    }
+
+    /// The stream of events of all jobs.
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for cancel in lock(&self.pending).values() {
+            cancel.cancel();
+        }
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic on the thread was reported as its job's failure already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A loaded model with its working memory.
+struct Loaded {
+    model: Model,
+    session: Session,
+}
+
+struct Worker {
+    models: HashMap<Slot, Loaded>,
+    outbox: Sender<Event>,
+    wake: Box<dyn Fn() + Send>,
+    pending: Pending,
+}
+
+impl Worker {
+    fn run(mut self, inbox: &Receiver<Envelope>) {
+        for Envelope { job, cancel, command } in inbox {
+            let slot = command.slot();
+            let ended = catch_unwind(AssertUnwindSafe(|| self.perform(job, &cancel, command)));
+            let kind = match ended {
+                Ok(Ok(outcome)) => EventKind::Done(outcome),
+                Ok(Err(Error::Cancelled)) => EventKind::Cancelled,
+                Ok(Err(error)) => EventKind::Failed(error),
+                Err(panic) => {
+                    // The model is only ever read; what a question left half done goes.
+                    if let Some(loaded) = slot.and_then(|slot| self.models.get_mut(&slot)) {
+                        loaded.session.clear();
+                    }
+                    EventKind::Failed(Error::Panicked(panic_text(panic.as_ref())))
+                }
+            };
+            lock(&self.pending).remove(&job);
+            self.emit(job, kind);
+        }
+    }
+
+    fn emit(&self, job: JobId, kind: EventKind) {
+        // Nobody listens while the handle is being dropped.
+        let _ = self.outbox.send(Event { job, kind });
+        (self.wake)();
+    }
+
+    fn perform(&mut self, id: JobId, cancel: &CancelToken, command: Command) -> Result<Outcome> {
+        let outbox = self.outbox.clone();
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        self.emit(id, EventKind::Started);
+        let wake = &self.wake;
+        let emit = |kind| {
+            let _ = outbox.send(Event { job: id, kind });
+            wake();
+        };
+        let job = Job::new(cancel.clone(), |progress| emit(EventKind::Progress(progress)));
+        let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
+        match command {
+            Command::Inspect(request) => Ok(Outcome::Inspected(Box::new(Inspection::new(&request, &job)?))),
+            Command::Load(slot, request) => {
+                self.models.remove(&slot);
+                let (model, inspection) = Model::load(&request, &job)?;
+                self.models.insert(slot, Loaded { model, session: Session::default() });
+                Ok(Outcome::Loaded(Box::new(inspection)))
+            }
+            Command::Unload(slot) => {
+                self.models.remove(&slot);
+                Ok(Outcome::Unloaded)
+            }
+            Command::SetImage(slot, picture) => {
+                let Loaded { model, session } = loaded(&mut self.models, slot)?;
+                session.encode(model, &picture, &job, &mut Unobserved)?;
+                Ok(Outcome::ImageReady)
+            }
+            Command::Ask(slot, question) => {
+                let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
+                let answer = ask(loaded(&mut self.models, slot)?, &question, &mut watch)?;
+                Ok(Outcome::Answered(Box::new(answer)))
+            }
+            Command::Trace { slot, question, detail, output } => {
+                let loaded = loaded(&mut self.models, slot)?;
+                let mut recorder = Recorder::new(detail);
+                let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut on_token };
+                let answer = ask(loaded, &question, &mut watch)?;
+                let trace = keep(&loaded.model, &question, &answer, recorder, detail, output.as_deref())?;
+                Ok(Outcome::Traced(Box::new(answer), trace.map(Box::new)))
+            }
+            #[cfg(test)]
+            #[allow(clippy::panic)]
+            Command::Panic => panic!("on request"),
+        }
+    }
+}
+
+impl Command {
+    fn slot(&self) -> Option<Slot> {
+        match self {
+            Self::Load(slot, _) | Self::Unload(slot) | Self::SetImage(slot, _) | Self::Ask(slot, _) => Some(*slot),
+            Self::Trace { slot, .. } => Some(*slot),
+            Self::Inspect(_) => None,
+            #[cfg(test)]
+            Self::Panic => None,
+        }
+    }
+}
+
+fn loaded(models: &mut HashMap<Slot, Loaded>, slot: Slot) -> Result<&mut Loaded> {
+    models
+        .get_mut(&slot)
+        .ok_or_else(|| Error::input(format!("no model is loaded in slot {slot:?}"), "open a checkpoint first"))
+}
+
+fn ask(loaded: &mut Loaded, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
+    let Loaded { model, session } = loaded;
+    let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
+    session.ask(model, &prompt, question.subject.as_ref(), &question.options, watch)
+}
+
+/// Turns what a recorder saw into a trace, and writes everything to `output`.
+fn keep(
+    model: &Model,
+    question: &Question,
+    answer: &Answer,
+    recorder: Recorder,
+    detail: Detail,
+    output: Option<&std::path::Path>,
+) -> Result<Option<Trace>> {
+    let layers = recorder.layers().to_vec();
+    let mut tensors = recorder.into_tensors()?;
+    let ids: Vec<i64> = answer.tokens.iter().map(|token| i64::from(token.id)).collect();
+    tensors.insert("generated_ids".into(), Tensor::new(ids.as_slice(), &Device::Cpu)?);
+    tensors.insert("input_ids".into(), Tensor::new(answer.prompt_ids.as_slice(), &Device::Cpu)?);
+    let Some(subject) = &question.subject else {
+        if let Some(path) = output {
+            write_tensors(&tensors, None, path)?;
+        }
+        return Ok(None);
+    };
+    let picture = &subject.picture;
+    if detail == Detail::All {
+        let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
+        tensors.insert("image.rgb_u8".into(), pixels);
+    }
+    let size = PictureSize { width: picture.width, height: picture.height };
+    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
+    let trace = Trace::new(model, size, last, &subject.ablation.to_string(), &layers, &tensors)?;
+    if let Some(path) = output {
+        trace.write(&tensors, path)?;
+    }
+    Ok(Some(trace))
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(engine: &Engine, job: JobId) -> EventKind {
+        loop {
+            let event = engine.events().recv().unwrap();
+            if event.job == job && !matches!(event.kind, EventKind::Started | EventKind::Progress(_)) {
+                return event.kind;
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_is_reported_and_survived() {
+        let mut engine = Engine::start(|| {}).unwrap();
+        let job = engine.submit(Command::Panic);
+        let EventKind::Failed(Error::Panicked(text)) = terminal(&engine, job) else { panic!("not reported") };
+        assert_eq!(text, "on request");
+        let job = engine.submit(Command::Unload(Slot::A));
+        assert!(matches!(terminal(&engine, job), EventKind::Done(Outcome::Unloaded)));
+    }
+
+    #[test]
+    fn a_question_without_a_model_says_so() {
+        let mut engine = Engine::start(|| {}).unwrap();
+        let picture = Arc::new(Picture { width: 1, height: 1, rgb: vec![0; 3] });
+        let job = engine.submit(Command::SetImage(Slot::B, picture));
+        let EventKind::Failed(error) = terminal(&engine, job) else { panic!("must fail") };
+        assert!(error.to_string().contains("slot B"), "{error}");
+    }
+}
