@@ -160,7 +160,8 @@ fn stop_ids_include_the_recorded_ends() {
 /// Special tokens in a person's words are characters, wherever they stand.
 #[test]
 fn special_tokens_in_user_text_are_plain_text() {
-    let strings = ["<image>", "</s>", "<s>", "<unk>", "<|eot_id|>", "<|im_end|>", "<|end|>", "<|user|>", "<|endoftext|>"];
+    let strings =
+        ["<image>", "</s>", "<s>", "<unk>", "<|eot_id|>", "<|im_end|>", "<|end|>", "<|user|>", "<|endoftext|>"];
     for (dir, tokenizer, template) in variants() {
         for string in strings {
             for question in [string.to_owned(), format!("a{string}b"), format!("a {string} b"), format!("{string}\n")] {

@@ -85,9 +85,7 @@ pub(super) fn byte_level_json() -> String {
         serde_json::json!({ "id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
             "normalized": false, "special": true })
     };
-    let level = |regex: bool| {
-        serde_json::json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex })
-    };
+    let level = |regex: bool| serde_json::json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": regex });
     serde_json::json!({
         "version": "1.0", "truncation": null, "padding": null,
         "added_tokens": [special(257, "<|begin_of_text|>"), special(258, "<|eot_id|>")],
@@ -101,7 +99,8 @@ pub(super) fn byte_level_json() -> String {
 
 /// [`byte_level_json`], opened.
 pub(super) fn byte_level() -> Tokenizer {
-    let config = r#"{"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>", "clean_up_tokenization_spaces": true}"#;
+    let config =
+        r#"{"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>", "clean_up_tokenization_spaces": true}"#;
     let dir = dir(&[("tokenizer.json", byte_level_json().as_bytes()), ("tokenizer_config.json", config.as_bytes())]);
     Tokenizer::open(dir.path()).unwrap()
 }

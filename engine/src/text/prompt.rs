@@ -282,7 +282,7 @@ mod tests {
         let prompt = conversation.ids(&tokenizer).unwrap();
         assert_eq!(prompt.ids.iter().filter(|&&id| id == IMAGE_ID).count(), 1);
         assert_eq!(prompt.ids.iter().filter(|&&id| id == 257).count(), 1);
-        assert_eq!(prompt.ids.iter().filter(|&&id| id == 258).count(), 5);
+        assert_eq!(prompt.ids.iter().filter(|&&id| id == 258).count(), 4);
         assert_eq!(text_of(&tokenizer, &prompt.ids), conversation.text().replacen("<image>\n", "<image>", 1));
     }
 

@@ -117,25 +117,17 @@ mod tests {
 
     #[test]
     fn the_longest_token_at_the_leftmost_place_wins() {
-        assert_eq!(split("é<a>x<a>by"), [
-            (None, "é"),
-            (Some(1), "<a>"),
-            (None, "x"),
-            (Some(2), "<a>b"),
-            (None, "y")
-        ]);
+        assert_eq!(split("é<a>x<a>by"), [(None, "é"), (Some(1), "<a>"), (None, "x"), (Some(2), "<a>b"), (None, "y")]);
         assert_eq!(split(""), []);
         assert_eq!(split("<<a"), [(None, "<<a")]);
     }
 
     #[test]
     fn tokens_eat_the_whitespace_they_are_said_to() {
-        assert_eq!(split("<a>b \n x \u{1f}<c> y"), [
-            (Some(2), "<a>b \n "),
-            (None, "x"),
-            (Some(3), " \u{1f}<c>"),
-            (None, " y")
-        ]);
+        assert_eq!(
+            split("<a>b \n x \u{1f}<c> y"),
+            [(Some(2), "<a>b \n "), (None, "x"), (Some(3), " \u{1f}<c>"), (None, " y")]
+        );
         assert_eq!(split("<a>b <c>"), [(Some(2), "<a>b "), (Some(3), "<c>")]);
     }
 

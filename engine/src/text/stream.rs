@@ -119,14 +119,13 @@ impl<'t> Decoder<'t> {
 
     pub(super) fn finish(&mut self, out: &mut String) {
         let mut text = String::new();
-        match (&mut self.state, &self.tokenizer.backend) {
-            (State::Pieces(state), Backend::Pieces(pieces)) => state.finish(pieces, &mut text),
-            (State::ByteLevel { bytes }, _) => text.push_str(&String::from_utf8_lossy(&std::mem::take(bytes))),
-            (State::Underlines { run, strip, .. }, _) => {
+        match &mut self.state {
+            State::Pieces(state) => state.finish(&mut text),
+            State::ByteLevel { bytes } => text.push_str(&String::from_utf8_lossy(&std::mem::take(bytes))),
+            State::Underlines { run, strip, .. } => {
                 end_run(run, &mut text);
                 strip_front(strip, &mut text);
             }
-            (State::Pieces(_), Backend::Json(_)) => {}
         }
         self.hand_out(&text, out);
         if let Some(cleanup) = &mut self.cleanup {
@@ -270,7 +269,7 @@ impl PieceState {
         self.emit(&tail, out);
     }
 
-    fn finish(&mut self, _pieces: &super::sentencepiece::Pieces, out: &mut String) {
+    fn finish(&mut self, out: &mut String) {
         self.end_segment(false, out);
         if self.after_added && self.run_tokens > 0 && !self.run_text {
             out.push(' ');
@@ -398,7 +397,9 @@ mod tests {
     /// The ids of bytes in the byte-level fixture.
     fn level(bytes: &[u8]) -> Vec<u32> {
         let tokenizer = fixtures::byte_level();
-        let id = |&byte: &u8| (0..256).find(|&id| tokenizer.token_text(id).unwrap().chars().map(byte_level).eq([Some(byte)]));
+        let id = |&byte: &u8| {
+            (0..256).find(|&id| tokenizer.token_text(id).unwrap().chars().map(byte_level).eq([Some(byte)]))
+        };
         bytes.iter().map(|byte| id(byte).unwrap()).collect()
     }
 
@@ -422,7 +423,10 @@ mod tests {
     fn spaces_before_punctuation_go_where_the_checkpoint_says_so() {
         let tokenizer = fixtures::byte_level();
         let decode = |text: &str| tokenizer.decode(&level(text.as_bytes()), false);
-        assert_eq!(decode("a . b ? c ! d , e ' f n't g 'm h 's i 've j 're k"), "a. b? c! d, e'fn't g'm h's i've j're k");
+        assert_eq!(
+            decode("a . b ? c ! d , e ' f n't g 'm h 's i 've j 're k"),
+            "a. b? c! d, e'fn't g'm h's i've j're k"
+        );
         assert_eq!(decode("x  ' m n ' t  ."), Cleanup::apply("x  ' m n ' t  ."));
         assert_eq!(parts(&tokenizer, &level(b"it 's n't . ' s n").to_vec()).concat(), "it'sn't.'s n");
     }

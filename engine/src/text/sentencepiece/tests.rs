@@ -73,7 +73,8 @@ fn the_prefix_space_follows_the_legacy_flag() {
 
 #[test]
 fn seams_between_parts_leave_no_trace() {
-    let tokenizer = fixtures::pieces(&[("a", -3.0, NORMAL), ("b", -3.0, NORMAL), ("ab", -1.0, NORMAL)], NEW);
+    let tokenizer =
+        fixtures::pieces(&[("▁", -3.0, NORMAL), ("a", -3.0, NORMAL), ("b", -3.0, NORMAL), ("ab", -1.0, NORMAL)], NEW);
     let mut chunk = Chunk::of("</s>a", Special::Parse);
     chunk.push("b</s>", Special::Literal);
     let ids = tokenizer.encode_chunk(&chunk).unwrap();
@@ -83,7 +84,8 @@ fn seams_between_parts_leave_no_trace() {
 
 #[test]
 fn user_defined_pieces_are_whole_unless_a_person_writes_a_special_token() {
-    let pieces = [("<|im_end|>", 0.0, USER_DEFINED), ("ab", 0.0, USER_DEFINED), ("b", -1.0, NORMAL), ("bb", -0.5, NORMAL)];
+    let pieces =
+        [("<|im_end|>", 0.0, USER_DEFINED), ("ab", 0.0, USER_DEFINED), ("b", -1.0, NORMAL), ("bb", -0.5, NORMAL)];
     let tokenizer = fixtures::pieces(&pieces, LEGACY);
     assert_eq!(literal(&tokenizer, "abb")[3..], ["ab", "b"]);
     assert!(!literal(&tokenizer, "<|im_end|>").contains(&"<|im_end|>".to_owned()));
