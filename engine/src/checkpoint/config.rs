@@ -1,4 +1,25 @@
 //! `config.json`: every number the model needs, checked before anything is allocated.
+//!
+//! The types say what a checkpoint is; [`CambrianConfig::read`] is the only way in. After it no product of two
+//! dimensions can overflow, every grid is square, and every encoder's grid fits every query grid.
+
+use super::json::JsonFile;
+use super::tower_name;
+use crate::error::{Refusal, Result};
+use serde_json::Value;
+use std::path::Path;
+
+/// No dimension, vocabulary or token count is larger: products of two of them stay far below 2⁶⁴.
+const MAX_DIM: usize = 1 << 24;
+
+/// No decoder or connector has more layers.
+const MAX_LAYERS: usize = 1024;
+
+/// No checkpoint has more encoders or query groups.
+const MAX_TOWERS: usize = 16;
+
+/// Heads of every SVA layer (spec §7).
+pub const SVA_HEADS: usize = 16;
 
 /// A Cambrian-1 checkpoint's `config.json`, validated (spec §2.1).
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +42,152 @@ pub struct CambrianConfig {
     pub bos_token_id: Option<u32>,
     /// `eos_token_id` of config.json and generation_config.json together, each a number or a list there.
     pub eos_token_ids: Vec<u32>,
+}
+
+impl CambrianConfig {
+    /// Reads `config.json` and, for its stop tokens, `generation_config.json` in `dir`.
+    ///
+    /// # Errors
+    /// A refusal that names the file and the key if anything is missing, of the wrong type, out of range, at odds with
+    /// another field, or describes a model this program does not run.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let json = JsonFile::read(&dir.join("config.json"))?;
+        let decoder = DecoderConfig::from_json(&json)?;
+        require(
+            &json,
+            "mm_projector_type",
+            json.str("mm_projector_type")? == Some("sva"),
+            "sva",
+            || "only checkpoints with the Spatial Vision Aggregator can be opened",
+        )?;
+        let feature = json.str("mm_vision_select_feature")?;
+        require(
+            &json,
+            "mm_vision_select_feature",
+            feature.is_none_or(|f| f == "patch"),
+            "patch",
+            || "this way of choosing image features is not supported",
+        )?;
+        let towers = towers(&json)?;
+        let sva = SvaConfig::from_json(&json, &towers, decoder.layers)?;
+        let context_length = match bounded(&json, "tokenizer_model_max_length", 1..=MAX_DIM)? {
+            Some(length) => length,
+            None => bounded(&json, "max_position_embeddings", 1..=MAX_DIM)?.unwrap_or(2048),
+        };
+        let mut eos_token_ids = token_ids(&json, "eos_token_id")?;
+        let generation = dir.join("generation_config.json");
+        if generation.exists() {
+            eos_token_ids.extend(token_ids(&JsonFile::read(&generation)?, "eos_token_id")?);
+        }
+        eos_token_ids.sort_unstable();
+        eos_token_ids.dedup();
+        Ok(Self {
+            decoder,
+            towers,
+            sva,
+            context_length,
+            image_position: json.usize("image_position")?,
+            select_layer: json.i64("mm_vision_select_layer")?.unwrap_or(-2),
+            use_im_start_end: json.bool("mm_use_im_start_end")?.unwrap_or(false),
+            bos_token_id: token_ids(&json, "bos_token_id")?.first().copied(),
+            eos_token_ids,
+        })
+    }
+}
+
+/// Refuses `key` unless `holds`.
+fn require<P: Into<String>>(
+    json: &JsonFile,
+    key: &str,
+    holds: bool,
+    expected: impl Into<String>,
+    problem: impl FnOnce() -> P,
+) -> Result<()> {
+    if holds { Ok(()) } else { Err(json.refusal(key, problem()).expected(expected).into()) }
+}
+
+/// The integer at `key`, if there, which must lie in `range`.
+fn bounded(json: &JsonFile, key: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>> {
+    let value = json.usize(key)?;
+    let expected = format!("{} to {}", range.start(), range.end());
+    require(json, key, value.is_none_or(|value| range.contains(&value)), expected, || "this number is out of range")?;
+    Ok(value)
+}
+
+/// The integer at `key`, which must be there and between 1 and `max`.
+fn required(json: &JsonFile, key: &str, max: usize) -> Result<usize> {
+    json.required_usize(key)?;
+    Ok(bounded(json, key, 1..=max)?.unwrap_or_default())
+}
+
+/// The square root of `count`, the number at (or in the list at) `key`.
+fn side(json: &JsonFile, key: &str, count: usize) -> Result<usize> {
+    let side = count.isqrt();
+    let square = (1..=MAX_DIM).contains(&count) && side * side == count;
+    require(json, key, square, format!("square numbers from 1 to {MAX_DIM}"), || {
+        format!("{count} tokens do not form a square grid")
+    })?;
+    Ok(side)
+}
+
+/// The token id, or list of token ids, at `key`; none if it is absent.
+fn token_ids(json: &JsonFile, key: &str) -> Result<Vec<u32>> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let ids = match json.get(key) {
+        None => Some(Vec::new()),
+        Some(Value::Array(list)) => list.iter().map(id).collect(),
+        Some(value) => id(value).map(|id| vec![id]),
+    };
+    ids.ok_or_else(|| {
+        json.refusal(key, "this field has the wrong type").expected("a token id or a list of token ids").into()
+    })
+}
+
+/// The encoders, in checkpoint order.
+fn towers(json: &JsonFile) -> Result<Vec<TowerSpec>> {
+    const NAMES: &str = "mm_vision_tower_aux_list";
+    let names = json.strs(NAMES)?.unwrap_or_default();
+    require(
+        json,
+        NAMES,
+        (1..=MAX_TOWERS).contains(&names.len()),
+        format!("1 to {MAX_TOWERS} encoders"),
+        || "no usable list of vision encoders",
+    )?;
+    // Released under two names, always with the same content.
+    let (key, other) = ("mm_vision_tower_aux_token_len_list", "vision_tower_aux_token_len_list");
+    let tokens = json.usizes(key)?;
+    let duplicate = json.usizes(other)?;
+    if let (Some(tokens), Some(duplicate)) = (&tokens, &duplicate) {
+        require(json, other, tokens == duplicate, format!("{tokens:?}, as in {key}"), || "two fields disagree")?;
+    }
+    let key = if tokens.is_some() { key } else { other };
+    let tokens = tokens.or(duplicate).unwrap_or_default();
+    require(
+        json,
+        key,
+        tokens.len() == names.len(),
+        format!("{} numbers, one per encoder", names.len()),
+        || "the number of encoders and of token counts differ",
+    )?;
+    let towers = names.iter().zip(tokens).map(|(name, tokens)| {
+        side(json, key, tokens)?;
+        let parsed = tower_name::parse(name).map_err(|problem| -> Refusal {
+            json.refusal(NAMES, problem).expected(tower_name::KNOWN).help(
+                "only the encoders of the released \
+                 Cambrian-1 models can be run",
+            )
+        })?;
+        Ok(TowerSpec {
+            name: (*name).to_owned(),
+            family: parsed.family,
+            repo: parsed.repo,
+            tokens,
+            res: parsed.res,
+            multi_stage: parsed.multi_stage,
+        })
+    });
+    towers.collect()
 }
 
 /// Which decoder implementation runs the checkpoint.
@@ -59,6 +226,79 @@ pub struct DecoderConfig {
     pub sliding_window: Option<usize>,
     /// Whether `lm_head` is the embedding table.
     pub tie_word_embeddings: bool,
+}
+
+impl DecoderConfig {
+    fn from_json(json: &JsonFile) -> Result<Self> {
+        let family = match json.str("model_type")? {
+            Some("cambrian_llama" | "llava_llama") => DecoderFamily::Llama,
+            Some("cambrian_phi3") => DecoderFamily::Phi3,
+            _ => {
+                return Err(json
+                    .refusal("model_type", "this is not a Cambrian-1 checkpoint this program can run")
+                    .expected("cambrian_llama, llava_llama or cambrian_phi3")
+                    .into());
+            }
+        };
+        // Variants of the decoders that change the arithmetic; running without them would give wrong numbers.
+        let plain = json.get("rope_scaling").is_none();
+        require(json, "rope_scaling", plain, "null", || "scaled rotary embeddings are not supported")?;
+        let act = json.str("hidden_act")?.unwrap_or("silu");
+        require(json, "hidden_act", act == "silu", "silu", || "this activation is not supported")?;
+        for key in ["attention_bias", "mlp_bias"] {
+            let bias = json.bool(key)?.unwrap_or(false);
+            require(json, key, !bias, "false", || "biases in the decoder are not supported")?;
+        }
+        let hidden_size = required(json, "hidden_size", MAX_DIM)?;
+        let heads = required(json, "num_attention_heads", MAX_DIM)?;
+        let kv_heads = bounded(json, "num_key_value_heads", 1..=MAX_DIM)?.unwrap_or(heads);
+        require(json, "num_attention_heads", hidden_size.is_multiple_of(heads), "a divisor of hidden_size", || {
+            format!("the hidden size {hidden_size} cannot be split into {heads} heads")
+        })?;
+        let head_dim = hidden_size / heads;
+        require(json, "num_attention_heads", head_dim.is_multiple_of(2), "heads of an even width", || {
+            format!("heads of width {head_dim} cannot be rotated in halves")
+        })?;
+        let stated = json.usize("head_dim")?.unwrap_or(head_dim);
+        require(
+            json,
+            "head_dim",
+            stated == head_dim,
+            format!("{head_dim}, hidden_size / num_attention_heads"),
+            || "heads of another width are not supported",
+        )?;
+        require(
+            json,
+            "num_key_value_heads",
+            heads.is_multiple_of(kv_heads),
+            "a divisor of num_attention_heads",
+            || format!("{heads} query heads cannot share {kv_heads} key/value heads evenly"),
+        )?;
+        let positive = |key: &str, default: Option<f64>| -> Result<f64> {
+            let value = json.f64(key)?.or(default).unwrap_or(f64::NAN);
+            // Both end up as f32.
+            let usable = value.is_finite() && value > 0.0 && (value as f32).is_normal();
+            require(json, key, usable, "a positive number", || "this number is missing or out of range")?;
+            Ok(value)
+        };
+        Ok(Self {
+            family,
+            hidden_size,
+            intermediate_size: required(json, "intermediate_size", MAX_DIM)?,
+            layers: required(json, "num_hidden_layers", MAX_LAYERS)?,
+            heads,
+            kv_heads,
+            head_dim,
+            vocab_size: required(json, "vocab_size", MAX_DIM)?,
+            rms_norm_eps: positive("rms_norm_eps", None)?,
+            rope_theta: positive("rope_theta", Some(10_000.0))?,
+            sliding_window: match family {
+                DecoderFamily::Llama => None,
+                DecoderFamily::Phi3 => bounded(json, "sliding_window", 1..=MAX_DIM)?,
+            },
+            tie_word_embeddings: json.bool("tie_word_embeddings")?.unwrap_or(false),
+        })
+    }
 }
 
 /// Which implementation runs a tower.
@@ -113,6 +353,63 @@ pub struct SvaConfig {
     pub samplers: Option<SamplerLayout>,
 }
 
+impl SvaConfig {
+    fn from_json(json: &JsonFile, towers: &[TowerSpec], layers: usize) -> Result<Self> {
+        let hidden_size = required(json, "vision_hidden_size", MAX_DIM)?;
+        let even = hidden_size.is_multiple_of(SVA_HEADS);
+        require(json, "vision_hidden_size", even, format!("a multiple of {SVA_HEADS}"), || {
+            format!("SVA layers always have {SVA_HEADS} heads")
+        })?;
+        let final_side = side(json, "image_token_len", required(json, "image_token_len", MAX_DIM)?)?;
+        let counts = json.usizes("query_num_list")?.unwrap_or_default();
+        let groups = json.usize("num_query_group")?.unwrap_or(counts.len());
+        require(
+            json,
+            "query_num_list",
+            (1..=MAX_TOWERS).contains(&counts.len()),
+            format!("1 to {MAX_TOWERS} groups"),
+            || "no usable list of query groups",
+        )?;
+        require(
+            json,
+            "num_query_group",
+            groups == counts.len(),
+            format!("{}, as in query_num_list", counts.len()),
+            || "the number of query groups and of their query counts differ",
+        )?;
+        let query_sides: Vec<usize> =
+            counts.iter().map(|&count| side(json, "query_num_list", count)).collect::<Result<_>>()?;
+        let samplers = SamplerLayout::from_json(json, layers)?;
+        // Samplers run on the final grid, so it too must divide every encoder's.
+        let sampled = samplers.map(|_| final_side);
+        for query_side in query_sides.iter().copied().chain(sampled) {
+            for tower in towers {
+                let fits = tower.side().is_multiple_of(query_side);
+                require(
+                    json,
+                    "mm_vision_tower_aux_token_len_list",
+                    fits,
+                    format!("grid sides that {query_side} divides"),
+                    || {
+                        format!(
+                            "the {side}×{side} tokens of {name} cannot be shared out evenly to {query_side}×{query_side} cells",
+                            side = tower.side(),
+                            name = tower.name
+                        )
+                    },
+                )?;
+            }
+        }
+        Ok(Self {
+            hidden_size,
+            final_side,
+            query_sides,
+            connector_depth: required(json, "connector_depth", MAX_LAYERS)?,
+            samplers,
+        })
+    }
+}
+
 /// Which decoder layers a sampler follows: `start`, `start + stride`, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplerLayout {
@@ -125,6 +422,24 @@ pub struct SamplerLayout {
 }
 
 impl SamplerLayout {
+    /// `None` if the checkpoint has no samplers.
+    fn from_json(json: &JsonFile, layers: usize) -> Result<Option<Self>> {
+        if json.bool("connector_only")?.unwrap_or(false) {
+            return Ok(None);
+        }
+        let (count_key, start_key, stride_key) =
+            ("num_of_vision_sampler_layers", "start_of_vision_sampler_layers", "stride_of_vision_sampler_layers");
+        let count = required(json, count_key, MAX_LAYERS)?;
+        json.required_usize(start_key)?;
+        let start = bounded(json, start_key, 0..=layers - 1)?.unwrap_or_default();
+        let stride = required(json, stride_key, MAX_LAYERS)?;
+        let last = start + (count - 1) * stride;
+        require(json, count_key, last < layers, format!("samplers after decoder layers 0 to {}", layers - 1), || {
+            format!("{count} samplers from layer {start} in steps of {stride} end after layer {last}")
+        })?;
+        Ok(Some(Self { count, start, stride }))
+    }
+
     /// The sampler that runs after decoder layer `layer`, if any.
     pub fn after_layer(&self, layer: usize) -> Option<usize> {
         let offset = layer.checked_sub(self.start)?;

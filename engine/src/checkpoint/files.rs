@@ -1,12 +1,81 @@
 //! Weight files: safetensors and PyTorch pickles, single or sharded, memory-mapped and checked.
+//!
+//! Opening reads headers only. Every offset and length is checked against the real file before anyone sees it, so
+//! that [`TensorView::bytes`] is always exactly the tensor.
 
-use crate::error::Result;
-use candle_core::DType;
+use super::map::MappedFile;
+use super::{json::JsonFile, safetensors_header, torch_file};
+use crate::error::{Refusal, Result};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// Base names of the weight files of a checkpoint and of towers in the Hugging Face layout.
+pub const HF_STEMS: &[&str] = &["model", "pytorch_model"];
+
+/// Base names of the weight files of towers in the open_clip layout.
+pub const OPEN_CLIP_STEMS: &[&str] = &["open_clip_model", "open_clip_pytorch_model"];
+
+/// No index names more shards.
+const MAX_SHARDS: usize = 4096;
+
+/// Type of the numbers of a stored tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StoredType {
+    /// 64-bit floating point.
+    F64,
+    /// 32-bit floating point.
+    F32,
+    /// IEEE 16-bit floating point.
+    F16,
+    /// 16-bit floating point with the exponent of f32.
+    BF16,
+    /// Anything a weight cannot be, by name: counters and index buffers.
+    Other(&'static str),
+}
+
+impl StoredType {
+    /// Bytes of one number; `None` for types that are never read.
+    pub fn size(self) -> Option<usize> {
+        match self {
+            Self::F64 => Some(8),
+            Self::F32 => Some(4),
+            Self::F16 | Self::BF16 => Some(2),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for StoredType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F64 => "f64",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::BF16 => "bf16",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+/// Where a tensor lies in its file. `start .. start + len` is inside the file, and `len` fits the shape.
+#[derive(Debug, Clone)]
+pub(super) struct Located {
+    pub(super) dtype: StoredType,
+    pub(super) shape: Vec<usize>,
+    pub(super) start: usize,
+    pub(super) len: usize,
+}
 
 /// All tensors of one checkpoint (or of one tower), found but not read.
 #[derive(Debug)]
-pub struct WeightFiles {}
+pub struct WeightFiles {
+    origin: PathBuf,
+    files: Vec<MappedFile>,
+    /// Key → index into `files`, place in it.
+    tensors: BTreeMap<String, (usize, Located)>,
+}
 
 /// Where one tensor lies and what it is.
 #[derive(Debug, Clone, Copy)]
@@ -14,31 +83,180 @@ pub struct TensorView<'a> {
     /// The file it lies in.
     pub file: &'a Path,
     /// Type on disk.
-    pub dtype: DType,
+    pub dtype: StoredType,
     /// Shape on disk.
     pub shape: &'a [usize],
     /// The stored bytes, little-endian, contiguous row-major; exactly `shape · size of dtype` of them.
     pub bytes: &'a [u8],
+    map: &'a MappedFile,
+    start: usize,
+}
+
+impl TensorView<'_> {
+    /// Tells the system that `len` of [`Self::bytes`], from `start`, were used and need not stay in memory.
+    pub(super) fn release(&self, start: usize, len: usize) {
+        self.map.release(self.start + start, len);
+    }
 }
 
 impl WeightFiles {
-    /// Opens the weights in `dir`, trying the given base names in order (`model`, `pytorch_model`, …).
-    pub fn open(_dir: &Path, _stems: &[&str]) -> Result<Self> {
-        unimplemented!()
+    /// Opens the weights in `dir`, trying the given base names in order ([`HF_STEMS`], [`OPEN_CLIP_STEMS`]).
+    ///
+    /// For each base name it looks for `.safetensors`, `.safetensors.index.json` with shards, `.bin` and
+    /// `.bin.index.json` with shards, and takes the first that is there.
+    ///
+    /// # Errors
+    /// A refusal that names the file, and the key in it, if there are no weights, a shard is missing, cut short or
+    /// lies outside `dir`, an index does not match its shards, or a pickle wants to do more than hold tensors.
+    pub fn open(dir: &Path, stems: &[&str]) -> Result<Self> {
+        let mut looked_for = Vec::new();
+        for stem in stems {
+            for suffix in [".safetensors", ".bin"] {
+                let single = dir.join(format!("{stem}{suffix}"));
+                if single.exists() {
+                    let mut weights = Self { origin: single.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+                    weights.add(&single)?;
+                    return Ok(weights);
+                }
+                let index = dir.join(format!("{stem}{suffix}.index.json"));
+                if index.exists() {
+                    return Self::open_sharded(dir, &index);
+                }
+                looked_for.extend([single, index]);
+            }
+        }
+        let refusal =
+            Refusal::new(dir, "no weights found").help("download the model again, with its .safetensors or .bin files");
+        Err(looked_for.iter().fold(refusal, |refusal, file| refusal.detail(absence(file))).into())
+    }
+
+    fn open_sharded(dir: &Path, index: &Path) -> Result<Self> {
+        let json = JsonFile::read(index)?;
+        let help = "the index does not belong to these files: download the checkpoint again";
+        let Some(map) = json.value().get("weight_map").and_then(serde_json::Value::as_object) else {
+            return Err(json.refusal("weight_map", "this field is missing or no object").help(help).into());
+        };
+        let mut weights = Self { origin: index.to_path_buf(), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut shards = BTreeSet::new();
+        for (key, shard) in map {
+            let name = shard.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
+                Refusal::new(index, "names a shard that is not a plain file name beside the index")
+                    .key(key)
+                    .found(shard.to_string())
+                    .help("do not use this checkpoint: an honest index never points elsewhere")
+            })?;
+            shards.insert(name);
+        }
+        if shards.len() > MAX_SHARDS {
+            return Err(Refusal::new(index, "names too many shards")
+                .expected(format!("at most {MAX_SHARDS}"))
+                .found(shards.len().to_string())
+                .into());
+        }
+        for shard in shards {
+            let path = dir.join(shard);
+            if !path.exists() {
+                return Err(Refusal::new(index, "names a shard that is missing")
+                    .expected(path.display().to_string())
+                    .found(absence(&path))
+                    .help("download the missing file")
+                    .into());
+            }
+            weights.add(&path)?;
+        }
+        for (key, shard) in map {
+            let found = weights.tensors.get(key).map(|(file, _)| weights.files[*file].path());
+            let expected = shard.as_str().map(|shard| dir.join(shard));
+            if found != expected.as_deref() {
+                return Err(Refusal::new(index, "the index says this tensor is in a shard that does not hold it")
+                    .key(key)
+                    .expected(format!("in {}", expected.unwrap_or_default().display()))
+                    .found(found.map_or("in no shard".into(), |found| format!("in {}", found.display())))
+                    .help(help)
+                    .into());
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Maps one file and adds its tensors.
+    fn add(&mut self, path: &Path) -> Result<()> {
+        let file = MappedFile::open(path)?;
+        let located = if path.extension().is_some_and(|extension| extension == "safetensors") {
+            safetensors_header::read(&file)?
+        } else {
+            torch_file::read(&file)?
+        };
+        for (key, located) in located {
+            match self.tensors.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert((self.files.len(), located));
+                }
+                Entry::Occupied(entry) => {
+                    let other = self.files.get(entry.get().0).map_or(path, MappedFile::path);
+                    return Err(Refusal::new(path, "this tensor is stored twice")
+                        .key(entry.key())
+                        .found(format!("also in {}", other.display()))
+                        .help("download the checkpoint again")
+                        .into());
+                }
+            }
+        }
+        self.files.push(file);
+        Ok(())
     }
 
     /// The tensor called `key`.
-    pub fn get(&self, _key: &str) -> Option<TensorView<'_>> {
-        unimplemented!()
+    pub fn get(&self, key: &str) -> Option<TensorView<'_>> {
+        let (file, located) = self.tensors.get(key)?;
+        let map = self.files.get(*file)?;
+        let bytes = map.bytes().get(located.start..located.start.checked_add(located.len)?)?;
+        let (dtype, shape, start) = (located.dtype, located.shape.as_slice(), located.start);
+        Some(TensorView { file: map.path(), dtype, shape, bytes, map, start })
     }
 
     /// All keys, sorted.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.tensors.keys().map(String::as_str)
     }
 
-    /// The files, in the order they were opened.
-    pub fn paths(&self) -> &[PathBuf] {
-        unimplemented!()
+    /// The files that hold tensors, in the order they were opened.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(MappedFile::path)
+    }
+
+    /// The file to name in a message about the weights as a whole: the single file, or the index.
+    pub fn origin(&self) -> &Path {
+        &self.origin
+    }
+
+    /// Size of all files together.
+    pub fn stored_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes().len() as u64).sum()
+    }
+
+    /// How many numbers are stored in each type.
+    pub fn elements_by_type(&self) -> BTreeMap<StoredType, u64> {
+        let mut count = BTreeMap::new();
+        for (_, located) in self.tensors.values() {
+            *count.entry(located.dtype).or_default() += located.shape.iter().map(|&dim| dim as u64).product::<u64>();
+        }
+        count
+    }
+}
+
+/// Whether `name` is the name of a file and nothing more: no way out of its directory.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
+}
+
+/// Why `path` cannot be used, as a line of detail. Hub caches hold links into a store; a link to nothing is a download
+/// that did not finish.
+pub(super) fn absence(path: &Path) -> String {
+    match path.symlink_metadata() {
+        Ok(about) if about.is_symlink() => {
+            format!("{}: incomplete download (the link points to a file that is missing)", path.display())
+        }
+        _ => format!("{}: missing", path.display()),
     }
 }

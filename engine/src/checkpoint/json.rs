@@ -105,6 +105,23 @@ impl JsonFile {
         }
     }
 
+    /// The list of non-negative integers at `key`, if there.
+    pub fn usizes(&self, key: &str) -> Result<Option<Vec<usize>>> {
+        self.typed(key, "a list of non-negative integers", |v| {
+            v.as_array()?.iter().map(|v| v.as_u64().and_then(|v| usize::try_from(v).ok())).collect()
+        })
+    }
+
+    /// The list of texts at `key`, if there.
+    pub fn strs(&self, key: &str) -> Result<Option<Vec<&str>>> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let texts = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+        match texts {
+            Some(texts) => Ok(Some(texts)),
+            None => Err(self.refusal(key, "this field has the wrong type").expected("a list of texts").into()),
+        }
+    }
+
     /// The non-negative integer at `key`, which must be there.
     pub fn required_usize(&self, key: &str) -> Result<usize> {
         self.usize(key)?

@@ -1,11 +1,24 @@
-//! Checkpoints on disk: what they say they are ([`config`]), where their files lie, what the weight files hold
-//! ([`files`]), and how a weight becomes a tensor ([`loader`]).
+//! Checkpoints on disk: what they say they are ([`config`]), where their files lie ([`hub`]), what the weight files
+//! hold ([`files`]), how a weight becomes a tensor ([`loader`]), and whether there is room for it ([`memory`]).
+//!
+//! Files come from strangers. Nothing here executes what it reads, leaves the directory it was given, or allocates
+//! from a length it has not compared with the real size of the file.
 
 pub mod config;
+mod convert;
 pub mod files;
+pub mod hub;
 pub mod json;
 pub mod loader;
+mod map;
+mod pickle;
+mod safetensors_header;
+mod torch_file;
+mod tower_name;
+mod zip_directory;
 
-pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig, TowerFamily, TowerSpec};
-pub use files::WeightFiles;
-pub use loader::Loader;
+pub use config::{
+    CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig, TowerFamily, TowerSpec,
+};
+pub use files::{StoredType, TensorView, WeightFiles};
+pub use loader::{Loader, Survey};

@@ -1,0 +1,113 @@
+//! Stored bytes to numbers of the type wanted, in parallel, without a full-size copy in between.
+
+use super::files::StoredType;
+use candle_core::WithDType;
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+/// Numbers converted at once by one thread; a block of them in f32 stays in the first-level cache.
+const BLOCK: usize = 4096;
+
+/// A type weights are kept in.
+pub(super) trait Element: WithDType {
+    /// Zero, to make room with.
+    const ZERO: Self;
+    /// Narrows `block` into `out`, rounding to nearest even. Both have the same length.
+    fn narrow(block: &[f32], out: &mut [Self]);
+    /// Whether the number is neither infinite nor NaN.
+    fn finite(self) -> bool;
+}
+
+impl Element for f32 {
+    const ZERO: Self = 0.0;
+    fn narrow(block: &[f32], out: &mut [Self]) {
+        out.copy_from_slice(block);
+    }
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+impl Element for f16 {
+    const ZERO: Self = f16::ZERO;
+    fn narrow(block: &[f32], out: &mut [Self]) {
+        out.convert_from_f32_slice(block);
+    }
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+impl Element for bf16 {
+    const ZERO: Self = bf16::ZERO;
+    fn narrow(block: &[f32], out: &mut [Self]) {
+        out.convert_from_f32_slice(block);
+    }
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+/// A number that is not finite after conversion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct NotFinite {
+    /// Its index among those converted.
+    pub(super) index: usize,
+    /// What is stored there, in f64 so that nothing stored overflows.
+    pub(super) stored: f64,
+}
+
+/// Converts `bytes`, little-endian numbers of type `from`, into `out`, which has room for exactly as many.
+///
+/// Types that are no floating-point numbers never come here; they convert to nothing.
+pub(super) fn convert<T: Element>(from: StoredType, bytes: &[u8], out: &mut [T]) -> Result<(), NotFinite> {
+    let Some(size) = from.size() else { return Ok(()) };
+    let blocks = bytes.par_chunks(BLOCK * size).zip(out.par_chunks_mut(BLOCK)).enumerate();
+    let failed = blocks.find_map_first(|(number, (bytes, out))| {
+        let mut block = [0f32; BLOCK];
+        let block = &mut block[..out.len()];
+        widen(from, bytes, block);
+        T::narrow(block, out);
+        // Counting instead of stopping at the first lets the compiler use vectors.
+        let bad = out.iter().filter(|value| !value.finite()).count();
+        let index = (bad > 0).then(|| out.iter().position(|value| !value.finite()))??;
+        let stored = bytes.chunks_exact(size).nth(index).map_or(f64::NAN, |bytes| read(from, bytes));
+        Some(NotFinite { index: number * BLOCK + index, stored })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Reads `bytes` as numbers of type `from` into `out`.
+fn widen(from: StoredType, bytes: &[u8], out: &mut [f32]) {
+    match from {
+        StoredType::F64 => each(bytes, out, |b| f64::from_le_bytes(b) as f32),
+        StoredType::F32 => each(bytes, out, f32::from_le_bytes),
+        StoredType::BF16 => each(bytes, out, |b: [u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+        StoredType::F16 => {
+            let mut block = [f16::ZERO; BLOCK];
+            let block = &mut block[..out.len()];
+            for (value, bytes) in block.iter_mut().zip(bytes.as_chunks().0) {
+                *value = f16::from_le_bytes(*bytes);
+            }
+            block.convert_to_f32_slice(out);
+        }
+        StoredType::Other(_) => {}
+    }
+}
+
+fn each<const N: usize>(bytes: &[u8], out: &mut [f32], read: impl Fn([u8; N]) -> f32) {
+    for (value, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *value = read(*bytes);
+    }
+}
+
+/// One stored number.
+fn read(from: StoredType, bytes: &[u8]) -> f64 {
+    if let (StoredType::F64, Some(bytes)) = (from, bytes.first_chunk()) {
+        return f64::from_le_bytes(*bytes);
+    }
+    let mut value = [0f32];
+    widen(from, bytes, &mut value);
+    f64::from(value[0])
+}
