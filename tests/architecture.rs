@@ -220,6 +220,7 @@ fn every_invariant_on_the_architecture_page_is_held_by_a_test_that_exists() {
     let section = section.split("\n## ").next().unwrap();
     let mut bullets = 0;
     for bullet in section.split("\n- ").skip(1) {
+        let bullet = bullet.split("\n\n").next().unwrap();
         let name = bullet.rsplit('`').nth(1).unwrap();
         let exists = tests.contains(&format!("fn {name}()"));
         assert!(exists, "no test called {name} holds: {bullet}");
