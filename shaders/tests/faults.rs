@@ -1,4 +1,11 @@
 //! What cannot be drawn is refused in words, and an adapter that is not there is named with what to install.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 use opabinia_shaders::*;
 
