@@ -64,9 +64,7 @@ impl DeviceChoice {
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(ordinal) => Device::new_cuda(ordinal).map_err(|e| missing(&self.to_string(), e)),
             Self::Metal => Device::new_metal(0).map_err(|e| missing("metal", e)),
-            Self::Auto => {
-                Ok(Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu))
-            }
+            Self::Auto => Ok(Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu)),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Model;
 use super::network::{Core, Network};
 use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
 use crate::checkpoint::loader::Survey;
-use crate::checkpoint::memory::{self, HostMemory, MemoryNeed};
+use crate::checkpoint::memory::{self, MemoryNeed};
 use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
@@ -130,8 +130,6 @@ struct Found {
 struct Surveyed {
     survey: Survey,
     towers: Vec<TowerReport>,
-    /// Widths of the encoders' features.
-    widths: Vec<usize>,
     core_parameters: u64,
 }
 
@@ -200,13 +198,13 @@ impl Found {
         let parameters = survey.parameters();
         all.origin.clone_from(&survey.origin);
         all.merge(survey);
-        Ok(Surveyed { survey: all, towers: reports, widths, core_parameters: parameters })
+        Ok(Surveyed { survey: all, towers: reports, core_parameters: parameters })
     }
 
     /// Memory needed with weights kept as `weights`.
     fn need(&self, surveyed: &Surveyed, weights: DType) -> MemoryNeed {
         let precision = Precision::on(&self.device, weights);
-        MemoryNeed::of(&self.config, &surveyed.survey, &surveyed.widths, precision)
+        MemoryNeed::of(&self.config, &surveyed.survey, precision)
     }
 
     /// The precision to use where `available` bytes are free.
@@ -227,7 +225,7 @@ impl Found {
     fn inspect(&self, request: &LoadRequest) -> Result<Inspection> {
         let surveyed = self.survey()?;
         // What is free on an accelerator its driver says only by failing; then the failure is the message.
-        let available_bytes = self.device.is_cpu().then(|| HostMemory::now().available);
+        let available_bytes = memory::available(&self.device);
         let precision = self.precision(request, &surveyed, available_bytes);
         let needed = [DType::F32, DType::BF16, DType::F16].map(|dtype| (dtype, self.need(&surveyed, dtype)));
         let stored = self.weights.elements_by_type();
@@ -281,8 +279,8 @@ impl Inspection {
             return Err(refusal.clone().into());
         }
         self.survey.check()?;
-        let Some(available) = self.available_bytes else { return Ok(()) };
-        memory::check("this machine", available, self.precision.weights, |dtype| self.need(dtype))
+        let choices: Vec<(DType, u64)> = self.needed.iter().map(|(dtype, need)| (*dtype, need.total())).collect();
+        memory::check(self.need(self.precision.weights).total(), self.available_bytes, &choices)
     }
 
     /// Memory needed with weights kept as `weights`: one of the types in [`Inspection::needed`].

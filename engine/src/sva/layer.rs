@@ -18,10 +18,7 @@ struct NormedLinear {
 
 impl NormedLinear {
     fn new(width: usize, loader: &Loader<'_>) -> Result<Self> {
-        Ok(Self {
-            norm: loader.layer_norm("0", width, NORM_EPS)?,
-            linear: loader.linear("1", width, width, false)?,
-        })
+        Ok(Self { norm: loader.layer_norm("0", width, NORM_EPS)?, linear: loader.linear("1", width, width, false)? })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
