@@ -1,4 +1,346 @@
-//! Where models and encoders lie on this machine.
+//! Where models and encoders lie on this machine: directories, and the Hugging Face hub cache.
+//!
+//! A hub cache holds a directory `models--<organisation>--<name>` per repository, with `refs/main` naming a revision and
+//! `snapshots/<revision>/` holding its files, normally as links into a store. Nothing is ever downloaded.
+//!
+//! Names come from strangers too: a repository id or a revision that is more than a plain name is not followed.
+
+use super::config::{TowerFamily, TowerSpec};
+use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence, is_plain_name};
+use super::json::JsonFile;
+use crate::error::{Error, Refusal, Result};
+use std::env;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// No revision is longer than this.
+const MAX_REVISION: u64 = 256;
+
+/// An encoder's directory given by the user: `NAME=DIR`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TowerOverride {
+    /// The encoder's name in config.json, its repository id, its family (`siglip`, `clip`, `dinov2`, `convnext`), or
+    /// its number in checkpoint order, from 0.
+    pub name: String,
+    /// Where its files are.
+    pub dir: PathBuf,
+}
+
+impl FromStr for TowerOverride {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, dir)) if !name.is_empty() && !dir.is_empty() => {
+                Ok(Self { name: name.to_owned(), dir: PathBuf::from(dir) })
+            }
+            _ => Err(format!("`{text}` is not NAME=DIR: a name, family or number of an encoder, and its directory")),
+        }
+    }
+}
+
+impl TowerOverride {
+    /// Whether this is about `tower`, number `index` of its checkpoint.
+    fn is_for(&self, index: usize, tower: &TowerSpec) -> bool {
+        self.name == tower.name
+            || self.name == tower.repo
+            || self.name == tower.family.word()
+            || self.name == index.to_string()
+    }
+}
+
+/// Which rule found an encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TowerSource {
+    /// The user named the directory.
+    Override,
+    /// `towers/<organisation>/<name>` in the checkpoint.
+    Checkpoint,
+    /// The hub layout under `towers/` in the checkpoint.
+    CheckpointHub,
+    /// A hub cache of this machine.
+    HubCache,
+}
+
+impl fmt::Display for TowerSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Override => "given by --tower",
+            Self::Checkpoint => "beside the checkpoint",
+            Self::CheckpointHub => "beside the checkpoint, in the hub layout",
+            Self::HubCache => "in the hub cache",
+        })
+    }
+}
+
+/// The files of one encoder, found and opened.
+#[derive(Debug)]
+pub struct TowerFiles {
+    /// The directory that holds them.
+    pub dir: PathBuf,
+    /// Which rule found it.
+    pub source: TowerSource,
+    /// Its weights.
+    pub weights: WeightFiles,
+    /// Places that come before `dir` in the order, and why each was not taken.
+    pub rejected: Vec<String>,
+}
+
+/// A Cambrian-1 checkpoint in a hub cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedModel {
+    /// `organisation/name`.
+    pub repo: String,
+    /// The snapshot that would be opened.
+    pub dir: PathBuf,
+}
+
+impl TowerFamily {
+    /// The family in one word, as users write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Siglip => "siglip",
+            Self::Clip => "clip",
+            Self::Dinov2 => "dinov2",
+            Self::ConvNext => "convnext",
+        }
+    }
+
+    /// Name of the file that describes the encoder.
+    pub fn config_file(self) -> &'static str {
+        match self {
+            Self::Siglip | Self::ConvNext => "open_clip_config.json",
+            Self::Clip | Self::Dinov2 => "config.json",
+        }
+    }
+
+    /// Base names of its weight files.
+    pub fn stems(self) -> &'static [&'static str] {
+        match self {
+            Self::Siglip | Self::ConvNext => OPEN_CLIP_STEMS,
+            Self::Clip | Self::Dinov2 => HF_STEMS,
+        }
+    }
+}
+
+/// The hub caches of this machine, in the order they are searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hub {
+    caches: Vec<PathBuf>,
+}
+
+impl Hub {
+    /// The caches the environment names: `HF_HUB_CACHE`, `HF_HOME/hub`, and `~/.cache/huggingface/hub`.
+    pub fn from_env() -> Self {
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let home = env::home_dir().map(|home| home.join(".cache/huggingface/hub"));
+        let mut hub = Self::default();
+        for cache in [variable("HF_HUB_CACHE"), variable("HF_HOME").map(|home| home.join("hub")), home] {
+            hub.caches.extend(cache.filter(|cache| !hub.caches.contains(cache)));
+        }
+        hub
+    }
+
+    /// These caches and no others.
+    pub fn new(caches: Vec<PathBuf>) -> Self {
+        Self { caches }
+    }
+
+    /// The directories, whether or not they exist.
+    pub fn caches(&self) -> &[PathBuf] {
+        &self.caches
+    }
+
+    /// The checkpoint directory that `model` means: a directory with a config.json, a repository's directory in a hub
+    /// cache, or the id of a repository in one of the caches.
+    ///
+    /// # Errors
+    /// A refusal that lists every place looked at.
+    pub fn model(&self, model: &Path) -> Result<PathBuf> {
+        if model.is_dir() {
+            return Self::checkpoint(model).map_err(|why| {
+                Refusal::new(model, "this directory holds no checkpoint")
+                    .detail(why)
+                    .help("give the directory that holds config.json and the weights")
+                    .into()
+            });
+        }
+        if model.exists() {
+            return Err(Refusal::new(model, "is a file, not a checkpoint")
+                .help("give the directory that holds config.json and the weights")
+                .into());
+        }
+        let Some(id) = model.to_str().filter(|id| is_repo_id(id)) else {
+            return Err(Refusal::new(model, "no such directory")
+                .help(
+                    "give the directory of a checkpoint, or the id of a repository in the hub cache, organisation/name",
+                )
+                .into());
+        };
+        let mut refusal = Refusal::new(model, "no such directory, and no such repository in the hub cache");
+        for cache in &self.caches {
+            match Self::checkpoint(&cache.join(repo_dir_name(id))) {
+                Ok(dir) => return Ok(dir),
+                Err(why) => refusal = refusal.detail(why),
+            }
+        }
+        Err(refusal.help(format!("get it with: huggingface-cli download {id}")).into())
+    }
+
+    /// The checkpoint in `dir`, which holds its files or is a repository's directory in a hub cache.
+    fn checkpoint(dir: &Path) -> Result<PathBuf, String> {
+        let dir = if dir.join("snapshots").is_dir() { snapshot(dir)? } else { existing(dir)? };
+        let config = dir.join("config.json");
+        if config.exists() { Ok(dir) } else { Err(absence(&config)) }
+    }
+
+    /// Finds the files of encoder number `index` of the checkpoint in `checkpoint`.
+    ///
+    /// Looks at what the user named, then beside the checkpoint, then in the hub caches. A directory the user named
+    /// must hold the encoder; everywhere else the search goes on.
+    ///
+    /// # Errors
+    /// A refusal that lists every place looked at and why it was rejected.
+    pub fn tower(
+        &self,
+        checkpoint: &Path,
+        index: usize,
+        tower: &TowerSpec,
+        overrides: &[TowerOverride],
+    ) -> Result<TowerFiles> {
+        let mut rejected = Vec::new();
+        if let Some(named) = overrides.iter().find(|o| o.is_for(index, tower)) {
+            let dir = if named.dir.join("snapshots").is_dir() { snapshot(&named.dir) } else { existing(&named.dir) };
+            return match dir.and_then(|dir| open(&dir, tower.family).map(|weights| (dir, weights))) {
+                Ok((dir, weights)) => Ok(TowerFiles { dir, source: TowerSource::Override, weights, rejected }),
+                Err(why) => {
+                    Err(Refusal::new(&named.dir, format!("this directory does not hold the encoder {}", tower.name))
+                        .detail(why)
+                        .help(format!("give the directory that holds {} and the weights", tower.family.config_file()))
+                        .into())
+                }
+            };
+        }
+        let beside = checkpoint.join("towers");
+        let hub = repo_dir_name(&tower.repo);
+        let mut places = vec![
+            (TowerSource::Checkpoint, existing(&beside.join(&tower.repo))),
+            (TowerSource::CheckpointHub, snapshot(&beside.join(&hub))),
+        ];
+        places.extend(self.caches.iter().map(|cache| (TowerSource::HubCache, snapshot(&cache.join(&hub)))));
+        for (source, place) in places {
+            match place.and_then(|dir| open(&dir, tower.family).map(|weights| (dir, weights))) {
+                Ok((dir, weights)) => return Ok(TowerFiles { dir, source, weights, rejected }),
+                Err(why) => rejected.push(why),
+            }
+        }
+        let refusal = Refusal::new(checkpoint, "the weights of a vision encoder were not found")
+            .key(&tower.name)
+            .expected(format!("the files of {}", tower.repo))
+            .help(format!(
+                "get them with: huggingface-cli download {repo}\n  or put them into {dir}\n  or say where they are: --tower {family}=DIR",
+                repo = tower.repo,
+                dir = beside.join(&tower.repo).display(),
+                family = tower.family.word(),
+            ));
+        Err(rejected.into_iter().fold(refusal, Refusal::detail).into())
+    }
+
+    /// Refuses what the user named if it fits no encoder of the checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the first that fits none.
+    pub fn check_overrides(towers: &[TowerSpec], overrides: &[TowerOverride]) -> Result<()> {
+        let stray = overrides.iter().find(|o| !towers.iter().enumerate().any(|(index, tower)| o.is_for(index, tower)));
+        let Some(stray) = stray else { return Ok(()) };
+        let names: Vec<&str> = towers.iter().map(|tower| tower.name.as_str()).collect();
+        Err(Error::input(
+            format!("--tower {}: this checkpoint has no such encoder", stray.name),
+            format!("its encoders are {}; their families and numbers from 0 are understood too", names.join(", ")),
+        ))
+    }
+
+    /// The Cambrian-1 checkpoints in the caches, sorted by id. What cannot be read is left out.
+    pub fn models(&self) -> Vec<CachedModel> {
+        let mut models: Vec<CachedModel> = Vec::new();
+        let entries = self.caches.iter().filter_map(|cache| fs::read_dir(cache).ok()).flatten();
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name();
+            let repo = name.to_str().and_then(|name| name.strip_prefix("models--")).map(|id| id.replacen("--", "/", 1));
+            let Some(repo) = repo.filter(|repo| is_repo_id(repo)) else { continue };
+            let Ok(dir) = Self::checkpoint(&entry.path()) else { continue };
+            let config = JsonFile::read(&dir.join("config.json"));
+            let ours = config.is_ok_and(|config| config.get("mm_vision_tower_aux_list").is_some());
+            if ours && !models.iter().any(|model| model.repo == repo) {
+                models.push(CachedModel { repo, dir });
+            }
+        }
+        models.sort_by(|a, b| a.repo.cmp(&b.repo));
+        models
+    }
+}
+
+/// Opens the encoder in `dir`, or says in one line why that is not possible.
+fn open(dir: &Path, family: TowerFamily) -> Result<WeightFiles, String> {
+    let config = dir.join(family.config_file());
+    if !config.exists() {
+        return Err(absence(&config));
+    }
+    WeightFiles::open(dir, family.stems()).map_err(|error| match error {
+        Error::Refused(refusal) => {
+            let mut line = format!("{}: ", refusal.file.display());
+            line.extend(refusal.key.iter().map(|key| format!("`{key}`: ")));
+            line.push_str(&refusal.problem);
+            line.extend(refusal.found.iter().map(|found| format!(" (found {found})")));
+            // Of all the names that were tried only an unfinished download says more than that there is nothing.
+            line.extend(refusal.details.iter().filter(|d| d.contains("incomplete")).map(|d| format!("; {d}")));
+            line
+        }
+        other => other.to_string(),
+    })
+}
+
+/// `dir`, if it is a directory.
+fn existing(dir: &Path) -> Result<PathBuf, String> {
+    if dir.is_dir() { Ok(dir.to_path_buf()) } else { Err(absence(dir)) }
+}
+
+/// The snapshot to use of the repository in `repo`: the one `refs/main` names, or the only one.
+fn snapshot(repo: &Path) -> Result<PathBuf, String> {
+    let repo = existing(repo)?;
+    let snapshots = repo.join("snapshots");
+    let main = repo.join("refs").join("main");
+    if main.exists() {
+        let mut revision = String::new();
+        let read = File::open(&main).and_then(|file| file.take(MAX_REVISION).read_to_string(&mut revision));
+        let revision = revision.trim();
+        if read.is_err() || !is_plain_name(revision) {
+            return Err(format!("{}: names no revision", main.display()));
+        }
+        let dir = snapshots.join(revision);
+        return if dir.is_dir() { Ok(dir) } else { Err(format!("{}: incomplete download (missing)", dir.display())) };
+    }
+    let dirs = fs::read_dir(&snapshots).map(|entries| {
+        entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+            .collect::<Vec<_>>()
+    });
+    match dirs.unwrap_or_default().as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(format!("{}: no snapshot", snapshots.display())),
+        several => Err(format!("{}: {} snapshots and no refs/main to choose one", repo.display(), several.len())),
+    }
+}
+
+/// Name of the directory of repository `id` in a hub cache.
+fn repo_dir_name(id: &str) -> String {
+    format!("models--{}", id.replacen('/', "--", 1))
+}
 
 /// Whether `text` is `organisation/name` of a repository and nothing more: it cannot lead out of a directory.
 pub(super) fn is_repo_id(text: &str) -> bool {

@@ -11,6 +11,7 @@ pub mod hub;
 pub mod json;
 pub mod loader;
 mod map;
+pub mod memory;
 mod pickle;
 mod safetensors_header;
 mod torch_file;
@@ -21,4 +22,6 @@ pub use config::{
     CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig, TowerFamily, TowerSpec,
 };
 pub use files::{StoredType, TensorView, WeightFiles};
+pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource};
 pub use loader::{Loader, Survey};
+pub use memory::{Bytes, HostMemory, MemoryNeed};

@@ -1,0 +1,153 @@
+//! Whether there is room: memory needed by a checkpoint in a given precision, and memory there is.
+
+use super::config::{CambrianConfig, TowerFamily, TowerSpec};
+use super::loader::Survey;
+use crate::device::Precision;
+use crate::error::{Error, Result};
+use candle_core::DType;
+use std::fmt;
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+
+/// Memory of this machine in bytes, or of the control group this process is confined to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostMemory {
+    /// All there is.
+    pub total: u64,
+    /// What can be allocated now without swapping. Cached files count as available, as they give way.
+    pub available: u64,
+}
+
+impl HostMemory {
+    /// Asks the system.
+    pub fn now() -> Self {
+        let mut system = System::new();
+        system.refresh_memory();
+        let mut memory = Self { total: system.total_memory(), available: system.available_memory() };
+        let pid = sysinfo::get_current_pid().ok();
+        if let Some(pid) = pid {
+            system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, ProcessRefreshKind::nothing());
+        }
+        let process = pid.and_then(|pid| system.process(pid)?.cgroup_limits());
+        for limits in [process, system.cgroup_limits()].into_iter().flatten() {
+            memory.total = memory.total.min(limits.total_memory);
+            // The group's own "free" counts cached files as used; a checkpoint read once would seem to fill it.
+            memory.available = memory.available.min(limits.total_memory.saturating_sub(limits.rss));
+        }
+        memory
+    }
+}
+
+/// Bytes a loaded checkpoint needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryNeed {
+    /// Weights of the checkpoint and its encoders.
+    pub weights: u64,
+    /// Keys and values of a full context.
+    pub kv_cache: u64,
+    /// The largest intermediate results of a forward pass, estimated from above.
+    pub activations: u64,
+}
+
+impl MemoryNeed {
+    /// What the checkpoint needs in `precision`.
+    ///
+    /// `survey` covers the checkpoint and its encoders; `feature_widths` are the widths `D_k` of the encoders'
+    /// features, in checkpoint order (the second dimension of `model.mm_projector_aux_{k}.0.weight`).
+    pub fn of(config: &CambrianConfig, survey: &Survey, feature_widths: &[usize], precision: Precision) -> Self {
+        let size = precision.compute.size_in_bytes() as u64;
+        let decoder = &config.decoder;
+        let product =
+            |factors: &[usize]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor as u64));
+        let kv = product(&[2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
+        // The residual, its norm, the gate, up and product of the MLP; attention scores twice, in f32.
+        let prefill = product(&[config.context_length, 3 * decoder.intermediate_size + 4 * decoder.hidden_size])
+            .saturating_mul(size)
+            .saturating_add(product(&[2, decoder.heads, config.context_length, config.context_length, 4]));
+        let encode = config.towers.iter().zip(feature_widths).map(|(tower, &width)| encoder_activations(tower, width));
+        let encode = encode.max().unwrap_or(0).saturating_mul(size);
+        // Features and projections of all encoders stay; keys and values of one SVA layer come on top.
+        let features = config.towers.iter().zip(feature_widths).map(|(tower, &width)| {
+            product(&[tower.tokens, width.saturating_add(4 * config.sva.hidden_size)]).saturating_mul(size)
+        });
+        let features = features.fold(0, u64::saturating_add);
+        Self {
+            weights: survey.bytes(precision),
+            kv_cache: kv.saturating_mul(size),
+            activations: prefill.max(encode).saturating_add(features),
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.weights.saturating_add(self.kv_cache).saturating_add(self.activations)
+    }
+}
+
+/// Numbers in the largest intermediate results of one encoder: for a ViT queries, keys, values and the MLP; for a
+/// ConvNeXt a block of the first stage, the MLP four times as wide.
+fn encoder_activations(tower: &TowerSpec, width: usize) -> u64 {
+    let (default_side, patch, live) = match tower.family {
+        TowerFamily::Siglip => (384, 14, 12 * width),
+        TowerFamily::Clip => (336, 14, 12 * width),
+        TowerFamily::Dinov2 => (518, 14, 12 * width),
+        // The four stages are 1, 2, 4 and 8 times as wide as the first.
+        TowerFamily::ConvNext => (1024, 4, 11 * width.div_ceil(if tower.multi_stage { 15 } else { 8 })),
+    };
+    let side = tower.res.unwrap_or(default_side).div_ceil(patch) as u64;
+    let tokens = side * side;
+    let scores = if tower.family == TowerFamily::ConvNext { 0 } else { 2 * 16 * tokens * tokens };
+    (tokens.saturating_mul(live as u64)).saturating_add(scores)
+}
+
+/// Checks that what `need` says for `weights` fits into `available` bytes of `place` (`this machine`, `cuda:0`).
+///
+/// # Errors
+/// [`Error::OutOfMemory`] with the bytes needed and available, and the types that would fit.
+pub fn check(place: &str, available: u64, weights: DType, need: impl Fn(DType) -> MemoryNeed) -> Result<()> {
+    let needed = need(weights);
+    if needed.total() <= available {
+        return Ok(());
+    }
+    let smaller = [DType::F32, DType::BF16, DType::F16].map(|dtype| (dtype, need(dtype).total()));
+    let fitting: Vec<String> = smaller
+        .iter()
+        .filter(|(dtype, total)| *dtype != weights && *total <= available)
+        .map(|(dtype, total)| format!("--dtype {} ({})", dtype.as_str(), Bytes(*total)))
+        .collect();
+    let help = if fitting.is_empty() {
+        let least = smaller.iter().map(|(_, total)| *total).min().unwrap_or(needed.total());
+        format!(
+            "no --dtype makes it fit: it takes at least {}; close other programs or open a smaller checkpoint",
+            Bytes(least)
+        )
+    } else {
+        format!("this would fit: {}", fitting.join(" or "))
+    };
+    Err(Error::OutOfMemory {
+        what: format!(
+            "{place} has {} available, and this checkpoint needs {} as {}: {} for weights, {} for a full context, {} for intermediate results",
+            Bytes(available),
+            Bytes(needed.total()),
+            weights.as_str(),
+            Bytes(needed.weights),
+            Bytes(needed.kv_cache),
+            Bytes(needed.activations),
+        ),
+        help,
+    })
+}
+
+/// A number of bytes, written for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(&str, f64); 3] = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+        let bytes = self.0 as f64;
+        match UNITS.iter().find(|(_, size)| bytes >= *size) {
+            Some((unit, size)) => write!(f, "{:.1} {unit}", bytes / size),
+            None => write!(f, "{} B", self.0),
+        }
+    }
+}
