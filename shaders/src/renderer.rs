@@ -1,0 +1,253 @@
+//! The passes, for a window's frame and for pictures off-screen alike.
+
+use crate::colour::ENCODER_ROW;
+use crate::error::{Error, Result};
+use crate::gpu::obstacle_in;
+use crate::layout::{PaintInfo, ViewInfo, WORKGROUP};
+use crate::map_set::MapSet;
+use crate::photo::GpuPhoto;
+use crate::pipelines::Pipelines;
+use crate::readback::checked;
+use crate::trace::{GpuTrace, TraceData, TraceShape};
+use crate::view::{Filter, Look, MapView, Normalisation, Quantity, Rect};
+use std::sync::Arc;
+
+/// Makes maps of traces and draws them.
+///
+/// In a window, each frame: [`Self::update`] where the view changed, [`Self::prepare`] for each pane, then
+/// [`Self::paint`] in the render pass. Off-screen: [`Self::measure`], then [`Self::render_to_image`] or
+/// [`Self::read_map`].
+pub struct MapRenderer {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    pub(crate) pipelines: Pipelines,
+    format: wgpu::TextureFormat,
+}
+
+/// One map on the screen: the uniform of a drawing and what it draws from.
+#[derive(Debug)]
+pub struct Pane {
+    pub(crate) paint: wgpu::Buffer,
+    pub(crate) bind: wgpu::BindGroup,
+    photo: Option<GpuPhoto>,
+}
+
+impl MapRenderer {
+    /// Builds the pipelines for drawing to targets of `format` without depth and with one sample to a pixel.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if the device was opened with limits that are too low (take the adapter's own).
+    pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, format: wgpu::TextureFormat) -> Result<Self> {
+        if let Some(reason) = obstacle_in(&device.limits()) {
+            return Err(Error::NoDevice { adapter: device.adapter_info().name, reason });
+        }
+        let pipelines = Pipelines::new(device, queue, format)?;
+        Ok(Self { device: device.clone(), queue: queue.clone(), pipelines, format })
+    }
+
+    /// Puts a trace on the device.
+    ///
+    /// # Errors
+    /// [`Error::Trace`] if its sizes disagree or a value is no probability, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn upload_trace(&self, data: &TraceData<'_>) -> Result<GpuTrace> {
+        GpuTrace::upload(&self.device, &self.queue, data)
+    }
+
+    /// Puts a photo on the device, given as rows of RGB. One that exceeds the device's textures is halved until it
+    /// fits.
+    ///
+    /// # Errors
+    /// [`Error::Photo`] if the number of bytes is not `width · height · 3`, [`Error::OutOfMemory`].
+    pub fn upload_photo(&self, rgb: &[u8], width: u32, height: u32) -> Result<GpuPhoto> {
+        GpuPhoto::upload(&self.device, &self.queue, rgb, width, height)
+    }
+
+    /// Measures `view` on `trace`: records [`Self::update`] on fresh maps and submits it.
+    ///
+    /// # Errors
+    /// [`Error::View`] if the trace has no such layer, head or cell, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn measure(&self, trace: &GpuTrace, view: &MapView) -> Result<MapSet> {
+        let buffers = Buffers::new(self, &trace.shape)?;
+        let (grid, info) = MapSet::plan(&trace.shape, view)?;
+        checked(&self.device, || {
+            let inputs = [&buffers.view, &trace.info, &trace.layers, &trace.probs, &trace.masks, &buffers.texels];
+            let fill = Pipelines::bind_compute(&self.device, &self.pipelines.reduce, &inputs);
+            let maps = buffers.into_maps(self, &trace.shape, grid, fill);
+            self.submit(&maps, &self.pipelines.reduce, &info);
+            maps
+        })
+    }
+
+    /// Measures `view` again in maps that [`Self::measure`] made, within the caller's frame. Once a submission at most
+    /// for the same maps: the view's numbers are written before any of the submission's passes run.
+    ///
+    /// # Errors
+    /// [`Error::View`] if the trace has no such layer, head or cell; the maps stay as they were.
+    pub fn update(&self, encoder: &mut wgpu::CommandEncoder, maps: &mut MapSet, view: &MapView) -> Result<()> {
+        let (grid, info) = MapSet::plan(&maps.shape, view)?;
+        maps.grid = grid;
+        self.record(encoder, maps, &self.pipelines.reduce, &info);
+        Ok(())
+    }
+
+    /// `a` − `b`, on a range that is symmetric about 0, for [`crate::ColourMap::Diverging`].
+    ///
+    /// # Errors
+    /// [`Error::View`] if the maps differ in quantity, grid or encoders, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn difference(&self, a: &MapSet, b: &MapSet, normalisation: Normalisation) -> Result<MapSet> {
+        let (grid, info) = MapSet::plan_difference(a, b, normalisation)?;
+        let buffers = Buffers::new(self, &a.shape)?;
+        checked(&self.device, || {
+            let inputs = [&buffers.view, &a.texels, &b.texels, &buffers.texels];
+            let fill = Pipelines::bind_compute(&self.device, &self.pipelines.difference, &inputs);
+            let maps = buffers.into_maps(self, &a.shape, grid, fill);
+            self.submit(&maps, &self.pipelines.difference, &info);
+            maps
+        })
+    }
+
+    /// Makes a place to draw a map of `maps` over `photo`.
+    ///
+    /// # Errors
+    /// [`Error::View`] if the photo is not of the size that the trace was made from, [`Error::OutOfMemory`].
+    pub fn pane(&self, maps: &MapSet, photo: Option<&GpuPhoto>) -> Result<Pane> {
+        let TraceShape { image_width, image_height, .. } = *maps.shape;
+        if let Some(GpuPhoto { width, height, .. }) = photo
+            && (*width, *height) != (image_width, image_height)
+        {
+            return Err(Error::View(format!(
+                "the photo has {width} × {height} pixels, the trace was made from one of {image_width} × {image_height}; give that one"
+            )));
+        }
+        checked(&self.device, || {
+            let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            let paint = buffer(&self.device, "paint", size_of::<PaintInfo>() as u64, usage);
+            let texture = photo.map_or(&self.pipelines.no_photo, |photo| &photo.view);
+            let bind = self.pipelines.bind_paint(&self.device, [&paint, &maps.texels, &maps.scales], texture);
+            Pane { paint, bind, photo: photo.cloned() }
+        })
+    }
+
+    /// Sets what `pane` draws: the map of `encoder` (any number for quantities that have one map for all), into the
+    /// rectangle `(left, top, width, height)` of the target, in its pixels.
+    ///
+    /// # Errors
+    /// [`Error::View`] if there is no such encoder or the look's numbers make no picture.
+    pub fn prepare(&self, pane: &Pane, maps: &MapSet, encoder: usize, look: &Look, target: [f32; 4]) -> Result<()> {
+        self.prepare_for(pane, maps, encoder, look, target, self.format)
+    }
+
+    /// Draws a prepared pane. The pass's viewport must be the rectangle that [`Self::prepare`] was given.
+    pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, pane: &Pane) {
+        draw(pass, &self.pipelines.blend, pane);
+    }
+
+    pub(crate) fn prepare_for(
+        &self,
+        pane: &Pane,
+        maps: &MapSet,
+        encoder: usize,
+        look: &Look,
+        target: [f32; 4],
+        format: wgpu::TextureFormat,
+    ) -> Result<()> {
+        let slot = maps.grid.slot(encoder)?;
+        let [left, top, width, height] = target;
+        let positive = [width, height, look.shown.width, look.shown.height, look.line_px];
+        let finite = [left, top, look.shown.left, look.shown.top, look.opacity];
+        if !positive.iter().all(|x| *x > 0.0 && x.is_finite()) || !finite.iter().all(|x| x.is_finite()) {
+            return Err(Error::View(format!("{look:?} on a target of {width} × {height} pixels makes no picture")));
+        }
+        let categorical = maps.grid.quantity == Quantity::Dominant;
+        let Rect { left: shown_left, top: shown_top, width: shown_width, height: shown_height } = look.shown;
+        let photo = maps.shape.photo();
+        let outline = maps.grid.focus.cell().map_or([0.0; 4], |cell| {
+            [cell.col, cell.row, cell.col + 1, cell.row + 1].map(|edge| edge as f32 / maps.grid.cell_side as f32)
+        });
+        let [r, g, b] = look.background.map(|byte| f32::from(byte) / 255.0);
+        let paint = PaintInfo {
+            shown: [shown_left, shown_top, shown_width / width, shown_height / height],
+            photo: pane.photo.as_ref().map_or([0.0; 4], |_| [photo.left, photo.top, photo.width, photo.height]),
+            outline,
+            background: [r, g, b, 1.0],
+            target_origin: [left, top],
+            line_px: look.line_px,
+            opacity: look.opacity.clamp(0.0, 1.0),
+            slot: slot as u32,
+            slot_start: slot as u32 * maps.grid.stride(),
+            side: maps.grid.sides[slot],
+            colour_row: if categorical { ENCODER_ROW } else { look.colour_map.row() },
+            categorical: u32::from(categorical),
+            bilinear: u32::from(look.filter == Filter::Bilinear && !categorical),
+            photo_level: pane.photo.as_ref().map_or(0, |on| on.level_for(photo.width / shown_width * width)),
+            decode: u32::from(format.is_srgb()),
+        };
+        self.queue.write_buffer(&pane.paint, 0, bytemuck::bytes_of(&paint));
+        Ok(())
+    }
+
+    fn submit(&self, maps: &MapSet, fill: &wgpu::ComputePipeline, info: &ViewInfo) {
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.record(&mut encoder, maps, fill, info);
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Fills the texels with `fill`, then finds their ranges.
+    fn record(&self, encoder: &mut wgpu::CommandEncoder, maps: &MapSet, fill: &wgpu::ComputePipeline, info: &ViewInfo) {
+        self.queue.write_buffer(&maps.view, 0, bytemuck::bytes_of(info));
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(fill);
+        pass.set_bind_group(0, &maps.fill, &[]);
+        pass.dispatch_workgroups(info.slot_stride.div_ceil(WORKGROUP), info.slots, 1);
+        pass.set_pipeline(&self.pipelines.scale);
+        pass.set_bind_group(0, &maps.scale, &[]);
+        pass.dispatch_workgroups(1, 1, 1);
+    }
+}
+
+/// Draws `pane` over the viewport of `pass`.
+pub(crate) fn draw(pass: &mut wgpu::RenderPass<'_>, pipeline: &wgpu::RenderPipeline, pane: &Pane) {
+    pass.set_pipeline(pipeline);
+    pass.set_bind_group(0, &pane.bind, &[]);
+    pass.draw(0..3, 0..1);
+}
+
+pub(crate) fn buffer(device: &wgpu::Device, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+}
+
+/// The buffers of a [`MapSet`], before it is known what fills them.
+struct Buffers {
+    view: wgpu::Buffer,
+    texels: wgpu::Buffer,
+    scales: wgpu::Buffer,
+}
+
+impl Buffers {
+    fn new(renderer: &MapRenderer, shape: &TraceShape) -> Result<Self> {
+        let texel_bytes = MapSet::texel_bytes(&renderer.device, shape)?;
+        checked(&renderer.device, || {
+            use wgpu::BufferUsages as Usage;
+            let device = &renderer.device;
+            let result = Usage::STORAGE | Usage::COPY_SRC;
+            Self {
+                view: buffer(device, "view", size_of::<ViewInfo>() as u64, Usage::UNIFORM | Usage::COPY_DST),
+                texels: buffer(device, "texels", texel_bytes, result),
+                scales: buffer(device, "scales", MapSet::scale_bytes(shape), result),
+            }
+        })
+    }
+
+    fn into_maps(
+        self,
+        renderer: &MapRenderer,
+        shape: &Arc<TraceShape>,
+        grid: crate::map_set::Grid,
+        fill: wgpu::BindGroup,
+    ) -> MapSet {
+        let Self { view, texels, scales } = self;
+        let buffers = [&view, &texels, &scales];
+        let scale = Pipelines::bind_compute(&renderer.device, &renderer.pipelines.scale, &buffers);
+        MapSet { shape: Arc::clone(shape), grid, view, texels, scales, fill, scale }
+    }
+}
