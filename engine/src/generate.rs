@@ -320,7 +320,6 @@ impl Session {
         }
         Ok(decoded)
     }
-
 }
 
 /// A generated text and how it came about.

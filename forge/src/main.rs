@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Writes a Cambrian-1 checkpoint with random weights, in the layout of the released ones.
 ///
-/// Its answers mean nothing. Its files, shapes, memory and speed are those of a real checkpoint, so it can be loaded,
-/// asked, traced and measured without a download. Start from a preset and change what you like:
+/// Its answers mean nothing. Its files, shapes, memory and speed are those of a real one, so it can be
+/// loaded, asked, traced and measured without a download. Start from a preset and change what you like:
 ///
 ///   opabinia-forge tiny/
 ///   opabinia-forge --preset small-bench --dtype bf16 bench/

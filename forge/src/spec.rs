@@ -245,9 +245,9 @@ impl StoredType {
 /// Shapes to start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Preset {
-    /// About 1 MB: all four encoders, samplers, a 4×4 query grid. For tests.
+    /// About 1.4 MB: all four encoders, samplers, a 4×4 query grid. For tests.
     Tiny,
-    /// About 190 M parameters with the released grids (24×24 cells; 24, 24, 24 and 96 tokens a side). For benchmarks.
+    /// About 220 M parameters with the released grids (24×24 cells; 24, 24, 24 and 96 tokens a side). For benchmarks.
     SmallBench,
     /// nyu-visionx/cambrian-phi3-3b: 4.1 G parameters, and 2.7 G in the encoders.
     #[value(name = "cambrian-phi3-3b")]

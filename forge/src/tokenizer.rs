@@ -12,6 +12,9 @@ use std::collections::HashSet;
 /// Words that begin a text or follow a special token.
 const FIRST_WORDS: &str = "You A As system user assistant the What Where How Is Describe";
 
+/// Pieces of the Llama-3 system prompt that are tokens there too: ` \n` and `-ended`.
+const PIECES: [&str; 2] = ["ĠĊ", "-ended"];
+
 /// Words that follow a space.
 const WORDS: &str = "You are Cambrian a highly intelligent multimodal AI trained by NYU Vision X As you have the \
     ability to process and analyze images Whenever an image is present in conversation very carefully examine it \
@@ -114,7 +117,7 @@ impl Specials {
                 pad: "<unk>",
                 adds_bos: true,
                 rstrip: true,
-                image_position: 12,
+                image_position: 11,
             },
             Template::Vicuna => Self {
                 first: owned(&["<unk>", "<s>", "</s>"]),
@@ -125,7 +128,7 @@ impl Specials {
                 pad: "<unk>",
                 adds_bos: true,
                 rstrip: false,
-                image_position: 35,
+                image_position: 33,
             },
             Template::ChatMl => Self {
                 first: owned(&[
@@ -145,7 +148,7 @@ impl Specials {
                 pad: "<unk>",
                 adds_bos: false,
                 rstrip: false,
-                image_position: 87,
+                image_position: 81,
             },
         }
     }
@@ -269,7 +272,7 @@ fn post_processor(specials: &Specials, bos: usize) -> Value {
 fn bytes_and_words() -> Vec<String> {
     let alphabet = byte_alphabet();
     let mut tokens: Vec<String> = alphabet.iter().map(ToString::to_string).collect();
-    let words = FIRST_WORDS.split_whitespace().map(String::from);
+    let words = FIRST_WORDS.split_whitespace().chain(PIECES).map(String::from);
     let words = words.chain(WORDS.split_whitespace().map(|word| format!("Ġ{word}")));
     let mut seen: HashSet<String> = tokens.iter().cloned().collect();
     tokens.extend(words.filter(|word| seen.insert(word.clone())));

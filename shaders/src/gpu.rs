@@ -104,17 +104,21 @@ impl Gpu {
     /// [`Error::NoAdapter`] with what spoke against each one, [`Error::NoDevice`] if the driver gives none.
     pub fn headless(choice: &AdapterChoice) -> Result<Self> {
         let mut rejected = String::new();
-        let mut fit = Vec::new();
-        for adapter in adapters() {
-            let info = adapter.get_info();
-            match choice.reason_against(&info).or_else(|| obstacle(&adapter)) {
-                None => fit.push(adapter),
-                Some(reason) => rejected.push_str(&format!("\n  {} ({:?}): {reason}", info.name, info.backend)),
+        // GL last and only if need be: looking for it opens displays and makes drivers chatter.
+        for backends in [wgpu::Backends::PRIMARY, wgpu::Backends::GL] {
+            let mut fit = Vec::new();
+            for adapter in adapters(backends) {
+                let info = adapter.get_info();
+                match choice.reason_against(&info).or_else(|| obstacle(&adapter)) {
+                    None => fit.push(adapter),
+                    Some(reason) => rejected.push_str(&format!("\n  {} ({:?}): {reason}", info.name, info.backend)),
+                }
+            }
+            if let Some(adapter) = fit.into_iter().max_by_key(|adapter| rank(&adapter.get_info())) {
+                return Self::open(&adapter);
             }
         }
-        let best = fit.into_iter().max_by_key(|adapter| rank(&adapter.get_info()));
-        let Some(adapter) = best else { return Err(Error::NoAdapter { rejected }) };
-        Self::open(&adapter)
+        Err(Error::NoAdapter { rejected })
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Self> {
@@ -148,16 +152,17 @@ impl Gpu {
 /// All adapters of this machine, best first, for a person to choose from.
 #[must_use]
 pub fn list_adapters() -> Vec<AdapterSummary> {
-    let mut adapters = adapters();
+    let mut adapters = adapters(wgpu::Backends::all());
     adapters.sort_by_key(|adapter| Reverse(rank(&adapter.get_info())));
     adapters.iter().map(AdapterSummary::of).collect()
 }
 
-fn adapters() -> Vec<wgpu::Adapter> {
+fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
     descriptor.flags = wgpu::InstanceFlags::empty();
     let instance = wgpu::Instance::new(descriptor);
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+    pollster::block_on(instance.enumerate_adapters(backends))
 }
 
 /// Higher is better: the kind first, then GL after the others.

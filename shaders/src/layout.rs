@@ -39,6 +39,8 @@ pub(crate) const REDUCTION_MAX: u32 = 1;
 pub(crate) const NORMALISE_PER_MAP: u32 = 0;
 pub(crate) const NORMALISE_COMMON: u32 = 1;
 pub(crate) const NORMALISE_FIXED: u32 = 2;
+/// Every state but the three below; only WGSL writes it.
+#[cfg(test)]
 pub(crate) const STATE_OUTSIDE: u32 = 0;
 pub(crate) const STATE_VALUE: u32 = 1;
 pub(crate) const STATE_PADDING: u32 = 2;

@@ -39,7 +39,7 @@ fn resolved(found: Scale) -> Scale {
 @compute @workgroup_size(LANES)
 fn scale(@builtin(local_invocation_index) lane: u32) {
     var found: array<Scale, MAX_ENCODERS>;
-    var common = Scale(LARGEST, -LARGEST, 0u, 0u);
+    var joint = Scale(LARGEST, -LARGEST, 0u, 0u);
     for (var slot = 0u; slot < view.slots; slot++) {
         var lane_low = LARGEST;
         var lane_high = -LARGEST;
@@ -56,7 +56,7 @@ fn scale(@builtin(local_invocation_index) lane: u32) {
         if lane == 0u {
             if low[0] <= high[0] {
                 found[slot] = Scale(low[0], high[0], 1u, 0u);
-                common = Scale(min(common.low, low[0]), max(common.high, high[0]), 1u, 0u);
+                joint = Scale(min(joint.low, low[0]), max(joint.high, high[0]), 1u, 0u);
             } else {
                 found[slot] = Scale(0.0, 0.0, 0u, 0u);
             }
@@ -66,12 +66,12 @@ fn scale(@builtin(local_invocation_index) lane: u32) {
     if lane != 0u {
         return;
     }
-    if common.valued == 0u {
-        common = Scale(0.0, 0.0, 0u, 0u);
+    if joint.valued == 0u {
+        joint = Scale(0.0, 0.0, 0u, 0u);
     }
     for (var slot = 0u; slot < view.slots; slot++) {
         if view.normalisation == NORMALISE_COMMON {
-            scales[slot] = resolved(Scale(common.low, common.high, found[slot].valued, 0u));
+            scales[slot] = resolved(Scale(joint.low, joint.high, found[slot].valued, 0u));
         } else {
             scales[slot] = resolved(found[slot]);
         }

@@ -14,7 +14,7 @@ use crate::nn::{LayerNorm, Linear, RmsNorm};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -54,6 +54,8 @@ pub struct Survey {
     pub matrix_elements: u64,
     /// Numbers in tensors kept in the compute type.
     pub small_elements: u64,
+    /// Every key that was asked for, with the shape it must have.
+    pub asked: BTreeMap<String, Vec<usize>>,
     /// Weights that are missing or stored with another shape or type, in the order they were asked for.
     pub faults: Vec<Refusal>,
     /// Keys nobody asked for, sorted.
@@ -78,6 +80,7 @@ impl Survey {
     pub fn merge(&mut self, other: Self) {
         self.matrix_elements += other.matrix_elements;
         self.small_elements += other.small_elements;
+        self.asked.extend(other.asked);
         self.faults.extend(other.faults);
         self.unknown.extend(other.unknown);
     }
@@ -270,6 +273,7 @@ impl<'a> Loader<'a> {
                 let mut survey = survey.borrow_mut();
                 if first_time {
                     count(&mut survey, shape.iter().map(|&dim| dim as u64).fold(1, u64::saturating_mul));
+                    survey.asked.insert(key.clone(), shape.to_vec());
                     survey.faults.extend(checked.err().map(|fault| *fault));
                 }
                 Ok(Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)?)

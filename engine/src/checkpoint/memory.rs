@@ -4,7 +4,7 @@ use super::config::{CambrianConfig, TowerFamily, TowerSpec};
 use super::loader::Survey;
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use candle_core::DType;
+use candle_core::{DType, Device};
 use std::fmt;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -51,9 +51,11 @@ pub struct MemoryNeed {
 impl MemoryNeed {
     /// What the checkpoint needs in `precision`.
     ///
-    /// `survey` covers the checkpoint and its encoders; `feature_widths` are the widths `D_k` of the encoders'
-    /// features, in checkpoint order (the second dimension of `model.mm_projector_aux_{k}.0.weight`).
-    pub fn of(config: &CambrianConfig, survey: &Survey, feature_widths: &[usize], precision: Precision) -> Self {
+    /// `survey` covers the checkpoint and its encoders. The widths of the encoders' features are those their projectors
+    /// take.
+    pub fn of(config: &CambrianConfig, survey: &Survey, precision: Precision) -> Self {
+        let width = |k: usize| survey.asked.get(&format!("model.mm_projector_aux_{k}.0.weight"))?.get(1).copied();
+        let feature_widths: Vec<usize> = (0..config.towers.len()).map(|k| width(k).unwrap_or_default()).collect();
         let size = precision.compute.size_in_bytes() as u64;
         let decoder = &config.decoder;
         let product =
@@ -63,10 +65,10 @@ impl MemoryNeed {
         let prefill = product(&[config.context_length, 3 * decoder.intermediate_size + 4 * decoder.hidden_size])
             .saturating_mul(size)
             .saturating_add(product(&[2, decoder.heads, config.context_length, config.context_length, 4]));
-        let encode = config.towers.iter().zip(feature_widths).map(|(tower, &width)| encoder_activations(tower, width));
+        let encode = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| encoder_activations(tower, width));
         let encode = encode.max().unwrap_or(0).saturating_mul(size);
         // Features and projections of all encoders stay; keys and values of one SVA layer come on top.
-        let features = config.towers.iter().zip(feature_widths).map(|(tower, &width)| {
+        let features = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| {
             product(&[tower.tokens, width.saturating_add(4 * config.sva.hidden_size)]).saturating_mul(size)
         });
         let features = features.fold(0, u64::saturating_add);
@@ -99,42 +101,36 @@ fn encoder_activations(tower: &TowerSpec, width: usize) -> u64 {
     (tokens.saturating_mul(live as u64)).saturating_add(scores)
 }
 
-/// Checks that what `need` says for `weights` fits into `available` bytes of `place` (`this machine`, `cuda:0`).
+/// Bytes of memory free on `device`, where the system tells.
+pub fn available(device: &Device) -> Option<u64> {
+    device.is_cpu().then(|| HostMemory::now().available)
+}
+
+/// Bytes a checkpoint needs in `precision`: [`MemoryNeed::total`].
+pub fn needed(config: &CambrianConfig, precision: Precision, survey: &Survey) -> u64 {
+    MemoryNeed::of(config, survey, precision).total()
+}
+
+/// Checks that `needed` bytes fit into `available`. `choices` are the types weights can be kept in and the bytes needed
+/// with each.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] with the bytes needed and available, and the types that would fit.
-pub fn check(place: &str, available: u64, weights: DType, need: impl Fn(DType) -> MemoryNeed) -> Result<()> {
-    let needed = need(weights);
-    if needed.total() <= available {
-        return Ok(());
-    }
-    let smaller = [DType::F32, DType::BF16, DType::F16].map(|dtype| (dtype, need(dtype).total()));
-    let fitting: Vec<String> = smaller
+pub fn check(needed: u64, available: Option<u64>, choices: &[(DType, u64)]) -> Result<()> {
+    let Some(available) = available.filter(|&available| available < needed) else { return Ok(()) };
+    let fitting: Vec<String> = choices
         .iter()
-        .filter(|(dtype, total)| *dtype != weights && *total <= available)
-        .map(|(dtype, total)| format!("--dtype {} ({})", dtype.as_str(), Bytes(*total)))
+        .filter(|(_, bytes)| *bytes <= available)
+        .map(|(dtype, bytes)| format!("--dtype {} ({})", dtype.as_str(), Bytes(*bytes)))
         .collect();
     let help = if fitting.is_empty() {
-        let least = smaller.iter().map(|(_, total)| *total).min().unwrap_or(needed.total());
-        format!(
-            "no --dtype makes it fit: it takes at least {}; close other programs or open a smaller checkpoint",
-            Bytes(least)
-        )
+        let least = choices.iter().map(|(_, bytes)| *bytes).min().unwrap_or(needed);
+        format!("it takes at least {}: close other programs, or open a smaller checkpoint", Bytes(least))
     } else {
         format!("this would fit: {}", fitting.join(" or "))
     };
-    Err(Error::OutOfMemory {
-        what: format!(
-            "{place} has {} available, and this checkpoint needs {} as {}: {} for weights, {} for a full context, {} for intermediate results",
-            Bytes(available),
-            Bytes(needed.total()),
-            weights.as_str(),
-            Bytes(needed.weights),
-            Bytes(needed.kv_cache),
-            Bytes(needed.activations),
-        ),
-        help,
-    })
+    let what = format!("the checkpoint needs {}, and {} are available", Bytes(needed), Bytes(available));
+    Err(Error::OutOfMemory { what, help })
 }
 
 /// A number of bytes, written for people.

@@ -59,15 +59,16 @@ pub(super) fn causal_mask(
 
 impl SelfAttention {
     pub(super) fn new(config: &DecoderConfig, loader: &Loader<'_>) -> Result<Self> {
-        let (hidden, heads, kv_heads, width) =
-            (config.hidden_size, config.heads, config.kv_heads, config.head_dim);
+        let (hidden, heads, kv_heads, width) = (config.hidden_size, config.heads, config.kv_heads, config.head_dim);
         let qkv = match config.family {
             DecoderFamily::Llama => Qkv::Split {
                 q: loader.linear("q_proj", hidden, heads * width, false)?,
                 k: loader.linear("k_proj", hidden, kv_heads * width, false)?,
                 v: loader.linear("v_proj", hidden, kv_heads * width, false)?,
             },
-            DecoderFamily::Phi3 => Qkv::Fused(loader.linear("qkv_proj", hidden, (heads + 2 * kv_heads) * width, false)?),
+            DecoderFamily::Phi3 => {
+                Qkv::Fused(loader.linear("qkv_proj", hidden, (heads + 2 * kv_heads) * width, false)?)
+            }
         };
         let output = loader.linear("o_proj", heads * width, hidden, false)?;
         Ok(Self { qkv, output, heads, kv_heads, head_dim: width })

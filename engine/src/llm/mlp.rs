@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{DecoderConfig, DecoderFamily, Loader};
 use crate::error::Result;
-use crate::nn::{Linear, silu};
+use crate::nn::{Activation, Linear, swiglu};
 use candle_core::Tensor;
 
 /// Gate and up projections as the family stores them.
@@ -19,7 +19,6 @@ enum GateUp {
 pub(super) struct Mlp {
     gate_up: GateUp,
     down: Linear,
-    width: usize,
 }
 
 impl Mlp {
@@ -32,18 +31,15 @@ impl Mlp {
             },
             DecoderFamily::Phi3 => GateUp::Fused(loader.linear("gate_up_proj", hidden, 2 * width, false)?),
         };
-        Ok(Self { gate_up, down: loader.linear("down_proj", width, hidden, false)?, width })
+        Ok(Self { gate_up, down: loader.linear("down_proj", width, hidden, false)? })
     }
 
     /// `x`: `[P, H]` → `[P, H]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (gate, up) = match &self.gate_up {
-            GateUp::Split { gate, up } => (gate.forward(x)?, up.forward(x)?),
-            GateUp::Fused(both) => {
-                let both = both.forward(x)?;
-                (both.narrow(1, 0, self.width)?.contiguous()?, both.narrow(1, self.width, self.width)?.contiguous()?)
-            }
+        let gated = match &self.gate_up {
+            GateUp::Split { gate, up } => (Activation::Silu.forward(&gate.forward(x)?)? * up.forward(x)?)?,
+            GateUp::Fused(both) => swiglu(&both.forward(x)?)?,
         };
-        self.down.forward(&(silu(&gate)? * up)?)
+        self.down.forward(&gated)
     }
 }

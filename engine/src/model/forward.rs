@@ -116,11 +116,12 @@ impl Model {
         show(observer, Site::InputEmbeds, &embeddings)?;
         let meter = Meter::new(job, Stage::Prefill, self.config.decoder.layers as u64);
         let samplers = self.network.core.samplers.as_ref();
-        let hidden = self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |layer, x, observer| {
-            let (Some(samplers), Some(image), Some(start)) = (samplers, image, image_start) else { return Ok(x) };
-            let columns = image.frame.columns.len();
-            Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
-        });
+        let hidden =
+            self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |layer, x, observer| {
+                let (Some(samplers), Some(image), Some(start)) = (samplers, image, image_start) else { return Ok(x) };
+                let columns = image.frame.columns.len();
+                Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
+            });
         // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
         let hidden = hidden.inspect_err(|_| cache.truncate(past))?;
         let n = hidden.dims()[0];
@@ -177,7 +178,9 @@ impl Model {
                 }
                 Ok((Tensor::cat(&parts, 0)?, Some(at)))
             }
-            (Some(_), None) => Err(Error::input("the prompt has a place for an image, but there is none", "attach one")),
+            (Some(_), None) => {
+                Err(Error::input("the prompt has a place for an image, but there is none", "attach one"))
+            }
         }
     }
 }

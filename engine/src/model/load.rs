@@ -2,17 +2,18 @@
 
 use super::Model;
 use super::network::{Core, Network};
-use crate::checkpoint::hub::{self, TowerFiles, TowerOverride};
+use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
 use crate::checkpoint::loader::Survey;
-use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles, memory};
+use crate::checkpoint::memory::{self, MemoryNeed};
+use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
 use crate::text::{ImageNewline, Template, Tokenizer};
-use crate::vision::{Encoder, is_unused_key};
+use crate::vision::Encoder;
 use candle_core::{DType, Device};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
 
@@ -106,8 +107,8 @@ pub struct Inspection {
     pub device: String,
     /// The precision that will be used there.
     pub precision: Precision,
-    /// Bytes of memory needed with weights kept as f32, bf16 and f16.
-    pub needed_bytes: Vec<(DType, u64)>,
+    /// Memory needed with weights kept as f32, bf16 and f16.
+    pub needed: Vec<(DType, MemoryNeed)>,
     /// Bytes of memory free on the device, where it can be known.
     pub available_bytes: Option<u64>,
     /// What a person should know before loading.
@@ -125,23 +126,32 @@ struct Found {
     device: Device,
 }
 
+/// What a survey of the whole model found.
+struct Surveyed {
+    survey: Survey,
+    towers: Vec<TowerReport>,
+    core_parameters: u64,
+}
+
 impl Found {
     fn new(request: &LoadRequest, job: &Job<'_>) -> Result<Self> {
         job.step(Stage::Inspect, 0, 1)?;
-        let directory = hub::resolve_model(&request.source)?;
+        let hub = Hub::from_env();
+        let directory = hub.model(Path::new(&request.source))?;
         let config = CambrianConfig::read(&directory)?;
         let tokenizer = Tokenizer::open(&directory)?;
         let template = match request.template {
             Some(template) => template,
             None => Template::choose(&config, &tokenizer),
         };
+        Hub::check_overrides(&config.towers, &request.towers)?;
         let device = request.device.open()?;
         let weights = WeightFiles::open(&directory, &CHECKPOINT_STEMS)?;
         let files = config.towers.len() as u64 + 1;
         let mut towers = Vec::with_capacity(config.towers.len());
         for (k, spec) in config.towers.iter().enumerate() {
             job.step(Stage::Inspect, k as u64 + 1, files)?;
-            towers.push(match hub::locate_tower(spec, k, &request.towers, &directory) {
+            towers.push(match hub.tower(&directory, k, spec, &request.towers) {
                 Ok(files) => Ok(files),
                 Err(Error::Refused(refusal)) => Err(*refusal),
                 Err(error) => return Err(error),
@@ -151,7 +161,8 @@ impl Found {
     }
 
     /// Builds the model over loaders that read nothing.
-    fn survey(&self, precision: Precision) -> Result<(Survey, Vec<TowerReport>, u64)> {
+    fn survey(&self) -> Result<Surveyed> {
+        let precision = Precision::on(&self.device, DType::F32);
         let mut all = Survey::default();
         let mut reports = Vec::with_capacity(self.towers.len());
         let core = Loader::survey(&self.weights, precision);
@@ -168,7 +179,7 @@ impl Found {
             if let Ok(files) = found {
                 let loader = Loader::survey(&files.weights, precision);
                 let encoder = Encoder::new(spec, self.config.select_layer, &files.dir, &loader)?;
-                loader.finish(|key| is_unused_key(spec.family, key))?;
+                loader.finish(|key| encoder.ignores(key))?;
                 let survey = loader.into_survey();
                 report.input_side = Some(encoder.pixel_spec().size);
                 report.width = Some(encoder.width());
@@ -187,11 +198,17 @@ impl Found {
         let parameters = survey.parameters();
         all.origin.clone_from(&survey.origin);
         all.merge(survey);
-        Ok((all, reports, parameters))
+        Ok(Surveyed { survey: all, towers: reports, core_parameters: parameters })
     }
 
-    /// The precision to use, the bytes it needs and the bytes there are.
-    fn precision(&self, request: &LoadRequest, survey: &Survey) -> Precision {
+    /// Memory needed with weights kept as `weights`.
+    fn need(&self, surveyed: &Surveyed, weights: DType) -> MemoryNeed {
+        let precision = Precision::on(&self.device, weights);
+        MemoryNeed::of(&self.config, &surveyed.survey, precision)
+    }
+
+    /// The precision to use where `available` bytes are free.
+    fn precision(&self, request: &LoadRequest, surveyed: &Surveyed, available: Option<u64>) -> Precision {
         let on = |dtype| Precision::on(&self.device, dtype);
         match request.dtype {
             DtypeChoice::F32 => on(DType::F32),
@@ -199,37 +216,34 @@ impl Found {
             DtypeChoice::F16 => on(DType::F16),
             DtypeChoice::Auto if !self.device.is_cpu() => on(DType::BF16),
             DtypeChoice::Auto => {
-                let wide = on(DType::F32);
-                let fits = memory::available(&self.device).is_none_or(|free| self.needed(wide, survey) <= free);
-                if fits { wide } else { on(DType::BF16) }
+                let wide = self.need(surveyed, DType::F32).total();
+                on(if available.is_none_or(|free| wide <= free) { DType::F32 } else { DType::BF16 })
             }
         }
     }
 
-    fn needed(&self, precision: Precision, survey: &Survey) -> u64 {
-        memory::needed(&self.config, precision, survey)
-    }
-
     fn inspect(&self, request: &LoadRequest) -> Result<Inspection> {
-        let (survey, towers, core_parameters) = self.survey(Precision::on(&self.device, DType::F32))?;
-        let precision = self.precision(request, &survey);
-        let needed = |dtype| (dtype, self.needed(Precision::on(&self.device, dtype), &survey));
+        let surveyed = self.survey()?;
+        // What is free on an accelerator its driver says only by failing; then the failure is the message.
+        let available_bytes = memory::available(&self.device);
+        let precision = self.precision(request, &surveyed, available_bytes);
+        let needed = [DType::F32, DType::BF16, DType::F16].map(|dtype| (dtype, self.need(&surveyed, dtype)));
         let stored = self.weights.elements_by_type();
         let stored_dtype = stored.iter().max_by_key(|(_, count)| **count).map(|(dtype, _)| dtype.to_string());
         Ok(Inspection {
             directory: self.directory.clone(),
             template: self.template,
             vocabulary: self.tokenizer.len(),
-            towers,
-            core_parameters,
+            core_parameters: surveyed.core_parameters,
             stored_bytes: self.weights.stored_bytes(),
             stored_dtype: stored_dtype.unwrap_or_default(),
             device: format!("{:?}", self.device.location()).to_lowercase(),
-            needed_bytes: [DType::F32, DType::BF16, DType::F16].map(needed).into(),
-            available_bytes: memory::available(&self.device),
+            needed: needed.into(),
+            available_bytes,
             notes: self.notes(precision),
             config: self.config.clone(),
-            survey,
+            towers: surveyed.towers,
+            survey: surveyed.survey,
             precision,
         })
     }
@@ -265,12 +279,14 @@ impl Inspection {
             return Err(refusal.clone().into());
         }
         self.survey.check()?;
-        memory::check(self.needed_bytes_in(self.precision), self.available_bytes, &self.needed_bytes)
+        let choices: Vec<(DType, u64)> = self.needed.iter().map(|(dtype, need)| (*dtype, need.total())).collect();
+        memory::check(self.need(self.precision.weights).total(), self.available_bytes, &choices)
     }
 
-    /// Bytes of memory needed in `precision`.
-    pub fn needed_bytes_in(&self, precision: Precision) -> u64 {
-        self.needed_bytes.iter().find(|(dtype, _)| *dtype == precision.weights).map_or(0, |(_, bytes)| *bytes)
+    /// Memory needed with weights kept as `weights`: one of the types in [`Inspection::needed`].
+    pub fn need(&self, weights: DType) -> MemoryNeed {
+        let found = self.needed.iter().find(|(dtype, _)| *dtype == weights);
+        found.map_or(MemoryNeed { weights: 0, kv_cache: 0, activations: 0 }, |(_, need)| *need)
     }
 
     /// Parameters of everything that will be loaded.

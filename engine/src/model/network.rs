@@ -4,7 +4,7 @@ use crate::checkpoint::{CambrianConfig, Loader};
 use crate::device::Precision;
 use crate::error::Result;
 use crate::llm::Decoder;
-use crate::nn::{LayerNorm, Linear, gelu};
+use crate::nn::{Activation, LayerNorm, Linear};
 use crate::sva::layer::NORM_EPS;
 use crate::sva::{Connector, Samplers};
 use crate::vision::Encoder;
@@ -29,7 +29,7 @@ impl AuxProjector {
 
     /// `features`: `[N, D]` → `[N, C]`.
     pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
-        self.norm.forward(&self.linear_2.forward(&gelu(&self.linear_0.forward(features)?)?)?)
+        self.norm.forward(&self.linear_2.forward(&Activation::Gelu.forward(&self.linear_0.forward(features)?)?)?)
     }
 }
 

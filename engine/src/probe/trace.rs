@@ -258,17 +258,12 @@ fn read_layer(
         let key = format!("sva.{}.{part}", layer.name);
         let view = tensors.tensor(&key).map_err(|_| format!("`{key}` is missing"))?;
         if view.dtype() != dtype || view.shape() != shape {
-            return Err(format!(
-                "`{key}` should be {dtype:?} {shape:?}, but is {:?} {:?}",
-                view.dtype(),
-                view.shape()
-            ));
+            return Err(format!("`{key}` should be {dtype:?} {shape:?}, but is {:?} {:?}", view.dtype(), view.shape()));
         }
         Ok(view.data().to_vec())
     };
     let probs = tensor("probs", Dtype::F32, &[cells, HEADS, keys])?;
-    let probs: Vec<f32> =
-        probs.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let probs: Vec<f32> = probs.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     if probs.iter().any(|p| !(0.0..=1.0 + 1e-3).contains(p)) {
         return Err(format!("`sva.{}.probs` holds values that are no probabilities", layer.name));
     }

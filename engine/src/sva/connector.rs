@@ -6,7 +6,7 @@ use super::windows::Scene;
 use crate::checkpoint::{CambrianConfig, Loader};
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Linear, gelu, resize_tokens};
+use crate::nn::{Activation, Linear, resize_tokens};
 use crate::observe::{Observer, Site, SvaLayer, show};
 use candle_core::Tensor;
 
@@ -76,7 +76,7 @@ impl Connector {
         if grids.len() > 1 {
             show(observer, Site::ConnectorCat, &joined)?;
         }
-        let visual = self.project_2.forward(&gelu(&self.project_1.forward(&joined)?)?)?;
+        let visual = self.project_2.forward(&Activation::Gelu.forward(&self.project_1.forward(&joined)?)?)?;
         show(observer, Site::VisualTokens, &visual)?;
         Ok(visual)
     }

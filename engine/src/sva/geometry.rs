@@ -76,7 +76,7 @@ impl Frame {
 
     /// The cells of the frame as indices into the square grid, row-major.
     pub fn cells_in_padded(&self) -> impl Iterator<Item = usize> + '_ {
-        self.rows.clone().flat_map(|row| self.columns.clone().map(move |column| row * self.side + column))
+        self.rows.clone().flat_map(move |row| self.columns.clone().map(move |column| row * self.side + column))
     }
 }
 

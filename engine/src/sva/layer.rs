@@ -5,7 +5,7 @@ use super::window_attention::window_attention;
 use super::windows::Windows;
 use crate::checkpoint::Loader;
 use crate::error::Result;
-use crate::nn::{LayerNorm, Linear, gelu};
+use crate::nn::{Activation, LayerNorm, Linear};
 use crate::observe::{Observer, Site, SvaLayer, show};
 use candle_core::Tensor;
 
@@ -18,10 +18,7 @@ struct NormedLinear {
 
 impl NormedLinear {
     fn new(width: usize, loader: &Loader<'_>) -> Result<Self> {
-        Ok(Self {
-            norm: loader.layer_norm("0", width, NORM_EPS)?,
-            linear: loader.linear("1", width, width, false)?,
-        })
+        Ok(Self { norm: loader.layer_norm("0", width, NORM_EPS)?, linear: loader.linear("1", width, width, false)? })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
@@ -115,7 +112,7 @@ impl CrossAttentionLayer {
         show(observer, Site::SvaAttnOut(name), &attended)?;
 
         let x = self.norm.forward(&(x + attended)?)?;
-        let x = self.linear_2.forward(&gelu(&self.linear_1.forward(&x)?)?)?;
+        let x = self.linear_2.forward(&Activation::Gelu.forward(&self.linear_1.forward(&x)?)?)?;
         let out = (queries + x)?;
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)

@@ -34,22 +34,18 @@ struct HostWindow<'a> {
     tokens: usize,
 }
 
-fn on_cpu(
-    query: &Tensor,
-    keys: &[Tensor],
-    values: &[Tensor],
-    mask: &Tensor,
-    heads: usize,
-) -> Result<(Tensor, Tensor)> {
+fn on_cpu(query: &Tensor, keys: &[Tensor], values: &[Tensor], mask: &Tensor, heads: usize) -> Result<(Tensor, Tensor)> {
     let (cells, width) = query.dims2()?;
     let count = mask.dims()[1];
     let head_width = width / heads;
     let scale = 1.0 / (head_width as f32).sqrt();
 
-    let contiguous = |tensors: &[Tensor]| tensors.iter().map(Tensor::contiguous).collect::<candle_core::Result<Vec<_>>>();
+    let contiguous =
+        |tensors: &[Tensor]| tensors.iter().map(Tensor::contiguous).collect::<candle_core::Result<Vec<_>>>();
     let (query, keys, values, mask) = (query.contiguous()?, contiguous(keys)?, contiguous(values)?, mask.contiguous()?);
     let guards: Vec<_> = [&query].into_iter().chain(&keys).chain(&values).map(Tensor::storage_and_layout).collect();
-    let host: Vec<&[f32]> = guards.iter().map(|(storage, layout)| host_slice(storage, layout)).collect::<Result<_>>()?;
+    let host: Vec<&[f32]> =
+        guards.iter().map(|(storage, layout)| host_slice(storage, layout)).collect::<Result<_>>()?;
     let (host_query, rest) = (host[0], &host[1..]);
     let windows: Vec<HostWindow<'_>> = keys
         .iter()
@@ -60,31 +56,33 @@ fn on_cpu(
 
     let mut mixed = vec![0f32; cells * width];
     let mut probs = vec![0f32; cells * heads * count];
-    mixed.par_chunks_mut(width).zip(probs.par_chunks_mut(heads * count)).enumerate().for_each(|(cell, (mixed, probs))| {
-        let mask = &mask[cell * count..(cell + 1) * count];
-        for head in 0..heads {
-            let part = head * head_width..(head + 1) * head_width;
-            let query = &host_query[cell * width..(cell + 1) * width][part.clone()];
-            let probs = &mut probs[head * count..(head + 1) * count];
-            // Every key of this cell with its value, in encoder order.
-            let tokens = windows.iter().flat_map(|window| {
-                (0..window.tokens).map(move |slot| {
-                    let row = (cell * window.tokens + slot) * width;
-                    (&window.keys[row..row + width], &window.values[row..row + width])
-                })
-            });
-            for ((score, (key, _)), &open) in probs.iter_mut().zip(tokens.clone()).zip(mask) {
-                *score = if open == 0 { f32::NEG_INFINITY } else { dot(query, &key[part.clone()]) * scale };
-            }
-            softmax(probs);
-            let mixed = &mut mixed[part.clone()];
-            for (&p, (_, value)) in probs.iter().zip(tokens) {
-                for (m, v) in mixed.iter_mut().zip(&value[part.clone()]) {
-                    *m += p * v;
+    mixed.par_chunks_mut(width).zip(probs.par_chunks_mut(heads * count)).enumerate().for_each(
+        |(cell, (mixed, probs))| {
+            let mask = &mask[cell * count..(cell + 1) * count];
+            for head in 0..heads {
+                let part = head * head_width..(head + 1) * head_width;
+                let query = &host_query[cell * width..(cell + 1) * width][part.clone()];
+                let probs = &mut probs[head * count..(head + 1) * count];
+                // Every key of this cell with its value, in encoder order.
+                let tokens = windows.iter().flat_map(|window| {
+                    (0..window.tokens).map(move |slot| {
+                        let row = (cell * window.tokens + slot) * width;
+                        (&window.keys[row..row + width], &window.values[row..row + width])
+                    })
+                });
+                for ((score, (key, _)), &open) in probs.iter_mut().zip(tokens.clone()).zip(mask) {
+                    *score = if open == 0 { f32::NEG_INFINITY } else { dot(query, &key[part.clone()]) * scale };
+                }
+                softmax(probs);
+                let mixed = &mut mixed[part.clone()];
+                for (&p, (_, value)) in probs.iter().zip(tokens) {
+                    for (m, v) in mixed.iter_mut().zip(&value[part.clone()]) {
+                        *m += p * v;
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     Ok((
         Tensor::from_vec(mixed, (cells, width), query.device())?,
         Tensor::from_vec(probs, (cells, heads, count), query.device())?,

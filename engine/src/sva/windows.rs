@@ -58,7 +58,7 @@ impl Scene {
             }
             masks.push(mask);
         }
-        let keys = tokens.iter().map(|t| t.dims()[1]).sum();
+        let keys: usize = tokens.iter().map(|t| t.dims()[1]).sum();
         let mut mask = Vec::with_capacity(cells * keys);
         for cell in 0..cells {
             for (tokens, flags) in tokens.iter().zip(&masks) {

@@ -67,3 +67,22 @@ impl Chunk {
         after.checked_sub(1).is_some_and(|i| end <= self.template[i].end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_knows_its_parts() {
+        let mut chunk = Chunk::of("ab", Special::Parse);
+        chunk.push("c", Special::Parse);
+        chunk.push("", Special::Literal);
+        chunk.push("de", Special::Literal);
+        chunk.push("f", Special::Parse);
+        assert_eq!(chunk.text(), "abcdef");
+        let parts: Vec<_> = chunk.parts().collect();
+        assert_eq!(parts, [("abc", Special::Parse), ("de", Special::Literal), ("f", Special::Parse)]);
+        assert!(chunk.is_template(0, 3) && chunk.is_template(1, 2) && chunk.is_template(5, 6));
+        assert!(!chunk.is_template(2, 4) && !chunk.is_template(3, 5) && !chunk.is_template(4, 6));
+    }
+}

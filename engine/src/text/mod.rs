@@ -7,6 +7,8 @@
 
 mod chunk;
 mod config;
+#[cfg(test)]
+mod fixtures;
 mod json;
 mod prompt;
 mod sentencepiece;

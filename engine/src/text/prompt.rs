@@ -197,3 +197,111 @@ fn join(tokenizer: &Tokenizer, chunks: &[Chunk], newline: ImageNewline) -> Resul
     }
     Ok(PromptIds { ids, image_index })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    fn text_of(tokenizer: &Tokenizer, ids: &[i64]) -> String {
+        let show = |id: &i64| u32::try_from(*id).map_or(IMAGE_MARK.to_owned(), |id| tokenizer.decode(&[id], false));
+        ids.iter().map(show).collect()
+    }
+
+    #[test]
+    fn a_conversation_is_written_in_its_template() {
+        let written = |template| Conversation {
+            system: Some("S".into()),
+            ..Conversation::new(template, true).answered("q", "a").ask("r")
+        };
+        let header = |role: &str| format!("<|start_header_id|>{role}<|end_header_id|>");
+        let (user, assistant) = (header("user"), header("assistant"));
+        assert_eq!(
+            written(Template::Llama3).text(),
+            format!(
+                "<|begin_of_text|>{}S<|eot_id|>{user}<image>\nq<|eot_id|>{assistant}a<|eot_id|>{user}r<|eot_id|>{assistant}",
+                header("system")
+            )
+        );
+        assert_eq!(written(Template::Vicuna).text(), "S USER: <image>\nq ASSISTANT: a</s>USER: r ASSISTANT:");
+        assert_eq!(
+            written(Template::Chatml).text(),
+            "<|im_start|>system\nS<|im_end|><|im_start|>user\n<image>\nq<|im_end|><|im_start|>assistant\na<|im_end|>\
+             <|im_start|>user\nr<|im_end|><|im_start|>assistant\n"
+        );
+        assert_eq!(
+            written(Template::Phi3).text(),
+            "<|system|>\nS<|end|>\n<|user|>\n<image>\nq<|end|>\n<|assistant|>\na<|end|>\n<|user|>\nr<|end|>\n<|assistant|>\n"
+        );
+        let surrounded = Conversation { im_start_end: true, ..written(Template::Vicuna) };
+        assert!(surrounded.text().contains("USER: <im_start><image><im_end>\nq"));
+    }
+
+    #[test]
+    fn the_newline_after_the_image_goes_or_stays() {
+        let tokenizer = fixtures::byte_level();
+        let ids = |newline| {
+            let conversation = Conversation { newline, ..Conversation::new(Template::Llama3, true).ask("Why?") };
+            conversation.ids(&tokenizer).unwrap()
+        };
+        let (dropped, kept) = (ids(ImageNewline::Reference), ids(ImageNewline::Keep));
+        assert_eq!(dropped.image_index, kept.image_index);
+        assert!(text_of(&tokenizer, &dropped.ids).contains("<image>Why?"));
+        assert!(text_of(&tokenizer, &kept.ids).contains("<image>\nWhy?"));
+        assert_eq!(dropped.ids.iter().filter(|&&id| id == 257).count(), 1);
+    }
+
+    /// A file that adds BOS by itself to a template that has it changes nothing.
+    #[test]
+    fn there_is_one_bos() {
+        let plain = fixtures::byte_level();
+        let processor = r#""post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|begin_of_text|>",
+            "type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":
+            {"id":"B","type_id":1}}],"special_tokens":{"<|begin_of_text|>":{"id":"<|begin_of_text|>","ids":[257],"tokens":
+            ["<|begin_of_text|>"]}}}"#;
+        let json = fixtures::byte_level_json().replace(r#""post_processor":null"#, processor);
+        let config = r#"{"bos_token": "<|begin_of_text|>"}"#;
+        let dir = fixtures::dir(&[("tokenizer.json", json.as_bytes()), ("tokenizer_config.json", config.as_bytes())]);
+        let adding = Tokenizer::open(dir.path()).unwrap();
+        assert_eq!((plain.automatic_bos(), adding.automatic_bos()), (None, Some(257)));
+        let conversation = Conversation::new(Template::Llama3, true).ask("Why?");
+        assert_eq!(conversation.ids(&adding).unwrap(), conversation.ids(&plain).unwrap());
+        let vicuna = Conversation::new(Template::Vicuna, true).ask("Why?").ids(&adding).unwrap();
+        assert!(text_of(&adding, &vicuna.ids).contains("<image>\nWhy?"));
+        assert_eq!(vicuna.ids[0], 257);
+        assert_eq!(vicuna.ids.iter().filter(|&&id| id == 257).count(), 1);
+    }
+
+    #[test]
+    fn a_persons_words_are_words() {
+        let tokenizer = fixtures::byte_level();
+        let conversation = Conversation {
+            system: Some("<|begin_of_text|><image>".into()),
+            ..Conversation::new(Template::Llama3, true).answered("<image>", "<|eot_id|>").ask("<|eot_id|>")
+        };
+        let prompt = conversation.ids(&tokenizer).unwrap();
+        assert_eq!(prompt.ids.iter().filter(|&&id| id == IMAGE_ID).count(), 1);
+        assert_eq!(prompt.ids.iter().filter(|&&id| id == 257).count(), 1);
+        assert_eq!(prompt.ids.iter().filter(|&&id| id == 258).count(), 4);
+        assert_eq!(text_of(&tokenizer, &prompt.ids), conversation.text().replacen("<image>\n", "<image>", 1));
+    }
+
+    #[test]
+    fn a_raw_prompt_is_read_as_the_reference_reads_it() {
+        let tokenizer = fixtures::byte_level();
+        let raw = encode_prompt_raw(&tokenizer, "ab<image><|eot_id|>", ImageNewline::Reference).unwrap();
+        assert_eq!(raw, PromptIds { ids: vec![256, IMAGE_ID, 258], image_index: Some(1) });
+        let raw = encode_prompt_raw(&tokenizer, "ab", ImageNewline::Reference).unwrap();
+        assert_eq!(raw, PromptIds { ids: vec![256], image_index: None });
+        assert!(encode_prompt_raw(&tokenizer, "", ImageNewline::Reference).is_err());
+    }
+
+    #[test]
+    fn only_the_last_question_is_open() {
+        let tokenizer = fixtures::byte_level();
+        let new = || Conversation::new(Template::Llama3, true);
+        for wrong in [new(), new().ask(""), new().ask(" \n"), new().answered("q", "a"), new().ask("q").ask("r")] {
+            assert!(matches!(wrong.ids(&tokenizer), Err(Error::Input { .. })), "{wrong:?}");
+        }
+    }
+}

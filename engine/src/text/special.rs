@@ -96,3 +96,44 @@ impl Matcher {
 pub(super) fn is_python_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matcher() -> Matcher {
+        let token = |id, content: &str, lstrip, rstrip| AddedToken { id, content: content.into(), lstrip, rstrip };
+        Matcher::new([token(1, "<a>", false, false), token(2, "<a>b", false, true), token(3, "<c>", true, false)])
+    }
+
+    fn split(text: &str) -> Vec<(Option<u32>, &str)> {
+        let segments = matcher().split(text, is_python_space, |_, _| true);
+        let show = |segment: Segment| match segment {
+            Segment::Text(range) => (None, &text[range]),
+            Segment::Token(id, range) => (Some(id), &text[range]),
+        };
+        segments.into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn the_longest_token_at_the_leftmost_place_wins() {
+        assert_eq!(split("é<a>x<a>by"), [(None, "é"), (Some(1), "<a>"), (None, "x"), (Some(2), "<a>b"), (None, "y")]);
+        assert_eq!(split(""), []);
+        assert_eq!(split("<<a"), [(None, "<<a")]);
+    }
+
+    #[test]
+    fn tokens_eat_the_whitespace_they_are_said_to() {
+        assert_eq!(
+            split("<a>b \n x \u{1f}<c> y"),
+            [(Some(2), "<a>b \n "), (None, "x"), (Some(3), " \u{1f}<c>"), (None, " y")]
+        );
+        assert_eq!(split("<a>b <c>"), [(Some(2), "<a>b "), (Some(3), "<c>")]);
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_text() {
+        let segments = matcher().split("<a><a>", is_python_space, |start, _| start > 0);
+        assert_eq!(segments, [Segment::Text(0..3), Segment::Token(1, 3..6)]);
+    }
+}

@@ -119,14 +119,13 @@ impl<'t> Decoder<'t> {
 
     pub(super) fn finish(&mut self, out: &mut String) {
         let mut text = String::new();
-        match (&mut self.state, &self.tokenizer.backend) {
-            (State::Pieces(state), Backend::Pieces(pieces)) => state.finish(pieces, &mut text),
-            (State::ByteLevel { bytes }, _) => text.push_str(&String::from_utf8_lossy(&std::mem::take(bytes))),
-            (State::Underlines { run, strip, .. }, _) => {
+        match &mut self.state {
+            State::Pieces(state) => state.finish(&mut text),
+            State::ByteLevel { bytes } => text.push_str(&String::from_utf8_lossy(&std::mem::take(bytes))),
+            State::Underlines { run, strip, .. } => {
                 end_run(run, &mut text);
                 strip_front(strip, &mut text);
             }
-            (State::Pieces(_), Backend::Json(_)) => {}
         }
         self.hand_out(&text, out);
         if let Some(cleanup) = &mut self.cleanup {
@@ -270,7 +269,7 @@ impl PieceState {
         self.emit(&tail, out);
     }
 
-    fn finish(&mut self, _pieces: &super::sentencepiece::Pieces, out: &mut String) {
+    fn finish(&mut self, out: &mut String) {
         self.end_segment(false, out);
         if self.after_added && self.run_tokens > 0 && !self.run_text {
             out.push(' ');
@@ -377,5 +376,101 @@ impl Cleanup {
 
     fn apply(text: &str) -> String {
         Self::RULES.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{self, NORMAL};
+    use super::*;
+
+    /// The parts of an answer, and that joined they are the whole decoded at once and stripped.
+    fn parts(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<String> {
+        let mut stream = tokenizer.stream();
+        let mut parts: Vec<String> = ids.iter().filter_map(|&id| stream.push(id)).collect();
+        parts.extend(stream.finish());
+        assert!(parts.iter().all(|part| !part.is_empty()));
+        assert_eq!(parts.concat(), tokenizer.decode(ids, true).trim_matches(is_python_space));
+        parts
+    }
+
+    /// The ids of bytes in the byte-level fixture.
+    fn level(bytes: &[u8]) -> Vec<u32> {
+        let tokenizer = fixtures::byte_level();
+        let id = |&byte: &u8| {
+            (0..256).find(|&id| tokenizer.token_text(id).unwrap().chars().map(byte_level).eq([Some(byte)]))
+        };
+        bytes.iter().map(|byte| id(byte).unwrap()).collect()
+    }
+
+    #[test]
+    fn characters_come_when_they_are_complete() {
+        let tokenizer = fixtures::byte_level();
+        assert_eq!(parts(&tokenizer, &level("aé🙂b".as_bytes())), ["a", "é", "🙂", "b"]);
+        assert_eq!(parts(&tokenizer, &level(b"a\xf0\x9fb\xff")), ["a", "\u{fffd}b", "\u{fffd}"]);
+        assert_eq!(parts(&tokenizer, &level(b"a\xf0\x9f\x99")), ["a", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn whitespace_at_the_ends_is_not_part_of_an_answer() {
+        let tokenizer = fixtures::byte_level();
+        assert_eq!(parts(&tokenizer, &level(b" \n a b \n")), ["a", " b"]);
+        assert_eq!(parts(&tokenizer, &level(b" \n")), [""; 0]);
+        assert_eq!(parts(&tokenizer, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn spaces_before_punctuation_go_where_the_checkpoint_says_so() {
+        let tokenizer = fixtures::byte_level();
+        let decode = |text: &str| tokenizer.decode(&level(text.as_bytes()), false);
+        assert_eq!(
+            decode("a . b ? c ! d , e ' f n't g 'm h 's i 've j 're k"),
+            "a. b? c! d, e'fn't g'm h's i've j're k"
+        );
+        assert_eq!(decode("x  ' m n ' t  ."), Cleanup::apply("x  ' m n ' t  ."));
+        assert_eq!(parts(&tokenizer, &level(b"it 's n't . ' s n").to_vec()).concat(), "it'sn't.'s n");
+    }
+
+    #[test]
+    fn special_tokens_are_skipped_or_shown() {
+        let tokenizer = fixtures::byte_level();
+        let ids = [257, 256, 258, 256, 9999];
+        assert_eq!(tokenizer.decode(&ids, true), "abab");
+        assert_eq!(tokenizer.decode(&ids, false), "<|begin_of_text|>ab<|eot_id|>ab");
+        assert_eq!(parts(&tokenizer, &ids), ["ab", "ab"]);
+    }
+
+    /// Byte piece `b` has id `3 + b`; `▁a` is 259.
+    #[test]
+    fn byte_pieces_of_sentencepiece_become_characters() {
+        let extra = [("▁a", -1.0, NORMAL), ("▁", -1.0, NORMAL)];
+        let tokenizer = fixtures::pieces(&extra, r#"{"legacy": false}"#);
+        let bytes = |bytes: &[u8]| bytes.iter().map(|&b| 3 + u32::from(b)).collect::<Vec<_>>();
+        let ids = [vec![259], bytes("你好".as_bytes()), vec![259]].concat();
+        assert_eq!(parts(&tokenizer, &ids), ["a", "你", "好", " a"]);
+        // A byte that begins nothing is one U+FFFD, and so is each byte of a beginning that ends.
+        let ids = [bytes(b"\xe4\xbd"), vec![259], bytes(b"\xffx\xe4")].concat();
+        assert_eq!(parts(&tokenizer, &ids).concat(), "\u{fffd}\u{fffd} a\u{fffd}x\u{fffd}");
+        assert_eq!(tokenizer.decode(&[260, 259, 259], false), " a a");
+    }
+
+    #[test]
+    fn added_tokens_stand_between_spaces() {
+        let config = r#"{"legacy": true, "added_tokens_decoder": {"260": {"content": "<x>"}}}"#;
+        let tokenizer = fixtures::pieces(&[("▁a", -1.0, NORMAL)], config);
+        assert_eq!(tokenizer.decode(&[259, 260, 259, 260, 260], false), "a <x> a <x> <x>");
+        assert_eq!(tokenizer.decode(&[260, 259, 2, 259], false), "<x>  a</s>a");
+        assert_eq!(tokenizer.decode(&[260, 259, 2, 259], true), "<x> a a");
+    }
+
+    #[test]
+    fn long_answers_cost_no_more_per_token() {
+        let tokenizer = fixtures::byte_level();
+        let mut stream = tokenizer.stream();
+        let ids = level(b"word  ");
+        let start = std::time::Instant::now();
+        let length: usize = (0..300_000).filter_map(|i| stream.push(ids[i % ids.len()])).map(|text| text.len()).sum();
+        assert!(length > 290_000);
+        assert!(start.elapsed().as_secs() < 20, "quadratic: {:?}", start.elapsed());
     }
 }

@@ -143,3 +143,37 @@ impl FromStr for Template {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_wrong_ones_explained() {
+        for template in Template::ALL {
+            assert_eq!(template.name().parse::<Template>().unwrap(), template);
+        }
+        let error = "llama3".parse::<Template>().unwrap_err().to_string();
+        assert!(error.contains("llama3") && error.contains("llama_3") && error.contains("phi3"), "{error}");
+    }
+
+    #[test]
+    fn system_texts_have_the_whitespace_of_the_reference() {
+        let llama = Template::Llama3.default_system();
+        assert_eq!(llama.matches("\n    ").count(), 2);
+        assert!(llama.contains("Vision X. \n    As a multimodal AI, you have") && llama.ends_with("questions. "));
+        let chatml = llama.replace(" \n    ", " ").replace("\n    ", " ");
+        assert_eq!(Template::Chatml.default_system(), chatml.trim_end());
+        for template in [Template::Vicuna, Template::Chatml, Template::Phi3] {
+            assert!(!template.default_system().contains("  ") && !template.default_system().ends_with(' '));
+        }
+    }
+
+    #[test]
+    fn stop_ids_are_those_the_vocabulary_has() {
+        let tokenizer = fixtures::byte_level();
+        assert_eq!(Template::Llama3.stop_ids(&tokenizer), [258]);
+        assert_eq!(Template::Vicuna.stop_ids(&tokenizer), [0; 0]);
+    }
+}

@@ -138,3 +138,84 @@ impl Tokenizer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+    use crate::Error;
+
+    fn refused(files: &[(&str, &[u8])]) -> String {
+        let dir = fixtures::dir(files);
+        match Tokenizer::open(dir.path()) {
+            Err(Error::Refused(refusal)) => refusal.to_string(),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_missing_tokenizer_is_refused_with_both_names() {
+        let message = refused(&[("config.json", b"{}")]);
+        assert!(message.contains("tokenizer.json") && message.contains("tokenizer.model"), "{message}");
+    }
+
+    #[test]
+    fn tokenizer_json_is_preferred() {
+        let json = fixtures::byte_level_json();
+        let dir = fixtures::dir(&[("tokenizer.json", json.as_bytes()), ("tokenizer.model", b"broken")]);
+        assert_eq!(Tokenizer::open(dir.path()).unwrap().len(), 259);
+    }
+
+    #[test]
+    fn broken_files_are_refused_by_name() {
+        let json = fixtures::byte_level_json();
+        let json = json.as_bytes();
+        assert!(refused(&[("tokenizer.model", b"")]).contains("tokenizer.model"));
+        assert!(refused(&[("tokenizer.model", b"version https://git-lfs")]).contains("git-lfs pointer"));
+        assert!(refused(&[("tokenizer.json", &json[..json.len() / 2])]).contains("tokenizer.json"));
+        assert!(refused(&[("tokenizer.json", b"{}")]).contains("tokenizer.json"));
+        assert!(refused(&[("tokenizer.json", b"[]")]).contains("not a JSON object"));
+        for (config, key) in [
+            (r#"{"legacy": 1}"#, "legacy"),
+            (r#"{"bos_token": 1}"#, "bos_token"),
+            (r#"{"additional_special_tokens": [1]}"#, "additional_special_tokens"),
+            (r#"{"added_tokens_decoder": []}"#, "added_tokens_decoder"),
+            (r#"{"added_tokens_decoder": {"x": {"content": "a"}}}"#, "added_tokens_decoder.x"),
+            (r#"{"added_tokens_decoder": {"-1": {"content": "a"}}}"#, "added_tokens_decoder.-1"),
+            (r#"{"added_tokens_decoder": {"1": {}}}"#, "added_tokens_decoder.1"),
+            (r#"{"added_tokens_decoder": {"4": {"content": "new"}}}"#, "id 4"),
+        ] {
+            let message = refused(&[("tokenizer.json", json), ("tokenizer_config.json", config.as_bytes())]);
+            assert!(message.contains(key), "{key}: {message}");
+        }
+    }
+
+    #[test]
+    fn decoders_that_are_not_implemented_are_refused() {
+        let mut json: serde_json::Value = serde_json::from_str(&fixtures::byte_level_json()).unwrap();
+        json["decoder"] = serde_json::json!({ "type": "WordPiece", "prefix": "##", "cleanup": true });
+        let changed = json.to_string();
+        let message = refused(&[("tokenizer.json", changed.as_bytes())]);
+        assert!(message.contains("`decoder`") && message.contains("WordPiece"), "{message}");
+    }
+
+    #[test]
+    fn a_token_has_a_text_and_a_text_an_id() {
+        let tokenizer = fixtures::byte_level();
+        assert_eq!(tokenizer.token_text(256).as_deref(), Some("ab"));
+        assert_eq!(tokenizer.id_of("<|eot_id|>"), Some(258));
+        assert_eq!((tokenizer.token_text(259), tokenizer.id_of("abc")), (None, None));
+        assert_eq!((tokenizer.len(), tokenizer.bos()), (259, Some(257)));
+    }
+
+    #[test]
+    fn seams_between_parts_leave_no_trace() {
+        let tokenizer = fixtures::byte_level();
+        let mut chunk = Chunk::of("<|eot_id|>a", Special::Parse);
+        chunk.push("b<|eot_id|>", Special::Literal);
+        let ids = tokenizer.encode_chunk(&chunk).unwrap();
+        assert_eq!(ids[..2], [258, 256]);
+        assert_eq!(tokenizer.decode(&ids[2..], false), "<|eot_id|>");
+        assert!(!ids[2..].contains(&258));
+    }
+}

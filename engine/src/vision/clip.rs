@@ -3,7 +3,7 @@
 
 use super::preprocess::PixelSpec;
 use super::vit::{Attention, Block, Mlp, PatchEmbedding, Projections, Vit};
-use super::{activation, heads_divide, patch_grid};
+use super::{activation, heads_divide, layers_possible, patch_grid};
 use crate::checkpoint::Loader;
 use crate::checkpoint::json::JsonFile;
 use crate::error::{Refusal, Result};
@@ -28,7 +28,9 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, select_layer: i64) -> Result
     let eps = config.f64(&key("layer_norm_eps"))?.unwrap_or(1e-5);
     let function = activation(&config, &key("hidden_act"), "quick_gelu")?;
     heads_divide(config.file(), &key("num_attention_heads"), width, heads)?;
-    let used = used_layers(&config, number("num_hidden_layers", 12)?, select_layer)?;
+    let layers = number("num_hidden_layers", 12)?;
+    layers_possible(&config, &key("num_hidden_layers"), layers)?;
+    let used = used_layers(&config, layers, select_layer)?;
 
     let pixels = PixelSpec::hugging_face(&processor, CROP, crop_side(&processor)?)?;
     let tokens = patch_grid(&processor, CROP, pixels.size, patch)?.pow(2) + 1;

@@ -94,26 +94,26 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, res: Option<usize>) -> Resul
     };
 
     let trunk = loader.pp("visual.trunk");
-    let [mut width, channels, _, _] = stored_shape(dir, loader, "visual.trunk.stem.0.weight")?;
+    let [mut width, channels, _, _] = stored_shape(&trunk, "stem.0.weight")?;
     let stem = PatchEmbedding::load(&trunk, "stem.0", [width, channels, STEM_SIDE], true)?;
     let stem_norm = trunk.layer_norm("stem.1", width, eps)?;
     let mut stages = Vec::new();
     for index in 0..STAGES {
-        let path = format!("visual.trunk.stages.{index}");
-        let stage = loader.pp(&path);
+        let stage = trunk.pp("stages").pp(index);
         let downsample = if index == 0 {
             None
         } else {
             let norm = stage.layer_norm("downsample.0", width, eps)?;
-            let [wider, _, _, _] = stored_shape(dir, loader, &format!("{path}.downsample.1.weight"))?;
+            let [wider, _, _, _] = stored_shape(&stage, "downsample.1.weight")?;
             let halving = PatchEmbedding::load(&stage, "downsample.1", [wider, width, DOWNSAMPLE_SIDE], true)?;
             width = wider;
             Some((norm, halving))
         };
         let mut blocks = Vec::new();
         while stage.contains(&format!("blocks.{}.conv_dw.weight", blocks.len())) {
-            let [inner, _] = stored_shape(dir, loader, &format!("{path}.blocks.{}.mlp.fc1.weight", blocks.len()))?;
-            blocks.push(Block::load(&stage.pp("blocks").pp(blocks.len()), width, inner, eps)?);
+            let block = stage.pp("blocks").pp(blocks.len());
+            let [inner, _] = stored_shape(&block, "mlp.fc1.weight")?;
+            blocks.push(Block::load(&block, width, inner, eps)?);
         }
         stages.push(Stage { downsample, blocks, width });
     }

@@ -3,10 +3,10 @@
 
 use super::preprocess::PixelSpec;
 use super::vit::{Attention, Block, Mlp, PatchEmbedding, Projections, Vit};
-use super::{activation, heads_divide, patch_grid, stored_shape};
+use super::{activation, heads_divide, layers_possible, patch_grid, stored_shape};
 use crate::checkpoint::Loader;
 use crate::checkpoint::json::JsonFile;
-use crate::error::{Refusal, Result};
+use crate::error::Result;
 use crate::nn::Activation;
 use candle_core::{DType, Device, Tensor};
 use std::path::Path;
@@ -24,6 +24,7 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, res: Option<usize>) -> Resul
     let layers = number("num_hidden_layers", 12)?;
     let eps = config.f64("layer_norm_eps")?.unwrap_or(1e-6);
     let bias = config.bool("qkv_bias")?.unwrap_or(true);
+    layers_possible(&config, "num_hidden_layers", layers)?;
     heads_divide(config.file(), "num_attention_heads", width, heads)?;
     let mlp = MlpShape::read(&config, width)?;
 
@@ -33,12 +34,12 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, res: Option<usize>) -> Resul
     };
     let pixels = PixelSpec::hugging_face(&processor, "size", size)?;
     let grid = patch_grid(&config, "patch_size", pixels.size, patch)?;
-    let [_, rows, _] = stored_shape(dir, loader, POSITIONS)?;
+    let [_, rows, stored_width] = stored_shape(loader, POSITIONS)?;
     let trained = rows.saturating_sub(1).isqrt();
-    if trained == 0 || trained * trained + 1 != rows {
-        return Err(Refusal::new(dir, "these positions are not a square grid and a class token")
-            .key(POSITIONS)
-            .found(format!("{rows} positions"))
+    if trained == 0 || trained * trained + 1 != rows || stored_width != width {
+        return Err(loader
+            .refusal(POSITIONS, "these are not the positions of a square grid and a class token")
+            .expected(format!("[1, n² + 1, {width}]"))
             .into());
     }
 

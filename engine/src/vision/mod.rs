@@ -5,6 +5,7 @@ mod clip;
 mod convnext;
 mod depthwise;
 mod dinov2;
+mod jpeg;
 mod picture;
 mod preprocess;
 mod resample;
@@ -136,18 +137,25 @@ impl Encoder {
     }
 }
 
-/// The stored shape of the tensor `key`, which must have `N` dimensions, none of them zero.
-fn stored_shape<const N: usize>(dir: &Path, loader: &Loader<'_>, key: &str) -> Result<[usize; N]> {
-    let refusal = |problem: &str| {
-        Refusal::new(dir, problem).key(key).expected(format!("a tensor of {N} dimensions")).help(
-            "check that this directory holds the encoder its name says, and download its weights again if it does",
-        )
-    };
-    let Some(shape) = loader.shape(key) else { return Err(refusal("this tensor is missing").found("nothing").into()) };
-    <[usize; N]>::try_from(shape)
-        .ok()
-        .filter(|shape| !shape.contains(&0))
-        .ok_or_else(|| refusal("this tensor has the wrong shape").found(format!("{shape:?}")).into())
+/// The stored shape of the tensor `name`, which must have `N` dimensions, none of them zero.
+fn stored_shape<const N: usize>(loader: &Loader<'_>, name: &str) -> Result<[usize; N]> {
+    let shape = loader.shape(name).and_then(|shape| <[usize; N]>::try_from(shape).ok());
+    shape.filter(|shape| !shape.contains(&0)).ok_or_else(|| {
+        loader
+            .refusal(name, "the dimensions of the encoder cannot be read from this weight")
+            .expected(format!("a tensor of {N} dimensions"))
+            .help("check that this directory holds the encoder its name says, or download its weights again")
+            .into()
+    })
+}
+
+/// Refuses an encoder of more `layers` than any there is; every layer is asked for even when its weights are missing.
+fn layers_possible(file: &JsonFile, key: &str, layers: usize) -> Result<()> {
+    const MOST: usize = 1024;
+    if layers <= MOST {
+        return Ok(());
+    }
+    Err(file.refusal(key, "no encoder has so many layers").expected(format!("at most {MOST}")).into())
 }
 
 /// Refuses a `width` that does not fall into `heads` equal parts.
@@ -162,14 +170,16 @@ fn heads_divide(file: &Path, key: &str, width: usize, heads: usize) -> Result<()
         .into())
 }
 
-/// Side of the grid of whole patches in an input of `side` pixels.
+/// Side of the grid of whole patches in an input of `side` pixels. Attention is quadratic in the number of patches, so
+/// there is a bound; the released encoders have 27 × 27 at most.
 fn patch_grid(file: &JsonFile, key: &str, side: usize, patch: usize) -> Result<usize> {
+    const MOST: usize = 128;
     match side.checked_div(patch) {
-        Some(grid) if grid > 0 => Ok(grid),
+        Some(grid @ 1..=MOST) => Ok(grid),
         _ => Err(file
-            .refusal(key, "the input does not hold a single patch")
-            .expected("an input no smaller than a patch")
-            .found(format!("input {side}, patch {patch} pixels"))
+            .refusal(key, "patches of this size do not fit the input")
+            .expected(format!("1 to {MOST} patches along each side"))
+            .found(format!("an input of {side} and patches of {patch} pixels"))
             .into()),
     }
 }

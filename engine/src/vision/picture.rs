@@ -4,6 +4,7 @@
 //! expanded, transparency is dropped without compositing, and the EXIF orientation is ignored. Files come from
 //! strangers, so a header that promises too much is refused before anything is allocated for its pixels.
 
+use super::jpeg;
 use crate::error::{Error, Result};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
@@ -88,14 +89,8 @@ impl Picture {
                 "use a PNG, JPEG, WebP, GIF, BMP or TIFF file",
             ));
         };
-        if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-            return Err(Error::input(
-                format!(
-                    "{name}: this JPEG picture is cut short: it ends at byte {} without an end marker",
-                    bytes.len()
-                ),
-                COPY_AGAIN,
-            ));
+        if format == ImageFormat::Jpeg {
+            return Self::from_jpeg(name, bytes, exif);
         }
         // The true limit is on the product of the sides, checked below; decoders get a bound on memory.
         let mut limits = Limits::no_limits();
@@ -103,13 +98,7 @@ impl Picture {
         reader.limits(limits);
         let mut decoder = reader.into_decoder().map_err(|e| refused_by_decoder(name, format, &e))?;
         let (width, height) = decoder.dimensions();
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 || pixels > MAX_PIXELS {
-            return Err(Error::input(
-                format!("{name}: the picture says it has {width} × {height} pixels; at most {MAX_PIXELS} are read"),
-                "make it smaller with an image editor",
-            ));
-        }
+        check_size(name, u64::from(width), u64::from(height))?;
         let orientation = match exif {
             Exif::Ignore => Orientation::NoTransforms,
             // A file without readable orientation is upright.
@@ -117,11 +106,40 @@ impl Picture {
         };
         let stored = decoder.original_color_type();
         let image = DynamicImage::from_decoder(decoder).map_err(|e| refused_by_decoder(name, format, &e))?;
-        let mut image = DynamicImage::ImageRgb8(to_rgb(image, stored));
+        Ok(Self::upright(to_rgb(image, stored), orientation))
+    }
+
+    fn from_jpeg(name: &str, bytes: &[u8], exif: Exif) -> Result<Self> {
+        let undecodable = |why: String| undecodable(name, &format!("as a JPEG file, {why}"));
+        let header = jpeg::header(bytes).map_err(undecodable)?;
+        check_size(name, header.width as u64, header.height as u64)?;
+        let orientation = match (exif, header.exif) {
+            (Exif::Honour, Some(block)) => Orientation::from_exif_chunk(&block).unwrap_or(Orientation::NoTransforms),
+            _ => Orientation::NoTransforms,
+        };
+        let rgb = jpeg::decode(bytes).map_err(undecodable)?;
+        // The sizes agree by construction.
+        let rgb = RgbImage::from_raw(header.width as u32, header.height as u32, rgb).unwrap_or_default();
+        Ok(Self::upright(rgb, orientation))
+    }
+
+    fn upright(rgb: RgbImage, orientation: Orientation) -> Self {
+        let mut image = DynamicImage::ImageRgb8(rgb);
         image.apply_orientation(orientation);
         let rgb = image.into_rgb8();
-        Ok(Self { width: rgb.width() as usize, height: rgb.height() as usize, rgb: rgb.into_raw() })
+        Self { width: rgb.width() as usize, height: rgb.height() as usize, rgb: rgb.into_raw() }
     }
+}
+
+/// Refuses what is too large to decode, and what has no pixels.
+fn check_size(name: &str, width: u64, height: u64) -> Result<()> {
+    if (1..=MAX_PIXELS).contains(&width.saturating_mul(height)) {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("{name}: the picture says it has {width} × {height} pixels; at most {MAX_PIXELS} are read"),
+        "make it smaller with an image editor",
+    ))
 }
 
 /// The formats this program was built to read.
@@ -190,23 +208,92 @@ fn high_byte(value: u16) -> u8 {
     (value >> 8) as u8
 }
 
-/// Whether the segments of a JPEG file reach an end-of-image marker. The decoder fills what is missing with grey and
-/// says nothing; Pillow refuses.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    let mut at = 2; // after the start-of-image marker
-    loop {
-        // The next marker: 0xFF and a code that is neither a stuffed zero, a fill byte nor a restart marker.
-        let Some(found) = bytes.get(at..).and_then(|rest| {
-            rest.windows(2).position(|w| w[0] == 0xFF && !matches!(w[1], 0x00 | 0xFF | 0x01 | 0xD0..=0xD7))
-        }) else {
-            return false;
-        };
-        let marker = bytes[at + found + 1];
-        at += found + 2;
-        if marker == 0xD9 {
-            return true;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::ImageEncoder;
+    use image::codecs::png::PngEncoder;
+
+    fn png(bytes: &[u8], width: u32, height: u32, colour: ExtendedColorType) -> Vec<u8> {
+        let mut file = Vec::new();
+        PngEncoder::new(&mut file).write_image(bytes, width, height, colour).unwrap();
+        file
+    }
+
+    /// The message of the error a file is refused with.
+    fn refusal(bytes: &[u8]) -> String {
+        match Picture::from_bytes("photo.jpg", bytes, Exif::Ignore) {
+            Err(error @ Error::Input { .. }) => error.to_string(),
+            other => panic!("expected an input error, got {other:?}"),
         }
-        let Some(&[high, low]) = bytes.get(at..at + 2) else { return false };
-        at += usize::from(u16::from_be_bytes([high, low]));
+    }
+
+    #[test]
+    fn alpha_is_dropped_and_grey_is_replicated() {
+        let open = |bytes: &[u8]| Picture::from_bytes("x", bytes, Exif::Ignore).unwrap().rgb;
+        let rgba = [10, 20, 30, 0, 40, 50, 60, 255];
+        assert_eq!(open(&png(&rgba, 2, 1, ExtendedColorType::Rgba8)), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(open(&png(&[7, 0, 9, 255], 2, 1, ExtendedColorType::La8)), [7, 7, 7, 9, 9, 9]);
+        assert_eq!(open(&png(&[7, 9], 1, 2, ExtendedColorType::L8)), [7, 7, 7, 9, 9, 9]);
+    }
+
+    #[test]
+    fn sixteen_bits_are_clipped_when_grey_and_cut_when_coloured() {
+        let wide = |values: &[u16]| values.iter().flat_map(|v| v.to_ne_bytes()).collect::<Vec<u8>>();
+        let grey = png(&wide(&[3, 255, 256, 65_535]), 4, 1, ExtendedColorType::L16);
+        let grey = Picture::from_bytes("x", &grey, Exif::Ignore).unwrap();
+        assert_eq!(grey.rgb, [3, 3, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255]);
+        let colour = png(&wide(&[3, 0x1234, 0xFFFF]), 1, 1, ExtendedColorType::Rgb16);
+        assert_eq!(Picture::from_bytes("x", &colour, Exif::Ignore).unwrap().rgb, [0, 0x12, 0xFF]);
+    }
+
+    #[test]
+    fn files_that_are_no_pictures_are_refused_by_name() {
+        for (bytes, words) in [
+            (&b""[..], "0 bytes"),
+            (b"GIF89a", "decoded"),
+            (b"Dear diary, today I drew nothing.", "not a picture"),
+            (b"\x89PNG\r\n\x1a\n", "decoded"),
+            (b"\xff\xd8\xff", "cut short"),
+        ] {
+            let message = refusal(bytes);
+            assert!(message.contains("photo.jpg") && message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_picture_cut_short_is_refused() {
+        let noise: Vec<u8> = (0..64 * 64 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let whole = png(&noise, 64, 64, ExtendedColorType::Rgb8);
+        assert!(Picture::from_bytes("x", &whole, Exif::Ignore).is_ok());
+        for length in [whole.len() / 2, 40, 20] {
+            assert!(refusal(&whole[..length]).contains("decoded"), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_promises_too_much_is_refused_before_decoding() {
+        let mut file = png(&[0; 3], 1, 1, ExtendedColorType::Rgb8);
+        // Width and height of the header chunk, and its checksum.
+        file[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
+        let checksum = file[12..29].iter().fold(!0u32, |sum, &byte| {
+            (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg()))
+        });
+        file[29..33].copy_from_slice(&(!checksum).to_be_bytes());
+        assert!(refusal(&file).contains("60000 × 60000"), "{}", refusal(&file));
+
+        let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0xEA, 0x60, 0xEA, 0x60, 3];
+        jpeg.extend([1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 0xFF, 0xD9]);
+        assert!(refusal(&jpeg).contains("60000 × 60000"), "{}", refusal(&jpeg));
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("nowhere.png");
+        for path in [&missing, directory.path()] {
+            let message = Picture::open(path, Exif::Ignore).unwrap_err().to_string();
+            assert!(message.contains(&path.display().to_string()), "{message}");
+        }
     }
 }

@@ -19,18 +19,18 @@ const IMAGE_SIZE: &str = "model_cfg.vision_cfg.image_size";
 pub(super) fn load(dir: &Path, loader: &Loader<'_>) -> Result<(Vit, PixelSpec)> {
     let config = JsonFile::read(&dir.join(CONFIG))?;
     let pixels = PixelSpec::open_clip(&config, IMAGE_SIZE, config.required_usize(IMAGE_SIZE)?)?;
-    let [width, channels, patch, _] = stored_shape(dir, loader, "visual.trunk.patch_embed.proj.weight")?;
+    let trunk = loader.pp("visual.trunk");
+    let [width, channels, patch, _] = stored_shape(&trunk, "patch_embed.proj.weight")?;
     heads_divide(dir, "visual.trunk.patch_embed.proj.weight", width, HEADS)?;
     let tokens = patch_grid(&config, IMAGE_SIZE, pixels.size, patch)?.pow(2);
 
-    let trunk = loader.pp("visual.trunk");
     let patches = PatchEmbedding::load(&trunk, "patch_embed.proj", [width, channels, patch], true)?;
     let positions = trunk.tensor("pos_embed", &[1, tokens, width])?.squeeze(0)?;
     let mut blocks = Vec::new();
     while trunk.contains(&format!("blocks.{}.norm1.weight", blocks.len())) {
-        let index = blocks.len();
-        let [inner, _] = stored_shape(dir, loader, &format!("visual.trunk.blocks.{index}.mlp.fc1.weight"))?;
-        blocks.push(block(&trunk.pp("blocks").pp(index), width, inner)?);
+        let block_loader = trunk.pp("blocks").pp(blocks.len());
+        let [inner, _] = stored_shape(&block_loader, "mlp.fc1.weight")?;
+        blocks.push(block(&block_loader, width, inner)?);
     }
     let norm = Some(trunk.layer_norm("norm", width, EPS)?);
     Ok((Vit { patches, class: None, positions, pre_norm: None, blocks, norm }, pixels))

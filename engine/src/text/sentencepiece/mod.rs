@@ -3,6 +3,8 @@
 mod bpe;
 mod model;
 mod proto;
+#[cfg(test)]
+mod tests;
 
 pub(super) use model::{Kind, Model, byte_of};
 

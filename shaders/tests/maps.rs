@@ -1,0 +1,308 @@
+//! Maps and pictures of random traces against the plain-Rust oracle.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod oracle;
+
+use opabinia_shaders::*;
+use oracle::{Expected, Layer, Scene, Trace};
+
+/// A small generator of pseudo-random numbers (xorshift64*), so that every run sees the same traces.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
+    }
+
+    fn unit(&mut self) -> f32 {
+        (self.next() % 65_536) as f32 / 65_536.0
+    }
+}
+
+/// Random probabilities of a layer: softmax of sharp logits over unmasked keys. Masks follow the reference: padding is
+/// masked, a window of nothing but padding is not. Keys of `ablated` are masked everywhere.
+fn layer(random: &mut Random, trace: &Trace, side: u32, rect: [u32; 4], ablated: Option<usize>) -> Layer {
+    let [top, left, rows, cols] = rect;
+    let (mut probs, mut mask) = (vec![], vec![]);
+    for cell in 0..rows * cols {
+        let (row, col) = (top + cell / cols, left + cell % cols);
+        let mut open = vec![];
+        for (k, encoder) in trace.encoders.iter().enumerate() {
+            let r = encoder.side / side;
+            let on_photo = |i: u32| {
+                encoder.photo.rows.contains(&(row * r + i / r)) && encoder.photo.cols.contains(&(col * r + i % r))
+            };
+            let none = !(0..r * r).any(on_photo);
+            open.extend((0..r * r).map(|i| ablated != Some(k) && (none || on_photo(i))));
+        }
+        for _ in 0..trace.heads {
+            let weights: Vec<f32> =
+                open.iter().map(|open| if *open { (4.0 * random.unit()).exp() } else { 0.0 }).collect();
+            let sum: f32 = weights.iter().sum();
+            probs.extend(weights.iter().map(|w| w / sum));
+        }
+        mask.extend(open.iter().map(|open| u8::from(*open)));
+    }
+    Layer { side, top, left, rows, cols, probs, mask }
+}
+
+fn encoder(name: &str, side: u32, rows: std::ops::Range<u32>, cols: std::ops::Range<u32>) -> Encoder {
+    Encoder { name: name.to_owned(), side, photo: TokenRect { rows, cols } }
+}
+
+/// A wide picture: two query groups of different sides, three samplers, four encoders, borders that cut windows.
+fn wide(seed: u64) -> Trace {
+    let mut random = Random(seed);
+    let encoders = vec![
+        encoder("siglip", 6, 1..5, 0..6),
+        encoder("clip", 12, 3..9, 0..12),
+        encoder("dinov2", 6, 1..5, 0..6),
+        encoder("convnext", 24, 6..18, 0..24),
+    ];
+    let mut trace = Trace { heads: 16, encoders, layers: vec![], size: (80, 40) };
+    for (side, rect) in [(3, [0, 0, 3, 3]), (6, [0, 0, 6, 6]), (6, [1, 0, 4, 6]), (6, [1, 0, 4, 6])] {
+        let layer = layer(&mut random, &trace, side, rect, None);
+        trace.layers.push(layer);
+    }
+    trace
+}
+
+/// A tall picture with three encoders, the second of which is masked by an intervention.
+fn tall_ablated(seed: u64) -> Trace {
+    let mut random = Random(seed);
+    let encoders =
+        vec![encoder("clip", 8, 0..8, 2..6), encoder("siglip", 4, 0..4, 1..3), encoder("convnext", 16, 0..16, 3..13)];
+    let mut trace = Trace { heads: 5, encoders, layers: vec![], size: (24, 40) };
+    for rect in [[0, 0, 4, 4], [0, 1, 4, 2]] {
+        let layer = layer(&mut random, &trace, 4, rect, Some(1));
+        trace.layers.push(layer);
+    }
+    trace
+}
+
+fn photo(size: (u32, u32)) -> Vec<u8> {
+    let mut random = Random(7);
+    (0..size.0 * size.1 * 3).map(|_| random.next() as u8).collect()
+}
+
+fn gpu() -> Gpu {
+    // Without an adapter this fails with the words that a person would see.
+    Gpu::headless(&AdapterChoice::Best).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn renderer_on(gpu: &Gpu) -> MapRenderer {
+    MapRenderer::new(&gpu.device, &gpu.queue, wgpu::TextureFormat::Rgba8Unorm).unwrap()
+}
+
+fn renderer() -> MapRenderer {
+    renderer_on(&gpu())
+}
+
+fn views(trace: &Trace) -> Vec<MapView> {
+    use Quantity::*;
+    let mut views = vec![];
+    for quantity in [Share, Lift, Entropy, NormalisedEntropy, Dominant] {
+        for reduction in [Reduction::Mean, Reduction::Max] {
+            for granularity in [Granularity::Cells, Granularity::Tokens] {
+                let view = MapView { reduction, granularity, ..MapView::of(quantity) };
+                let few = [0, trace.layers.len() - 1].into_iter().collect();
+                let fixed = Normalisation::Fixed { low: -0.3, high: 0.8 };
+                let window = Focus::Window(Cell { row: 2, col: 1 });
+                let padded = Focus::Window(Cell { row: 0, col: 0 });
+                views.push(view);
+                views.push(MapView { layers: few, normalisation: Normalisation::PerMap, ..view });
+                views.push(MapView { heads: Indices::one(3), normalisation: fixed, symmetric: false, ..view });
+                views.push(MapView { layers: Indices::one(trace.layers.len() - 1), symmetric: true, ..view });
+                views.push(MapView { focus: window, normalisation: Normalisation::PerMap, ..view });
+                views.push(MapView { focus: padded, heads: [0, 4].into_iter().collect(), ..view });
+            }
+        }
+    }
+    views
+}
+
+fn assert_close(found: &Map, expected: &Expected, what: &str) {
+    assert_eq!(found.side, expected.side, "{what}");
+    // Relative to the value, or for values near zero to the greatest of the map. Lift near 0 is the logarithm of a ratio
+    // near 1, of which f32 keeps 1e-7.
+    let greatest = expected.texels.iter().flatten().fold(0.0, |most: f64, v| most.max(v.abs()));
+    let finest = if found.quantity == Quantity::Lift { 1e-6 } else { 1e-6 * greatest };
+    let close = |a: f32, b: f64| (f64::from(a) - b).abs() <= (1e-5 * b.abs()).max(finest);
+    for (i, (a, b)) in found.texels.iter().zip(&expected.texels).enumerate() {
+        match (a, b) {
+            (MapTexel::Value(a), Ok(b)) => assert!(close(*a, *b), "{what}: texel {i} is {a}, expected {b}"),
+            (a, b) => assert_eq!(Err(*a), *b, "{what}: texel {i}"),
+        }
+    }
+    match (found.range, expected.range) {
+        (Some((low, high)), Some(range)) => {
+            assert!(close(low, range.0) && close(high, range.1), "{what}: {low}..{high}, expected {range:?}");
+        }
+        (a, b) => assert!(a.is_none() && b.is_none(), "{what}: {a:?} {b:?}"),
+    }
+}
+
+/// Every channel within one level of 255. `found` was rounded, which takes half of it.
+fn assert_same_picture(found: &[u8], expected: &[[f64; 4]], what: &str) {
+    assert_eq!(found.len(), expected.len() * 4, "{what}");
+    for (i, (a, b)) in found.chunks(4).zip(expected).enumerate() {
+        let off = (0..4).any(|c| (f64::from(a[c]) - b[c]).abs() > 1.0);
+        assert!(!off, "{what}: pixel {i} is {a:?}, expected {b:?}");
+    }
+}
+
+#[test]
+fn maps_are_those_of_the_oracle() {
+    let renderer = renderer();
+    let mut states = [0; 4];
+    for trace in [wide(1), tall_ablated(2)] {
+        let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
+        for view in views(&trace) {
+            let maps = renderer.measure(&on_gpu, &view).unwrap();
+            for (k, expected) in oracle::maps(&trace, &view).iter().enumerate() {
+                let map = renderer.read_map(&maps, k).unwrap();
+                assert_close(&map, expected, &format!("encoder {k} of {view:?}"));
+                for texel in &map.texels {
+                    states[match texel {
+                        MapTexel::Value(_) => 0,
+                        MapTexel::Outside => 1,
+                        MapTexel::Padding => 2,
+                        MapTexel::Masked => 3,
+                    }] += 1;
+                }
+                if view.normalisation == Normalisation::PerMap && !view.symmetric {
+                    let values = || map.texels.iter().filter_map(|texel| texel.value());
+                    let exact = values().reduce(f32::min).zip(values().reduce(f32::max));
+                    assert_eq!(map.range, exact, "minimum and maximum are exact");
+                }
+            }
+        }
+    }
+    assert!(states.iter().all(|count| *count > 100), "the traces do not reach every state of a texel: {states:?}");
+}
+
+#[test]
+fn shares_of_a_cell_sum_to_one_and_the_dominant_encoder_has_the_largest() {
+    let renderer = renderer();
+    let trace = wide(3);
+    let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
+    let shares = renderer.measure(&on_gpu, &MapView::of(Quantity::Share)).unwrap();
+    let shares: Vec<Map> = (0..4).map(|k| renderer.read_map(&shares, k).unwrap()).collect();
+    let dominant = renderer.measure(&on_gpu, &MapView::of(Quantity::Dominant)).unwrap();
+    let dominant = renderer.read_map(&dominant, 0).unwrap();
+    // Row 2 lies on the photo for every encoder.
+    for texel in 12..18 {
+        let of_cell: Vec<f32> = shares.iter().map(|map| map.texels[texel].value().unwrap()).collect();
+        assert!((of_cell.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{of_cell:?}");
+        let largest = of_cell.iter().copied().fold(0.0, f32::max);
+        assert_eq!(of_cell[dominant.texels[texel].value().unwrap() as usize], largest);
+    }
+}
+
+#[test]
+fn updating_maps_gives_what_measuring_anew_gives() {
+    let gpu = gpu();
+    let renderer = renderer_on(&gpu);
+    let trace = wide(4);
+    let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
+    let mut maps = renderer.measure(&on_gpu, &MapView::of(Quantity::Share)).unwrap();
+    for view in views(&trace) {
+        let mut commands = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        renderer.update(&mut commands, &mut maps, &view).unwrap();
+        gpu.queue.submit([commands.finish()]);
+        let anew = renderer.measure(&on_gpu, &view).unwrap();
+        assert_eq!(renderer.read_map(&maps, 0).unwrap(), renderer.read_map(&anew, 0).unwrap(), "{view:?}");
+    }
+    assert_eq!(gpu.fault(), None);
+}
+
+fn looks() -> Vec<Look> {
+    let mut looks = vec![];
+    for (i, colour_map) in ColourMap::ALL.into_iter().enumerate() {
+        for filter in [Filter::Nearest, Filter::Bilinear] {
+            let opacity = [0.0, 0.35, 0.6, 0.85, 1.0][i];
+            looks.push(Look { colour_map, filter, opacity, ..Look::default() });
+        }
+    }
+    let shown = Rect { left: 0.25, top: -0.125, width: 0.5, height: 0.5 };
+    looks.push(Look { shown, line_px: 2.5, background: [250, 250, 245], ..Look::default() });
+    looks
+}
+
+#[test]
+fn pictures_are_those_of_the_oracle() {
+    let renderer = renderer();
+    // Four pixels to the finest texel: no pixel's centre lies on the edge of a texel.
+    let side = 96;
+    for trace in [wide(5), tall_ablated(6)] {
+        let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
+        let rgb = photo(trace.size);
+        let on_gpu_photo = renderer.upload_photo(&rgb, trace.size.0, trace.size.1).unwrap();
+        for (i, mut view) in views(&trace).into_iter().enumerate() {
+            if i % 4 == 0 && view.focus == Focus::Whole {
+                view.focus = Focus::Outline(Cell { row: 1, col: 2 });
+            }
+            let maps = renderer.measure(&on_gpu, &view).unwrap();
+            let expected_maps = oracle::maps(&trace, &view);
+            let with_photo = i % 5 != 0;
+            let sides = trace.layers.iter().enumerate().filter(|(l, _)| view.layers.contains(*l));
+            let scene = Scene {
+                photo: with_photo.then_some((&rgb, trace.size.0, trace.size.1)),
+                size: trace.size,
+                cell_side: sides.map(|(_, layer)| layer.side).max().unwrap(),
+                focus: view.focus.cell(),
+                categorical: view.quantity == Quantity::Dominant,
+            };
+            for look in looks() {
+                let k = i % expected_maps.len();
+                let found =
+                    renderer.render_to_image(&maps, with_photo.then_some(&on_gpu_photo), k, &look, side, side).unwrap();
+                let expected = oracle::picture(&expected_maps[k], &scene, &look, side, side);
+                assert_same_picture(&found, &expected, &format!("encoder {k} of {view:?} as {look:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn differences_are_those_of_the_oracle() {
+    let renderer = renderer();
+    let traces = [wide(8), wide(9)];
+    let on_gpu = [0, 1].map(|i| renderer.upload_trace(&traces[i].data()).unwrap());
+    for view in views(&traces[0]) {
+        let [a, b] = [0, 1].map(|i| renderer.measure(&on_gpu[i], &view).unwrap());
+        if view.quantity == Quantity::Dominant {
+            assert!(renderer.difference(&a, &b, Normalisation::Common).is_err());
+            continue;
+        }
+        let found = renderer.difference(&a, &b, view.normalisation).unwrap();
+        let [a, b] = [0, 1].map(|i| oracle::maps(&traces[i], &view));
+        let expected = oracle::difference(&a, &b, view.normalisation);
+        for (k, (mut expected, a)) in expected.into_iter().zip(&a).enumerate() {
+            let map = renderer.read_map(&found, k).unwrap();
+            // A difference is as exact as what it was taken from.
+            let scale = a.texels.iter().flatten().fold(0.0, |most: f64, v| most.max(v.abs()));
+            for (found, expected) in map.texels.iter().zip(&mut expected.texels) {
+                if let (MapTexel::Value(found), Ok(value)) = (found, &*expected) {
+                    assert!((f64::from(*found) - value).abs() <= 1e-5 * scale, "{found} {value} in {view:?}");
+                } else {
+                    assert_eq!(found.value(), None);
+                    assert!(expected.is_err());
+                }
+            }
+            assert_eq!(map.range.is_some(), expected.range.is_some());
+            if let Some((low, high)) = map.range {
+                assert_eq!(low, -high, "the range lies symmetrically about 0");
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The invariants of ARCHITECTURE.md: what the parts of this house never do.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The members of the workspace.
+const MEMBERS: [&str; 4] = ["engine", "shaders", "app", "forge"];
+
+/// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands).
+const UNSAFE_FILES: [&str; 1] = ["engine/src/checkpoint/map.rs"];
+
+/// Crates of windows and screens.
+const SCREEN: [&str; 7] = ["egui", "eframe", "wgpu", "winit", "rfd", "naga", "opabinia-shaders"];
+
+/// Crates of tensors.
+const TENSORS: [&str; 4] = ["candle-core", "candle-nn", "candle-transformers", "gemm"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Every crate that `member` names in any of its dependency tables.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let manifest: Table = fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap().parse().unwrap();
+    let mut names = BTreeSet::new();
+    collect_dependencies(&manifest, &mut names);
+    assert!(!names.is_empty(), "{member} has no dependencies: this test reads its manifest wrongly");
+    names
+}
+
+/// Goes down into `[target.….dependencies]` too.
+fn collect_dependencies(table: &Table, names: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let Value::Table(inner) = value else { continue };
+        if key.ends_with("dependencies") {
+            names.extend(inner.keys().cloned());
+        } else {
+            collect_dependencies(inner, names);
+        }
+    }
+}
+
+fn assert_never_names(member: &str, banned: &[&str]) {
+    let named: Vec<String> = dependencies(member).into_iter().filter(|name| banned.contains(&name.as_str())).collect();
+    assert!(named.is_empty(), "{member}/Cargo.toml names {named:?}");
+}
+
+/// The files below `dir` for which `wanted` holds, without build products and recorded data.
+fn files(dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let skipped = ["target", "goldens"].contains(&name.as_str()) || (name.starts_with('.') && name != ".ci");
+        if path.is_dir() && !skipped {
+            found.extend(files(&path, wanted));
+        } else if path.is_file() && !skipped && wanted(&path) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
+}
+
+/// The code of a Rust file without its line comments, in which anything may be named.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
+}
+
+/// The modules of its own crate that `code` names: `crate::a::B` and `crate::{a::B, c}` name `a` and `c`.
+fn named_modules(code: &str) -> BTreeSet<String> {
+    let identifier =
+        |text: &str| -> String { text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
+    let mut modules = BTreeSet::new();
+    for (at, path) in code.match_indices("crate::") {
+        let rest = &code[at + path.len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            modules.insert(identifier(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut starts = true;
+        for (at, character) in group.char_indices() {
+            match character {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => starts = true,
+                c if starts && !c.is_whitespace() => {
+                    modules.insert(identifier(&group[at..]));
+                    starts = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    modules
+}
+
+/// The files of an engine module: `module.rs` and everything under `module/`.
+fn module_files(module: &str) -> Vec<PathBuf> {
+    let source = root().join("engine/src");
+    let folder = source.join(module);
+    let mut found = if folder.is_dir() { files(&folder, &is_rust) } else { Vec::new() };
+    found.extend(Some(source.join(format!("{module}.rs"))).filter(|file| file.is_file()));
+    found
+}
+
+/// Fails if any of `modules` names any of `banned`.
+fn assert_modules_never_use(modules: &[&str], banned: &[&str]) {
+    for module in modules {
+        for file in module_files(module) {
+            let named = named_modules(&code(&file));
+            let broken: Vec<&&str> = banned.iter().filter(|banned| named.contains(**banned)).collect();
+            assert!(broken.is_empty(), "{} uses {broken:?}", file.display());
+        }
+    }
+}
+
+#[test]
+fn names_of_modules_are_found_in_paths_and_groups() {
+    let code = "use crate::error::Result;\nuse crate::{job::{Job, Stage}, model,\n observe::Site};\nlet x = crate::probe::f();";
+    let expected = ["error", "job", "model", "observe", "probe"].map(String::from);
+    assert_eq!(named_modules(code), BTreeSet::from(expected));
+}
+
+#[test]
+fn engine_never_names_a_screen() {
+    assert_never_names("engine", &SCREEN);
+    assert_never_names("engine", &["opabinia", "clap", "indicatif"]);
+}
+
+#[test]
+fn shaders_never_name_tensors_or_widgets() {
+    assert_never_names("shaders", &TENSORS);
+    assert_never_names("shaders", &["egui", "eframe", "winit", "rfd", "opabinia-engine"]);
+}
+
+#[test]
+fn app_never_names_tensors() {
+    assert_never_names("app", &TENSORS);
+}
+
+#[test]
+fn forge_never_names_the_engine() {
+    assert_never_names("forge", &["opabinia-engine", "opabinia-shaders", "opabinia"]);
+    assert_never_names("forge", &TENSORS);
+}
+
+#[test]
+fn building_blocks_never_see_the_model() {
+    let blocks = ["error", "job", "device", "observe", "nn", "checkpoint", "vision", "sva", "llm", "text"];
+    assert!(!module_files("checkpoint").is_empty() && !module_files("vision").is_empty());
+    assert_modules_never_use(&blocks, &["model", "generate", "probe", "worker"]);
+}
+
+#[test]
+fn checkpoint_never_sees_the_networks() {
+    assert_modules_never_use(&["error", "job", "nn", "checkpoint"], &["vision", "sva", "llm", "text"]);
+}
+
+#[test]
+fn networks_never_see_each_other() {
+    let networks = ["vision", "sva", "llm", "text"];
+    for network in networks {
+        let others: Vec<&str> = networks.into_iter().filter(|other| *other != network).collect();
+        assert_modules_never_use(&[network], &others);
+    }
+}
+
+#[test]
+fn model_never_sees_the_probes_or_the_thread() {
+    assert_modules_never_use(&["model", "generate"], &["probe", "worker"]);
+    assert_modules_never_use(&["probe"], &["worker"]);
+}
+
+#[test]
+fn unsafe_code_stays_in_its_files() {
+    for member in MEMBERS {
+        for file in files(&root().join(member), &is_rust) {
+            let name = file.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
+            let code = code(&file);
+            let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+            let found = words.any(|word| word == concat!("un", "safe"));
+            assert!(!found || UNSAFE_FILES.contains(&name.as_str()), "{name} holds unsafe code");
+        }
+    }
+}
+
+#[test]
+fn no_file_names_a_home_directory() {
+    // Written apart so that this file does not find itself.
+    let homes = [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/"), concat!("C:\\Us", "ers")];
+    let readable = |path: &Path| {
+        let kinds = ["rs", "toml", "md", "sh", "wgsl", "json", "txt", "desktop"];
+        let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned());
+        extension.is_none_or(|extension| kinds.contains(&extension.as_str()))
+    };
+    for file in files(&root(), &readable) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        for home in homes {
+            assert!(!text.contains(home), "{} names {home}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_invariant_on_the_architecture_page_is_held_by_a_test_that_exists() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let tests = fs::read_to_string(root().join("tests/architecture.rs")).unwrap();
+    let (_, section) = page.split_once("## Invariants").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let mut bullets = 0;
+    for bullet in section.split("\n- ").skip(1) {
+        let bullet = bullet.split("\n\n").next().unwrap();
+        let name = bullet.rsplit('`').nth(1).unwrap();
+        let exists = tests.contains(&format!("fn {name}()"));
+        assert!(exists, "no test called {name} holds: {bullet}");
+        bullets += 1;
+    }
+    assert!(bullets >= 8, "only {bullets} invariants were found on the page");
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The one test command. Installs what a bare Debian or Ubuntu lacks (a linker, Vulkan in software), then runs the suite.
+# Arguments go to `cargo test` (for example: bash tests/run.sh -p opabinia-engine).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '== %s\n' "$*"; }
+
+# Whether a Vulkan loader and at least one driver are there: what the off-screen pictures are drawn with.
+have_vulkan() {
+    case "$(PATH="$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null)" in *libvulkan.so.1*) ;; *) return 1 ;; esac
+    compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Installs what is missing on Linux: a linker for Rust, and Vulkan in software.
+prepare_linux() {
+    local packages=()
+    command -v cc >/dev/null || packages+=(gcc libc6-dev)
+    have_vulkan || packages+=(libvulkan1 mesa-vulkan-drivers)
+    if [ "${#packages[@]}" -eq 0 ]; then
+        say "a linker and a Vulkan driver are there"
+    elif ! command -v apt-get >/dev/null; then
+        say "missing, by their Debian names: ${packages[*]}. Install what your distribution calls them: a C linker;"
+        say "the Vulkan loader and Mesa's software driver (vulkan-loader or vulkan-icd-loader; mesa-vulkan-drivers"
+        say "or vulkan-swrast)"
+        return 1
+    elif [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+        say "missing packages cannot be installed without a password. Run this once, then try again:"
+        say "    sudo apt-get install ${packages[*]}"
+        return 1
+    else
+        say "installing ${packages[*]}"
+        as_root apt-get update -q
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+    fi
+}
+
+if ! command -v cargo >/dev/null; then
+    say "cargo was not found: install Rust from https://rustup.rs, then run this again"
+    exit 1
+fi
+if [ "$(uname -s)" = Linux ]; then
+    prepare_linux
+else
+    say "not Linux: the linker and the graphics driver of the system are used"
+fi
+
+if [ "$#" -eq 0 ]; then set -- --workspace; fi
+say "cargo test --locked --no-fail-fast $*"
+exec cargo test --locked --no-fail-fast "$@"
