@@ -10,7 +10,9 @@ pub fn short(names: &[&str]) -> Vec<String> {
     names
         .iter()
         .zip(&families)
-        .map(|(name, family)| family.filter(unique).map_or_else(|| (*name).to_owned(), |family| family.word().to_owned()))
+        .map(|(name, family)| {
+            family.filter(unique).map_or_else(|| (*name).to_owned(), |family| family.word().to_owned())
+        })
         .collect()
 }
 
@@ -23,7 +25,10 @@ pub fn find(names: &[&str], text: &str) -> Result<usize> {
         let list: Vec<String> = names.iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
         Error::input(
             problem,
-            format!("this model's encoders are {}; give an index, a name or a family (siglip, clip, dinov2, convnext)", list.join(", ")),
+            format!(
+                "this model's encoders are {}; give an index, a name or a family (siglip, clip, dinov2, convnext)",
+                list.join(", ")
+            ),
         )
     };
     if let Ok(index) = text.parse::<usize>() {

@@ -95,7 +95,8 @@ impl Findings {
         if !self.draws() {
             advice.push(format!("`opabinia render` cannot draw: there is no usable graphics adapter. {INSTALL_HINT}"));
         }
-        if cfg!(target_arch = "x86_64") && !(self.cpu.features.contains(&"avx2") && self.cpu.features.contains(&"fma")) {
+        if cfg!(target_arch = "x86_64") && !(self.cpu.features.contains(&"avx2") && self.cpu.features.contains(&"fma"))
+        {
             advice.push("this processor has no AVX2 with FMA: answers will take several times as long".into());
         }
         if self.models.is_empty() {
@@ -162,19 +163,36 @@ impl Findings {
         };
         row("opabinia", env!("CARGO_PKG_VERSION").into());
         let cores = self.cpu.cores.map_or_else(String::new, |cores| format!("{cores} cores, "));
-        row("processor", format!("{} ({cores}{} threads, {})", self.cpu.model, self.cpu.threads, self.cpu.architecture));
-        row("", format!("features: {}", if self.cpu.features.is_empty() { "none of note".into() } else { self.cpu.features.join(" ") }));
+        row(
+            "processor",
+            format!("{} ({cores}{} threads, {})", self.cpu.model, self.cpu.threads, self.cpu.architecture),
+        );
+        row(
+            "",
+            format!(
+                "features: {}",
+                if self.cpu.features.is_empty() { "none of note".into() } else { self.cpu.features.join(" ") }
+            ),
+        );
         row("memory", format!("{} available of {}", Bytes(self.memory.available), Bytes(self.memory.total)));
         row("computes on", "cpu".into());
         for device in &self.devices {
-            row("", match (device.compiled_in, &device.problem) {
-                (false, _) => format!("{}: not in this build (cargo build --features {})", device.name, device.name),
-                (true, None) => device.found.join(", "),
-                (true, Some(problem)) => format!("{}: in this build, none found: {problem}", device.name),
-            });
+            row(
+                "",
+                match (device.compiled_in, &device.problem) {
+                    (false, _) => {
+                        format!("{}: not in this build (cargo build --features {})", device.name, device.name)
+                    }
+                    (true, None) => device.found.join(", "),
+                    (true, Some(problem)) => format!("{}: in this build, none found: {problem}", device.name),
+                },
+            );
         }
         for (at, adapter) in self.graphics.iter().enumerate() {
-            let obstacle = adapter.obstacle.as_ref().map_or_else(String::new, |obstacle| format!(": cannot be used, it {obstacle}"));
+            let obstacle = adapter
+                .obstacle
+                .as_ref()
+                .map_or_else(String::new, |obstacle| format!(": cannot be used, it {obstacle}"));
             let AdapterSummary { name, backend, kind, driver, .. } = adapter;
             row(if at == 0 { "draws with" } else { "" }, format!("{name} ({kind}, {backend}, {driver}){obstacle}"));
         }
@@ -216,14 +234,25 @@ fn cpu_features() -> Vec<&'static str> {
     macro_rules! present {
         ($($name:tt),*) => { [$(($name, std::arch::is_x86_feature_detected!($name))),*] };
     }
-    let mut features: Vec<&str> =
-        present!["avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "avx512bf16", "avx512fp16"]
-            .into_iter()
-            .filter_map(|(name, present)| present.then_some(name))
-            .collect();
+    let mut features: Vec<&str> = present![
+        "avx",
+        "avx2",
+        "fma",
+        "f16c",
+        "avx512f",
+        "avx512bw",
+        "avx512vl",
+        "avx512vnni",
+        "avx512bf16",
+        "avx512fp16"
+    ]
+    .into_iter()
+    .filter_map(|(name, present)| present.then_some(name))
+    .collect();
     // The standard library cannot be asked for these yet; Linux can.
     let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let flags: Vec<&str> = flags.lines().find(|line| line.starts_with("flags")).map(|line| line.split(' ').collect()).unwrap_or_default();
+    let flags: Vec<&str> =
+        flags.lines().find(|line| line.starts_with("flags")).map(|line| line.split(' ').collect()).unwrap_or_default();
     features.extend(["amx_tile", "amx_bf16", "amx_int8"].into_iter().filter(|name| flags.contains(name)));
     features
 }

@@ -65,10 +65,9 @@ impl Failure {
                 _ => 1,
             },
             Cause::Shaders(error) => match error {
-                ShaderError::Trace(_)
-                | ShaderError::View(_)
-                | ShaderError::Photo(_)
-                | ShaderError::TooLarge { .. } => 2,
+                ShaderError::Trace(_) | ShaderError::View(_) | ShaderError::Photo(_) | ShaderError::TooLarge { .. } => {
+                    2
+                }
                 ShaderError::OutOfMemory(_) => 4,
                 ShaderError::NoAdapter { .. } | ShaderError::NoDevice { .. } => 5,
                 ShaderError::DeviceLost(_) | ShaderError::Driver(_) => 1,
@@ -103,7 +102,10 @@ impl fmt::Display for Failure {
             Cause::Engine(error) => error.fmt(f),
             Cause::Shaders(error) => error.fmt(f),
             Cause::Internal(what) => {
-                write!(f, "internal error: {what}\n  this is a fault of the program; please report it with the command and `opabinia doctor`")
+                write!(
+                    f,
+                    "internal error: {what}\n  this is a fault of the program; please report it with the command and `opabinia doctor`"
+                )
             }
             Cause::ReaderGone => f.write_str("standard output was closed"),
         }

@@ -71,7 +71,9 @@ fn family(config: &CambrianConfig) -> &'static str {
 
 /// Labels of the decoder layers that a sampler follows.
 fn sampler_layers(config: &CambrianConfig) -> Vec<usize> {
-    (0..config.decoder.layers).filter(|&layer| config.sva.samplers.is_some_and(|s| s.after_layer(layer).is_some())).collect()
+    (0..config.decoder.layers)
+        .filter(|&layer| config.sva.samplers.is_some_and(|s| s.after_layer(layer).is_some()))
+        .collect()
 }
 
 fn report_json(inspection: &Inspection) -> Map<String, Value> {
@@ -87,7 +89,15 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
             "found": fault.found,
         })
     });
-    let needed = inspection.needed_bytes.iter().map(|(dtype, bytes)| (dtype.as_str().to_owned(), json!(bytes)));
+    let needed = inspection.needed.iter().map(|(dtype, need)| {
+        let parts = json!({
+            "total": need.total(),
+            "weights": need.weights,
+            "kv_cache": need.kv_cache,
+            "activations": need.activations,
+        });
+        (dtype.as_str().to_owned(), parts)
+    });
     let object = json!({
         "directory": inspection.directory,
         "family": family(config),
@@ -192,7 +202,12 @@ fn report_text(inspection: &Inspection) -> String {
         "decoder",
         format!(
             "{} layers of width {}, MLP {}, {} heads ({} for keys and values), {} positions",
-            decoder.layers, decoder.hidden_size, decoder.intermediate_size, decoder.heads, decoder.kv_heads, config.context_length
+            decoder.layers,
+            decoder.hidden_size,
+            decoder.intermediate_size,
+            decoder.heads,
+            decoder.kv_heads,
+            config.context_length
         ),
     );
     report.row("vocabulary", format!("{} rows, {} tokenizer ids", decoder.vocab_size, inspection.vocabulary));
@@ -209,7 +224,8 @@ fn report_text(inspection: &Inspection) -> String {
         ),
     );
     let samplers: Vec<String> = sampler_layers(config).iter().map(ToString::to_string).collect();
-    let samplers = if samplers.is_empty() { "none".into() } else { format!("after decoder layers {}", samplers.join(", ")) };
+    let samplers =
+        if samplers.is_empty() { "none".into() } else { format!("after decoder layers {}", samplers.join(", ")) };
     report.row("samplers", samplers);
 
     report.heading("encoders");
@@ -224,24 +240,35 @@ fn report_text(inspection: &Inspection) -> String {
                 report.row("", format!("{input}{side}×{side} tokens{width}, {} parameters", count(tower.parameters)));
                 report.row("", format!("{source}: {}", directory.display()));
             }
-            Err(refusal) => report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                "))),
+            Err(refusal) => {
+                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")))
+            }
         }
     }
 
     report.heading("memory");
-    report.row("on disk", format!("{} of weight files, mostly {}", Bytes(stored_bytes(inspection)), inspection.stored_dtype));
-    for (dtype, bytes) in &inspection.needed_bytes {
+    report.row(
+        "on disk",
+        format!("{} of weight files, mostly {}", Bytes(stored_bytes(inspection)), inspection.stored_dtype),
+    );
+    for (dtype, need) in &inspection.needed {
         let chosen = if *dtype == inspection.precision.weights { "  ← will be used" } else { "" };
-        report.row(&format!("as {}", dtype.as_str()), format!("{} needed{chosen}", Bytes(*bytes)));
+        let (total, weights) = (Bytes(need.total()), Bytes(need.weights));
+        report.row(&format!("as {}", dtype.as_str()), format!("{total} needed, {weights} of it weights{chosen}"));
     }
     let available = inspection.available_bytes.map_or_else(|| "unknown".into(), |bytes| Bytes(bytes).to_string());
-    report.row("available", format!("{available} on {}, which computes in {}", inspection.device, inspection.precision.compute.as_str()));
+    report.row(
+        "available",
+        format!("{available} on {}, which computes in {}", inspection.device, inspection.precision.compute.as_str()),
+    );
 
     report.heading("weights");
     let survey = &inspection.survey;
-    list(&mut report, "missing or wrong", survey.faults.iter().map(|fault| {
-        format!("{}: {}", fault.key.as_deref().unwrap_or_default(), fault.problem)
-    }));
+    list(
+        &mut report,
+        "missing or wrong",
+        survey.faults.iter().map(|fault| format!("{}: {}", fault.key.as_deref().unwrap_or_default(), fault.problem)),
+    );
     list(&mut report, "unknown", survey.unknown.iter().cloned());
     if survey.faults.is_empty() && survey.unknown.is_empty() {
         report.row("complete", "nothing is missing, nothing is unknown");

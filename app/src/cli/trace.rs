@@ -87,9 +87,12 @@ impl Trace {
         let inputs: Vec<_> = self.subject.image.iter().map(PathBuf::as_path).collect();
         output::check(&self.out, &inputs)?;
         let picture = self.subject.picture()?;
-        let ablates = !(self.mask_keys.is_empty() && self.mask_keys_and_context.is_empty() && self.zero_features.is_empty());
+        let ablates =
+            !(self.mask_keys.is_empty() && self.mask_keys_and_context.is_empty() && self.zero_features.is_empty());
         if picture.is_none() && ablates {
-            return Err(Error::input("there is no picture an encoder could be switched off for", "add --image FILE").into());
+            return Err(
+                Error::input("there is no picture an encoder could be switched off for", "add --image FILE").into()
+            );
         }
         if picture.is_none() {
             console.say("note: without --image nothing is looked at: the file will hold logits and ids, but no maps");
@@ -130,7 +133,8 @@ impl Trace {
 
     fn ablation(&self, towers: &[TowerSpec]) -> Result<Ablation> {
         let names: Vec<&str> = towers.iter().map(|tower| tower.name.as_str()).collect();
-        let find = |texts: &[String]| texts.iter().map(|text| encoder_names::find(&names, text)).collect::<Result<_, _>>();
+        let find =
+            |texts: &[String]| texts.iter().map(|text| encoder_names::find(&names, text)).collect::<Result<_, _>>();
         let ablation = Ablation {
             mask_keys: find(&self.mask_keys)?,
             mask_keys_and_context: find(&self.mask_keys_and_context)?,

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn lines_fit_and_lose_nothing() {
         let face = Typeface::new().unwrap();
-        let text = "Attention: where it read, not what it was worth. Averyveryverylongwordwithoutanyplacetobreak × log₂";
+        let text =
+            "Attention: where it read, not what it was worth. Averyveryverylongwordwithoutanyplacetobreak × log₂";
         for width in [5.0, 40.0, 90.0, 1000.0] {
             let lines = face.wrap(text, 14.0, width);
             let fits = |line: &String| face.width(line, 14.0) <= width || line.chars().count() == 1;
