@@ -1,3 +1,7 @@
-//! The window and the command line.
+//! The program `opabinia`. Everything is in the library of the same name, where tests can reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    opabinia::cli::main()
+}

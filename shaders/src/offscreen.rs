@@ -1,6 +1,7 @@
 //! Pictures and numbers for files and tests.
 
 use crate::error::Result;
+use crate::gpu::Gpu;
 use crate::layout::{Scale, Texel};
 use crate::map_set::MapSet;
 use crate::photo::GpuPhoto;
@@ -13,6 +14,14 @@ use wgpu::BufferUsages as Usage;
 const SMALLER: &str = "ask for a smaller picture";
 
 impl MapRenderer {
+    /// A renderer for pictures off-screen only.
+    ///
+    /// # Errors
+    /// As for [`MapRenderer::new`].
+    pub fn headless(gpu: &Gpu) -> Result<Self> {
+        Self::new(&gpu.device, &gpu.queue, IMAGE_FORMAT)
+    }
+
     /// Draws the map of `encoder` to a picture of `width` × `height` pixels: RGBA rows of sRGB-encoded bytes.
     ///
     /// # Errors

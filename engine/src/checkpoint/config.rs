@@ -318,6 +318,13 @@ pub enum TowerFamily {
     ConvNext,
 }
 
+impl TowerFamily {
+    /// The family of the encoder that config.json calls `name`; `None` if the name is not understood.
+    pub fn of_tower(name: &str) -> Option<Self> {
+        tower_name::parse(name).ok().map(|tower| tower.family)
+    }
+}
+
 /// One vision encoder as config.json names it (spec §2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TowerSpec {

@@ -1,0 +1,77 @@
+//! `opabinia ask`: one question, one answer.
+
+use super::answer_text::{Streamed, answer_json, figures};
+use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
+use super::console::{Console, print, print_json};
+use super::driver::Driver;
+use super::failure::Result;
+use clap::Args;
+use opabinia_engine::generate::Subject;
+use opabinia_engine::sva::Ablation;
+use opabinia_engine::worker::Question;
+
+const EXAMPLES: &str = "\
+Examples:
+  opabinia ask --model cambrian-8b --image desk.jpg \"What is on the desk?\"
+  opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 --image desk.jpg \"Describe this image in detail.\"
+  opabinia ask -m cambrian-8b -i desk.jpg --turn \"What is this?\" \"A desk.\" \"What colour is it?\"
+  opabinia ask -m cambrian-8b --temperature 0.7 --top-p 0.9 --seed 3 \"Tell me about trilobites.\"
+  opabinia ask -m cambrian-8b -i desk.jpg --json --top 5 \"How many cups?\" | jq '.tokens[0]'
+
+The answer alone goes to standard output, as it is made; figures go to standard error (--quiet leaves them out).";
+
+/// Ask a question, about a picture or without one.
+///
+/// Opens the checkpoint, looks at the picture, and prints the answer while it is made. Without sampling flags the
+/// answer is the one the reference implementation gives.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Ask {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// The question.
+    #[arg(value_name = "QUESTION")]
+    question: String,
+    /// Print one JSON object when done: text, token ids, log-probabilities, timings.
+    #[arg(long)]
+    json: bool,
+    /// With --json: also give the N most likely tokens at each place.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "json")]
+    top: usize,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+impl Ask {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever keeps the question from being answered.
+    pub fn run(&self, console: Console) -> Result<()> {
+        let request = self.load.request(self.model.required()?);
+        let options = self.answer.options(self.top)?;
+        let picture = self.subject.picture()?;
+        let mut driver = Driver::start(console, self.json)?;
+        let inspection = driver.inspect(request.clone())?;
+        let opened = driver.load(request, &inspection)?;
+        let question = Question {
+            system: self.answer.system.clone(),
+            turns: self.subject.turns(&self.question),
+            subject: picture.map(|picture| Subject { picture, ablation: Ablation::default() }),
+            options,
+        };
+        if self.json {
+            let answer = driver.ask(question, &mut |_| Ok(()))?;
+            return print_json(&answer_json(&answer, &opened, self.subject.image.as_deref(), &self.question));
+        }
+        let mut streamed = Streamed::new(&self.answer.stop);
+        let answer = driver.ask(question, &mut |token| print(streamed.push(&token.text)))?;
+        print(&format!("{}\n", streamed.rest(&answer.text)))?;
+        console.say(&figures(&answer, &opened));
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! What a command can end in other than success, its exit code and its words.
+
+use opabinia_engine::Error as EngineError;
+use opabinia_shaders::Error as ShaderError;
+use serde_json::{Map, Value, json};
+use std::any::Any;
+use std::fmt;
+
+/// Result of everything in the command line that can fail.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why a command failed, and what it had found out by then.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub cause: Cause,
+    /// What a reader of JSON is told beside the error.
+    pub report: Map<String, Value>,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Cause {
+    /// The engine said so.
+    Engine(EngineError),
+    /// Drawing failed.
+    Shaders(ShaderError),
+    /// A fault of this program, with what is known of it.
+    Internal(String),
+    /// Whoever read standard output has closed it: they have seen enough.
+    ReaderGone,
+}
+
+impl Failure {
+    /// A fault of this program.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Cause::Internal(what.into()).into()
+    }
+
+    /// A fault of this program: a panic with this payload.
+    pub fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Self::internal(text.unwrap_or_else(|| "a panic without a message".into()))
+    }
+
+    /// What `cause` was said of standard output.
+    pub fn of_stdout(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Cause::ReaderGone.into(),
+            _ => EngineError::io("standard output", error).into(),
+        }
+    }
+
+    /// The exit code, the same for every command. This is the one place that decides it.
+    pub fn exit_code(&self) -> u8 {
+        match &self.cause {
+            Cause::ReaderGone => 0,
+            Cause::Internal(_) => 1,
+            Cause::Engine(error) => match error {
+                EngineError::Input { .. } | EngineError::Io { .. } => 2,
+                EngineError::Refused(_) => 3,
+                EngineError::OutOfMemory { .. } => 4,
+                EngineError::Cancelled => 130,
+                _ => 1,
+            },
+            Cause::Shaders(error) => match error {
+                ShaderError::Trace(_) | ShaderError::View(_) | ShaderError::Photo(_) | ShaderError::TooLarge { .. } => {
+                    2
+                }
+                ShaderError::OutOfMemory(_) => 4,
+                ShaderError::NoAdapter { .. } | ShaderError::NoDevice { .. } => 5,
+                ShaderError::DeviceLost(_) | ShaderError::Driver(_) => 1,
+            },
+        }
+    }
+
+    /// The kind of failure in one word, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self.exit_code() {
+            0 => "reader_gone",
+            2 => "input",
+            3 => "refused",
+            4 => "out_of_memory",
+            5 => "no_adapter",
+            130 => "cancelled",
+            _ => "internal",
+        }
+    }
+
+    /// The object that goes to standard output with `--json`.
+    pub fn json(&self) -> Value {
+        let mut object = self.report.clone();
+        object.insert("error".into(), json!({ "kind": self.kind(), "message": self.to_string() }));
+        Value::Object(object)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Engine(error) => error.fmt(f),
+            Cause::Shaders(error) => error.fmt(f),
+            Cause::Internal(what) => {
+                write!(
+                    f,
+                    "internal error: {what}\n  this is a fault of the program; please report it with the command and `opabinia doctor`"
+                )
+            }
+            Cause::ReaderGone => f.write_str("standard output was closed"),
+        }
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self { cause, report: Map::new() }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Cause::Engine(error).into()
+    }
+}
+
+impl From<ShaderError> for Failure {
+    fn from(error: ShaderError) -> Self {
+        Cause::Shaders(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opabinia_engine::error::Refusal;
+
+    #[test]
+    fn every_kind_has_its_code() {
+        let code = |failure: Failure| (failure.exit_code(), failure.kind());
+        assert_eq!(code(EngineError::input("a", "b").into()), (2, "input"));
+        assert_eq!(code(EngineError::from(Refusal::new("f", "p")).into()), (3, "refused"));
+        let memory = EngineError::OutOfMemory { what: String::new(), help: String::new() };
+        assert_eq!(code(memory.into()), (4, "out_of_memory"));
+        assert_eq!(code(EngineError::Cancelled.into()), (130, "cancelled"));
+        assert_eq!(code(EngineError::Panicked("x".into()).into()), (1, "internal"));
+        assert_eq!(code(ShaderError::NoAdapter { rejected: String::new() }.into()), (5, "no_adapter"));
+        assert_eq!(code(Failure::internal("x")), (1, "internal"));
+    }
+
+    #[test]
+    fn the_report_stands_beside_the_error() {
+        let mut failure = Failure::from(EngineError::input("what", "help"));
+        failure.report.insert("family".into(), "llama".into());
+        let value = failure.json();
+        assert_eq!(value["family"], "llama");
+        assert_eq!(value["error"]["kind"], "input");
+        assert_eq!(value["error"]["message"], "what\n  help");
+    }
+}

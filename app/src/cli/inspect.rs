@@ -1,0 +1,295 @@
+//! `opabinia inspect`: what a checkpoint is and what it needs.
+
+use super::args::LoadArgs;
+use super::console::{Console, print, print_json};
+use super::driver::Driver;
+use super::failure::{Failure, Result};
+use crate::encoder_names;
+use clap::Args;
+use opabinia_engine::Error;
+use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, SVA_HEADS};
+use opabinia_engine::model::{Inspection, TowerReport};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+const EXAMPLES: &str = "\
+Examples:
+  opabinia inspect cambrian-8b
+  opabinia inspect nyu-visionx/cambrian-8b --tower dinov2=/data/dinov2-giant
+  opabinia inspect cambrian-8b --json | jq .needed_bytes
+
+Ends with exit code 3, after the full report, if the checkpoint would be refused.";
+
+/// Names of unknown or missing weights that are listed for people; JSON has all of them.
+const LISTED: usize = 8;
+
+/// Say what a checkpoint is and what it needs, without reading its weights.
+///
+/// Shows the family and dimensions, which encoders were found where, parameters, bytes on disk and in memory per
+/// number type, the prompt template, and weights that are missing or unknown.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Inspect {
+    /// The checkpoint: its directory, or organisation/name of one in the Hugging Face hub cache.
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+impl Inspect {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If the checkpoint cannot be read at all, or would be refused.
+    pub fn run(&self, console: Console) -> Result<()> {
+        let inspection = Driver::start(console, false)?.inspect(self.load.request(&self.model))?;
+        // That it does not fit into the memory of this machine is for the report to say; it is no fault of the
+        // checkpoint.
+        let refused = inspection.check().err().filter(|error| matches!(error, Error::Refused(_)));
+        if self.json {
+            let report = report_json(&inspection);
+            return match refused {
+                None => print_json(&Value::Object(report)),
+                Some(error) => Err(Failure { report, ..error.into() }),
+            };
+        }
+        print(&report_text(&inspection))?;
+        refused.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+fn family(config: &CambrianConfig) -> &'static str {
+    match config.decoder.family {
+        DecoderFamily::Llama => "cambrian_llama",
+        DecoderFamily::Phi3 => "cambrian_phi3",
+    }
+}
+
+/// Labels of the decoder layers that a sampler follows.
+fn sampler_layers(config: &CambrianConfig) -> Vec<usize> {
+    (0..config.decoder.layers)
+        .filter(|&layer| config.sva.samplers.is_some_and(|s| s.after_layer(layer).is_some()))
+        .collect()
+}
+
+fn report_json(inspection: &Inspection) -> Map<String, Value> {
+    let config = &inspection.config;
+    let decoder = &config.decoder;
+    let towers = inspection.towers.iter().map(tower_json);
+    let faults = inspection.survey.faults.iter().map(|fault| {
+        json!({
+            "file": fault.file,
+            "key": fault.key,
+            "problem": fault.problem,
+            "expected": fault.expected,
+            "found": fault.found,
+        })
+    });
+    let needed = inspection.needed.iter().map(|(dtype, need)| {
+        let parts = json!({
+            "total": need.total(),
+            "weights": need.weights,
+            "kv_cache": need.kv_cache,
+            "activations": need.activations,
+        });
+        (dtype.as_str().to_owned(), parts)
+    });
+    let object = json!({
+        "directory": inspection.directory,
+        "family": family(config),
+        "decoder": {
+            "hidden_size": decoder.hidden_size,
+            "intermediate_size": decoder.intermediate_size,
+            "layers": decoder.layers,
+            "heads": decoder.heads,
+            "kv_heads": decoder.kv_heads,
+            "head_dim": decoder.head_dim,
+            "vocab_size": decoder.vocab_size,
+            "rope_theta": decoder.rope_theta,
+            "rms_norm_eps": decoder.rms_norm_eps,
+            "sliding_window": decoder.sliding_window,
+            "context_length": config.context_length,
+        },
+        "sva": {
+            "hidden_size": config.sva.hidden_size,
+            "heads": SVA_HEADS,
+            "query_sides": config.sva.query_sides,
+            "final_side": config.sva.final_side,
+            "connector_depth": config.sva.connector_depth,
+            "sampler_layers": sampler_layers(config),
+        },
+        "towers": towers.collect::<Value>(),
+        "template": inspection.template.name(),
+        "tokenizer_ids": inspection.vocabulary,
+        "parameters": { "total": inspection.parameters(), "core": inspection.core_parameters },
+        "stored": { "bytes": stored_bytes(inspection), "core_bytes": inspection.stored_bytes, "dtype": inspection.stored_dtype },
+        "needed_bytes": needed.collect::<Map<_, _>>(),
+        "available_bytes": inspection.available_bytes,
+        "device": inspection.device,
+        "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },
+        "faults": faults.collect::<Value>(),
+        "unknown_keys": inspection.survey.unknown,
+        "notes": inspection.notes,
+    });
+    match object {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn tower_json(tower: &TowerReport) -> Value {
+    let (found, directory, source, problem) = match &tower.location {
+        Ok((directory, source)) => (true, Some(directory), Some(source), None),
+        Err(refusal) => (false, None, None, Some(refusal.to_string())),
+    };
+    json!({
+        "name": tower.spec.name,
+        "family": tower.spec.family.word(),
+        "repo": tower.spec.repo,
+        "tokens": tower.spec.tokens,
+        "tokens_side": tower.spec.side(),
+        "input_side": tower.input_side,
+        "width": tower.width,
+        "parameters": tower.parameters,
+        "stored_bytes": tower.stored_bytes,
+        "found": found,
+        "directory": directory,
+        "source": source,
+        "problem": problem,
+    })
+}
+
+/// Bytes of all weight files that were found.
+fn stored_bytes(inspection: &Inspection) -> u64 {
+    inspection.towers.iter().map(|tower| tower.stored_bytes).fold(inspection.stored_bytes, u64::saturating_add)
+}
+
+/// A count for people: 8.4 billion, 12.3 million.
+fn count(number: u64) -> String {
+    const UNITS: [(&str, f64); 3] = [("billion", 1e9), ("million", 1e6), ("thousand", 1e3)];
+    match UNITS.iter().find(|(_, size)| number as f64 >= *size) {
+        Some((unit, size)) => format!("{:.1} {unit}", number as f64 / size),
+        None => number.to_string(),
+    }
+}
+
+/// Rows of a report: a name and what there is to say.
+struct Report(String);
+
+impl Report {
+    fn heading(&mut self, text: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{}{text}", if self.0.is_empty() { "" } else { "\n" });
+    }
+
+    fn row(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "  {name:<12}  {value}");
+    }
+}
+
+fn report_text(inspection: &Inspection) -> String {
+    let config = &inspection.config;
+    let (decoder, sva) = (&config.decoder, &config.sva);
+    let mut report = Report(String::new());
+    let name = inspection.directory.file_name().unwrap_or(inspection.directory.as_os_str()).to_string_lossy();
+    report.heading(&format!("{name}: {}, {} parameters", family(config), count(inspection.parameters())));
+    report.row("directory", inspection.directory.display());
+    report.row(
+        "decoder",
+        format!(
+            "{} layers of width {}, MLP {}, {} heads ({} for keys and values), {} positions",
+            decoder.layers,
+            decoder.hidden_size,
+            decoder.intermediate_size,
+            decoder.heads,
+            decoder.kv_heads,
+            config.context_length
+        ),
+    );
+    report.row("vocabulary", format!("{} rows, {} tokenizer ids", decoder.vocab_size, inspection.vocabulary));
+    report.row("template", inspection.template);
+    let sides: Vec<String> = sva.query_sides.iter().map(|side| format!("{side}×{side}")).collect();
+    report.row(
+        "SVA",
+        format!(
+            "width {}, {SVA_HEADS} heads; query grid {} → {side}×{side}; {} connector layers",
+            sva.hidden_size,
+            sides.join(" and "),
+            sva.connector_depth,
+            side = sva.final_side
+        ),
+    );
+    let samplers: Vec<String> = sampler_layers(config).iter().map(ToString::to_string).collect();
+    let samplers =
+        if samplers.is_empty() { "none".into() } else { format!("after decoder layers {}", samplers.join(", ")) };
+    report.row("samplers", samplers);
+
+    report.heading("encoders");
+    let names: Vec<&str> = inspection.towers.iter().map(|tower| tower.spec.name.as_str()).collect();
+    for ((k, tower), short) in inspection.towers.iter().enumerate().zip(encoder_names::short(&names)) {
+        let side = tower.spec.side();
+        report.row(&format!("{k} {short}"), &tower.spec.name);
+        match &tower.location {
+            Ok((directory, source)) => {
+                let input = tower.input_side.map_or_else(String::new, |input| format!("{input} px → "));
+                let width = tower.width.map_or_else(String::new, |width| format!(" of width {width}"));
+                report.row("", format!("{input}{side}×{side} tokens{width}, {} parameters", count(tower.parameters)));
+                report.row("", format!("{source}: {}", directory.display()));
+            }
+            Err(refusal) => {
+                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")))
+            }
+        }
+    }
+
+    report.heading("memory");
+    report.row(
+        "on disk",
+        format!("{} of weight files, mostly {}", Bytes(stored_bytes(inspection)), inspection.stored_dtype),
+    );
+    for (dtype, need) in &inspection.needed {
+        let chosen = if *dtype == inspection.precision.weights { "  ← will be used" } else { "" };
+        let (total, weights) = (Bytes(need.total()), Bytes(need.weights));
+        report.row(&format!("as {}", dtype.as_str()), format!("{total} needed, {weights} of it weights{chosen}"));
+    }
+    let available = inspection.available_bytes.map_or_else(|| "unknown".into(), |bytes| Bytes(bytes).to_string());
+    report.row(
+        "available",
+        format!("{available} on {}, which computes in {}", inspection.device, inspection.precision.compute.as_str()),
+    );
+
+    report.heading("weights");
+    let survey = &inspection.survey;
+    list(
+        &mut report,
+        "missing or wrong",
+        survey.faults.iter().map(|fault| format!("{}: {}", fault.key.as_deref().unwrap_or_default(), fault.problem)),
+    );
+    list(&mut report, "unknown", survey.unknown.iter().cloned());
+    if survey.faults.is_empty() && survey.unknown.is_empty() {
+        report.row("complete", "nothing is missing, nothing is unknown");
+    }
+    let mut notes: Vec<String> = inspection.notes.clone();
+    if let Err(Error::OutOfMemory { what, help }) = inspection.check() {
+        notes.push(format!("it does not fit: {what}; {help}"));
+    }
+    if !notes.is_empty() {
+        report.heading("notes");
+        notes.iter().for_each(|note| report.row("", note));
+    }
+    report.0
+}
+
+fn list(report: &mut Report, name: &str, items: impl ExactSizeIterator<Item = String>) {
+    let total = items.len();
+    for (at, item) in items.take(LISTED).enumerate() {
+        report.row(if at == 0 { name } else { "" }, item);
+    }
+    if total > LISTED {
+        report.row("", format!("and {} more (--json lists all)", total - LISTED));
+    }
+}

@@ -1,0 +1,120 @@
+//! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
+
+mod answer_text;
+mod args;
+mod ask;
+mod console;
+mod doctor;
+mod driver;
+mod failure;
+mod inspect;
+mod interrupt;
+mod progress;
+mod render;
+mod trace;
+
+use clap::{Parser, Subcommand};
+use console::{Console, complain, print_json};
+use failure::{Cause, Failure, Result};
+use serde_json::json;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+const GUIDE: &str = "\
+A first walk:
+  opabinia inspect cambrian-8b                               what a checkpoint is and what it needs
+  opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"    its answer
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
+  opabinia render desk.safetensors -i desk.jpg -o desk.png   where each encoder was read
+  opabinia doctor                                            what this machine has, and what is missing
+
+Exit codes: 0 done · 1 fault of the program · 2 usage, or an input, output or setting that cannot be used
+  3 checkpoint refused · 4 out of memory · 5 no graphics adapter · 130 cancelled
+
+`opabinia help COMMAND` explains one command, with examples.";
+
+/// Shows where the Cambrian-1 multimodal models look.
+///
+/// Opens Cambrian-1 checkpoints, answers questions about pictures, and shows what each of the vision encoders
+/// contributed: where the Spatial Vision Aggregator (SVA) looked, layer by layer and head by head.
+#[derive(Debug, Parser)]
+#[command(name = "opabinia", version, after_help = GUIDE, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    console: Console,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Inspect(inspect::Inspect),
+    Ask(Box<ask::Ask>),
+    Trace(Box<trace::Trace>),
+    Render(Box<render::Render>),
+    Doctor(doctor::Doctor),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // Known before the rest is, so that a mistake in the rest is reported in the right form.
+    let json = args.iter().any(|arg| arg == "--json");
+    quieten_panics();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, json),
+    };
+    cli.console.start_logging();
+    let ended = catch_unwind(AssertUnwindSafe(|| run(&cli)));
+    let ended = ended.unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure, json);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    match &cli.command {
+        Command::Inspect(inspect) => inspect.run(cli.console),
+        Command::Ask(ask) => ask.run(cli.console),
+        Command::Trace(trace) => trace.run(cli.console),
+        Command::Render(render) => render.run(cli.console),
+        Command::Doctor(doctor) => doctor.run(),
+    }
+}
+
+/// Says what went wrong, once.
+fn report(failure: &Failure, json: bool) {
+    if matches!(failure.cause, Cause::ReaderGone) {
+        return;
+    }
+    if json {
+        // Where standard output is gone, standard error still says it.
+        let _ = print_json(&failure.json());
+    }
+    complain(&format!("error: {failure}"));
+}
+
+/// Answers a command line that clap did not accept, or that asks for help.
+fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if json && code != 0 {
+        let message = error.render().to_string();
+        let _ = print_json(&json!({ "error": { "kind": "usage", "message": message.trim_end() } }));
+    }
+    // Nobody is left to tell if this fails.
+    let _ = error.print();
+    ExitCode::from(code)
+}
+
+/// Panics become messages of their own: the engine's as the failure of its job, the others in [`main`].
+fn quieten_panics() {
+    if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0") {
+        std::panic::set_hook(Box::new(|panic| tracing::warn!("{panic}")));
+    }
+}

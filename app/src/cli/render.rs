@@ -1,0 +1,295 @@
+//! `opabinia render`: a trace as a picture.
+
+use super::args::exif;
+use super::console::Console;
+use super::failure::{Cause, Failure, Result};
+use crate::figure::Theme;
+use crate::map_figure::{self, MapFigure};
+use crate::{encoder_names, output, selection};
+use clap::{Args, ValueEnum};
+use opabinia_engine::Error;
+use opabinia_engine::probe::Trace;
+use opabinia_engine::vision::Picture;
+use opabinia_shaders::{
+    AdapterChoice, Cell, ColourMap, Filter, Focus, Gpu, Granularity, Look, MapView, Normalisation, Quantity, Reduction,
+};
+use std::io::Write;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+const EXAMPLES: &str = "\
+Examples:
+  opabinia render desk.safetensors --image desk.jpg --out desk.png
+  opabinia render desk.safetensors -i desk.jpg --encoder dinov2 --layer C3 --head 5 --mode lift -o lift.png
+  opabinia render desk.safetensors -i desk.jpg --layer samplers --mode dominant --theme dark -o who.png
+  opabinia render desk.safetensors -i desk.jpg --cell 9,14 -o cell.png
+  opabinia render desk.safetensors -i desk.jpg --granularity tokens --norm 0..0.02 --csv desk.csv -o tokens.png
+
+Layers are C1, C2, … before the language model and S0, S3, … after its layers 0, 3, …; lists (C1,S0) and ranges
+(C1..C3) are understood. A cell is an entry of the query grid, counted from 0 over the padded square.";
+
+/// The largest panel.
+const MAX_SIDE: u32 = 8192;
+
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// An encoder's part of each cell's attention.
+    Share,
+    /// Share compared with uniform attention, log₂.
+    Lift,
+    /// How spread out each cell's attention is, in bits.
+    Entropy,
+    /// Which encoder has the largest share.
+    Dominant,
+}
+
+/// What a patch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Patch {
+    /// A cell of the query grid.
+    Cells,
+    /// A token of the encoder.
+    Tokens,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ground {
+    /// For paper.
+    Light,
+    /// For screens.
+    Dark,
+}
+
+/// Which part of the padded square is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Frame {
+    /// The square the encoders saw, padding hatched.
+    Padded,
+    /// The picture alone.
+    Picture,
+}
+
+/// Pixels of a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Native,
+    Pixels(u32),
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let pixels = || text.parse().ok().filter(|pixels| (16..=MAX_SIDE).contains(pixels)).map(Self::Pixels);
+        if text == "native" { Some(Self::Native) } else { pixels() }
+            .ok_or_else(|| format!("`{text}` is no size: use native or a number of pixels from 16 to {MAX_SIDE}"))
+    }
+}
+
+/// Draw where the model looked: a trace over its picture.
+///
+/// Writes a PNG with one map per encoder, a scale of the colours and a caption that says what is shown. Needs a
+/// graphics adapter; one that runs on the CPU will do (`opabinia doctor` says what to install).
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Render {
+    /// A trace that `opabinia trace` wrote.
+    #[arg(value_name = "T.safetensors")]
+    trace: PathBuf,
+    /// The picture the trace was made from.
+    #[arg(long, short, value_name = "FILE")]
+    image: PathBuf,
+    /// Turn the picture as its EXIF data say: if and only if the trace was made so.
+    #[arg(long)]
+    exif: bool,
+    /// The PNG file to write.
+    #[arg(long, short, value_name = "P.png")]
+    out: PathBuf,
+    /// Also write the numbers of the maps as comma-separated values.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// An encoder (index, name or family), several with commas, or all. For share and lift, which have a map for each.
+    #[arg(long, value_name = "K", default_value = "all", help_heading = "What is shown")]
+    encoder: String,
+    /// SVA layers: labels, lists, ranges, connector, samplers or all.
+    #[arg(long, value_name = "LAYERS", default_value = "all", help_heading = "What is shown")]
+    layer: String,
+    /// Heads: mean or max over all (and over layers), or numbers from 0, lists and ranges (0,4..7), averaged.
+    #[arg(long, value_name = "HEADS", default_value = "mean", help_heading = "What is shown")]
+    head: String,
+    /// Only the window of one cell, token by token.
+    #[arg(long, value_name = "ROW,COLUMN", value_parser = parse_cell, help_heading = "What is shown")]
+    cell: Option<Cell>,
+    /// The quantity.
+    #[arg(long, value_enum, default_value_t = Mode::Share, help_heading = "What is shown")]
+    mode: Mode,
+    /// What one patch of a map is.
+    #[arg(long, value_enum, default_value_t = Patch::Cells, help_heading = "What is shown")]
+    granularity: Patch,
+    /// The range colours span: each map's own (map), the same for all (common), or LOW..HIGH.
+    #[arg(long, value_name = "RANGE", default_value = "common", value_parser = parse_norm, allow_hyphen_values = true, help_heading = "How it looks")]
+    norm: Normalisation,
+    /// viridis, magma, turbo, grey or diverging; diverging for lift and viridis for the rest if left out.
+    #[arg(long, value_name = "NAME", value_parser = parse_colours, help_heading = "How it looks")]
+    colormap: Option<ColourMap>,
+    /// How much of the picture the map hides, 0 to 1.
+    #[arg(long, value_name = "X", default_value_t = 0.6, value_parser = parse_opacity, allow_negative_numbers = true, help_heading = "How it looks")]
+    opacity: f32,
+    /// Interpolate between patches.
+    #[arg(long, help_heading = "How it looks")]
+    smooth: bool,
+    /// Pixels of the longer side of each map, or native for those of the picture.
+    #[arg(long, value_name = "PX", default_value = "640", help_heading = "How it looks")]
+    size: Size,
+    /// The square with its padding, or the picture alone.
+    #[arg(long, value_enum, default_value_t = Frame::Padded, help_heading = "How it looks")]
+    frame: Frame,
+    /// Colours around the maps.
+    #[arg(long, value_enum, default_value_t = Ground::Light, help_heading = "How it looks")]
+    theme: Ground,
+    /// Graphics adapter: best, software, or a part of its name (`opabinia doctor` lists them).
+    #[arg(long, value_name = "NAME", default_value = "best")]
+    adapter: String,
+}
+
+impl Render {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever keeps the maps from being drawn or written.
+    pub fn run(&self, console: Console) -> Result<()> {
+        let inputs = [self.trace.as_path(), self.image.as_path()];
+        output::check(&self.out, &inputs)?;
+        if let Some(csv) = &self.csv {
+            output::check(csv, &inputs)?;
+            if *csv == self.out {
+                return Err(Error::input("--out and --csv name the same file", "give two names").into());
+            }
+        }
+        let trace = Trace::read(&self.trace)?;
+        let picture = Picture::open(&self.image, exif(self.exif))?;
+        let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
+        let layers = selection::layers(&labels, &self.layer)?;
+        let heads = selection::heads(&self.head)?;
+        let quantity = self.quantity();
+        let encoders = self.encoders(&trace, quantity)?;
+        let colour_map = self.colormap.unwrap_or(map_figure::default_colours(quantity));
+        let view = MapView {
+            reduction: if heads.maximum { Reduction::Max } else { Reduction::Mean },
+            granularity: match self.granularity {
+                Patch::Cells => Granularity::Cells,
+                Patch::Tokens => Granularity::Tokens,
+            },
+            focus: self.cell.map_or(Focus::Whole, Focus::Window),
+            normalisation: self.norm,
+            symmetric: colour_map == ColourMap::Diverging && !matches!(self.norm, Normalisation::Fixed { .. }),
+            ..MapView::of(quantity)
+        };
+        let filter = if self.smooth { Filter::Bilinear } else { Filter::Nearest };
+        let name = self.image.file_name().unwrap_or(self.image.as_os_str()).to_string_lossy();
+        let wanted = MapFigure {
+            trace: &trace,
+            picture: &picture,
+            picture_name: &name,
+            encoders: &encoders,
+            layers: &layers,
+            heads: &heads.chosen,
+            view,
+            look: Look { colour_map, opacity: self.opacity, filter, ..Look::default() },
+            cropped: self.frame == Frame::Picture,
+            side: match self.size {
+                Size::Native => (picture.width.max(picture.height) as u32).min(MAX_SIDE),
+                Size::Pixels(pixels) => pixels,
+            },
+            theme: match self.theme {
+                Ground::Light => Theme::Light,
+                Ground::Dark => Theme::Dark,
+            },
+        };
+        let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
+        let drawn = wanted.draw(&gpu)?;
+        let image = drawn.figure.draw().map_err(Failure::internal)?;
+        output::write(&self.out, |file| {
+            let mut png = std::io::Cursor::new(Vec::new());
+            image.write_to(&mut png, image::ImageFormat::Png).map_err(std::io::Error::other)?;
+            file.write_all(png.get_ref())
+        })?;
+        console.say(&format!("wrote {} ({} × {} pixels)", self.out.display(), image.width(), image.height()));
+        if let Some(csv) = &self.csv {
+            output::write(csv, |file| file.write_all(map_figure::csv(&drawn.maps).as_bytes()))?;
+            console.say(&format!("wrote {}", csv.display()));
+        }
+        Ok(())
+    }
+
+    fn quantity(&self) -> Quantity {
+        match self.mode {
+            Mode::Share => Quantity::Share,
+            Mode::Lift => Quantity::Lift,
+            Mode::Entropy => Quantity::Entropy,
+            Mode::Dominant => Quantity::Dominant,
+        }
+    }
+
+    fn encoders(&self, trace: &Trace, quantity: Quantity) -> Result<Vec<usize>> {
+        if self.encoder == "all" {
+            return Ok((0..trace.encoders.len()).collect());
+        }
+        if !quantity.per_encoder() {
+            return Err(Error::input(
+                "--encoder goes with --mode share or lift: entropy and dominant are about all encoders together",
+                "leave --encoder out",
+            )
+            .into());
+        }
+        let names: Vec<&str> = trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        let found = self.encoder.split(',').map(|text| encoder_names::find(&names, text.trim()));
+        let mut found: Vec<usize> = found.collect::<Result<_, _>>()?;
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+fn parse_cell(text: &str) -> Result<Cell, String> {
+    let parts = text.split_once(',').and_then(|(row, col)| Some((row.trim().parse().ok()?, col.trim().parse().ok()?)));
+    parts
+        .map(|(row, col)| Cell { row, col })
+        .ok_or_else(|| format!("`{text}` is no cell: give its row and column, such as 9,14"))
+}
+
+fn parse_norm(text: &str) -> Result<Normalisation, String> {
+    let fixed = |(low, high): (&str, &str)| {
+        let (low, high): (f32, f32) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+        (low < high && low.is_finite() && high.is_finite()).then_some(Normalisation::Fixed { low, high })
+    };
+    match text {
+        "map" => Some(Normalisation::PerMap),
+        "common" => Some(Normalisation::Common),
+        range => range.split_once("..").and_then(fixed),
+    }
+    .ok_or_else(|| format!("`{text}` is no range: use map, common, or LOW..HIGH with LOW below HIGH, such as 0..0.5"))
+}
+
+fn parse_colours(text: &str) -> Result<ColourMap, String> {
+    ColourMap::ALL.into_iter().find(|map| map.name() == text).ok_or_else(|| {
+        let names: Vec<&str> = ColourMap::ALL.iter().map(|map| map.name()).collect();
+        format!("`{text}` is no colour map: use one of {}", names.join(", "))
+    })
+}
+
+fn parse_opacity(text: &str) -> Result<f32, String> {
+    let opacity = text.parse().ok().filter(|opacity| (0.0..=1.0).contains(opacity));
+    opacity.ok_or_else(|| format!("`{text}` is no opacity: use a number from 0 to 1"))
+}
+
+impl From<map_figure::Error> for Failure {
+    fn from(error: map_figure::Error) -> Self {
+        match error {
+            map_figure::Error::Input(error) => error.into(),
+            map_figure::Error::Shaders(error) => error.into(),
+            map_figure::Error::Fonts(what) => Cause::Internal(what).into(),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `opabinia trace`: an answer, and what happened inside on the way.
+
+use super::answer_text::{answer_json, figures};
+use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
+use super::console::{Console, print, print_json};
+use super::driver::Driver;
+use super::failure::Result;
+use crate::encoder_names;
+use crate::output;
+use clap::{Args, ValueEnum};
+use opabinia_engine::Error;
+use opabinia_engine::checkpoint::{Bytes, TowerSpec};
+use opabinia_engine::generate::Subject;
+use opabinia_engine::probe::{Detail, Trace as Recorded};
+use opabinia_engine::sva::Ablation;
+use opabinia_engine::worker::Question;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"What is on the desk?\" --out desk.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"What is on the desk?\" --mask-keys dinov2 --out without.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"How many?\" --tensors all --max-tokens 1 --out all.safetensors
+
+Then look at it:
+  opabinia render desk.safetensors --image desk.jpg --out desk.png
+
+Attention says where the model read; what that was worth is seen by switching an encoder off and comparing
+`logits.steps` of the two files. K is an encoder's index, name or family (siglip, clip, dinov2, convnext).";
+
+/// How much of the pass is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Tensors {
+    /// Attention probabilities and masks of every SVA layer, logits and ids.
+    Sva,
+    /// Everything: encoder inputs and outputs, hidden states, attention rows, and what `sva` has.
+    All,
+}
+
+/// Record where the model looked while it answered.
+///
+/// Writes a safetensors file with the attention probabilities of every SVA layer (`sva.*.probs`, `sva.*.mask`), the
+/// logits of every step and the generated ids; `render` makes pictures of it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Trace {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// The question.
+    #[arg(long, short, value_name = "QUESTION")]
+    prompt: String,
+    /// The file to write.
+    #[arg(long, short, value_name = "T.safetensors")]
+    out: PathBuf,
+    /// What to keep.
+    #[arg(long, value_enum, default_value_t = Tensors::Sva)]
+    tensors: Tensors,
+    /// Mask encoder K's keys in every SVA softmax; may be repeated. The global context keeps its part of encoder 0.
+    #[arg(long, value_name = "K", help_heading = "Switching encoders off")]
+    mask_keys: Vec<String>,
+    /// Mask encoder K's keys and remove its part of the global context (encoder 0 has one); may be repeated.
+    #[arg(long, value_name = "K", help_heading = "Switching encoders off")]
+    mask_keys_and_context: Vec<String>,
+    /// Replace encoder K's projected features by zeros; may be repeated. Its keys stay.
+    #[arg(long, value_name = "K", help_heading = "Switching encoders off")]
+    zero_features: Vec<String>,
+    /// Print one JSON object when done: the answer as `ask --json` gives it, and what the file holds.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+impl Trace {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever keeps the question from being answered or the file from being written.
+    pub fn run(&self, console: Console) -> Result<()> {
+        let request = self.load.request(self.model.required()?);
+        let options = self.answer.options(0)?;
+        let inputs: Vec<_> = self.subject.image.iter().map(PathBuf::as_path).collect();
+        output::check(&self.out, &inputs)?;
+        let picture = self.subject.picture()?;
+        let ablates =
+            !(self.mask_keys.is_empty() && self.mask_keys_and_context.is_empty() && self.zero_features.is_empty());
+        if picture.is_none() && ablates {
+            return Err(
+                Error::input("there is no picture an encoder could be switched off for", "add --image FILE").into()
+            );
+        }
+        if picture.is_none() {
+            console.say("note: without --image nothing is looked at: the file will hold logits and ids, but no maps");
+        }
+        let mut driver = Driver::start(console, true)?;
+        let inspection = driver.inspect(request.clone())?;
+        let ablation = self.ablation(&inspection.config.towers)?;
+        let opened = driver.load(request, &inspection)?;
+        let question = Question {
+            system: self.answer.system.clone(),
+            turns: self.subject.turns(&self.prompt),
+            subject: picture.map(|picture| Subject { picture, ablation: ablation.clone() }),
+            options,
+        };
+        let detail = match self.tensors {
+            Tensors::Sva => Detail::Sva,
+            Tensors::All => Detail::All,
+        };
+        let (answer, trace) = driver.trace(question, detail, self.out.clone())?;
+        let written = std::fs::metadata(&self.out).map_err(|error| Error::io(&self.out, error))?.len();
+        if self.json {
+            let mut object = answer_json(&answer, &opened, self.subject.image.as_deref(), &self.prompt);
+            object["output"] = json!({ "file": self.out, "bytes": written });
+            object["ablation"] = json!({
+                "mask_keys": ablation.mask_keys,
+                "mask_keys_and_context": ablation.mask_keys_and_context,
+                "zero_features": ablation.zero_features,
+            });
+            object["trace"] = trace.as_ref().map_or(Value::Null, trace_json);
+            return print_json(&object);
+        }
+        print(&format!("{}\n", answer.text))?;
+        console.say(&figures(&answer, &opened));
+        let held = trace.as_ref().map_or_else(String::new, summary);
+        console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));
+        Ok(())
+    }
+
+    fn ablation(&self, towers: &[TowerSpec]) -> Result<Ablation> {
+        let names: Vec<&str> = towers.iter().map(|tower| tower.name.as_str()).collect();
+        let find =
+            |texts: &[String]| texts.iter().map(|text| encoder_names::find(&names, text)).collect::<Result<_, _>>();
+        let ablation = Ablation {
+            mask_keys: find(&self.mask_keys)?,
+            mask_keys_and_context: find(&self.mask_keys_and_context)?,
+            zero_features: find(&self.zero_features)?,
+        };
+        ablation.check(towers.len())?;
+        Ok(ablation)
+    }
+}
+
+fn trace_json(trace: &Recorded) -> Value {
+    let layers = trace.layers.iter().map(|layer| {
+        let (frame, shape) = (&layer.frame, layer.frame.size_hw());
+        json!({
+            "label": layer.label,
+            "name": layer.name,
+            "grid_side": frame.side,
+            "first_cell": [frame.rows.start, frame.columns.start],
+            "cells": [shape.0, shape.1],
+            "keys": layer.keys,
+        })
+    });
+    let encoders = trace.encoders.iter().map(|encoder| json!({ "name": encoder.name, "tokens_side": encoder.side }));
+    json!({
+        "picture": { "width": trace.picture.width, "height": trace.picture.height },
+        "encoders": encoders.collect::<Value>(),
+        "layers": layers.collect::<Value>(),
+    })
+}
+
+/// What a trace holds, in words.
+fn summary(trace: &Recorded) -> String {
+    let names: Vec<&str> = trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+    let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
+    let ablated = if trace.ablation.is_empty() { String::new() } else { format!("; switched off: {}", trace.ablation) };
+    format!(": SVA layers {} over {}{ablated}", labels.join(" "), encoder_names::short(&names).join(", "))
+}

@@ -1,0 +1,13 @@
+//! The window and the command line, both thin over the engine thread.
+//!
+//! [`cli`] is the command line. What it shares with the window stands beside it: [`trace_view`] hands a trace to the
+//! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
+//! fills them with maps, [`encoder_names`] says how people call encoders, and [`output`] writes files.
+
+pub mod cli;
+pub mod encoder_names;
+pub mod figure;
+pub mod map_figure;
+pub mod output;
+pub mod selection;
+pub mod trace_view;

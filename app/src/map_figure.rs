@@ -1,0 +1,293 @@
+//! Maps of a trace as a figure: measured and drawn by the shaders, named and explained here.
+
+use crate::encoder_names;
+use crate::figure::{Figure, Key, Panel, Scale, Theme};
+use crate::selection;
+use crate::trace_view;
+use opabinia_engine::Error as EngineError;
+use opabinia_engine::probe::Trace;
+use opabinia_engine::vision::Picture;
+use opabinia_shaders::{
+    Cell, ColourMap, Error as ShaderError, Focus, Gpu, Granularity, Look, Map, MapRenderer, MapTexel, MapView,
+    Normalisation, Quantity, Rect, Reduction, encoder_colours,
+};
+use std::fmt::Write;
+
+/// Why a figure could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The trace, the picture or the choice cannot be used.
+    #[error(transparent)]
+    Input(#[from] EngineError),
+    /// Drawing failed.
+    #[error(transparent)]
+    Shaders(#[from] ShaderError),
+    /// The program's own fonts cannot be read.
+    #[error("the fonts of the program cannot be read: {0}")]
+    Fonts(String),
+}
+
+/// What a figure shows.
+#[derive(Debug, Clone)]
+pub struct MapFigure<'a> {
+    /// The trace.
+    pub trace: &'a Trace,
+    /// The picture it was made from.
+    pub picture: &'a Picture,
+    /// What the picture is called.
+    pub picture_name: &'a str,
+    /// Encoders with a panel, where there is a map for each.
+    pub encoders: &'a [usize],
+    /// Layers that are reduced, as places in the trace.
+    pub layers: &'a [usize],
+    /// Heads that are reduced.
+    pub heads: &'a [usize],
+    /// What is measured. Its layers and heads are taken from the fields above.
+    pub view: MapView,
+    /// How it is shown. The part of the frame, ground and line width follow from the fields below.
+    pub look: Look,
+    /// Whether the padding is cut off.
+    pub cropped: bool,
+    /// Pixels of the longer side of a panel.
+    pub side: u32,
+    /// Colours of everything but the maps.
+    pub theme: Theme,
+}
+
+/// A figure and the numbers in it.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The figure.
+    pub figure: Figure,
+    /// Each map with the name of what it shows.
+    pub maps: Vec<(String, Map)>,
+}
+
+impl MapFigure<'_> {
+    /// Measures and draws.
+    ///
+    /// # Errors
+    /// If picture and trace do not belong together, if the cell is not there or shows nothing, and whatever the
+    /// graphics adapter fails with.
+    pub fn draw(&self, gpu: &Gpu) -> Result<Drawn, Error> {
+        self.check()?;
+        let names: Vec<&str> = self.trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        let short = encoder_names::short(&names);
+        let renderer = MapRenderer::headless(gpu)?;
+        let trace = renderer.upload_trace(&trace_view::of(self.trace, &short)?)?;
+        let photo = renderer.upload_photo(&self.picture.rgb, self.picture.width as u32, self.picture.height as u32)?;
+        let view = MapView {
+            layers: self.layers.iter().copied().collect(),
+            heads: self.heads.iter().copied().collect(),
+            ..self.view
+        };
+        let maps = renderer.measure(&trace, &view)?;
+        let shown = if self.cropped { trace.photo_rect() } else { Rect::SQUARE };
+        let pixels = |part: f32| ((part / shown.width.max(shown.height) * self.side as f32).round() as u32).max(1);
+        let panel_size = (pixels(shown.width), pixels(shown.height));
+        let look = Look { shown, background: self.theme.padding(), line_px: self.side as f32 / 500.0, ..self.look };
+
+        let per_encoder = view.quantity.per_encoder();
+        let encoders = if per_encoder { self.encoders } else { &[0] };
+        let mut panels = Vec::with_capacity(encoders.len());
+        let mut measured = Vec::with_capacity(encoders.len());
+        for &k in encoders {
+            let map = renderer.read_map(&maps, k)?;
+            let rgba = renderer.render_to_image(&maps, Some(&photo), k, &look, panel_size.0, panel_size.1)?;
+            let own =
+                (view.normalisation == Normalisation::PerMap && view.quantity != Quantity::Dominant).then_some(());
+            let scale = own.and(map.range).map(|range| self.scale(range));
+            let name = if per_encoder { short[k].clone() } else { "all encoders".into() };
+            let title = if per_encoder { name.clone() } else { String::new() };
+            panels.push(Panel { title, rgba, scale });
+            measured.push((name, map));
+        }
+        self.check_shows_something(&measured)?;
+        let key = match (view.quantity, view.normalisation, measured.first().and_then(|(_, map)| map.range)) {
+            (Quantity::Dominant, ..) => Key::Legend(encoder_colours().into_iter().zip(short).collect()),
+            (_, Normalisation::PerMap, _) | (_, _, None) => Key::InPanels,
+            (_, _, Some(range)) => Key::Scale(self.scale(range)),
+        };
+        let (title, subtitle) = self.titles();
+        let caption = self.caption(&measured);
+        let figure = Figure { title, subtitle, panels, panel_size, key, caption, theme: self.theme };
+        Ok(Drawn { figure, maps: measured })
+    }
+
+    fn check(&self) -> Result<(), EngineError> {
+        let (trace, picture) = (self.trace.picture, self.picture);
+        if (trace.width, trace.height) != (picture.width, picture.height) {
+            return Err(EngineError::input(
+                format!(
+                    "{} has {} × {} pixels, but the trace was made from a picture of {} × {}",
+                    self.picture_name, picture.width, picture.height, trace.width, trace.height
+                ),
+                "give the picture the trace was made from, with --exif here if and only if it was given there",
+            ));
+        }
+        let side = self.layers.iter().map(|&layer| self.trace.layers[layer].frame.side).max().unwrap_or(0);
+        if let Some(Cell { row, col }) = self.view.focus.cell()
+            && (row as usize >= side || col as usize >= side)
+        {
+            return Err(EngineError::input(
+                format!("there is no cell {row},{col}: the query grid of these layers has {side} rows and columns"),
+                format!("give a row and a column from 0 to {}", side.saturating_sub(1)),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses maps without any value: a cell that the chosen layers do not cover, or an encoder that was masked.
+    fn check_shows_something(&self, maps: &[(String, Map)]) -> Result<(), EngineError> {
+        let valued = maps.iter().any(|(_, map)| map.texels.iter().any(|texel| texel.value().is_some()));
+        if valued {
+            return Ok(());
+        }
+        Err(match self.view.focus.cell() {
+            Some(Cell { row, col }) => EngineError::input(
+                format!(
+                    "cell {row},{col} has nothing to show in these layers and encoders: it lies in the padding, or its keys were masked"
+                ),
+                "choose a cell on the picture, or other layers or encoders",
+            ),
+            None => EngineError::input(
+                "there is nothing to show: all keys of this choice were masked".to_owned(),
+                "choose other encoders",
+            ),
+        })
+    }
+
+    fn scale(&self, (low, high): (f32, f32)) -> Scale {
+        let colours = self.look.colour_map.table().to_vec();
+        let label = match (self.view.quantity, self.in_tokens()) {
+            (Quantity::Share, true) => "attention to one token (probability)".to_owned(),
+            (Quantity::Lift, true) => {
+                "lift of one token (log₂ of its probability ÷ that of uniform attention)".to_owned()
+            }
+            (quantity, _) => quantity.label().to_owned(),
+        };
+        Scale { colours, low, high, label }
+    }
+
+    /// Whether a texel is a token of an encoder.
+    fn in_tokens(&self) -> bool {
+        let wanted = self.view.granularity == Granularity::Tokens || matches!(self.view.focus, Focus::Window(_));
+        wanted && self.view.quantity.per_encoder()
+    }
+
+    fn titles(&self) -> (String, String) {
+        let title = match self.view.quantity {
+            Quantity::Share => "Where each encoder was read: share of attention",
+            Quantity::Lift => "Where each encoder was read: lift over uniform attention",
+            Quantity::Entropy | Quantity::NormalisedEntropy => "How spread out attention is: entropy",
+            Quantity::Dominant => "Which encoder was read most",
+        };
+        (title.into(), format!("{} on {}", self.trace.model, self.picture_name))
+    }
+
+    fn caption(&self, maps: &[(String, Map)]) -> Vec<String> {
+        let mut what = match self.view.quantity {
+            Quantity::Share if self.in_tokens() => "Each patch is one token of the encoder; its colour is the attention it received.".to_owned(),
+            Quantity::Share => "Each patch is one cell of the query grid; its colour is the part of the cell's attention that went to this encoder (the shares of a cell sum to 1).".to_owned(),
+            Quantity::Lift => "Attention compared with what uniform attention over the cell's unmasked keys would give: 0 is as much, +1 twice as much, −1 half.".to_owned(),
+            Quantity::Entropy => "Entropy in bits of each cell's attention over all of its keys: low where it read few tokens, high where it read many.".to_owned(),
+            Quantity::NormalisedEntropy => "Entropy of each cell's attention over all of its keys, as a part of that of uniform attention.".to_owned(),
+            Quantity::Dominant => "The colour of each cell is the encoder with the largest share of its attention.".to_owned(),
+        };
+        let labels = |at: usize| self.trace.layers[at].label.clone();
+        let reduction = match self.view.reduction {
+            Reduction::Mean => "Mean",
+            Reduction::Max => "Maximum",
+        };
+        let one = self.layers.len() == 1 && self.heads.len() == 1;
+        // Writing to a string cannot fail.
+        let _ = write!(
+            what,
+            " {}{} and {}.",
+            if one { String::new() } else { format!("{reduction} over ") },
+            selection::words("layer", self.layers, labels),
+            selection::words("head", self.heads, |head| head.to_string()),
+        );
+        if one {
+            // A sentence begins with a capital.
+            what = what.replace(" layer ", " Layer ");
+        }
+        let samplers = self.layers.iter().any(|&layer| self.trace.layers[layer].label.starts_with('S'));
+        let connector = self.layers.iter().any(|&layer| self.trace.layers[layer].label.starts_with('C'));
+        what.push_str(match (connector, samplers) {
+            (true, true) => " C: layers before the language model; S: layers between its layers.",
+            (true, false) => " C: layers before the language model.",
+            _ => " S: layers between those of the language model.",
+        });
+        if let Some(Cell { row, col }) = self.view.focus.cell() {
+            let _ = write!(what, " Only the window of cell (row {row}, column {col}), outlined");
+            let totals: Vec<String> = maps
+                .iter()
+                .filter(|_| self.view.quantity == Quantity::Share)
+                .map(|(name, map)| format!("{name} {:.3}", map.texels.iter().filter_map(|t| t.value()).sum::<f32>()))
+                .collect();
+            what.push_str(&if totals.is_empty() {
+                ".".into()
+            } else {
+                format!("; sums over the window: {}.", totals.join(", "))
+            });
+        }
+        let colours = match self.view.normalisation {
+            _ if self.view.quantity == Quantity::Dominant => "",
+            Normalisation::PerMap => "Colours span each map's own range: they cannot be compared between maps.",
+            Normalisation::Common => "Colours span the same range in all maps.",
+            Normalisation::Fixed { .. } => "Colours span a fixed range; values beyond it take the colours of its ends.",
+        };
+        let hatched = !self.cropped && self.picture.width != self.picture.height;
+        let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
+        let evidence = if self.trace.ablation.is_empty() {
+            "Attention: where it read, not what it was worth.".to_owned()
+        } else {
+            format!("Under an intervention: {}. Attention: where it read, not what it was worth.", self.trace.ablation)
+        };
+        let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
+        vec![what, how.join(" ")]
+    }
+}
+
+/// The maps as comma-separated values: one row for each texel.
+pub fn csv(maps: &[(String, Map)]) -> String {
+    let mut text = String::from("map,row,column,value,state\n");
+    for (name, map) in maps {
+        for (at, texel) in map.texels.iter().enumerate() {
+            let (row, column) = (at / map.side as usize, at % map.side as usize);
+            let (value, state) = match texel {
+                MapTexel::Value(value) => (value.to_string(), "value"),
+                MapTexel::Outside => (String::new(), "outside"),
+                MapTexel::Padding => (String::new(), "padding"),
+                MapTexel::Masked => (String::new(), "masked"),
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{},{row},{column},{value},{state}", field(name));
+        }
+    }
+    text
+}
+
+/// A CSV field, quoted where it must be.
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+/// The colour map that suits a quantity.
+pub fn default_colours(quantity: Quantity) -> ColourMap {
+    if quantity == Quantity::Lift { ColourMap::Diverging } else { ColourMap::Viridis }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_csv() {
+        let texels = vec![MapTexel::Value(0.25), MapTexel::Padding, MapTexel::Masked, MapTexel::Outside];
+        let map = Map { quantity: Quantity::Share, side: 2, texels, range: Some((0.25, 0.25)) };
+        let expected = "map,row,column,value,state\n\"a,b\",0,0,0.25,value\n\"a,b\",0,1,,padding\n\"a,b\",1,0,,masked\n\"a,b\",1,1,,outside\n";
+        assert_eq!(csv(&[("a,b".into(), map)]), expected);
+    }
+}

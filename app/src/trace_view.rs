@@ -1,0 +1,84 @@
+//! A trace of the engine as the shaders take it.
+
+use opabinia_engine::probe::Trace;
+use opabinia_engine::sva::{Frame, HEADS};
+use opabinia_engine::{Error, Result};
+use opabinia_shaders::{Encoder, TokenRect, TraceData, TraceLayer};
+use std::ops::Range;
+
+/// `trace` with the names of encoders that people see. Probabilities and masks stay where they are.
+///
+/// # Errors
+/// [`Error::Input`] if a number in the trace is larger than anything that can be drawn.
+pub fn of<'a>(trace: &'a Trace, names: &[String]) -> Result<TraceData<'a>> {
+    let encoders = trace.encoders.iter().zip(names).map(|(encoder, name)| {
+        let photo = Frame::new(encoder.side, trace.picture);
+        Ok(Encoder {
+            name: name.clone(),
+            side: number(encoder.side)?,
+            photo: TokenRect { rows: range(&photo.rows)?, cols: range(&photo.columns)? },
+        })
+    });
+    let layers = trace.layers.iter().map(|layer| {
+        let (rows, cols) = layer.frame.size_hw();
+        Ok(TraceLayer {
+            label: layer.label.clone(),
+            side: number(layer.frame.side)?,
+            origin_row: number(layer.frame.rows.start)?,
+            origin_col: number(layer.frame.columns.start)?,
+            rows: number(rows)?,
+            cols: number(cols)?,
+            probs: &layer.probs,
+            mask: &layer.mask,
+        })
+    });
+    Ok(TraceData {
+        heads: number(HEADS)?,
+        encoders: encoders.collect::<Result<_>>()?,
+        layers: layers.collect::<Result<_>>()?,
+        image_width: number(trace.picture.width)?,
+        image_height: number(trace.picture.height)?,
+    })
+}
+
+fn number(size: usize) -> Result<u32> {
+    u32::try_from(size)
+        .map_err(|_| Error::input(format!("the trace is too large to draw: it speaks of {size}"), "record it anew"))
+}
+
+fn range(of: &Range<usize>) -> Result<Range<u32>> {
+    Ok(number(of.start)?..number(of.end)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opabinia_engine::probe::{TraceEncoder, TraceLayer as Recorded};
+    use opabinia_engine::sva::PictureSize;
+
+    #[test]
+    fn samplers_lie_where_the_picture_is() {
+        let picture = PictureSize { width: 160, height: 80 };
+        let frame = Frame::new(6, picture);
+        let trace = Trace {
+            model: "m".into(),
+            question: String::new(),
+            ablation: String::new(),
+            picture,
+            encoders: vec![TraceEncoder { name: "x".into(), side: 24 }],
+            layers: vec![Recorded {
+                name: "vision_sampler_layers.0.layers.0".into(),
+                label: "S0".into(),
+                frame,
+                keys: 16,
+                probs: vec![1.0 / 16.0; 24 * HEADS * 16],
+                mask: vec![1; 24 * 16],
+            }],
+        };
+        let data = of(&trace, &["short".to_owned()]).unwrap();
+        let layer = &data.layers[0];
+        assert_eq!((layer.origin_row, layer.origin_col, layer.rows, layer.cols), (1, 0, 4, 6));
+        assert_eq!(data.encoders[0].photo, TokenRect { rows: 6..18, cols: 0..24 });
+        assert_eq!(data.encoders[0].name, "short");
+    }
+}
