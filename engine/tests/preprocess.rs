@@ -1,5 +1,7 @@
 //! Pictures against what Pillow made of them: decoding, and padding and resizing at the released models' sizes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use opabinia_engine::vision::{Exif, Picture, PixelSpec, Rescale};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -177,9 +177,7 @@ mod tests {
         let mut narrow = vec![[0u8; 3]; m * side];
         for y in 0..m {
             for x in 0..side {
-                for c in 0..3 {
-                    narrow[y * side + x][c] = pass(&|i| pixel(y, i, c), x);
-                }
+                narrow[y * side + x] = [0, 1, 2].map(|c| pass(&|i| pixel(y, i, c), x));
             }
         }
         let mut out = Vec::new();
