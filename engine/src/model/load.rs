@@ -9,7 +9,7 @@ use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
-use crate::text::{ImageNewline, Template, Tokenizer};
+use crate::text::{Conversation, ImageNewline, Template, Tokenizer};
 use crate::vision::Encoder;
 use candle_core::{DType, Device};
 use std::fmt;
@@ -240,7 +240,7 @@ impl Found {
             device: format!("{:?}", self.device.location()).to_lowercase(),
             needed: needed.into(),
             available_bytes,
-            notes: self.notes(precision),
+            notes: self.notes(request, precision)?,
             config: self.config.clone(),
             towers: surveyed.towers,
             survey: surveyed.survey,
@@ -248,7 +248,8 @@ impl Found {
         })
     }
 
-    fn notes(&self, precision: Precision) -> Vec<String> {
+    /// What a person should know before the numbers appear.
+    fn notes(&self, request: &LoadRequest, precision: Precision) -> Result<Vec<String>> {
         let mut notes = Vec::new();
         if precision.weights != precision.compute {
             notes.push(format!(
@@ -256,7 +257,21 @@ impl Found {
                 precision.weights.as_str()
             ));
         }
-        notes
+        let mut conversation = Conversation::new(self.template, true).ask("?");
+        conversation.im_start_end = self.config.use_im_start_end;
+        conversation.newline = request.image_newline;
+        let actual = conversation.ids(&self.tokenizer)?.image_index;
+        if let (Some(actual), Some(trained)) = (actual, self.config.image_position)
+            && actual != trained
+            && self.config.sva.samplers.is_some()
+        {
+            notes.push(format!(
+                "config.json says training put the image at position {trained}; with the template {} it stands at \
+                 {actual}. The samplers use the real position. If answers are poor, try another --template",
+                self.template
+            ));
+        }
+        Ok(notes)
     }
 }
 

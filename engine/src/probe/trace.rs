@@ -277,13 +277,12 @@ pub fn write_tensors(
     metadata: Option<HashMap<String, String>>,
     path: &Path,
 ) -> Result<()> {
+    let bytes = safetensors::serialize(tensors.iter(), metadata)
+        .map_err(|e| Refusal::new(path, format!("cannot be written: {e}")))?;
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Path::new(&partial);
-    let written = safetensors::serialize_to_file(tensors.iter(), metadata, partial).map_err(|e| match e {
-        safetensors::SafeTensorError::IoError(e) => Error::io(path, e),
-        e => Refusal::new(path, format!("cannot be written: {e}")).into(),
-    });
+    let written = std::fs::write(partial, bytes).map_err(|e| Error::io(path, e));
     let renamed = written.and_then(|()| std::fs::rename(partial, path).map_err(|e| Error::io(path, e)));
     if renamed.is_err() {
         // Best effort: the failure that matters is the one being returned.
