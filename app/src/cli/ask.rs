@@ -2,7 +2,7 @@
 
 use super::answer_text::{Streamed, answer_json, figures};
 use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
-use super::console::{Console, print, print_json};
+use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
 use clap::Args;
@@ -69,8 +69,8 @@ impl Ask {
             return print_json(&answer_json(&answer, &opened, self.subject.image.as_deref(), &self.question));
         }
         let mut streamed = Streamed::new(&self.answer.stop);
-        let answer = driver.ask(question, &mut |token| print(streamed.push(&token.text)))?;
-        print(&format!("{}\n", streamed.rest(&answer.text)))?;
+        let answer = driver.ask(question, &mut |token| print_generated(streamed.push(&token.text)))?;
+        print_generated(&format!("{}\n", streamed.rest(&answer.text)))?;
         console.say(&figures(&answer, &opened));
         Ok(())
     }

@@ -1,17 +1,17 @@
 //! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
 
-mod answer_text;
-mod args;
-mod ask;
-mod console;
-mod doctor;
-mod driver;
-mod failure;
-mod inspect;
-mod interrupt;
-mod progress;
-mod render;
-mod trace;
+pub mod answer_text;
+pub mod args;
+pub mod ask;
+pub mod console;
+pub mod doctor;
+pub mod driver;
+pub mod failure;
+pub mod inspect;
+pub mod interrupt;
+pub mod progress;
+pub mod render;
+pub mod trace;
 
 use clap::{Parser, Subcommand};
 use console::{Console, complain, print_json};

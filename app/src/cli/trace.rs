@@ -2,7 +2,7 @@
 
 use super::answer_text::{answer_json, figures};
 use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
-use super::console::{Console, print, print_json};
+use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
 use crate::encoder_names;
@@ -124,7 +124,7 @@ impl Trace {
             object["trace"] = trace.as_ref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
-        print(&format!("{}\n", answer.text))?;
+        print_generated(&format!("{}\n", answer.text))?;
         console.say(&figures(&answer, &opened));
         let held = trace.as_ref().map_or_else(String::new, summary);
         console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));
