@@ -205,7 +205,7 @@ fn follow_up_questions_reuse_the_prefix_and_change_nothing() {
     let options = GenerateOptions { max_tokens: 12, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut session = Session::default();
-    let mut ask = |session: &mut Session, turns: &[Turn]| {
+    let ask = |session: &mut Session, turns: &[Turn]| {
         let prompt = model.prompt(None, turns, true).unwrap();
         let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut |_| {} };
         session.ask(&model, &prompt, Some(&subject), &options, &mut watch).unwrap()

@@ -70,10 +70,8 @@ impl CambrianConfig {
         )?;
         let towers = towers(&json)?;
         let sva = SvaConfig::from_json(&json, &towers, decoder.layers)?;
-        let context_length = match bounded(&json, "tokenizer_model_max_length", 1..=MAX_DIM)? {
-            Some(length) => length,
-            None => bounded(&json, "max_position_embeddings", 1..=MAX_DIM)?.unwrap_or(2048),
-        };
+        let context_length =
+            bounded(&json, "tokenizer_model_max_length", 1..=MAX_DIM)?.unwrap_or(decoder.max_positions);
         let mut eos_token_ids = token_ids(&json, "eos_token_id")?;
         let generation = dir.join("generation_config.json");
         if generation.exists() {
@@ -218,6 +216,8 @@ pub struct DecoderConfig {
     pub head_dim: usize,
     /// Rows of the embedding table.
     pub vocab_size: usize,
+    /// Positions the decoder was made for (`max_position_embeddings`).
+    pub max_positions: usize,
     /// Epsilon of every RMSNorm.
     pub rms_norm_eps: f64,
     /// Base of the rotary embedding.
@@ -292,6 +292,7 @@ impl DecoderConfig {
             kv_heads,
             head_dim,
             vocab_size: required(json, "vocab_size", MAX_DIM)?,
+            max_positions: required(json, "max_position_embeddings", MAX_DIM)?,
             rms_norm_eps: positive("rms_norm_eps", None)?,
             rope_theta: positive("rope_theta", Some(10_000.0))?,
             max_positions: bounded(json, "max_position_embeddings", 1..=MAX_DIM)?.unwrap_or(2048),

@@ -25,3 +25,6 @@ pub use files::{StoredType, TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource};
 pub use loader::{Loader, Survey};
 pub use memory::{Bytes, HostMemory, MemoryNeed};
+
+#[cfg(test)]
+mod faults;

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::nn::dot;
 use candle_core::{CpuStorage, D, DType, Storage, Tensor};
+use pulp::Arch;
 use rayon::prelude::*;
 
 /// Attention of one query a cell over that cell's keys.
@@ -38,6 +39,7 @@ fn on_cpu(query: &Tensor, keys: &[Tensor], values: &[Tensor], mask: &Tensor, hea
     let (cells, width) = query.dims2()?;
     let count = mask.dims()[1];
     let head_width = width / heads;
+    let arch = Arch::new();
     let scale = 1.0 / (head_width as f32).sqrt();
 
     let contiguous =
@@ -71,7 +73,7 @@ fn on_cpu(query: &Tensor, keys: &[Tensor], values: &[Tensor], mask: &Tensor, hea
                     })
                 });
                 for ((score, (key, _)), &open) in probs.iter_mut().zip(tokens.clone()).zip(mask) {
-                    *score = if open == 0 { f32::NEG_INFINITY } else { dot(query, &key[part.clone()]) * scale };
+                    *score = if open == 0 { f32::NEG_INFINITY } else { dot(arch, query, &key[part.clone()]) * scale };
                 }
                 softmax(probs);
                 let mixed = &mut mixed[part.clone()];

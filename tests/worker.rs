@@ -1,0 +1,215 @@
+//! The engine thread: one terminal event a job, cancellation at every stage, two models at once.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use opabinia_engine::Error;
+use opabinia_engine::generate::{GenerateOptions, Subject};
+use opabinia_engine::job::Stage;
+use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::sva::Ablation;
+use opabinia_engine::text::Turn;
+use opabinia_engine::vision::{Exif, Picture};
+use opabinia_engine::worker::{Command, Engine, Event, EventKind, JobId, Outcome, Question, Slot};
+use std::sync::Arc;
+
+/// An engine that stands still after every event until the test has looked at it, so that a test can cancel at an
+/// exact point of the computation.
+struct LockStep {
+    engine: Engine,
+    go_on: Option<Sender<()>>,
+}
+
+impl LockStep {
+    fn new() -> Self {
+        let (go_on, wait): (Sender<()>, Receiver<()>) = bounded(0);
+        // The wait ends with an error once the test has let go of the other end.
+        let engine = Engine::start(move || wait.recv().unwrap_or_default()).unwrap();
+        Self { engine, go_on: Some(go_on) }
+    }
+
+    /// Runs `command` and cancels it at the first event `at` says yes to. Returns all its events.
+    fn run(&mut self, command: Command, at: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
+        let job = self.engine.submit(command);
+        let mut seen = Vec::new();
+        loop {
+            let Event { job: of, kind } = self.engine.events().recv().unwrap();
+            assert_eq!(of, job);
+            if at(&kind) {
+                self.engine.cancel(job);
+            }
+            let terminal = matches!(kind, EventKind::Done(_) | EventKind::Cancelled | EventKind::Failed(_));
+            seen.push(kind);
+            self.go_on.as_ref().unwrap().send(()).unwrap();
+            if terminal {
+                assert!(self.engine.events().try_recv().is_err(), "events after the terminal one");
+                return seen;
+            }
+        }
+    }
+
+    fn complete(&mut self, command: Command) -> Outcome {
+        match self.run(command, |_| false).pop() {
+            Some(EventKind::Done(outcome)) => outcome,
+            other => panic!("not done: {other:?}"),
+        }
+    }
+}
+
+impl Drop for LockStep {
+    fn drop(&mut self) {
+        self.go_on = None;
+    }
+}
+
+fn load(variant: &str) -> LoadRequest {
+    LoadRequest {
+        source: support::goldens().join(variant).join("checkpoint").display().to_string(),
+        device: "cpu".parse().unwrap(),
+        dtype: DtypeChoice::F32,
+        ..LoadRequest::default()
+    }
+}
+
+fn picture() -> Arc<Picture> {
+    Arc::new(Picture::open(&support::goldens().join("images/wide.png"), Exif::Ignore).unwrap())
+}
+
+fn question(max_tokens: usize) -> Question {
+    Question {
+        system: None,
+        turns: vec![Turn { question: "Describe this image in detail.".into(), answer: None }],
+        subject: Some(Subject { picture: picture(), ablation: Ablation::default() }),
+        options: GenerateOptions { max_tokens, ..GenerateOptions::default() },
+    }
+}
+
+/// Says yes at the `nth` report of `stage`.
+fn at(stage: Stage, nth: u64) -> impl Fn(&EventKind) -> bool {
+    let count = std::cell::Cell::new(0);
+    move |kind| {
+        let hit = matches!(kind, EventKind::Progress(progress) if progress.stage == stage);
+        count.set(count.get() + u64::from(hit));
+        hit && count.get() == nth
+    }
+}
+
+/// How many reports of `stage` are in `events`.
+fn reports(events: &[EventKind], stage: Stage) -> usize {
+    events.iter().filter(|kind| matches!(kind, EventKind::Progress(p) if p.stage == stage)).count()
+}
+
+#[test]
+fn a_load_is_cancelled_within_one_tensor_and_the_thread_serves_on() {
+    let mut engine = LockStep::new();
+    let events = engine.run(Command::Load(Slot::A, load("tiny-phi3")), at(Stage::Load, 3));
+    assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
+    assert_eq!(reports(&events, Stage::Load), 3);
+    assert!(matches!(engine.complete(Command::Load(Slot::A, load("tiny-phi3"))), Outcome::Loaded(_)));
+}
+
+#[test]
+fn questions_are_cancelled_within_one_layer_or_token_and_the_thread_serves_on() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    for stage in [Stage::Encode, Stage::Connect, Stage::Prefill, Stage::Decode] {
+        // A picture already encoded would skip the stage; its pixels differ in each round.
+        let mut ask = question(8);
+        let mut fresh = Picture::clone(&picture());
+        fresh.rgb[0] = stage as u8;
+        ask.subject = Some(Subject { picture: Arc::new(fresh), ablation: Ablation::default() });
+        let events = engine.run(Command::Ask(Slot::A, ask), at(stage, 1));
+        assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{stage:?}: {:?}", events.last());
+        assert_eq!(reports(&events, stage), 1, "{stage:?} went on after it was cancelled");
+        let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, question(4))) else { panic!() };
+        assert_eq!(answer.tokens.len(), 4, "after {stage:?}");
+    }
+}
+
+/// A cancelled question must leave nothing behind that changes the next answer.
+#[test]
+fn an_answer_after_a_cancelled_question_is_the_same_as_before() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let text = |outcome| {
+        let Outcome::Answered(answer) = outcome else { panic!() };
+        answer.text
+    };
+    let before = text(engine.complete(Command::Ask(Slot::A, question(12))));
+    for stage in [Stage::Prefill, Stage::Decode] {
+        let mut other = question(12);
+        other.turns[0].question = "What is this?".into();
+        engine.run(Command::Ask(Slot::A, other), at(stage, 2));
+        assert_eq!(text(engine.complete(Command::Ask(Slot::A, question(12)))), before, "{stage:?}");
+    }
+}
+
+#[test]
+fn a_job_cancelled_while_it_waits_never_starts() {
+    let mut engine = Engine::start(|| {}).unwrap();
+    let load = engine.submit(Command::Load(Slot::A, load("tiny-phi3")));
+    let waiting = engine.submit(Command::Ask(Slot::A, question(4)));
+    engine.cancel(waiting);
+    assert!(matches!(terminal(&engine, load), EventKind::Done(_)));
+    let events = all(&engine, waiting);
+    assert!(matches!(events.as_slice(), [EventKind::Cancelled]), "{events:?}");
+}
+
+#[test]
+fn two_models_answer_side_by_side() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    engine.complete(Command::Load(Slot::B, load("tiny-vicuna")));
+    let mut tokens = Vec::new();
+    for slot in [Slot::A, Slot::B, Slot::A] {
+        let Outcome::Answered(answer) = engine.complete(Command::Ask(slot, question(6))) else { panic!() };
+        tokens.push(answer.tokens.iter().map(|token| token.id).collect::<Vec<_>>());
+    }
+    assert_eq!(tokens[0], tokens[2]);
+    assert_ne!(tokens[0], tokens[1]);
+    engine.complete(Command::Unload(Slot::A));
+    let failed = engine.run(Command::Ask(Slot::A, question(1)), |_| false);
+    assert!(matches!(failed.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", failed.last());
+    let Outcome::Answered(_) = engine.complete(Command::Ask(Slot::B, question(1))) else { panic!() };
+}
+
+/// A picture shown ahead of the question is not encoded again.
+#[test]
+fn a_picture_is_encoded_once() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let events = engine.run(Command::SetImage(Slot::A, picture()), |_| false);
+    assert!(reports(&events, Stage::Encode) > 0);
+    let events = engine.run(Command::Ask(Slot::A, question(2)), |_| false);
+    assert_eq!(reports(&events, Stage::Encode), 0);
+    assert!(reports(&events, Stage::Prefill) > 0);
+}
+
+#[test]
+fn dropping_the_handle_in_the_middle_of_a_job_ends_the_thread() {
+    let mut engine = Engine::start(|| {}).unwrap();
+    engine.submit(Command::Load(Slot::A, load("tiny-llama3")));
+    engine.submit(Command::Ask(Slot::A, question(400)));
+    drop(engine);
+}
+
+fn all(engine: &Engine, job: JobId) -> Vec<EventKind> {
+    let mut seen = Vec::new();
+    loop {
+        let event = engine.events().recv().unwrap();
+        if event.job != job {
+            continue;
+        }
+        let terminal = matches!(event.kind, EventKind::Done(_) | EventKind::Cancelled | EventKind::Failed(_));
+        seen.push(event.kind);
+        if terminal {
+            return seen;
+        }
+    }
+}
+
+fn terminal(engine: &Engine, job: JobId) -> EventKind {
+    all(engine, job).pop().unwrap()
+}
