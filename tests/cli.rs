@@ -301,9 +301,11 @@ fn a_trace_holds_what_the_reference_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("all.safetensors").display().to_string();
     let (model, tall) = (checkpoint(), image("tall.png"));
-    let common = ["trace", "-m", &model, "-i", &tall, "--dtype", "f32", "--prompt", QUESTION, "--json", "--out", &out];
+    let about = recorded("tall");
+    let question = about["question"].as_str().unwrap();
+    let common = ["trace", "-m", &model, "-i", &tall, "--dtype", "f32", "--prompt", question, "--json", "--out", &out];
     let report = json(&[&common[..], &["--tensors", "all", "--max-tokens", "20"]].concat());
-    assert_eq!(ids(&report["token_ids"]), ids(&recorded("tall")["generated_ids"]));
+    assert_eq!(ids(&report["token_ids"]), ids(&about["generated_ids"]));
     let got = std::fs::read(&out).unwrap();
     assert_eq!(report["output"]["bytes"].as_u64(), Some(got.len() as u64));
     let labels: Vec<&str> =
@@ -351,8 +353,8 @@ fn maps_are_drawn() {
     let (model, wide, trace) = (checkpoint(), image("wide.png"), path("t.safetensors"));
     succeed(&["trace", "-m", &model, "-i", &wide, "-p", QUESTION, "-o", &trace, "--max-tokens", "1", "--dtype", "f32"]);
     let (png, csv) = (path("share.png"), path("share.csv"));
-    let common = ["render", &trace, "--image", &wide, "--size", "200"];
     let draw = |rest: &[&str]| {
+        let common = ["render", &trace, "--image", &wide];
         let output = opabinia(&[&common[..], rest].concat()).output().unwrap();
         let hint = "pictures need a Vulkan driver: apt-get install -y libvulkan1 mesa-vulkan-drivers";
         assert_ne!(output.status.code(), Some(5), "{hint}\n{}", stderr(&output));
@@ -364,7 +366,7 @@ fn maps_are_drawn() {
         image::open(file).unwrap().into_rgb8()
     };
 
-    let figure = drawn(&["--out", &png, "--csv", &csv], &png);
+    let figure = drawn(&["--size", "200", "--out", &png, "--csv", &csv], &png);
     assert!(figure.width() > 400 && figure.height() > 400, "four panels of 200 pixels");
     // The shares of each cell sum to 1, and padding is no cell.
     let csv = std::fs::read_to_string(csv).unwrap();

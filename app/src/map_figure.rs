@@ -114,7 +114,12 @@ impl MapFigure<'_> {
         Ok(Drawn { figure, maps: measured })
     }
 
-    fn check(&self) -> Result<(), EngineError> {
+    /// Checks that picture, trace and cell belong together, before a graphics adapter is opened. [`MapFigure::draw`]
+    /// checks the same.
+    ///
+    /// # Errors
+    /// [`EngineError::Input`] saying what does not fit.
+    pub fn check(&self) -> Result<(), EngineError> {
         let (trace, picture) = (self.trace.picture, self.picture);
         if (trace.width, trace.height) != (picture.width, picture.height) {
             return Err(EngineError::input(
@@ -166,6 +171,7 @@ impl MapFigure<'_> {
             }
             (quantity, _) => quantity.label().to_owned(),
         };
+        let label = format!("{label}, from {} to {}", rounded(low), rounded(high));
         Scale { colours, low, high, label }
     }
 
@@ -250,6 +256,12 @@ impl MapFigure<'_> {
     }
 }
 
+/// Three digits of a number.
+fn rounded(value: f32) -> String {
+    let digits = if value == 0.0 { 0 } else { (2.0 - value.abs().log10().floor()).clamp(0.0, 8.0) as usize };
+    format!("{value:.digits$}").replace('-', "−")
+}
+
 /// The maps as comma-separated values: one row for each texel.
 pub fn csv(maps: &[(String, Map)]) -> String {
     let mut text = String::from("map,row,column,value,state\n");
@@ -282,6 +294,12 @@ pub fn default_colours(quantity: Quantity) -> ColourMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ends_of_a_range_have_three_digits() {
+        let written = [0.0, 0.751_52, -1.5, 0.000_123_4, 123.4].map(rounded);
+        assert_eq!(written, ["0", "0.752", "−1.50", "0.000123", "123"]);
+    }
 
     #[test]
     fn numbers_as_csv() {

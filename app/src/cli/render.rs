@@ -207,6 +207,7 @@ impl Render {
                 Ground::Dark => Theme::Dark,
             },
         };
+        wanted.check()?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
         let drawn = wanted.draw(&gpu)?;
         let image = drawn.figure.draw().map_err(Failure::internal)?;
