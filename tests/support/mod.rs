@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The golden data committed with the tests.
-pub(crate) fn goldens() -> PathBuf {
+pub fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests/goldens")
 }
 
 /// Every set of golden data there is: the committed selection, and the full set where a checkout has it beside it.
-pub(crate) fn golden_roots() -> Vec<PathBuf> {
+pub fn golden_roots() -> Vec<PathBuf> {
     let committed = goldens();
     let full = committed.ancestors().nth(3).map(|parent| parent.join("shared/goldens"));
     let full = full.filter(|full| full.is_dir());
@@ -22,7 +22,7 @@ pub(crate) fn golden_roots() -> Vec<PathBuf> {
 }
 
 /// The recorded cases of `variant` under `root`, by name.
-pub(crate) fn cases(root: &Path, variant: &str) -> Vec<String> {
+pub fn cases(root: &Path, variant: &str) -> Vec<String> {
     let entries = std::fs::read_dir(root.join(variant)).unwrap();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".safetensors").map(str::to_owned))
@@ -32,13 +32,13 @@ pub(crate) fn cases(root: &Path, variant: &str) -> Vec<String> {
 }
 
 /// A recorded case: its description and its tensors.
-pub(crate) struct Case {
-    pub(crate) about: serde_json::Value,
-    pub(crate) tensors: HashMap<String, Tensor>,
+pub struct Case {
+    pub about: serde_json::Value,
+    pub tensors: HashMap<String, Tensor>,
 }
 
 impl Case {
-    pub(crate) fn read(root: &Path, variant: &str, name: &str) -> Self {
+    pub fn read(root: &Path, variant: &str, name: &str) -> Self {
         let base = root.join(variant).join(name);
         let text = std::fs::read_to_string(base.with_extension("json")).unwrap();
         Self {
@@ -47,18 +47,18 @@ impl Case {
         }
     }
 
-    pub(crate) fn str(&self, key: &str) -> Option<&str> {
+    pub fn str(&self, key: &str) -> Option<&str> {
         self.about.get(key).and_then(|value| value.as_str())
     }
 
-    pub(crate) fn ids(&self, name: &str) -> Vec<i64> {
+    pub fn ids(&self, name: &str) -> Vec<i64> {
         self.tensors[name].to_vec1().unwrap()
     }
 }
 
 /// Largest difference of two tensors, relative to the largest absolute value of `expected`. A shape that differs is
 /// infinitely far.
-pub(crate) fn deviation(got: &Tensor, expected: &Tensor) -> f64 {
+pub fn deviation(got: &Tensor, expected: &Tensor) -> f64 {
     if got.dims() != expected.dims() {
         return f64::INFINITY;
     }

@@ -222,8 +222,6 @@ pub struct DecoderConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary embedding.
     pub rope_theta: f64,
-    /// Positions the decoder was made for (`max_position_embeddings`): the end of every conversation.
-    pub max_positions: usize,
     /// Phi-3: how far back a position can see.
     pub sliding_window: Option<usize>,
     /// Whether `lm_head` is the embedding table.
@@ -295,7 +293,6 @@ impl DecoderConfig {
             max_positions: required(json, "max_position_embeddings", MAX_DIM)?,
             rms_norm_eps: positive("rms_norm_eps", None)?,
             rope_theta: positive("rope_theta", Some(10_000.0))?,
-            max_positions: bounded(json, "max_position_embeddings", 1..=MAX_DIM)?.unwrap_or(2048),
             sliding_window: match family {
                 DecoderFamily::Llama => None,
                 DecoderFamily::Phi3 => bounded(json, "sliding_window", 1..=MAX_DIM)?,

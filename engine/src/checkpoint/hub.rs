@@ -283,27 +283,6 @@ impl Hub {
     }
 }
 
-/// [`Hub::model`] in the caches of this machine.
-///
-/// # Errors
-/// A refusal that lists every place looked at.
-pub fn resolve_model(source: &str) -> Result<PathBuf> {
-    Hub::from_env().model(Path::new(source))
-}
-
-/// [`Hub::tower`] in the caches of this machine.
-///
-/// # Errors
-/// A refusal that lists every place looked at and why it was rejected.
-pub fn locate_tower(
-    tower: &TowerSpec,
-    index: usize,
-    overrides: &[TowerOverride],
-    checkpoint: &Path,
-) -> Result<TowerFiles> {
-    Hub::from_env().tower(checkpoint, index, tower, overrides)
-}
-
 /// Opens the encoder in `dir`, or says in one line why that is not possible.
 fn open(dir: &Path, family: TowerFamily) -> Result<WeightFiles, String> {
     let config = dir.join(family.config_file());

@@ -106,11 +106,6 @@ pub fn available(device: &Device) -> Option<u64> {
     device.is_cpu().then(|| HostMemory::now().available)
 }
 
-/// Bytes a checkpoint needs in `precision`: [`MemoryNeed::total`].
-pub fn needed(config: &CambrianConfig, precision: Precision, survey: &Survey) -> u64 {
-    MemoryNeed::of(config, survey, precision).total()
-}
-
 /// Checks that `needed` bytes fit into `available`. `choices` are the types weights can be kept in and the bytes needed
 /// with each.
 ///
