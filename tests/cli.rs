@@ -1,6 +1,6 @@
 //! The command line as a person meets it: the real program, its exit codes, what it prints where, and what it writes.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -418,6 +418,10 @@ fn maps_are_drawn() {
     let message = fail(&["render", &wide, "--image", &wide, "--out", &png], 2);
     assert!(message.contains("wide.png"), "{message}");
     fail(&["render", &path("none.safetensors"), "--image", &wide, "--out", &png], 2);
+    let output =
+        opabinia(&["render", &trace, "-i", &wide, "-o", &png, "--adapter", "no such adapter"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(stderr(&output).contains("apt install mesa-vulkan-drivers"), "{}", stderr(&output));
 }
 
 #[test]

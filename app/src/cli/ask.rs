@@ -13,12 +13,13 @@ use opabinia_engine::worker::Question;
 const EXAMPLES: &str = "\
 Examples:
   opabinia ask --model cambrian-8b --image desk.jpg \"What is on the desk?\"
-  opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 --image desk.jpg \"Describe this image in detail.\"
+  opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 -i desk.jpg \"Describe it.\"
   opabinia ask -m cambrian-8b -i desk.jpg --turn \"What is this?\" \"A desk.\" \"What colour is it?\"
   opabinia ask -m cambrian-8b --temperature 0.7 --top-p 0.9 --seed 3 \"Tell me about trilobites.\"
   opabinia ask -m cambrian-8b -i desk.jpg --json --top 5 \"How many cups?\" | jq '.tokens[0]'
 
-The answer alone goes to standard output, as it is made; figures go to standard error (--quiet leaves them out).";
+The answer alone goes to standard output, as it is made. Figures go to standard error; --quiet
+leaves them out.";
 
 /// Ask a question, about a picture or without one.
 ///

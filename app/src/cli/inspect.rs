@@ -241,7 +241,7 @@ fn report_text(inspection: &Inspection) -> String {
                 report.row("", format!("{source}: {}", directory.display()));
             }
             Err(refusal) => {
-                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")))
+                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")));
             }
         }
     }

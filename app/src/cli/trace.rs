@@ -19,15 +19,16 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"What is on the desk?\" --out desk.safetensors
-  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"What is on the desk?\" --mask-keys dinov2 --out without.safetensors
-  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"How many?\" --tensors all --max-tokens 1 --out all.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" -o desk.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" --mask-keys dinov2 -o off.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"How many?\" --tensors all -o all.safetensors
 
 Then look at it:
   opabinia render desk.safetensors --image desk.jpg --out desk.png
 
-Attention says where the model read; what that was worth is seen by switching an encoder off and comparing
-`logits.steps` of the two files. K is an encoder's index, name or family (siglip, clip, dinov2, convnext).";
+Attention says where the model read. What that was worth is seen by switching an encoder off and
+comparing `logits.steps` of the two files.
+K is an encoder's index, name or family (siglip, clip, dinov2, convnext).";
 
 /// How much of the pass is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
