@@ -71,8 +71,7 @@ impl MapFigure<'_> {
     /// graphics adapter fails with.
     pub fn draw(&self, gpu: &Gpu) -> Result<Drawn, Error> {
         self.check()?;
-        let names: Vec<&str> = self.trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
-        let short = encoder_names::short(&names);
+        let short = self.names();
         let renderer = MapRenderer::headless(gpu)?;
         let trace = renderer.upload_trace(&trace_view::of(self.trace, &short)?)?;
         let photo = renderer.upload_photo(&self.picture.rgb, self.picture.width as u32, self.picture.height as u32)?;
@@ -175,6 +174,12 @@ impl MapFigure<'_> {
         Scale { colours, low, high, label }
     }
 
+    /// Short names of all encoders.
+    fn names(&self) -> Vec<String> {
+        let names: Vec<&str> = self.trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        encoder_names::short(&names)
+    }
+
     /// Whether a texel is a token of an encoder.
     fn in_tokens(&self) -> bool {
         let wanted = self.view.granularity == Granularity::Tokens || matches!(self.view.focus, Focus::Window(_));
@@ -240,6 +245,7 @@ impl MapFigure<'_> {
         }
         let colours = match self.view.normalisation {
             _ if self.view.quantity == Quantity::Dominant => "",
+            Normalisation::PerMap | Normalisation::Common if maps.len() == 1 => "",
             Normalisation::PerMap => "Colours span each map's own range: they cannot be compared between maps.",
             Normalisation::Common => "Colours span the same range in all maps.",
             Normalisation::Fixed { .. } => "Colours span a fixed range; values beyond it take the colours of its ends.",
@@ -249,7 +255,12 @@ impl MapFigure<'_> {
         let evidence = if self.trace.ablation.is_empty() {
             "Attention: where it read, not what it was worth.".to_owned()
         } else {
-            format!("Under an intervention: {}. Attention: where it read, not what it was worth.", self.trace.ablation)
+            let named: Vec<String> = self.names().iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
+            format!(
+                "Under an intervention: {} (of {}). Attention: where it read, not what it was worth.",
+                self.trace.ablation,
+                named.join(", ")
+            )
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]
