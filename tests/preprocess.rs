@@ -1,5 +1,7 @@
 //! Pictures against what Pillow made of them: decoding, and padding and resizing at the released models' sizes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use opabinia_engine::vision::{Exif, Picture, PixelSpec, Rescale};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -11,6 +13,39 @@ fn goldens(part: &str) -> PathBuf {
 
 fn open(file: &Path) -> Picture {
     Picture::open(file, Exif::Ignore).unwrap()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Each way of subsampling, sequential and progressive, with restart markers, narrower than its filter, grey, CMYK and
+/// without colour transform: sums of what Pillow with libjpeg-turbo decodes.
+#[test]
+fn jpeg_is_decoded_as_pillow_does() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/jpeg");
+    let text = std::fs::read_to_string(folder.join("jpeg.json")).unwrap();
+    let cases: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
+    assert!(cases.len() >= 11);
+    for (file, case) in cases {
+        let picture = open(&folder.join(&file));
+        assert_eq!(serde_json::json!([picture.width, picture.height]), case["size"], "{file}");
+        assert_eq!(sha256(&picture.rgb), case["sha256"].as_str().unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn a_jpeg_cut_anywhere_is_refused_and_damage_is_survived() {
+    let file = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/jpeg/progressive420.jpg")).unwrap();
+    for length in 0..file.len() {
+        assert!(Picture::from_bytes("cut.jpg", &file[..length], Exif::Ignore).is_err(), "{length}");
+    }
+    // Any byte may be damaged: an error or some picture, never a panic.
+    for place in 2..file.len() {
+        let mut damaged = file.clone();
+        damaged[place] ^= 0x5A;
+        let _ = Picture::from_bytes("damaged.jpg", &damaged, Exif::Ignore);
+    }
 }
 
 #[test]
@@ -32,8 +67,7 @@ fn padding_and_resizing_are_bit_exact() {
             std: [1.0; 3],
         };
         let view = spec.view(&picture);
-        let sum: String = Sha256::digest(&view.rgb).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(sum, case["sha256"].as_str().unwrap(), "{file} at {}", spec.size);
+        assert_eq!(sha256(&view.rgb), case["sha256"].as_str().unwrap(), "{file} at {}", spec.size);
         if spec.size == 336 {
             let stem = file.strip_suffix(".png").unwrap();
             assert_eq!(view, open(&goldens("preprocess").join(format!("{stem}.resized336.png"))), "{file}");

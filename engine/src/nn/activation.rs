@@ -1,7 +1,7 @@
 //! Activation functions. On the CPU in f32 they are loops of their own, compiled for the vector instructions the
 //! processor has: candle's are between 5 and 20 times slower. Elsewhere candle's own operations run.
 //!
-//! Errors against f64 arithmetic, relative to the larger of 1 and the result: below 3·10⁻⁷ for every input.
+//! Errors against f64 arithmetic, relative to the larger of 1 and the result: below 2·10⁻⁷ for every input.
 
 use crate::error::Result;
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Shape, Tensor};
@@ -159,26 +159,31 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The error function as an odd rational function of degree 13/8 on [−4, 4] (the coefficients are those of Eigen's
-/// `perf`, a minimax fit); beyond that it is ±1 to within f32.
+/// The error function: an odd polynomial where |x| is small, 1 − e^r(|x|) with a polynomial r elsewhere. Both are
+/// computed and one is taken, as vector code wants it. The polynomials are N. Juffa's minimax fits (published with his
+/// answer on the single-precision `erff`); with [`exp`] the result is within 10⁻⁷.
 #[inline(always)]
 fn erf(x: f32) -> f32 {
-    let x = x.clamp(-4.0, 4.0);
     let s = x * x;
-    let p = -2.726_142_3e-10 * s + 2.770_681_4e-8;
-    let p = p * s - 2.101_024e-6;
-    let p = p * s - 5.692_506_4e-5;
-    let p = p * s - 7.349_906_3e-4;
-    let p = p * s - 2.954_599_8e-3;
-    let p = p * s - 1.609_603_3e-2;
-    let q = -1.456_607_2e-5 * s - 2.133_740_6e-4;
-    let q = q * s - 1.682_827e-3;
-    let q = q * s - 7.373_329_2e-3;
-    let q = q * s - 1.426_473_9e-2;
-    x * p / q
+    let near = -5.967_617e-4 * s + 4.991_194_2e-3;
+    let near = near * s - 2.676_813_5e-2;
+    let near = near * s + 1.128_199_25e-1;
+    let near = near * s - 3.761_253_4e-1;
+    let near = near * s + 1.283_791_7e-1;
+    let near = near * x + x;
+    // From 4 on the result is 1; the bound keeps the powers finite.
+    let t = x.abs().min(10.0);
+    let s = t * t;
+    let r = (-1.728_534_7e-5 * t + 3.831_971_3e-4) * s + (-3.883_964_4e-3 * t + 2.425_462_2e-2);
+    let r = r * t - 1.067_778_8e-1;
+    let r = r * t - 6.348_467e-1;
+    let r = r * t - 1.287_175_1e-1;
+    let far = (1.0 - exp(r * t - t)).copysign(x);
+    if t > 0.927_734_4 { far } else { near }
 }
 
-/// eˣ: 2ⁿ·2ᶠ with whole n and |f| ≤ ½. What would overflow or underflow stays at the edge of f32's range.
+/// eˣ: 2ⁿ·2ᶠ with whole n and |f| ≤ ½. Infinite a little before f32 ends; what would underflow stays at the smallest
+/// normal number.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     /// Adding this to a number below 2²² rounds it to an integer, kept in the low bits.
@@ -186,7 +191,7 @@ fn exp(x: f32) -> f32 {
     /// ln 2 in two parts, the first with so few digits that its products with n are exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    let x = x.clamp(-87.0, 88.0);
+    let x = x.clamp(-87.0, 89.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let f = x - n * LN2_HIGH - n * LN2_LOW;
@@ -221,11 +226,11 @@ mod tests {
         for (&x, y) in x.iter().zip(y) {
             let exact = exact(f64::from(x));
             let error = (f64::from(y) - exact).abs() / exact.abs().max(1.0);
-            if !(error <= worst.0) {
+            if error.is_nan() || error > worst.0 {
                 worst = (error, x);
             }
         }
-        assert!(worst.0 < 3e-7, "{activation:?} is off by {} at {}", worst.0, worst.1);
+        assert!(worst.0 < 2e-7, "{activation:?} is off by {} at {}", worst.0, worst.1);
     }
 
     #[test]
@@ -238,7 +243,7 @@ mod tests {
     #[test]
     fn the_error_function_agrees_with_f64() {
         let worst = inputs().into_iter().map(|x| (f64::from(erf(x)) - erf_f64(f64::from(x))).abs()).fold(0.0, f64::max);
-        assert!(worst < 3e-7, "{worst}");
+        assert!(worst < 1e-7, "{worst}");
     }
 
     #[test]

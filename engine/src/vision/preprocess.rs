@@ -114,7 +114,8 @@ fn checked_side(file: &JsonFile, key: &str, side: usize) -> Result<usize> {
 /// Three finite numbers, one per channel.
 fn triple(file: &JsonFile, key: &str, default: [f64; 3]) -> Result<[f64; 3]> {
     let Some(value) = file.get(key) else { return Ok(default) };
-    let numbers: Option<Vec<f64>> = value.as_array().and_then(|list| list.iter().map(|v| v.as_f64()).collect());
+    let numbers: Option<Vec<f64>> =
+        value.as_array().and_then(|list| list.iter().map(serde_json::Value::as_f64).collect());
     numbers
         .and_then(|numbers| <[f64; 3]>::try_from(numbers).ok())
         .ok_or_else(|| file.refusal(key, "this field has the wrong type").expected("a list of three numbers").into())

@@ -177,9 +177,7 @@ mod tests {
         let mut narrow = vec![[0u8; 3]; m * side];
         for y in 0..m {
             for x in 0..side {
-                for c in 0..3 {
-                    narrow[y * side + x][c] = pass(&|i| pixel(y, i, c), x);
-                }
+                narrow[y * side + x] = [0, 1, 2].map(|c| pass(&|i| pixel(y, i, c), x));
             }
         }
         let mut out = Vec::new();
@@ -236,7 +234,7 @@ mod tests {
         let (start, weights) = taps.of(4);
         assert_eq!(start, 5);
         let expected =
-            [-0.013_671_875, -0.035_156_25, 0.113_281_25, 0.435_546_875].map(|w: f64| (w / 1.0 * 4_194_304.0) as i32);
+            [-0.011_718_75, -0.035_156_25, 0.113_281_25, 0.433_593_75].map(|w: f64| (w * 4_194_304.0) as i32);
         assert_eq!(&weights[..4], &expected);
         assert!(weights.iter().eq(weights.iter().rev()));
     }
