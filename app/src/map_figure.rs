@@ -71,8 +71,7 @@ impl MapFigure<'_> {
     /// graphics adapter fails with.
     pub fn draw(&self, gpu: &Gpu) -> Result<Drawn, Error> {
         self.check()?;
-        let names: Vec<&str> = self.trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
-        let short = encoder_names::short(&names);
+        let short = self.names();
         let renderer = MapRenderer::headless(gpu)?;
         let trace = renderer.upload_trace(&trace_view::of(self.trace, &short)?)?;
         let photo = renderer.upload_photo(&self.picture.rgb, self.picture.width as u32, self.picture.height as u32)?;
@@ -114,7 +113,12 @@ impl MapFigure<'_> {
         Ok(Drawn { figure, maps: measured })
     }
 
-    fn check(&self) -> Result<(), EngineError> {
+    /// Checks that picture, trace and cell belong together, before a graphics adapter is opened. [`MapFigure::draw`]
+    /// checks the same.
+    ///
+    /// # Errors
+    /// [`EngineError::Input`] saying what does not fit.
+    pub fn check(&self) -> Result<(), EngineError> {
         let (trace, picture) = (self.trace.picture, self.picture);
         if (trace.width, trace.height) != (picture.width, picture.height) {
             return Err(EngineError::input(
@@ -166,7 +170,14 @@ impl MapFigure<'_> {
             }
             (quantity, _) => quantity.label().to_owned(),
         };
+        let label = format!("{label}, from {} to {}", rounded(low), rounded(high));
         Scale { colours, low, high, label }
+    }
+
+    /// Short names of all encoders.
+    fn names(&self) -> Vec<String> {
+        let names: Vec<&str> = self.trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        encoder_names::short(&names)
     }
 
     /// Whether a texel is a token of an encoder.
@@ -234,6 +245,7 @@ impl MapFigure<'_> {
         }
         let colours = match self.view.normalisation {
             _ if self.view.quantity == Quantity::Dominant => "",
+            Normalisation::PerMap | Normalisation::Common if maps.len() == 1 => "",
             Normalisation::PerMap => "Colours span each map's own range: they cannot be compared between maps.",
             Normalisation::Common => "Colours span the same range in all maps.",
             Normalisation::Fixed { .. } => "Colours span a fixed range; values beyond it take the colours of its ends.",
@@ -243,11 +255,22 @@ impl MapFigure<'_> {
         let evidence = if self.trace.ablation.is_empty() {
             "Attention: where it read, not what it was worth.".to_owned()
         } else {
-            format!("Under an intervention: {}. Attention: where it read, not what it was worth.", self.trace.ablation)
+            let named: Vec<String> = self.names().iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
+            format!(
+                "Under an intervention: {} (of {}). Attention: where it read, not what it was worth.",
+                self.trace.ablation,
+                named.join(", ")
+            )
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]
     }
+}
+
+/// Three digits of a number.
+fn rounded(value: f32) -> String {
+    let digits = if value == 0.0 { 0 } else { (2.0 - value.abs().log10().floor()).clamp(0.0, 8.0) as usize };
+    format!("{value:.digits$}").replace('-', "−")
 }
 
 /// The maps as comma-separated values: one row for each texel.
@@ -282,6 +305,12 @@ pub fn default_colours(quantity: Quantity) -> ColourMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ends_of_a_range_have_three_digits() {
+        let written = [0.0, 0.751_52, -1.5, 0.000_123_4, 123.4].map(rounded);
+        assert_eq!(written, ["0", "0.752", "−1.50", "0.000123", "123"]);
+    }
 
     #[test]
     fn numbers_as_csv() {

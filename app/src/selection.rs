@@ -74,10 +74,11 @@ pub fn heads(text: &str) -> Result<Heads> {
     if chosen.is_empty() { Err(refuse()) } else { Ok(Heads { chosen, maximum: false }) }
 }
 
-/// `places` in words: `layer C1`, `layers C1–C3 and S0`, with runs of neighbours drawn together.
+/// `places` in words: `layer C1`, `layers C1–C3 and S0`, with runs of neighbours of one kind drawn together.
 pub fn words(what: &str, places: &[usize], name: impl Fn(usize) -> String) -> String {
+    let kind = |place: usize| name(place).chars().take_while(|c| c.is_alphabetic()).collect::<String>();
     let mut parts: Vec<String> = Vec::new();
-    for run in places.chunk_by(|a, b| a + 1 == *b) {
+    for run in places.chunk_by(|a, b| a + 1 == *b && kind(*a) == kind(*b)) {
         match run {
             [first, _, .., last] => parts.push(format!("{}–{}", name(*first), name(*last))),
             few => parts.extend(few.iter().map(|place| name(*place))),
@@ -132,6 +133,8 @@ mod tests {
         let name = |at: usize| LABELS[at].to_owned();
         assert_eq!(words("layer", &[3], name), "layer S0");
         assert_eq!(words("layer", &[0, 1, 2, 4], name), "layers C1–C3 and S2");
+        assert_eq!(words("layer", &[0, 1, 2, 3, 4, 5], name), "layers C1–C3 and S0–S4");
+        assert_eq!(words("head", &[8, 9, 10], |head| head.to_string()), "heads 8–10");
         assert_eq!(words("layer", &[0, 1, 3, 5], name), "layers C1, C2, S0 and S4");
     }
 }

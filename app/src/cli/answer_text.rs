@@ -119,7 +119,8 @@ pub fn figures(answer: &Answer, opened: &Opened) -> String {
     }
     parts.push(format!("{} positions read in {}", timings.prefill_positions, seconds(timings.prefill)));
     let speed = tokens_per_second(answer).map_or_else(String::new, |speed| format!(" at {speed:.1} tokens/s"));
-    parts.push(format!("{} tokens{speed}", answer.tokens.len()));
+    let plural = if answer.tokens.len() == 1 { "" } else { "s" };
+    parts.push(format!("{} token{plural}{speed}", answer.tokens.len()));
     parts.push(match answer.stop {
         StopReason::EndOfTurn => "the model ended its turn".into(),
         StopReason::StopText => "stopped at a stop text".into(),

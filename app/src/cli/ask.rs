@@ -2,7 +2,7 @@
 
 use super::answer_text::{Streamed, answer_json, figures};
 use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
-use super::console::{Console, print, print_json};
+use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
 use clap::Args;
@@ -13,12 +13,13 @@ use opabinia_engine::worker::Question;
 const EXAMPLES: &str = "\
 Examples:
   opabinia ask --model cambrian-8b --image desk.jpg \"What is on the desk?\"
-  opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 --image desk.jpg \"Describe this image in detail.\"
+  opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 -i desk.jpg \"Describe it.\"
   opabinia ask -m cambrian-8b -i desk.jpg --turn \"What is this?\" \"A desk.\" \"What colour is it?\"
   opabinia ask -m cambrian-8b --temperature 0.7 --top-p 0.9 --seed 3 \"Tell me about trilobites.\"
   opabinia ask -m cambrian-8b -i desk.jpg --json --top 5 \"How many cups?\" | jq '.tokens[0]'
 
-The answer alone goes to standard output, as it is made; figures go to standard error (--quiet leaves them out).";
+The answer alone goes to standard output, as it is made. Figures go to standard error; --quiet
+leaves them out.";
 
 /// Ask a question, about a picture or without one.
 ///
@@ -69,8 +70,8 @@ impl Ask {
             return print_json(&answer_json(&answer, &opened, self.subject.image.as_deref(), &self.question));
         }
         let mut streamed = Streamed::new(&self.answer.stop);
-        let answer = driver.ask(question, &mut |token| print(streamed.push(&token.text)))?;
-        print(&format!("{}\n", streamed.rest(&answer.text)))?;
+        let answer = driver.ask(question, &mut |token| print_generated(streamed.push(&token.text)))?;
+        print_generated(&format!("{}\n", streamed.rest(&answer.text)))?;
         console.say(&figures(&answer, &opened));
         Ok(())
     }

@@ -63,10 +63,34 @@ pub fn print(text: &str) -> Result<()> {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
 }
 
+/// Writes text that a model made to standard output at once. A terminal is spared the control characters in it: they
+/// could do anything there.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_generated(text: &str) -> Result<()> {
+    if std::io::stdout().is_terminal() { print(&without_controls(text)) } else { print(text) }
+}
+
+fn without_controls(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    text.chars().map(|c| if harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Writes one JSON document to standard output.
 ///
 /// # Errors
 /// As for [`print`].
 pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_become_visible() {
+        assert_eq!(without_controls("a\x1b[2Jb\u{9b}c\n\td\r"), "a�[2Jb�c\n\td�");
+    }
 }

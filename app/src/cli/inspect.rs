@@ -7,7 +7,7 @@ use super::failure::{Failure, Result};
 use crate::encoder_names;
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, SVA_HEADS};
+use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, SVA_HEADS, checkpoint_name};
 use opabinia_engine::model::{Inspection, TowerReport};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -195,7 +195,7 @@ fn report_text(inspection: &Inspection) -> String {
     let config = &inspection.config;
     let (decoder, sva) = (&config.decoder, &config.sva);
     let mut report = Report(String::new());
-    let name = inspection.directory.file_name().unwrap_or(inspection.directory.as_os_str()).to_string_lossy();
+    let name = checkpoint_name(&inspection.directory);
     report.heading(&format!("{name}: {}, {} parameters", family(config), count(inspection.parameters())));
     report.row("directory", inspection.directory.display());
     report.row(
@@ -241,7 +241,7 @@ fn report_text(inspection: &Inspection) -> String {
                 report.row("", format!("{source}: {}", directory.display()));
             }
             Err(refusal) => {
-                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")))
+                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")));
             }
         }
     }

@@ -1,17 +1,17 @@
 //! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
 
-mod answer_text;
-mod args;
-mod ask;
-mod console;
-mod doctor;
-mod driver;
-mod failure;
-mod inspect;
-mod interrupt;
-mod progress;
-mod render;
-mod trace;
+pub mod answer_text;
+pub mod args;
+pub mod ask;
+pub mod console;
+pub mod doctor;
+pub mod driver;
+pub mod failure;
+pub mod inspect;
+pub mod interrupt;
+pub mod progress;
+pub mod render;
+pub mod trace;
 
 use clap::{Parser, Subcommand};
 use console::{Console, complain, print_json};
@@ -23,14 +23,15 @@ use std::process::ExitCode;
 
 const GUIDE: &str = "\
 A first walk:
-  opabinia inspect cambrian-8b                               what a checkpoint is and what it needs
-  opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"    its answer
+  opabinia inspect cambrian-8b                                 what it is, what it needs
+  opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
-  opabinia render desk.safetensors -i desk.jpg -o desk.png   where each encoder was read
-  opabinia doctor                                            what this machine has, and what is missing
+  opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
+  opabinia doctor                                              what this machine has
 
-Exit codes: 0 done · 1 fault of the program · 2 usage, or an input, output or setting that cannot be used
-  3 checkpoint refused · 4 out of memory · 5 no graphics adapter · 130 cancelled
+Exit codes:
+  0 done    1 fault of the program    2 usage, or an input, output or setting that cannot be used
+  3 checkpoint refused    4 out of memory    5 no graphics adapter    130 cancelled
 
 `opabinia help COMMAND` explains one command, with examples.";
 

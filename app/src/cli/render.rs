@@ -20,13 +20,15 @@ use std::str::FromStr;
 const EXAMPLES: &str = "\
 Examples:
   opabinia render desk.safetensors --image desk.jpg --out desk.png
-  opabinia render desk.safetensors -i desk.jpg --encoder dinov2 --layer C3 --head 5 --mode lift -o lift.png
-  opabinia render desk.safetensors -i desk.jpg --layer samplers --mode dominant --theme dark -o who.png
-  opabinia render desk.safetensors -i desk.jpg --cell 9,14 -o cell.png
-  opabinia render desk.safetensors -i desk.jpg --granularity tokens --norm 0..0.02 --csv desk.csv -o tokens.png
+  opabinia render desk.safetensors -i desk.jpg --encoder dinov2 --layer C3 --head 5 -o head.png
+  opabinia render desk.safetensors -i desk.jpg --mode lift --layer samplers -o lift.png
+  opabinia render desk.safetensors -i desk.jpg --mode dominant --theme dark -o who.png
+  opabinia render desk.safetensors -i desk.jpg --cell 9,14 --csv cell.csv -o cell.png
+  opabinia render desk.safetensors -i desk.jpg --granularity tokens --norm 0..0.02 -o tokens.png
 
-Layers are C1, C2, … before the language model and S0, S3, … after its layers 0, 3, …; lists (C1,S0) and ranges
-(C1..C3) are understood. A cell is an entry of the query grid, counted from 0 over the padded square.";
+Layers are C1, C2, … before the language model and S0, S3, … after its layers 0, 3, …; lists
+(C1,S0) and ranges (C1..C3) are understood.
+A cell is an entry of the query grid; rows and columns count from 0 over the padded square.";
 
 /// The largest panel.
 const MAX_SIDE: u32 = 8192;
@@ -207,6 +209,7 @@ impl Render {
                 Ground::Dark => Theme::Dark,
             },
         };
+        wanted.check()?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
         let drawn = wanted.draw(&gpu)?;
         let image = drawn.figure.draw().map_err(Failure::internal)?;

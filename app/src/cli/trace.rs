@@ -2,7 +2,7 @@
 
 use super::answer_text::{answer_json, figures};
 use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
-use super::console::{Console, print, print_json};
+use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
 use crate::encoder_names;
@@ -19,15 +19,16 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"What is on the desk?\" --out desk.safetensors
-  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"What is on the desk?\" --mask-keys dinov2 --out without.safetensors
-  opabinia trace -m cambrian-8b -i desk.jpg --prompt \"How many?\" --tensors all --max-tokens 1 --out all.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" -o desk.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" --mask-keys dinov2 -o off.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"How many?\" --tensors all -o all.safetensors
 
 Then look at it:
   opabinia render desk.safetensors --image desk.jpg --out desk.png
 
-Attention says where the model read; what that was worth is seen by switching an encoder off and comparing
-`logits.steps` of the two files. K is an encoder's index, name or family (siglip, clip, dinov2, convnext).";
+Attention says where the model read. What that was worth is seen by switching an encoder off and
+comparing `logits.steps` of the two files.
+K is an encoder's index, name or family (siglip, clip, dinov2, convnext).";
 
 /// How much of the pass is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -124,7 +125,7 @@ impl Trace {
             object["trace"] = trace.as_ref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
-        print(&format!("{}\n", answer.text))?;
+        print_generated(&format!("{}\n", answer.text))?;
         console.say(&figures(&answer, &opened));
         let held = trace.as_ref().map_or_else(String::new, summary);
         console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));

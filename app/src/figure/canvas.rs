@@ -6,35 +6,35 @@ use image::{Rgb, RgbImage};
 
 /// A rectangle in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Area {
+pub(super) struct Area {
     /// Left edge.
-    pub left: u32,
+    pub(super) left: u32,
     /// Top edge.
-    pub top: u32,
+    pub(super) top: u32,
     /// Extent to the right.
-    pub width: u32,
+    pub(super) width: u32,
     /// Extent downwards.
-    pub height: u32,
+    pub(super) height: u32,
 }
 
 /// The surface.
-pub struct Canvas {
+pub(super) struct Canvas {
     pixels: RgbImage,
 }
 
 impl Canvas {
     /// A surface of one colour.
-    pub fn new(width: u32, height: u32, colour: [u8; 3]) -> Self {
+    pub(super) fn new(width: u32, height: u32, colour: [u8; 3]) -> Self {
         Self { pixels: RgbImage::from_pixel(width, height, Rgb(colour)) }
     }
 
     /// The picture.
-    pub fn into_image(self) -> RgbImage {
+    pub(super) fn into_image(self) -> RgbImage {
         self.pixels
     }
 
     /// Fills the part of `area` that lies on the surface.
-    pub fn fill(&mut self, area: Area, colour: [u8; 3]) {
+    pub(super) fn fill(&mut self, area: Area, colour: [u8; 3]) {
         let (width, height) = self.pixels.dimensions();
         let right = area.left.saturating_add(area.width).min(width);
         let bottom = area.top.saturating_add(area.height).min(height);
@@ -46,7 +46,7 @@ impl Canvas {
     }
 
     /// Draws rows of RGBA with straight alpha, `width` pixels each, at `(left, top)`.
-    pub fn picture(&mut self, rgba: &[u8], width: u32, left: u32, top: u32) {
+    pub(super) fn picture(&mut self, rgba: &[u8], width: u32, left: u32, top: u32) {
         for (at, [r, g, b, a]) in rgba.as_chunks::<4>().0.iter().enumerate() {
             let (x, y) = (left + at as u32 % width, top + at as u32 / width);
             self.mix(x, y, [*r, *g, *b], f32::from(*a) / 255.0);
@@ -54,7 +54,7 @@ impl Canvas {
     }
 
     /// Draws one line of text with the top of its line box at `top`.
-    pub fn text(&mut self, face: &Typeface, text: &str, size: f32, (left, top): (f32, f32), colour: [u8; 3]) {
+    pub(super) fn text(&mut self, face: &Typeface, text: &str, size: f32, (left, top): (f32, f32), colour: [u8; 3]) {
         let baseline = top + face.ascent(size);
         let mut x = left;
         let mut before: Option<(usize, GlyphId)> = None;

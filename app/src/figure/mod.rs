@@ -152,6 +152,14 @@ impl Measures {
     }
 }
 
+/// A legend's entry and its place, from the legend's left top corner.
+struct Entry {
+    colour: [u8; 3],
+    name: String,
+    x: u32,
+    y: u32,
+}
+
 /// Narrowest text column in body sizes: captions need room whatever the panels have.
 const NARROWEST: f32 = 34.0;
 
@@ -230,7 +238,7 @@ impl Figure {
                 self.scale(&mut canvas, &face, &measures, scale, area);
             }
             Key::Legend(entries) => {
-                for (colour, name, x, y) in self.legend(&face, &measures, inner_width, entries).0 {
+                for Entry { colour, name, x, y } in self.legend(&face, &measures, inner_width, entries).0 {
                     let (x, y) = (left + x, top + measures.gap + y);
                     let line = Measures::lines(measures.body, 1);
                     let swatch =
@@ -283,14 +291,14 @@ impl Figure {
         canvas.text(face, &label, measures.small, (area.left as f32, y as f32), self.theme.faint());
     }
 
-    /// Places of the legend's entries, from its left top corner, and its height.
+    /// The legend's entries in their places, and its height.
     fn legend(
         &self,
         face: &Typeface,
         measures: &Measures,
         width: u32,
         entries: &[([u8; 3], String)],
-    ) -> (Vec<([u8; 3], String, u32, u32)>, u32) {
+    ) -> (Vec<Entry>, u32) {
         let line = Measures::lines(measures.body, 1);
         let (mut x, mut y) = (0, 0);
         let mut placed = Vec::with_capacity(entries.len());
@@ -301,7 +309,7 @@ impl Figure {
             if x > 0 && x + wide > width {
                 (x, y) = (0, y + line);
             }
-            placed.push((*colour, name, x, y));
+            placed.push(Entry { colour: *colour, name, x, y });
             x += wide + measures.gap + (8.0 * measures.unit) as u32;
         }
         (placed, y + line)

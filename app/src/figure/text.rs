@@ -7,7 +7,7 @@ use epaint_default_fonts::{HACK_REGULAR, UBUNTU_LIGHT};
 const LINE_HEIGHT: f32 = 1.3;
 
 /// A font and those that stand in where it lacks a character.
-pub struct Typeface {
+pub(super) struct Typeface {
     fonts: Vec<FontRef<'static>>,
 }
 
@@ -16,7 +16,7 @@ impl Typeface {
     ///
     /// # Errors
     /// If the fonts inside of the program cannot be read: a fault of the build.
-    pub fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, String> {
         let fonts = [UBUNTU_LIGHT, HACK_REGULAR].into_iter().map(FontRef::try_from_slice);
         Ok(Self { fonts: fonts.collect::<Result<_, _>>().map_err(|error| error.to_string())? })
     }
@@ -34,12 +34,12 @@ impl Typeface {
     }
 
     /// Height of a line of text of `size` pixels.
-    pub fn line_height(size: f32) -> f32 {
+    pub(super) fn line_height(size: f32) -> f32 {
         (size * LINE_HEIGHT).ceil()
     }
 
     /// Width of a line in pixels.
-    pub fn width(&self, text: &str, size: f32) -> f32 {
+    pub(super) fn width(&self, text: &str, size: f32) -> f32 {
         let mut width = 0.0;
         let mut before = None;
         for character in text.chars() {
@@ -56,7 +56,7 @@ impl Typeface {
     }
 
     /// Breaks `text` into lines that are at most `width` wide, between words where that is possible.
-    pub fn wrap(&self, text: &str, size: f32, width: f32) -> Vec<String> {
+    pub(super) fn wrap(&self, text: &str, size: f32, width: f32) -> Vec<String> {
         let mut lines = vec![String::new()];
         for word in text.split_whitespace() {
             self.place(word, size, width, &mut lines);
@@ -92,7 +92,7 @@ impl Typeface {
     }
 
     /// `text`, or as much of its beginning as is at most `width` wide with an ellipsis after it.
-    pub fn shorten(&self, text: &str, size: f32, width: f32) -> String {
+    pub(super) fn shorten(&self, text: &str, size: f32, width: f32) -> String {
         if self.width(text, size) <= width {
             return text.to_owned();
         }

@@ -333,6 +333,17 @@ fn snapshot(repo: &Path) -> Result<PathBuf, String> {
     }
 }
 
+/// What people call the checkpoint in `dir`: the repository's id where `dir` is a snapshot in a hub cache, else the
+/// directory's own name.
+pub fn checkpoint_name(dir: &Path) -> String {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
+    let name = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let snapshots = dir.parent().filter(|parent| name(parent) == "snapshots");
+    let repo = snapshots.and_then(Path::parent).map(name);
+    let id = repo.as_deref().and_then(|repo| repo.strip_prefix("models--")).map(|id| id.replacen("--", "/", 1));
+    id.unwrap_or_else(|| name(&dir))
+}
+
 /// Name of the directory of repository `id` in a hub cache.
 fn repo_dir_name(id: &str) -> String {
     format!("models--{}", id.replacen('/', "--", 1))

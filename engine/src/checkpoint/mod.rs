@@ -22,7 +22,7 @@ pub use config::{
     CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig, TowerFamily, TowerSpec,
 };
 pub use files::{StoredType, TensorView, WeightFiles};
-pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource};
+pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
 pub use loader::{Loader, Survey};
 pub use memory::{Bytes, HostMemory, MemoryNeed};
 

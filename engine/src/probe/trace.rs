@@ -4,6 +4,7 @@
 //! SVA layer, with whatever else was recorded beside them, and under the metadata key `opabinia.trace` a JSON
 //! description of the geometry without which the numbers could not be placed on a picture.
 
+use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Refusal, Result};
 use crate::model::Model;
 use crate::observe::SvaLayer;
@@ -53,7 +54,7 @@ pub struct TraceLayer {
 /// All SVA attention probabilities of one forward pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
-    /// The directory name of the checkpoint.
+    /// What people call the checkpoint: its repository or its directory.
     pub model: String,
     /// The question that was asked. The maps do not depend on it: the image stands before it, and attention is causal.
     pub question: String,
@@ -118,7 +119,6 @@ impl Trace {
         layers: &[SvaLayer],
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
-        let name = |path: &Path| path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let sva = &model.config().sva;
         let layers = layers
             .iter()
@@ -144,7 +144,7 @@ impl Trace {
             })
             .collect::<Result<_>>()?;
         Ok(Self {
-            model: name(model.directory()),
+            model: checkpoint_name(model.directory()),
             question: question.to_owned(),
             ablation: ablation.to_owned(),
             picture,
