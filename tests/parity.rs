@@ -4,7 +4,7 @@
 //! knob: an independent implementation written from the specification reaches 3e-5, and common mistakes (a tanh GELU,
 //! a wrong epsilon, a missing mask) are larger.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 
 mod support;
 

@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use opabinia_engine::vision::{Exif, Picture, PixelSpec, Rescale};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
-
-fn goldens(part: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens").join(part)
-}
+use std::path::Path;
+use support::goldens;
 
 fn open(file: &Path) -> Picture {
     Picture::open(file, Exif::Ignore).unwrap()
@@ -50,13 +49,13 @@ fn a_jpeg_cut_anywhere_is_refused_and_damage_is_survived() {
 
 #[test]
 fn padding_and_resizing_are_bit_exact() {
-    let text = std::fs::read_to_string(goldens("preprocess/preprocess.json")).unwrap();
+    let text = std::fs::read_to_string(goldens().join("preprocess/preprocess.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert!(cases.len() >= 12);
     for case in cases {
         let number = |value: &Value| value.as_u64().unwrap() as usize;
         let file = case["file"].as_str().unwrap();
-        let picture = open(&goldens("preprocess").join(file));
+        let picture = open(&goldens().join("preprocess").join(file));
         let size = &case["image_size_wh"];
         assert_eq!((picture.width, picture.height), (number(&size[0]), number(&size[1])), "{file}");
         let spec = PixelSpec {
@@ -70,7 +69,7 @@ fn padding_and_resizing_are_bit_exact() {
         assert_eq!(sha256(&view.rgb), case["sha256"].as_str().unwrap(), "{file} at {}", spec.size);
         if spec.size == 336 {
             let stem = file.strip_suffix(".png").unwrap();
-            assert_eq!(view, open(&goldens("preprocess").join(format!("{stem}.resized336.png"))), "{file}");
+            assert_eq!(view, open(&goldens().join("preprocess").join(format!("{stem}.resized336.png"))), "{file}");
         }
     }
 }

@@ -1,23 +1,19 @@
 //! Every recorded text, prompt and answer of the reference, against the tokenizers and templates.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
 use opabinia_engine::text::{Conversation, ImageNewline, PromptIds, Special, Template, Tokenizer, encode_prompt_raw};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use support::golden_roots;
 
 const VARIANTS: [&str; 4] = ["tiny-llama3", "tiny-phi3", "tiny-vicuna", "tiny-yi"];
 
-/// The recorded data: the copy in the repository, and the full set where it lies beside the repository.
-fn golden_dirs() -> Vec<PathBuf> {
-    let engine = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = engine.join("../tests/goldens");
-    assert!(own.is_dir(), "{} is missing", own.display());
-    let full = engine.join("../../shared/goldens");
-    [own, full].into_iter().filter(|dir| dir.is_dir()).collect()
-}
-
 fn variants() -> Vec<(PathBuf, Tokenizer, Template)> {
     let mut all = Vec::new();
-    for dir in golden_dirs() {
+    for dir in golden_roots() {
         for variant in VARIANTS {
             let dir = dir.join(variant);
             let template = read(&dir.join("variant.json"))["conv"].as_str().unwrap().parse().unwrap();

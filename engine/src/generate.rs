@@ -10,7 +10,7 @@ use crate::llm::KvCache;
 use crate::model::{EncodedImage, Model, VisualTokens};
 use crate::observe::{Observer, Site, show};
 use crate::sva::Ablation;
-use crate::text::{IMAGE_ID, PromptIds};
+use crate::text::{IMAGE_ID, PromptIds, Tokenizer};
 use crate::vision::Picture;
 use candle_core::{D, Tensor};
 use candle_transformers::generation::{LogitsProcessor, Sampling as Rule};
@@ -102,8 +102,19 @@ pub struct Token {
     pub text: String,
     /// Natural logarithm of its probability under the model, before temperature and truncation.
     pub log_prob: f32,
-    /// The most likely ids at this place with their log-probabilities, most likely first.
-    pub alternatives: Vec<(u32, f32)>,
+    /// The most likely tokens at this place, most likely first.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A token that could have been chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// Its id.
+    pub id: u32,
+    /// What the tokenizer calls it; special tokens by their names.
+    pub text: String,
+    /// Natural logarithm of its probability, as [`Token::log_prob`].
+    pub log_prob: f32,
 }
 
 /// Why an answer ended.
@@ -363,7 +374,7 @@ impl Decoded {
                 id,
                 text: piece,
                 log_prob: log_probs[id as usize],
-                alternatives: most_likely(&log_probs, options.alternatives),
+                alternatives: most_likely(model.tokenizer(), &log_probs, options.alternatives),
             };
             (watch.on_token)(&token);
             tokens.push(token);
@@ -395,8 +406,8 @@ fn same(a: &Arc<Picture>, b: &Arc<Picture>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }
 
-/// The `count` most likely ids, most likely first.
-fn most_likely(log_probs: &[f32], count: usize) -> Vec<(u32, f32)> {
+/// The `count` most likely tokens, most likely first.
+fn most_likely(tokenizer: &Tokenizer, log_probs: &[f32], count: usize) -> Vec<Alternative> {
     let count = count.min(log_probs.len());
     if count == 0 {
         return Vec::new();
@@ -406,5 +417,11 @@ fn most_likely(log_probs: &[f32], count: usize) -> Vec<(u32, f32)> {
     ids.select_nth_unstable_by(count - 1, by_probability);
     ids.truncate(count);
     ids.sort_unstable_by(by_probability);
-    ids.into_iter().map(|id| (id, log_probs[id as usize])).collect()
+    ids.into_iter()
+        .map(|id| Alternative {
+            id,
+            text: tokenizer.token_text(id).unwrap_or_default(),
+            log_prob: log_probs[id as usize],
+        })
+        .collect()
 }

@@ -1,5 +1,10 @@
 //! What the whole-program tests share: where the golden data lies, and how a tensor is compared with it.
-#![allow(dead_code, clippy::unwrap_used, reason = "helpers of tests; each test binary uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests; each test binary uses its own part"
+)]
 
 use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;

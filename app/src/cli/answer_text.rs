@@ -74,9 +74,9 @@ pub fn answer_json(answer: &Answer, opened: &Opened, image: Option<&Path>, quest
         .map(|token| {
             let mut object = json!({ "id": token.id, "text": token.text, "log_prob": token.log_prob });
             if !token.alternatives.is_empty() {
-                let pairs = token.alternatives.iter();
-                let pairs = pairs.map(|(id, log_prob)| json!({ "id": id, "log_prob": log_prob }));
-                object["alternatives"] = pairs.collect();
+                let others = token.alternatives.iter();
+                let others = others.map(|a| json!({ "id": a.id, "text": a.text, "log_prob": a.log_prob }));
+                object["alternatives"] = others.collect();
             }
             object
         })

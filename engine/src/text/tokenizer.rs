@@ -19,8 +19,8 @@ pub struct Tokenizer {
 
 #[derive(Debug)]
 pub(super) enum Backend {
-    Json(Json),
-    Pieces(Pieces),
+    Json(Box<Json>),
+    Pieces(Box<Pieces>),
 }
 
 impl Tokenizer {
@@ -36,9 +36,9 @@ impl Tokenizer {
         let config = TokenizerConfig::read(dir)?;
         let (json, model) = (dir.join("tokenizer.json"), dir.join("tokenizer.model"));
         let backend = if json.is_file() {
-            Backend::Json(Json::open(&json, &config)?)
+            Backend::Json(Box::new(Json::open(&json, &config)?))
         } else if model.is_file() {
-            Backend::Pieces(Pieces::open(&model, &config)?)
+            Backend::Pieces(Box::new(Pieces::open(&model, &config)?))
         } else {
             return Err(Refusal::new(dir, "the tokenizer is missing")
                 .expected("tokenizer.json or tokenizer.model")
