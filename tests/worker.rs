@@ -187,6 +187,39 @@ fn a_picture_is_encoded_once() {
     assert!(reports(&events, Stage::Prefill) > 0);
 }
 
+/// Going back to an earlier picture finds everything up to and including it still there.
+#[test]
+fn the_prefix_of_each_picture_is_computed_once() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let about = |file: &str, text: &str| {
+        let picture = Picture::open(&support::goldens().join("images").join(file), Exif::Ignore).unwrap();
+        let mut question = question(2);
+        question.turns[0].question = text.into();
+        question.subject = Some(Subject { picture: Arc::new(picture), ablation: Ablation::default() });
+        Command::Ask(Slot::A, question)
+    };
+    engine.complete(about("wide.png", "What is this?"));
+    engine.complete(about("tall.png", "What is this?"));
+    let mut events = engine.run(about("wide.png", "Where is it?"), |_| false);
+    assert_eq!((reports(&events, Stage::Encode), reports(&events, Stage::Connect)), (0, 0));
+    let Some(EventKind::Done(Outcome::Answered(answer))) = events.pop() else { panic!() };
+    // 11 ids before the image, and the image's 2 rows of 4 cells and a newline each.
+    assert!(answer.timings.reused_positions >= 11 + 2 * 5, "{:?}", answer.timings);
+}
+
+#[test]
+fn a_prompt_longer_than_the_context_is_refused_before_anything_is_computed() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let mut long = question(1);
+    long.turns[0].question = "word ".repeat(3000);
+    let events = engine.run(Command::Ask(Slot::A, long), |_| false);
+    assert_eq!(reports(&events, Stage::Encode), 0);
+    let Some(EventKind::Failed(error)) = events.last() else { panic!("{:?}", events.last()) };
+    assert!(error.to_string().contains("2048"), "{error}");
+}
+
 #[test]
 fn dropping_the_handle_in_the_middle_of_a_job_ends_the_thread() {
     let mut engine = Engine::start(|| {}).unwrap();

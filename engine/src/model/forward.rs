@@ -51,6 +51,16 @@ impl Model {
         self.network.core.decoder.cache(0, &self.device)
     }
 
+    /// Positions a picture of size `picture` takes in the decoder: a row of cells and a newline for each row of the
+    /// unpadded frame (spec §8).
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a picture too long for the query grid.
+    pub fn visual_positions(&self, picture: PictureSize) -> Result<usize> {
+        let (rows, columns) = Frame::new(self.config.sva.final_side, picture).check(picture)?.size_hw();
+        Ok(rows * (columns + 1))
+    }
+
     /// Runs every encoder on `picture` (spec §3–§5).
     ///
     /// # Errors

@@ -1,0 +1,152 @@
+//! The decoder's side of a session: a key/value cache, what it stands for, and the loop that extends it.
+
+use super::{Alternative, GenerateOptions, StopReason, Subject, Token, Watch, same};
+use crate::error::Result;
+use crate::job::Stage;
+use crate::llm::KvCache;
+use crate::model::{Model, VisualTokens};
+use crate::observe::{Site, show};
+use crate::text::{IMAGE_ID, PromptIds, Tokenizer};
+use candle_core::{D, Tensor};
+use candle_transformers::generation::LogitsProcessor;
+use std::time::{Duration, Instant};
+
+/// The positions of one prompt and its answer, ready to be continued.
+pub(super) struct Decoded {
+    cache: KvCache,
+    /// Ids whose positions the cache holds, in order.
+    ids: Vec<i64>,
+    /// What stands at [`IMAGE_ID`].
+    image: Option<(Subject, VisualTokens)>,
+}
+
+/// A generated text and how it came about.
+pub(super) struct Generated {
+    pub(super) tokens: Vec<Token>,
+    pub(super) text: String,
+    pub(super) stop: StopReason,
+    /// Time after the first token.
+    pub(super) decode: Duration,
+}
+
+impl Decoded {
+    /// Nothing decoded yet, about `image` or about none.
+    pub(super) fn new(model: &Model, image: Option<(Subject, VisualTokens)>) -> Result<Self> {
+        Ok(Self { cache: model.empty_cache()?, ids: Vec::new(), image })
+    }
+
+    /// Whether the stored positions are about `subject`.
+    pub(super) fn is_about(&self, subject: Option<&Subject>) -> bool {
+        match (&self.image, subject) {
+            (Some((known, _)), Some(subject)) => {
+                same(&known.picture, &subject.picture) && known.ablation == subject.ablation
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Forgets what does not begin `prompt`, and says how many positions are left. At least one id of the prompt is
+    /// left to run: its logits are wanted.
+    pub(super) fn rewind(&mut self, prompt: &PromptIds) -> usize {
+        let shared = prompt.ids.iter().zip(&self.ids).take_while(|(a, b)| a == b).count();
+        self.ids.truncate(shared.min(prompt.ids.len().saturating_sub(1)));
+        let image = self.image.as_ref().map_or(0, |(_, tokens)| tokens.len());
+        let positions = self.ids.iter().map(|&id| if id == IMAGE_ID { image } else { 1 }).sum();
+        self.cache.truncate(positions);
+        positions
+    }
+
+    /// Runs what [`Decoded::rewind`] left of `prompt`, with room for `positions` in all; returns its last logits.
+    pub(super) fn prefill(
+        &mut self,
+        model: &Model,
+        prompt: &PromptIds,
+        positions: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<Tensor> {
+        self.cache.reserve(positions)?;
+        let rest = &prompt.ids[self.ids.len()..];
+        let image = self.image.as_ref().map(|(_, tokens)| tokens);
+        let logits = model.prefill(rest, image, &mut self.cache, watch.job, watch.observer)?;
+        self.ids.extend_from_slice(rest);
+        Ok(logits)
+    }
+
+    /// Generates from `logits` on, the prompt's last.
+    pub(super) fn generate(
+        &mut self,
+        model: &Model,
+        mut logits: Tensor,
+        options: &GenerateOptions,
+        watch: &mut Watch<'_>,
+    ) -> Result<Generated> {
+        let mut processor = LogitsProcessor::from_sampling(options.sampling.seed, options.sampling.rule());
+        let stop_ids = &model.stop_ids;
+        let mut stream = model.tokenizer().stream();
+        let mut text = String::new();
+        let mut tokens: Vec<Token> = Vec::new();
+        let mut started = Instant::now();
+        let stop = loop {
+            if tokens.len() == options.max_tokens {
+                break StopReason::MaxTokens;
+            }
+            if self.cache.len() == model.config().decoder.max_positions {
+                break StopReason::ContextFull;
+            }
+            show(watch.observer, Site::StepLogits(tokens.len()), &logits)?;
+            let id = processor.sample(&logits)?;
+            let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec1::<f32>()?;
+            let ended = stop_ids.contains(&id);
+            let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
+            text.push_str(&piece);
+            let token = Token {
+                id,
+                text: piece,
+                log_prob: log_probs[id as usize],
+                alternatives: most_likely(model.tokenizer(), &log_probs, options.alternatives),
+            };
+            (watch.on_token)(&token);
+            tokens.push(token);
+            watch.job.step(Stage::Decode, tokens.len() as u64, options.max_tokens as u64)?;
+            if tokens.len() == 1 {
+                started = Instant::now();
+            }
+            if ended {
+                break StopReason::EndOfTurn;
+            }
+            if let Some(at) = options.stop.iter().filter(|s| !s.is_empty()).filter_map(|s| text.find(s)).min() {
+                text.truncate(at);
+                break StopReason::StopText;
+            }
+            if tokens.len() < options.max_tokens {
+                logits = model.decode(id, &mut self.cache, watch.job, watch.observer)?;
+                self.ids.push(i64::from(id));
+            }
+        };
+        if stop != StopReason::StopText {
+            text.push_str(&stream.finish().unwrap_or_default());
+        }
+        Ok(Generated { tokens, text: text.trim().to_owned(), stop, decode: started.elapsed() })
+    }
+}
+
+/// The `count` most likely tokens, most likely first.
+fn most_likely(tokenizer: &Tokenizer, log_probs: &[f32], count: usize) -> Vec<Alternative> {
+    let count = count.min(log_probs.len());
+    if count == 0 {
+        return Vec::new();
+    }
+    let mut ids: Vec<u32> = (0..log_probs.len() as u32).collect();
+    let by_probability = |a: &u32, b: &u32| log_probs[*b as usize].total_cmp(&log_probs[*a as usize]);
+    ids.select_nth_unstable_by(count - 1, by_probability);
+    ids.truncate(count);
+    ids.sort_unstable_by(by_probability);
+    ids.into_iter()
+        .map(|id| Alternative {
+            id,
+            text: tokenizer.token_text(id).unwrap_or_default(),
+            log_prob: log_probs[id as usize],
+        })
+        .collect()
+}

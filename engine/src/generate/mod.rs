@@ -1,0 +1,184 @@
+//! Conversations with a model: prompts in, tokens out, and as little recomputed as possible between questions.
+//!
+//! A [`Session`] is a model's working memory; `decoded` is the part of it that generates. What is asked for and what
+//! comes back is defined here.
+
+mod decoded;
+mod session;
+
+pub use session::Session;
+
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::observe::Observer;
+use crate::sva::Ablation;
+use crate::vision::Picture;
+use candle_transformers::generation::Sampling as Rule;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the next token is chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// 0 chooses the most likely token; otherwise logits are divided by this.
+    pub temperature: f64,
+    /// Only the most likely tokens that together reach this probability.
+    pub top_p: Option<f64>,
+    /// Only this many of the most likely tokens.
+    pub top_k: Option<usize>,
+    /// Seed of the random choice.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    /// Greedy, as the reference evaluates.
+    fn default() -> Self {
+        Self { temperature: 0.0, top_p: None, top_k: None, seed: 0 }
+    }
+}
+
+impl Sampling {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the setting.
+    pub fn check(&self) -> Result<()> {
+        if !(self.temperature.is_finite() && self.temperature >= 0.0) {
+            return Err(Error::input(
+                format!("temperature {} cannot be used", self.temperature),
+                "use 0 for the most likely token, or a number up to about 2",
+            ));
+        }
+        if self.top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
+            return Err(Error::input("top-p must lie above 0 and at most at 1", "leave it out to allow every token"));
+        }
+        if self.top_k == Some(0) {
+            return Err(Error::input("top-k must be at least 1", "leave it out to allow every token"));
+        }
+        Ok(())
+    }
+
+    fn rule(&self) -> Rule {
+        let temperature = self.temperature;
+        match (self.top_k, self.top_p) {
+            _ if temperature == 0.0 => Rule::ArgMax,
+            (None, None) => Rule::All { temperature },
+            (Some(k), None) => Rule::TopK { k, temperature },
+            (None, Some(p)) => Rule::TopP { p, temperature },
+            (Some(k), Some(p)) => Rule::TopKThenTopP { k, p, temperature },
+        }
+    }
+}
+
+/// How an answer is generated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateOptions {
+    /// At most this many tokens.
+    pub max_tokens: usize,
+    /// How each is chosen.
+    pub sampling: Sampling,
+    /// Texts at which to stop, beside the template's stop ids. The answer ends before them.
+    pub stop: Vec<String>,
+    /// How many of the most likely tokens to report beside each chosen one.
+    pub alternatives: usize,
+}
+
+impl Default for GenerateOptions {
+    /// The reference's evaluation settings.
+    fn default() -> Self {
+        Self { max_tokens: 512, sampling: Sampling::default(), stop: Vec::new(), alternatives: 0 }
+    }
+}
+
+/// One generated token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// Its id.
+    pub id: u32,
+    /// The text it completes: empty for special tokens and in the middle of a character.
+    pub text: String,
+    /// Natural logarithm of its probability under the model, before temperature and truncation.
+    pub log_prob: f32,
+    /// The most likely tokens at this place, most likely first.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A token that could have been chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// Its id.
+    pub id: u32,
+    /// What the tokenizer calls it; special tokens by their names.
+    pub text: String,
+    /// Natural logarithm of its probability, as [`Token::log_prob`].
+    pub log_prob: f32,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model ended its turn.
+    EndOfTurn,
+    /// One of the stop texts appeared.
+    StopText,
+    /// `max_tokens` were generated.
+    MaxTokens,
+    /// The model's positions are used up.
+    ContextFull,
+}
+
+/// Where the time of one answer went.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Timings {
+    /// Vision encoders and connector; zero where the picture was known.
+    pub vision: Duration,
+    /// The decoder over the prompt.
+    pub prefill: Duration,
+    /// All generated tokens after the first.
+    pub decode: Duration,
+    /// Positions the decoder ran over in prefill.
+    pub prefill_positions: usize,
+    /// Positions taken over from an earlier prompt.
+    pub reused_positions: usize,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Its text, without special tokens, ends trimmed.
+    pub text: String,
+    /// Every generated token, the one that ended it included.
+    pub tokens: Vec<Token>,
+    /// Why it ended.
+    pub stop: StopReason,
+    /// The ids of its prompt, [`IMAGE_ID`] at the image.
+    pub prompt_ids: Vec<i64>,
+    /// Positions of the prompt, the image's included.
+    pub prompt_positions: usize,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// What a question is asked about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The picture.
+    pub picture: Arc<Picture>,
+    /// What is switched off.
+    pub ablation: Ablation,
+}
+
+/// Who looks on while an answer is made.
+pub struct Watch<'a> {
+    /// Progress and cancellation.
+    pub job: &'a Job<'a>,
+    /// Takes values from inside.
+    pub observer: &'a mut dyn Observer,
+    /// Gets every token as soon as it is chosen.
+    pub on_token: &'a mut dyn FnMut(&Token),
+}
+
+/// Whether two pictures are the same to a model.
+fn same(a: &Arc<Picture>, b: &Arc<Picture>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
+}
