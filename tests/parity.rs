@@ -46,9 +46,10 @@ fn picture(root: &Path, case: &Case) -> Option<Arc<Picture>> {
     Some(Arc::new(decoded))
 }
 
-/// Runs one prompt in a fresh session.
+/// Runs one prompt. The session may know the picture already; a recorder has everything else computed anew.
 fn run(
     model: &Model,
+    session: &mut Session,
     prompt: &PromptIds,
     subject: Option<&Subject>,
     tokens: usize,
@@ -58,7 +59,7 @@ fn run(
     let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut |_| {} };
-    let answer = Session::default().ask(model, prompt, subject, &options, &mut watch).unwrap();
+    let answer = session.ask(model, prompt, subject, &options, &mut watch).unwrap();
     (answer, recorder.into_tensors().unwrap())
 }
 
@@ -80,7 +81,8 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
     }
     let subject = picture(root, &case).map(|picture| Subject { picture, ablation: Ablation::default() });
     let expected_ids = case.ids("generated_ids");
-    let (answer, got) = run(model, &prompt, subject.as_ref(), expected_ids.len(), Detail::All);
+    let mut session = Session::default();
+    let (answer, got) = run(model, &mut session, &prompt, subject.as_ref(), expected_ids.len(), Detail::All);
 
     let mut worst = 0f64;
     for key in ordered(case.tensors.keys()) {
@@ -100,7 +102,7 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
         return Err(format!("{place}: generated ids {ids:?}, expected {expected_ids:?}"));
     }
     if let Some(subject) = &subject {
-        worst = worst.max(compare_ablations(model, &case, &prompt, subject, &place)?);
+        worst = worst.max(compare_ablations(model, &mut session, &case, &prompt, subject, &place)?);
     }
     Ok(worst)
 }
@@ -108,6 +110,7 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
 /// Both ablations of every encoder, by the logits of the next token.
 fn compare_ablations(
     model: &Model,
+    session: &mut Session,
     case: &Case,
     prompt: &PromptIds,
     subject: &Subject,
@@ -120,7 +123,7 @@ fn compare_ablations(
         for (name, ablation) in [("mask_keys", mask_keys), ("zero_features", zero_features)] {
             let key = format!("ablate.{name}.tower{k}.logits");
             let subject = Subject { ablation, ..subject.clone() };
-            let (_, got) = run(model, prompt, Some(&subject), 1, Detail::Sva);
+            let (_, got) = run(model, session, prompt, Some(&subject), 1, Detail::Sva);
             let deviation = deviation(&got["logits.steps"].squeeze(0).unwrap(), &case.tensors[&key]);
             if deviation > LIMIT || deviation.is_nan() {
                 return Err(format!("{place}: {key} deviates by {deviation:.2e} of its maximum"));
