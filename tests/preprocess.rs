@@ -73,3 +73,20 @@ fn padding_and_resizing_are_bit_exact() {
         }
     }
 }
+
+/// The reference shows pictures as they are stored; a person may ask for them as the camera meant them.
+#[test]
+fn orientation_is_ignored_unless_asked_for() {
+    let file = goldens().join("images/exif6.jpg");
+    let stored = open(&file);
+    let turned = Picture::open(&file, Exif::Honour).unwrap();
+    assert_eq!((turned.width, turned.height), (stored.height, stored.width));
+    // Orientation 6: the first row of what is seen is the first column of what is stored, from its end.
+    let pixel = |picture: &Picture, x: usize, y: usize| {
+        let at = 3 * (y * picture.width + x);
+        [picture.rgb[at], picture.rgb[at + 1], picture.rgb[at + 2]]
+    };
+    for (x, y) in (0..turned.width).flat_map(|x| (0..turned.height).map(move |y| (x, y))) {
+        assert_eq!(pixel(&turned, x, y), pixel(&stored, y, stored.height - 1 - x));
+    }
+}
