@@ -105,10 +105,10 @@ fn a_model_that_is_not_there() {
     let file = whole().join("config.json");
     ask(&file, &[]).says(REFUSED, &["config.json", "is a file", "give the directory"]);
     ask(&empty, &[]).says(REFUSED, &["empty", "no checkpoint", "config.json: missing", "give the directory"]);
-    ask(&empty.join("nowhere"), &[]).says(REFUSED, &["nowhere", "no such directory", "what to do"]);
+    ask(&empty.join("nowhere"), &[]).says(REFUSED, &["nowhere", "no such directory"]);
     ask(Path::new("nyu-visionx/cambrian-0b"), &[])
         .says(REFUSED, &["nyu-visionx/cambrian-0b", "models--nyu-visionx--cambrian-0b", "huggingface-cli download"]);
-    ask(Path::new("../nyu-visionx"), &[]).says(REFUSED, &["../nyu-visionx", "no such directory", "what to do"]);
+    ask(Path::new("../nyu-visionx"), &[]).says(REFUSED, &["../nyu-visionx", "no such directory"]);
     run(program(["ask", "What is this?"])).says(USAGE, &["no checkpoint was named", "--model DIR"]);
 }
 
@@ -159,10 +159,10 @@ fn weights_that_do_not_fit_the_configuration() {
     let (_dir, checkpoint) = forged();
     let weights = checkpoint.join("model.safetensors");
     let original = fs::read(&weights).unwrap();
-    let mut broken = |edit: &dyn Fn(&mut std::collections::BTreeMap<String, Stored>), words: &[&str]| {
+    let broken = |edit: &dyn Fn(&mut std::collections::BTreeMap<String, Stored>), words: &[&str]| {
         fs::write(&weights, &original).unwrap();
         edit_tensors(&weights, |tensors| edit(tensors));
-        ask(&checkpoint, &[]).says(REFUSED, &[&["model.safetensors", "what to do"], words].concat());
+        ask(&checkpoint, &[]).says(REFUSED, &[&["model.safetensors"], words].concat());
     };
     broken(
         &|tensors| tensors.get_mut("model.norm.weight").unwrap().shape = vec![4, 8],
@@ -210,8 +210,7 @@ fn an_encoder_with_a_foreign_weight_is_named_itself() {
     edit_tensors(&tower, |tensors| {
         tensors.insert("extra.weight".into(), Stored { dtype: "F32".into(), shape: vec![1], bytes: vec![0; 4] });
     });
-    ask(&checkpoint, &[])
-        .says(REFUSED, &["towers/facebook/dinov2-giant/model.safetensors: `extra.weight`", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["towers/facebook/dinov2-giant/model.safetensors: `extra.weight`"]);
     edit_tensors(&tower, |tensors| drop(tensors.remove("extra.weight")));
     edit_tensors(&tower, |tensors| drop(tensors.remove("layernorm.weight")));
     ask(&checkpoint, &[])
@@ -264,16 +263,16 @@ fn archives_that_would_grow() {
     let state = b"\x80\x02}.";
     let bomb = Entry { name: "x/data/0", data: &[0; 64], method: 8, claimed: u32::MAX - 1 };
     with_pickle(&checkpoint, &zip(&[Entry::stored("x/data.pkl", state), bomb]));
-    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "`x/data/0`", "compressed", "4294967294", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "`x/data/0`", "compressed", "4294967294"]);
     let liar = Entry { method: 0, ..bomb };
     fs::write(checkpoint.join("pytorch_model.bin"), zip(&[Entry::stored("x/data.pkl", state), liar])).unwrap();
-    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "`x/data/0`", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "`x/data/0`"]);
     // A text that claims 4 GB, in the pickle itself.
     let long = b"\x80\x02X\xff\xff\xff\xffa.";
     fs::write(checkpoint.join("pytorch_model.bin"), zip(&[Entry::stored("x/data.pkl", long)])).unwrap();
-    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "damaged", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "damaged"]);
     fs::write(checkpoint.join("pytorch_model.bin"), b"version https://git-lfs.github.com/spec/v1\n").unwrap();
-    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "not written by PyTorch", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "not written by PyTorch"]);
 }
 
 // ---- config.json ----
@@ -281,11 +280,11 @@ fn archives_that_would_grow() {
 #[test]
 fn models_of_another_kind() {
     with_config(|config| config["model_type"] = "llava_mistral".into())
-        .says(REFUSED, &["config.json", "`model_type`", "cambrian_phi3", "llava_mistral", "what to do"]);
+        .says(REFUSED, &["config.json", "`model_type`", "cambrian_phi3", "llava_mistral"]);
     with_config(|config| config["mm_projector_type"] = "mlp2x_gelu".into())
-        .says(REFUSED, &["config.json", "`mm_projector_type`", "sva", "mlp2x_gelu", "what to do"]);
+        .says(REFUSED, &["config.json", "`mm_projector_type`", "sva", "mlp2x_gelu"]);
     with_config(|config| config["mm_vision_tower_aux_list"][2] = "eva/CLIP-02".into())
-        .says(REFUSED, &["config.json", "`mm_vision_tower_aux_list`", "eva/CLIP-02", "what to do"]);
+        .says(REFUSED, &["config.json", "`mm_vision_tower_aux_list`", "eva/CLIP-02"]);
 }
 
 #[test]
@@ -323,15 +322,15 @@ fn absurd_numbers() {
         edit_json(&file, |config| config[key] = value.clone());
         // The grid of the queries is at odds with the encoders': either of the two may be named.
         let named = if key == "query_num_list" && value == json!([9]) { "tokens" } else { key };
-        ask(&checkpoint, &[]).says(REFUSED, &["config.json", named, "expected", "what to do"]);
+        ask(&checkpoint, &[]).says(REFUSED, &["config.json", named, "expected"]);
     }
     for text in ["", "{", "[]", "\u{0}", "{\"model_type\": \"cambrian_llama\"}", &"[".repeat(100_000)] {
         fs::write(&file, text).unwrap();
-        ask(&checkpoint, &[]).says(REFUSED, &["config.json", "what to do"]);
+        ask(&checkpoint, &[]).says(REFUSED, &["config.json"]);
     }
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    ask(&checkpoint, &[]).says(REFUSED, &["config.json", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["config.json"]);
 }
 
 #[test]
@@ -399,21 +398,21 @@ fn tokenizers_that_cannot_be_used() {
     let file = checkpoint.join("tokenizer.json");
     let original = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
-    ask(&checkpoint, &[]).says(REFUSED, &["tokenizer is missing", "tokenizer.json or tokenizer.model", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["tokenizer is missing", "tokenizer.json or tokenizer.model"]);
     for bytes in [&original[..original.len() / 2], b"{}", b"[]", b"", b"\xff\xfe"] {
         fs::write(&file, bytes).unwrap();
-        ask(&checkpoint, &[]).says(REFUSED, &["tokenizer.json", "what to do"]);
+        ask(&checkpoint, &[]).says(REFUSED, &["tokenizer.json"]);
     }
     fs::write(&file, &original).unwrap();
     edit_json(&file, |tokenizer| tokenizer["model"]["type"] = "Telepathy".into());
-    ask(&checkpoint, &[]).says(REFUSED, &["tokenizer.json", "what to do"]);
+    ask(&checkpoint, &[]).says(REFUSED, &["tokenizer.json"]);
 
     let copy = copy_of("tiny-yi");
     let model = copy.path().join("tokenizer.model");
     let original = fs::read(&model).unwrap();
     for bytes in [&original[..original.len() - 3], b"", b"version https://git-lfs", b"\x0a\xff\xff\xff\xff\x7f"] {
         fs::write(&model, bytes).unwrap();
-        ask(copy.path(), &[]).says(REFUSED, &["tokenizer.model", "what to do"]);
+        ask(copy.path(), &[]).says(REFUSED, &["tokenizer.model"]);
     }
 }
 
@@ -529,7 +528,7 @@ fn traces_that_cannot_be_drawn() {
     fs::write(&trace, &original[..original.len() - 4]).unwrap();
     render(&trace, &wide, &[]).says(USAGE, &["t.safetensors", again]);
     fs::write(&trace, &original).unwrap();
-    edit_tensors(&trace, |tensors| drop(tensors.retain(|key, _| !key.ends_with(".mask"))));
+    edit_tensors(&trace, |tensors| tensors.retain(|key, _| !key.ends_with(".mask")));
     render(&trace, &wide, &[]).says(USAGE, &["t.safetensors", ".mask` is missing", again]);
     fs::write(&trace, &original).unwrap();
     edit_tensors(&trace, |tensors| {

@@ -4,7 +4,7 @@
 //! question shares a prefix of ids with that prompt, up to and including the image; only what comes after the shared
 //! prefix is run again.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Stage};
 use crate::llm::KvCache;
 use crate::model::{EncodedImage, Model, VisualTokens};
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// Pictures whose encoder features a session keeps.
 const KEPT_PICTURES: usize = 8;
+
+/// Below this temperature only the most likely token is left, and logits divided by it would leave the range of f32.
+const COLD: f64 = 1e-6;
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,8 +66,10 @@ impl Sampling {
 
     fn rule(&self) -> Rule {
         let temperature = self.temperature;
-        match (self.top_k, self.top_p) {
-            _ if temperature == 0.0 => Rule::ArgMax,
+        // The rule takes p as f32, where a smaller one would be 0 and leave no token.
+        let top_p = self.top_p.map(|p| p.max(f64::from(f32::MIN_POSITIVE)));
+        match (self.top_k, top_p) {
+            _ if temperature < COLD => Rule::ArgMax,
             (None, None) => Rule::All { temperature },
             (Some(k), None) => Rule::TopK { k, temperature },
             (None, Some(p)) => Rule::TopP { p, temperature },
@@ -354,8 +359,11 @@ impl Decoded {
                 break StopReason::ContextFull;
             }
             show(watch.observer, Site::StepLogits(tokens.len()), &logits)?;
-            let id = processor.sample(&logits)?;
             let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec1::<f32>()?;
+            if log_probs.iter().any(|p| p.is_nan()) {
+                return Err(not_a_number(model).into());
+            }
+            let id = processor.sample(&logits)?;
             let ended = stop_ids.contains(&id);
             let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
             text.push_str(&piece);
@@ -388,6 +396,15 @@ impl Decoded {
         }
         Ok(Generated { tokens, text: text.trim().to_owned(), stop, decode: started.elapsed() })
     }
+}
+
+/// The refusal of a model whose logits are NaN. Its weights are finite, or it would not have been loaded.
+fn not_a_number(model: &Model) -> Refusal {
+    let compute = model.precision().compute.as_str();
+    Refusal::new(model.directory(), format!("the numbers inside this model grow beyond the range of {compute}"))
+        .expected("a probability for every token")
+        .found("NaN")
+        .help("use --dtype f32; if it stays so, the weights are damaged: download them again")
 }
 
 /// Whether two pictures are the same to a model.

@@ -237,6 +237,9 @@ impl DecoderConfig {
                 return Err(json
                     .refusal("model_type", "this is not a Cambrian-1 checkpoint this program can run")
                     .expected("cambrian_llama, llava_llama or cambrian_phi3")
+                    .help(
+                        "give the directory of a Cambrian-1 checkpoint; `opabinia doctor` lists those in the hub cache",
+                    )
                     .into());
             }
         };

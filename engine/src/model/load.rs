@@ -196,7 +196,6 @@ impl Found {
         core.finish(|_| false)?;
         let survey = core.into_survey();
         let parameters = survey.parameters();
-        all.origin.clone_from(&survey.origin);
         all.merge(survey);
         Ok(Surveyed { survey: all, towers: reports, core_parameters: parameters })
     }

@@ -202,11 +202,15 @@ impl Trace {
                 "give a file that `opabinia trace` wrote, whole and unchanged",
             )
         };
-        let length = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
-        if length > MAX_FILE_BYTES {
-            return Err(bad(format!("has {length} bytes, more than any trace")));
+        let unreadable = |e: std::io::Error| bad(format!("cannot be read: {e}"));
+        let about = std::fs::metadata(path).map_err(unreadable)?;
+        if !about.is_file() {
+            return Err(bad("is not a file".into()));
         }
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        if about.len() > MAX_FILE_BYTES {
+            return Err(bad(format!("has {} bytes, more than any trace", about.len())));
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         let (_, header) =
             SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("is not a safetensors file: {e}")))?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
