@@ -204,6 +204,38 @@ fn weights_that_do_not_fit_the_configuration() {
 }
 
 #[test]
+fn numbers_that_grow_without_bound() {
+    let (_dir, checkpoint) = forged();
+    edit_tensors(&checkpoint.join("model.safetensors"), |tensors| {
+        let norm =
+            Stored { dtype: "F32".into(), shape: vec![32], bytes: [f32::MAX; 32].map(f32::to_le_bytes).concat() };
+        tensors.insert("model.norm.weight".into(), norm);
+    });
+    for more in [&[][..], &["--temperature", "1"]] {
+        ask(&checkpoint, more).says(REFUSED, &["tiny: ", "beyond the range of f32", "NaN"]);
+    }
+}
+
+#[test]
+fn room_that_only_a_number_asks_for() {
+    let (_dir, checkpoint) = forged();
+    let file = checkpoint.join("config.json");
+    // An answer may be as long as the positions; they are not all set aside in advance.
+    edit_json(&file, |config| config["max_position_embeddings"] = (1 << 24).into());
+    ask(&checkpoint, &["--max-tokens", "16000000", "--stop", "e"]).works();
+    // Without samplers no weight depends on the final grid: a finer one than the encoders' is right, but not any.
+    edit_json(&file, |config| config["connector_only"] = true.into());
+    edit_tensors(&checkpoint.join("model.safetensors"), |tensors| {
+        tensors.retain(|key, _| !key.starts_with("model.vision_sampler_layers."));
+    });
+    edit_json(&file, |config| config["image_token_len"] = (16 * 16).into());
+    ask_about(&checkpoint, &photo("wide.png"), "Hi", &[]).works();
+    edit_json(&file, |config| config["image_token_len"] = (1 << 24).into());
+    ask_about(&checkpoint, &photo("wide.png"), "Hi", &[])
+        .says(REFUSED, &["config.json", "`image_token_len`", "context"]);
+}
+
+#[test]
 fn an_encoder_with_a_foreign_weight_is_named_itself() {
     let (_dir, checkpoint) = forged();
     let tower = checkpoint.join("towers/facebook/dinov2-giant/model.safetensors");

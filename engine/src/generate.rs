@@ -269,7 +269,8 @@ impl Session {
         let started = Instant::now();
         let rest = &prompt.ids[prefix..];
         let image = decoded.image.as_ref().map(|(_, _, tokens)| tokens);
-        decoded.cache.reserve(positions + options.max_tokens.min(model.config().decoder.max_positions - positions))?;
+        // Room for the answer, but no more than the check before loading has counted; the rest comes as it is needed.
+        decoded.cache.reserve(positions + options.max_tokens.min(limit - positions))?;
         let logits = model.prefill(rest, image, &mut decoded.cache, watch.job, watch.observer)?;
         decoded.ids.extend_from_slice(rest);
         let timings = Timings {

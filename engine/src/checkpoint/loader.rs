@@ -207,7 +207,10 @@ impl<'a> Loader<'a> {
         let found = self.shared.files.get(&key);
         let file = found.map_or(self.shared.files.origin(), |view| view.file);
         let found = found.map_or("nothing".into(), |view| format!("{} of shape {:?}", view.dtype, view.shape));
-        Refusal::new(file, problem).key(key).found(found)
+        Refusal::new(file, problem)
+            .key(key)
+            .found(found)
+            .help("check that these weights belong to the configuration beside them: download both from the same place")
     }
 
     /// The tensor `name` in the compute type. Its stored shape must be `shape`.

@@ -72,10 +72,14 @@ impl MemoryNeed {
             product(&[tower.tokens, width.saturating_add(4 * config.sva.hidden_size)]).saturating_mul(size)
         });
         let features = features.fold(0, u64::saturating_add);
+        // The connector's grids resized to the final one, joined, and projected into the language model.
+        let sva = &config.sva;
+        let joined = (2 * sva.query_sides.len() * sva.hidden_size).saturating_add(3 * decoder.hidden_size);
+        let frame = product(&[sva.final_side, sva.final_side, joined]).saturating_mul(size);
         Self {
             weights: survey.bytes(precision),
             kv_cache: kv.saturating_mul(size),
-            activations: prefill.max(encode).saturating_add(features),
+            activations: prefill.max(encode).max(frame).saturating_add(features),
         }
     }
 
