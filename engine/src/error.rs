@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// Result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What to do about a failure that is nobody's but the program's.
+const REPORT: &str = "this is a fault of the program: please report it, with the command and the names of the files";
+
 /// Every failure of the engine. The variants are the ways a caller may want to react; the text inside says the rest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,10 +44,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The device or driver failed, or the engine made a mistake in its arithmetic of shapes.
-    #[error("tensor operation failed: {0}")]
+    #[error("tensor operation failed: {0}\n  {REPORT}")]
     Tensor(candle_core::Error),
     /// The engine panicked; the thread survived.
-    #[error("internal error (a panic in the engine): {0}")]
+    #[error("internal error (a panic in the engine): {0}\n  {REPORT}")]
     Panicked(String),
 }
 

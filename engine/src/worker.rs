@@ -243,7 +243,8 @@ impl Worker {
     fn emit(&self, job: JobId, kind: EventKind) {
         // Nobody listens while the handle is being dropped.
         let _ = self.outbox.send(Event { job, kind });
-        (self.wake)();
+        // Whoever is woken may panic, but not take the thread along.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.wake)()));
     }
 
     fn perform(&mut self, id: JobId, cancel: &CancelToken, command: Command) -> Result<Outcome> {

@@ -132,7 +132,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         "device": inspection.device,
         "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },
         "faults": faults.collect::<Value>(),
-        "unknown_keys": inspection.survey.unknown,
+        "unknown_keys": inspection.survey.unknown.iter().map(|weight| weight.key.as_str()).collect::<Vec<_>>(),
         "notes": inspection.notes,
     });
     match object {
@@ -269,7 +269,11 @@ fn report_text(inspection: &Inspection) -> String {
         "missing or wrong",
         survey.faults.iter().map(|fault| format!("{}: {}", fault.key.as_deref().unwrap_or_default(), fault.problem)),
     );
-    list(&mut report, "unknown", survey.unknown.iter().cloned());
+    list(
+        &mut report,
+        "unknown",
+        survey.unknown.iter().map(|weight| format!("{}, in {}", weight.key, weight.file.display())),
+    );
     if survey.faults.is_empty() && survey.unknown.is_empty() {
         report.row("complete", "nothing is missing, nothing is unknown");
     }

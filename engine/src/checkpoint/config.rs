@@ -72,6 +72,13 @@ impl CambrianConfig {
         let sva = SvaConfig::from_json(&json, &towers, decoder.layers)?;
         let context_length =
             bounded(&json, "tokenizer_model_max_length", 1..=MAX_DIM)?.unwrap_or(decoder.max_positions);
+        require(
+            &json,
+            "image_token_len",
+            sva.final_side.pow(2) <= context_length,
+            format!("at most {context_length}, the length of the context"),
+            || "the image would not fit into the context",
+        )?;
         let mut eos_token_ids = token_ids(&json, "eos_token_id")?;
         let generation = dir.join("generation_config.json");
         if generation.exists() {
@@ -237,6 +244,9 @@ impl DecoderConfig {
                 return Err(json
                     .refusal("model_type", "this is not a Cambrian-1 checkpoint this program can run")
                     .expected("cambrian_llama, llava_llama or cambrian_phi3")
+                    .help(
+                        "give the directory of a Cambrian-1 checkpoint; `opabinia doctor` lists those in the hub cache",
+                    )
                     .into());
             }
         };

@@ -294,7 +294,8 @@ fn a_survey_collects_instead_of_failing() {
     let survey = loader.into_survey();
     let keys: Vec<_> = survey.faults.iter().filter_map(|fault| fault.key.as_deref()).collect();
     assert_eq!(keys, ["a.bias", "c"]);
-    assert_eq!(survey.unknown, ["b"]);
+    assert_eq!(survey.unknown.iter().map(|weight| weight.key.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert!(survey.unknown[0].file.ends_with("model.safetensors"));
     assert_eq!((survey.matrix_elements, survey.small_elements), (4, 2 + (3 << 40)));
     assert_eq!(refusal(survey.check()).key.as_deref(), Some("a.bias"));
 }

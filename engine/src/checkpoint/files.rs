@@ -151,6 +151,7 @@ impl WeightFiles {
             return Err(Refusal::new(index, "names too many shards")
                 .expected(format!("at most {MAX_SHARDS}"))
                 .found(shards.len().to_string())
+                .help(help)
                 .into());
         }
         for shard in shards {

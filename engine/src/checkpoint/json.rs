@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// No configuration file is larger than this; a tokenizer.json of 128,000 entries has 9 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
+/// What to do about a file that is not what it should be.
+const AGAIN: &str = "download this file again; if it stays so, it belongs to a model this program does not run";
+
 /// A JSON file, read whole.
 #[derive(Debug, Clone)]
 pub struct JsonFile {
@@ -23,23 +26,29 @@ impl JsonFile {
     /// A refusal if the file is missing, larger than 256 MiB or not a JSON object.
     pub fn read(file: &Path) -> Result<Self> {
         let mut text = String::new();
-        let opened = File::open(file).map_err(|e| match e.kind() {
+        // Asked of the name, not of the open file: opening a pipe would wait for someone to write.
+        let about = std::fs::metadata(file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Refusal::new(file, "this file is missing")
                 .help("download the checkpoint again, with all of its files")
                 .into(),
             _ => Error::io(file, e),
         })?;
+        if !about.is_file() {
+            return Err(Refusal::new(file, "is no regular file").help(AGAIN).into());
+        }
+        let opened = File::open(file).map_err(|e| Error::io(file, e))?;
         let read = opened.take(MAX_BYTES + 1).read_to_string(&mut text);
-        read.map_err(|e| Refusal::new(file, format!("cannot be read as text: {e}")))?;
+        read.map_err(|e| Refusal::new(file, format!("cannot be read as text: {e}")).help(AGAIN))?;
         if text.len() as u64 > MAX_BYTES {
             return Err(Refusal::new(file, "is larger than any configuration file")
                 .expected(format!("at most {MAX_BYTES} bytes"))
+                .help(AGAIN)
                 .into());
         }
         let value: Value = serde_json::from_str(&text)
-            .map_err(|e| Refusal::new(file, format!("is not valid JSON: {e}")).help("download this file again"))?;
+            .map_err(|e| Refusal::new(file, format!("is not valid JSON: {e}")).help(AGAIN))?;
         if !value.is_object() {
-            return Err(Refusal::new(file, "is not a JSON object").found(kind(&value)).into());
+            return Err(Refusal::new(file, "is not a JSON object").found(kind(&value)).help(AGAIN).into());
         }
         Ok(Self { file: file.to_path_buf(), value })
     }
@@ -59,9 +68,9 @@ impl JsonFile {
         key.split('.').try_fold(&self.value, |value, part| value.get(part)).filter(|value| !value.is_null())
     }
 
-    /// A refusal that names this file and `key`.
+    /// A refusal that names this file and `key`, and advises to fetch the file anew unless the caller knows better.
     pub fn refusal(&self, key: &str, problem: impl Into<String>) -> Refusal {
-        let refusal = Refusal::new(&self.file, problem).key(key);
+        let refusal = Refusal::new(&self.file, problem).key(key).help(AGAIN);
         match self.get(key) {
             Some(value) => refusal.found(short(value)),
             None => refusal.found("nothing"),

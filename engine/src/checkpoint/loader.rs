@@ -58,28 +58,36 @@ pub struct Survey {
     pub asked: BTreeMap<String, Vec<usize>>,
     /// Weights that are missing or stored with another shape or type, in the order they were asked for.
     pub faults: Vec<Refusal>,
-    /// Keys nobody asked for, sorted.
-    pub unknown: Vec<String>,
-    /// The file to name when keys are unknown.
-    pub origin: PathBuf,
+    /// Weights nobody asked for, sorted by key within each set of files.
+    pub unknown: Vec<UnknownWeight>,
+}
+
+/// A stored weight that nothing in the model asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownWeight {
+    /// The file it lies in.
+    pub file: PathBuf,
+    /// Its key there.
+    pub key: String,
 }
 
 impl Survey {
     /// Number of parameters.
     pub fn parameters(&self) -> u64 {
-        self.matrix_elements + self.small_elements
+        self.matrix_elements.saturating_add(self.small_elements)
     }
 
     /// Bytes the weights occupy in memory when kept in `precision`.
     pub fn bytes(&self, precision: Precision) -> u64 {
         let size = |dtype: DType| dtype.size_in_bytes() as u64;
-        self.matrix_elements * size(precision.weights) + self.small_elements * size(precision.compute)
+        let matrices = self.matrix_elements.saturating_mul(size(precision.weights));
+        matrices.saturating_add(self.small_elements.saturating_mul(size(precision.compute)))
     }
 
     /// Adds what another set of files holds.
     pub fn merge(&mut self, other: Self) {
-        self.matrix_elements += other.matrix_elements;
-        self.small_elements += other.small_elements;
+        self.matrix_elements = self.matrix_elements.saturating_add(other.matrix_elements);
+        self.small_elements = self.small_elements.saturating_add(other.small_elements);
         self.asked.extend(other.asked);
         self.faults.extend(other.faults);
         self.unknown.extend(other.unknown);
@@ -101,7 +109,7 @@ impl Survey {
             }
             return Err(refusal.into());
         }
-        match unknown_keys(&self.origin, &self.unknown) {
+        match refuse_unknown(&self.unknown) {
             Some(refusal) => Err(refusal.into()),
             None => Ok(()),
         }
@@ -109,16 +117,18 @@ impl Survey {
 }
 
 /// The refusal of weights nobody asked for.
-fn unknown_keys(origin: &std::path::Path, unknown: &[String]) -> Option<Refusal> {
-    let first = unknown.first()?;
-    let problem = match unknown.len() {
-        1 => "this weight has no place in the model its config.json describes".to_owned(),
-        n => format!("this weight and {} others have no place in the model its config.json describes", n - 1),
+fn refuse_unknown(unknown: &[UnknownWeight]) -> Option<Refusal> {
+    let (first, rest) = unknown.split_first()?;
+    let problem = match rest.len() {
+        0 => "this weight has no place in the model its config.json describes".to_owned(),
+        1 => "this weight and another have no place in the model its config.json describes".to_owned(),
+        n => format!("this weight and {n} others have no place in the model its config.json describes"),
     };
-    let refusal = Refusal::new(origin, problem)
-        .key(first)
+    let refusal = Refusal::new(&first.file, problem)
+        .key(&first.key)
         .help("config.json and the weights do not belong together: download both from the same place");
-    Some(unknown.iter().skip(1).take(NAMED).cloned().fold(refusal, Refusal::detail))
+    let place = |weight: &UnknownWeight| format!("{}: `{}`", weight.file.display(), weight.key);
+    Some(rest.iter().take(NAMED).map(place).fold(refusal, Refusal::detail))
 }
 
 /// Keys that hold nothing a model needs, whoever asks: tables that follow from the configuration.
@@ -143,8 +153,7 @@ impl<'a> Loader<'a> {
 
     /// A loader that reads nothing and collects a [`Survey`]: see [`Loader::into_survey`].
     pub fn survey(files: &'a WeightFiles, precision: Precision) -> Self {
-        let survey = Survey { origin: files.origin().to_path_buf(), ..Survey::default() };
-        Self::with_mode(files, precision, Mode::Survey(RefCell::new(survey)))
+        Self::with_mode(files, precision, Mode::Survey(RefCell::default()))
     }
 
     fn with_mode(files: &'a WeightFiles, precision: Precision, mode: Mode<'a>) -> Self {
@@ -198,7 +207,10 @@ impl<'a> Loader<'a> {
         let found = self.shared.files.get(&key);
         let file = found.map_or(self.shared.files.origin(), |view| view.file);
         let found = found.map_or("nothing".into(), |view| format!("{} of shape {:?}", view.dtype, view.shape));
-        Refusal::new(file, problem).key(key).found(found)
+        Refusal::new(file, problem)
+            .key(key)
+            .found(found)
+            .help("check that these weights belong to the configuration beside them: download both from the same place")
     }
 
     /// The tensor `name` in the compute type. Its stored shape must be `shape`.
@@ -207,12 +219,12 @@ impl<'a> Loader<'a> {
     /// When reading: a refusal if the weight is missing, has another shape, is no floating-point tensor or holds NaN
     /// or infinity; [`Error::Cancelled`]. When surveying, none of these.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.load(name, shape, self.shared.precision.compute, |survey, count| survey.small_elements += count)
+        self.load(name, shape, self.shared.precision.compute, |survey| &mut survey.small_elements)
     }
 
     /// The tensor `name` in the weight type: for embedding tables. Errors as [`Loader::tensor`].
     pub fn matrix(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.load(name, shape, self.shared.precision.weights, |survey, count| survey.matrix_elements += count)
+        self.load(name, shape, self.shared.precision.weights, |survey| &mut survey.matrix_elements)
     }
 
     /// `weight` `[output, input]` and, if `bias`, `bias` `[output]` of the submodule `name`.
@@ -243,12 +255,15 @@ impl<'a> Loader<'a> {
     pub fn finish(&self, ignored: impl Fn(&str) -> bool) -> Result<()> {
         let used = self.shared.used.borrow();
         let keys = self.shared.files.keys();
-        let unknown: Vec<String> =
-            keys.filter(|key| !used.contains(*key) && !is_derived(key) && !ignored(key)).map(str::to_owned).collect();
+        let unknown = keys.filter(|key| !used.contains(*key) && !is_derived(key) && !ignored(key)).map(|key| {
+            let file = self.shared.files.get(key).map_or(self.shared.files.origin(), |view| view.file);
+            UnknownWeight { file: file.to_path_buf(), key: key.to_owned() }
+        });
+        let unknown: Vec<UnknownWeight> = unknown.collect();
         match &self.shared.mode {
             Mode::Survey(survey) => survey.borrow_mut().unknown = unknown,
             Mode::Read { .. } => {
-                if let Some(refusal) = unknown_keys(self.shared.files.origin(), &unknown) {
+                if let Some(refusal) = refuse_unknown(&unknown) {
                     return Err(refusal.into());
                 }
             }
@@ -264,7 +279,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn load(&self, name: &str, shape: &[usize], dtype: DType, count: fn(&mut Survey, u64)) -> Result<Tensor> {
+    fn load(&self, name: &str, shape: &[usize], dtype: DType, counter: fn(&mut Survey) -> &mut u64) -> Result<Tensor> {
         let key = self.key(name);
         let first_time = self.shared.used.borrow_mut().insert(key.clone());
         let checked = self.checked(&key, shape);
@@ -272,7 +287,9 @@ impl<'a> Loader<'a> {
             Mode::Survey(survey) => {
                 let mut survey = survey.borrow_mut();
                 if first_time {
-                    count(&mut survey, shape.iter().map(|&dim| dim as u64).fold(1, u64::saturating_mul));
+                    let count = shape.iter().map(|&dim| dim as u64).fold(1, u64::saturating_mul);
+                    let counter = counter(&mut survey);
+                    *counter = counter.saturating_add(count);
                     survey.asked.insert(key.clone(), shape.to_vec());
                     survey.faults.extend(checked.err().map(|fault| *fault));
                 }

@@ -19,14 +19,15 @@ impl MappedFile {
     /// # Errors
     /// A refusal if the file is empty or no regular file; [`Error::Io`] if the system cannot open or map it.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let about = file.metadata().map_err(|e| Error::io(path, e))?;
+        // Asked of the name, not of the open file: opening a pipe would wait for someone to write.
+        let about = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if !about.is_file() {
-            return Err(Refusal::new(path, "is no regular file").into());
+            return Err(Refusal::new(path, "is no regular file").help("download this file again").into());
         }
         if about.len() == 0 {
             return Err(Refusal::new(path, "is empty").help("download this file again").into());
         }
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
         // SAFETY: the map is private and read-only, and this type hands out shared slices of bytes only, for which
         // every content is valid. What remains is another process that shortens the file while it is mapped; that ends
         // this process with a signal, as it would in every program that maps files, and cannot corrupt memory.

@@ -37,12 +37,16 @@ impl HostMemory {
     }
 }
 
+/// Decoder states that are kept between questions, each about another picture: going back to one finds its keys and
+/// values still there.
+pub const KEPT_STATES: usize = 3;
+
 /// Bytes a loaded checkpoint needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryNeed {
     /// Weights of the checkpoint and its encoders.
     pub weights: u64,
-    /// Keys and values of a full context.
+    /// Keys and values of a full context, for each of the [`KEPT_STATES`].
     pub kv_cache: u64,
     /// The largest intermediate results of a forward pass, estimated from above.
     pub activations: u64,
@@ -60,7 +64,7 @@ impl MemoryNeed {
         let decoder = &config.decoder;
         let product =
             |factors: &[usize]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor as u64));
-        let kv = product(&[2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
+        let kv = product(&[KEPT_STATES, 2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
         // The residual, its norm, the gate, up and product of the MLP; attention scores twice, in f32.
         let prefill = product(&[config.context_length, 3 * decoder.intermediate_size + 4 * decoder.hidden_size])
             .saturating_mul(size)
@@ -72,10 +76,14 @@ impl MemoryNeed {
             product(&[tower.tokens, width.saturating_add(4 * config.sva.hidden_size)]).saturating_mul(size)
         });
         let features = features.fold(0, u64::saturating_add);
+        // The connector's grids resized to the final one, joined, and projected into the language model.
+        let sva = &config.sva;
+        let joined = (2 * sva.query_sides.len() * sva.hidden_size).saturating_add(3 * decoder.hidden_size);
+        let frame = product(&[sva.final_side, sva.final_side, joined]).saturating_mul(size);
         Self {
             weights: survey.bytes(precision),
             kv_cache: kv.saturating_mul(size),
-            activations: prefill.max(encode).saturating_add(features),
+            activations: prefill.max(encode).max(frame).saturating_add(features),
         }
     }
 

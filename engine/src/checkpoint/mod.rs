@@ -23,7 +23,7 @@ pub use config::{
 };
 pub use files::{StoredType, TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
-pub use loader::{Loader, Survey};
+pub use loader::{Loader, Survey, UnknownWeight};
 pub use memory::{Bytes, HostMemory, MemoryNeed};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The decoder's side of a session: a key/value cache, what it stands for, and the loop that extends it.
 
 use super::{Alternative, GenerateOptions, StopReason, Subject, Token, Watch, same};
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::job::Stage;
 use crate::llm::KvCache;
 use crate::model::{Model, VisualTokens};
@@ -88,15 +88,15 @@ impl Decoded {
         let mut tokens: Vec<Token> = Vec::new();
         let mut started = Instant::now();
         let stop = loop {
-            if tokens.len() == options.max_tokens {
+            if options.max_tokens == 0 {
                 break StopReason::MaxTokens;
             }
-            if self.cache.len() == model.config().decoder.max_positions {
-                break StopReason::ContextFull;
-            }
             show(watch.observer, Site::StepLogits(tokens.len()), &logits)?;
-            let id = processor.sample(&logits)?;
             let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec1::<f32>()?;
+            if log_probs.iter().any(|p| p.is_nan()) {
+                return Err(not_a_number(model).into());
+            }
+            let id = processor.sample(&logits)?;
             let ended = stop_ids.contains(&id);
             let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
             text.push_str(&piece);
@@ -119,16 +119,29 @@ impl Decoded {
                 text.truncate(at);
                 break StopReason::StopText;
             }
-            if tokens.len() < options.max_tokens {
-                logits = model.decode(id, &mut self.cache, watch.job, watch.observer)?;
-                self.ids.push(i64::from(id));
+            if tokens.len() == options.max_tokens {
+                break StopReason::MaxTokens;
             }
+            if self.cache.len() == model.config().decoder.max_positions {
+                break StopReason::ContextFull;
+            }
+            logits = model.decode(id, &mut self.cache, watch.job, watch.observer)?;
+            self.ids.push(i64::from(id));
         };
         if stop != StopReason::StopText {
             text.push_str(&stream.finish().unwrap_or_default());
         }
         Ok(Generated { tokens, text: text.trim().to_owned(), stop, decode: started.elapsed() })
     }
+}
+
+/// The refusal of a model whose logits are NaN. Its weights are finite, or it would not have been loaded.
+fn not_a_number(model: &Model) -> Refusal {
+    let compute = model.precision().compute.as_str();
+    Refusal::new(model.directory(), format!("the numbers inside this model grow beyond the range of {compute}"))
+        .expected("a probability for every token")
+        .found("NaN")
+        .help("use --dtype f32; if it stays so, the weights are damaged: download them again")
 }
 
 /// The `count` most likely tokens, most likely first.

@@ -17,6 +17,9 @@ use candle_transformers::generation::Sampling as Rule;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Below this temperature only the most likely token is left, and logits divided by it would leave the range of f32.
+const COLD: f64 = 1e-6;
+
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
@@ -60,8 +63,10 @@ impl Sampling {
 
     fn rule(&self) -> Rule {
         let temperature = self.temperature;
-        match (self.top_k, self.top_p) {
-            _ if temperature == 0.0 => Rule::ArgMax,
+        // The rule takes p as f32, where a smaller one would be 0 and leave no token.
+        let top_p = self.top_p.map(|p| p.max(f64::from(f32::MIN_POSITIVE)));
+        match (self.top_k, top_p) {
+            _ if temperature < COLD => Rule::ArgMax,
             (None, None) => Rule::All { temperature },
             (Some(k), None) => Rule::TopK { k, temperature },
             (None, Some(p)) => Rule::TopP { p, temperature },

@@ -6,6 +6,7 @@
 
 use super::decoded::{Decoded, Generated};
 use super::{Answer, GenerateOptions, Subject, Timings, Watch, same};
+use crate::checkpoint::memory::KEPT_STATES;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::model::{EncodedImage, Model};
@@ -18,9 +19,6 @@ use std::time::Instant;
 
 /// Pictures whose encoder features are kept: a few tens of megabytes each in the 8B model.
 const KEPT_PICTURES: usize = 8;
-
-/// Pictures (and the conversation without one) whose decoder state is kept: some 90 MB each in the 8B model at bf16.
-const KEPT_STATES: usize = 3;
 
 /// A model's working memory between questions.
 #[derive(Default)]
@@ -48,7 +46,7 @@ impl Session {
         job: &Job<'_>,
         observer: &mut dyn Observer,
     ) -> Result<EncodedImage> {
-        let watched = (0..model.encoders().len()).any(|k| observer.wants(Site::TowerPixels(k)));
+        let watched = (0..model.encoders().len()).any(|k| watches_tower(observer, k));
         if let Some(at) = self.encoded.iter().position(|(known, _)| same(known, picture)) {
             let known = self.encoded.remove(at);
             if !watched {
@@ -108,6 +106,12 @@ impl Session {
     }
 }
 
+/// Whether `observer` wants anything of encoder `k`, which then has to run.
+fn watches_tower(observer: &dyn Observer, k: usize) -> bool {
+    let sites = [Site::TowerPixels(k), Site::TowerRaw(k), Site::TowerFeatures(k), Site::TowerProj(k)];
+    sites.into_iter().any(|site| observer.wants(site)) || observer.wants(Site::TowerStage { tower: k, stage: 0 })
+}
+
 /// Appends `entry`; the first one goes when there would be more than `limit`.
 fn push_bounded<T>(kept: &mut Vec<T>, entry: T, limit: usize) {
     if kept.len() == limit {
@@ -145,7 +149,8 @@ fn answer(
     watch: &mut Watch<'_>,
 ) -> Result<Answer> {
     let reused = decoded.rewind(prompt);
-    let room = options.max_tokens.min(model.config().decoder.max_positions - positions);
+    // Room for the answer, but no more than the check before loading has counted; the rest comes as it is needed.
+    let room = options.max_tokens.min(model.config().context_length.saturating_sub(positions));
     let started = Instant::now();
     let logits = decoded.prefill(model, prompt, positions + room, watch)?;
     let prefill = started.elapsed();

@@ -1,7 +1,7 @@
 //! Keys and values of every position so far, preallocated so that a token costs no copy of the past.
 
-use crate::checkpoint::DecoderConfig;
-use crate::error::Result;
+use crate::checkpoint::{DecoderConfig, memory};
+use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 
 /// Positions by which a cache grows: about one long answer.
@@ -42,11 +42,15 @@ impl KvCache {
     }
 
     /// Makes room for `positions` in all, keeping what is stored.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if there is none.
     pub fn reserve(&mut self, positions: usize) -> Result<()> {
         if positions <= self.capacity {
             return Ok(());
         }
         let capacity = positions.next_multiple_of(GROWTH);
+        self.check_room(capacity)?;
         for (keys, values) in &mut self.layers {
             for stored in [keys, values] {
                 let (heads, _, width) = stored.dims3()?;
@@ -59,6 +63,25 @@ impl KvCache {
         }
         self.capacity = capacity;
         Ok(())
+    }
+
+    /// Checks that the memory for `capacity` positions is there: an allocation that fails would end the program.
+    fn check_room(&self, capacity: usize) -> Result<()> {
+        let Some((keys, _)) = self.layers.first() else { return Ok(()) };
+        let (heads, _, width) = keys.dims3()?;
+        let numbers = [2, self.layers.len(), heads, width, capacity].into_iter().fold(1, usize::saturating_mul);
+        let bytes = numbers.saturating_mul(keys.dtype().size_in_bytes()) as u64;
+        match memory::available(keys.device()) {
+            Some(available) if bytes > available => Err(Error::OutOfMemory {
+                what: format!(
+                    "keys and values of {capacity} positions take {}, and {} are available",
+                    memory::Bytes(bytes),
+                    memory::Bytes(available)
+                ),
+                help: "ask for fewer tokens (--max-tokens), or close other programs".into(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Stores `keys` and `values` `[kv heads, n, head width]` of the positions after the stored ones in `layer`, and

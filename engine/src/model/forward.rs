@@ -29,8 +29,9 @@ pub struct VisualTokens {
     pub tokens: Tensor,
     /// The unpadded frame on the query grid.
     pub frame: Frame,
-    /// What the samplers look at: the windows of the frame's cells.
-    windows: Windows,
+    /// What the samplers look at: the windows of the frame's cells. Without samplers the final grid need not fit the
+    /// encoders', and there are none.
+    windows: Option<Windows>,
 }
 
 impl VisualTokens {
@@ -106,7 +107,8 @@ impl Model {
         let newlines = self.network.core.newline.expand((rows, 1, width))?;
         let tokens = Tensor::cat(&[&unpadded, &newlines], 1)?.reshape((rows * (columns + 1), width))?;
         show(observer, Site::ImageTokens, &tokens)?;
-        Ok(VisualTokens { windows: scene.windows(&frame)?, tokens, frame })
+        let windows = self.network.core.samplers.as_ref().map(|_| scene.windows(&frame)).transpose()?;
+        Ok(VisualTokens { windows, tokens, frame })
     }
 
     /// Runs the decoder over `ids`, the part of the prompt that follows the positions in `cache`. Where `ids` holds
@@ -129,8 +131,9 @@ impl Model {
         let hidden =
             self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |layer, x, observer| {
                 let (Some(samplers), Some(image), Some(start)) = (samplers, image, image_start) else { return Ok(x) };
+                let Some(windows) = &image.windows else { return Ok(x) };
                 let columns = image.frame.columns.len();
-                Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
+                Ok(samplers.after_layer(layer, &x, start, columns, windows, observer)?.unwrap_or(x))
             });
         // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
         let hidden = hidden.inspect_err(|_| cache.truncate(past))?;

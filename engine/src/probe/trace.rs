@@ -5,7 +5,7 @@
 //! description of the geometry without which the numbers could not be placed on a picture.
 
 use crate::checkpoint::checkpoint_name;
-use crate::error::{Error, Refusal, Result};
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::observe::SvaLayer;
 use crate::sva::{Frame, HEADS, PictureSize};
@@ -202,11 +202,15 @@ impl Trace {
                 "give a file that `opabinia trace` wrote, whole and unchanged",
             )
         };
-        let length = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
-        if length > MAX_FILE_BYTES {
-            return Err(bad(format!("has {length} bytes, more than any trace")));
+        let unreadable = |e: std::io::Error| bad(format!("cannot be read: {e}"));
+        let about = std::fs::metadata(path).map_err(unreadable)?;
+        if !about.is_file() {
+            return Err(bad("is not a file".into()));
         }
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        if about.len() > MAX_FILE_BYTES {
+            return Err(bad(format!("has {} bytes, more than any trace", about.len())));
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         let (_, header) =
             SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("is not a safetensors file: {e}")))?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
@@ -277,8 +281,8 @@ pub fn write_tensors(
     metadata: Option<HashMap<String, String>>,
     path: &Path,
 ) -> Result<()> {
-    let bytes = safetensors::serialize(tensors.iter(), metadata)
-        .map_err(|e| Refusal::new(path, format!("cannot be written: {e}")))?;
+    let bytes =
+        safetensors::serialize(tensors.iter(), metadata).map_err(|e| Error::io(path, std::io::Error::other(e)))?;
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Path::new(&partial);

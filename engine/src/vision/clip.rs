@@ -3,7 +3,7 @@
 
 use super::preprocess::PixelSpec;
 use super::vit::{Attention, Block, Mlp, PatchEmbedding, Projections, Vit};
-use super::{activation, heads_divide, layers_possible, patch_grid};
+use super::{activation, dimension, heads_divide, layers_possible, patch_grid};
 use crate::checkpoint::Loader;
 use crate::checkpoint::json::JsonFile;
 use crate::error::{Refusal, Result};
@@ -20,15 +20,14 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, select_layer: i64) -> Result
     let key = |name: &str| {
         if config.get("vision_config").is_some() { format!("vision_config.{name}") } else { name.to_owned() }
     };
-    let number = |name: &str, default: usize| Ok::<_, crate::Error>(config.usize(&key(name))?.unwrap_or(default));
-    let width = number("hidden_size", 768)?;
-    let inner = number("intermediate_size", 3072)?;
-    let patch = number("patch_size", 32)?;
-    let heads = number("num_attention_heads", 12)?;
+    let width = dimension(&config, &key("hidden_size"), 768)?;
+    let inner = dimension(&config, &key("intermediate_size"), 3072)?;
+    let patch = dimension(&config, &key("patch_size"), 32)?;
+    let heads = dimension(&config, &key("num_attention_heads"), 12)?;
     let eps = config.f64(&key("layer_norm_eps"))?.unwrap_or(1e-5);
     let function = activation(&config, &key("hidden_act"), "quick_gelu")?;
     heads_divide(config.file(), &key("num_attention_heads"), width, heads)?;
-    let layers = number("num_hidden_layers", 12)?;
+    let layers = config.usize(&key("num_hidden_layers"))?.unwrap_or(12);
     layers_possible(&config, &key("num_hidden_layers"), layers)?;
     let used = used_layers(&config, layers, select_layer)?;
 

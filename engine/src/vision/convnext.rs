@@ -94,8 +94,8 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, res: Option<usize>) -> Resul
     };
 
     let trunk = loader.pp("visual.trunk");
-    let [mut width, channels, _, _] = stored_shape(&trunk, "stem.0.weight")?;
-    let stem = PatchEmbedding::load(&trunk, "stem.0", [width, channels, STEM_SIDE], true)?;
+    let [mut width, _, _, _] = stored_shape(&trunk, "stem.0.weight")?;
+    let stem = PatchEmbedding::load(&trunk, "stem.0", [width, 3, STEM_SIDE], true)?;
     let stem_norm = trunk.layer_norm("stem.1", width, eps)?;
     let mut stages = Vec::new();
     for index in 0..STAGES {

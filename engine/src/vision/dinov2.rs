@@ -3,7 +3,7 @@
 
 use super::preprocess::PixelSpec;
 use super::vit::{Attention, Block, Mlp, PatchEmbedding, Projections, Vit};
-use super::{activation, heads_divide, layers_possible, patch_grid, stored_shape};
+use super::{MAX_WIDTH, activation, dimension, heads_divide, layers_possible, patch_grid, stored_shape};
 use crate::checkpoint::Loader;
 use crate::checkpoint::json::JsonFile;
 use crate::error::Result;
@@ -17,11 +17,10 @@ const POSITIONS: &str = "embeddings.position_embeddings";
 pub(super) fn load(dir: &Path, loader: &Loader<'_>, res: Option<usize>) -> Result<(Vit, PixelSpec)> {
     let config = JsonFile::read(&dir.join("config.json"))?;
     let processor = JsonFile::read(&dir.join("preprocessor_config.json"))?;
-    let number = |name: &str, default: usize| Ok::<_, crate::Error>(config.usize(name)?.unwrap_or(default));
-    let width = number("hidden_size", 768)?;
-    let heads = number("num_attention_heads", 12)?;
-    let patch = number("patch_size", 16)?;
-    let layers = number("num_hidden_layers", 12)?;
+    let width = dimension(&config, "hidden_size", 768)?;
+    let heads = dimension(&config, "num_attention_heads", 12)?;
+    let patch = dimension(&config, "patch_size", 16)?;
+    let layers = config.usize("num_hidden_layers")?.unwrap_or(12);
     let eps = config.f64("layer_norm_eps")?.unwrap_or(1e-6);
     let bias = config.bool("qkv_bias")?.unwrap_or(true);
     layers_possible(&config, "num_hidden_layers", layers)?;
@@ -30,7 +29,7 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>, res: Option<usize>) -> Resul
 
     let size = match res {
         Some(res) => res,
-        None => number("image_size", 224)?,
+        None => config.usize("image_size")?.unwrap_or(224),
     };
     let pixels = PixelSpec::hugging_face(&processor, "size", size)?;
     let grid = patch_grid(&config, "patch_size", pixels.size, patch)?;
@@ -81,7 +80,7 @@ impl MlpShape {
     fn read(config: &JsonFile, width: usize) -> Result<Self> {
         let ratio = config.f64("mlp_ratio")?.unwrap_or(4.0);
         let inner = width as f64 * ratio;
-        if !(1.0..=f64::from(u32::MAX)).contains(&inner) {
+        if !(1.0..=MAX_WIDTH as f64).contains(&inner) {
             return Err(config
                 .refusal("mlp_ratio", "no MLP has this width")
                 .expected("a small positive number")

@@ -137,13 +137,25 @@ impl Encoder {
     }
 }
 
-/// The stored shape of the tensor `name`, which must have `N` dimensions, none of them zero.
+/// No encoder is wider, in any of its layers: products of two such numbers stay far below 2⁶⁴.
+const MAX_WIDTH: usize = 1 << 20;
+
+/// The width, or other size of a weight, that `file` names at `key`.
+fn dimension(file: &JsonFile, key: &str, default: usize) -> Result<usize> {
+    let value = file.usize(key)?.unwrap_or(default);
+    if (1..=MAX_WIDTH).contains(&value) {
+        return Ok(value);
+    }
+    Err(file.refusal(key, "no encoder has this size").expected(format!("1 to {MAX_WIDTH}")).into())
+}
+
+/// The stored shape of the tensor `name`, which must have `N` dimensions, each of a size that an encoder can have.
 fn stored_shape<const N: usize>(loader: &Loader<'_>, name: &str) -> Result<[usize; N]> {
     let shape = loader.shape(name).and_then(|shape| <[usize; N]>::try_from(shape).ok());
-    shape.filter(|shape| !shape.contains(&0)).ok_or_else(|| {
+    shape.filter(|shape| shape.iter().all(|dim| (1..=MAX_WIDTH).contains(dim))).ok_or_else(|| {
         loader
             .refusal(name, "the dimensions of the encoder cannot be read from this weight")
-            .expected(format!("a tensor of {N} dimensions"))
+            .expected(format!("a tensor of {N} dimensions from 1 to {MAX_WIDTH}"))
             .help("check that this directory holds the encoder its name says, or download its weights again")
             .into()
     })
@@ -167,6 +179,7 @@ fn heads_divide(file: &Path, key: &str, width: usize, heads: usize) -> Result<()
         .key(key)
         .expected(format!("a width that is a multiple of {heads} heads"))
         .found(format!("width {width}"))
+        .help("check that this directory holds the encoder its name says, or download it again")
         .into())
 }
 

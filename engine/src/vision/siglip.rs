@@ -20,11 +20,11 @@ pub(super) fn load(dir: &Path, loader: &Loader<'_>) -> Result<(Vit, PixelSpec)> 
     let config = JsonFile::read(&dir.join(CONFIG))?;
     let pixels = PixelSpec::open_clip(&config, IMAGE_SIZE, config.required_usize(IMAGE_SIZE)?)?;
     let trunk = loader.pp("visual.trunk");
-    let [width, channels, patch, _] = stored_shape(&trunk, "patch_embed.proj.weight")?;
+    let [width, _, patch, _] = stored_shape(&trunk, "patch_embed.proj.weight")?;
     heads_divide(dir, "visual.trunk.patch_embed.proj.weight", width, HEADS)?;
     let tokens = patch_grid(&config, IMAGE_SIZE, pixels.size, patch)?.pow(2);
 
-    let patches = PatchEmbedding::load(&trunk, "patch_embed.proj", [width, channels, patch], true)?;
+    let patches = PatchEmbedding::load(&trunk, "patch_embed.proj", [width, 3, patch], true)?;
     let positions = trunk.tensor("pos_embed", &[1, tokens, width])?.squeeze(0)?;
     let mut blocks = Vec::new();
     while trunk.contains(&format!("blocks.{}.norm1.weight", blocks.len())) {

@@ -1,0 +1,189 @@
+//! Files damaged at random, the same way every time: whatever stands in them, the engine ends in an answer or in a
+//! message that says what to do, and never in a panic, a hang or an error of its own arithmetic.
+//!
+//! `OPABINIA_MUTATIONS` multiplies the number of files tried.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "faults/files.rs"]
+#[allow(dead_code, reason = "shared with the tests of single faults")]
+mod files;
+#[path = "faults/mutate.rs"]
+mod mutate;
+
+use files::{copy_of, goldens, photo, scratch};
+use image::{ImageFormat, RgbImage};
+use mutate::Chance;
+use opabinia_engine::Error;
+use opabinia_engine::generate::{GenerateOptions, Subject};
+use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::probe::{Detail, Trace};
+use opabinia_engine::sva::Ablation;
+use opabinia_engine::text::Turn;
+use opabinia_engine::vision::{Exif, Picture};
+use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot};
+use opabinia_forge::{Preset, forge};
+use std::fs;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn times(count: u64) -> u64 {
+    count * std::env::var("OPABINIA_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// Runs `command` to its terminal event.
+fn complete(engine: &mut Engine, command: Command) -> Result<Outcome, Error> {
+    let job = engine.submit(command);
+    loop {
+        let event = engine.events().recv_timeout(Duration::from_secs(60)).expect("the engine hangs or has died");
+        assert_eq!(event.job, job);
+        match event.kind {
+            EventKind::Done(outcome) => return Ok(outcome),
+            EventKind::Failed(error) => return Err(error),
+            EventKind::Cancelled => panic!("nobody cancelled"),
+            _ => {}
+        }
+    }
+}
+
+fn load(checkpoint: &Path) -> Command {
+    let source = checkpoint.to_str().unwrap().to_owned();
+    // Not `auto`: what fits would depend on the machine.
+    Command::Load(Slot::A, LoadRequest { source, dtype: DtypeChoice::F32, ..LoadRequest::default() })
+}
+
+fn question(picture: &Arc<Picture>) -> Question {
+    Question {
+        system: None,
+        turns: vec![Turn { question: "What  is <s>this</s>? é🦐\n".into(), answer: None }],
+        subject: Some(Subject { picture: picture.clone(), ablation: Ablation::default() }),
+        options: GenerateOptions { max_tokens: 3, ..GenerateOptions::default() },
+    }
+}
+
+/// Loads `checkpoint` and asks it something.
+fn try_checkpoint(engine: &mut Engine, checkpoint: &Path, picture: &Arc<Picture>) -> Result<(), Error> {
+    complete(engine, load(checkpoint))?;
+    complete(engine, Command::Ask(Slot::A, question(picture))).map(drop)
+}
+
+/// What is wrong with `error` as a message to a person.
+fn objection(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Refused(refusal) if refusal.help.is_none() => Some("it does not say what to do"),
+        Error::Refused(_) | Error::Input { .. } | Error::OutOfMemory { .. } => None,
+        _ => Some("it is not about the file"),
+    }
+}
+
+/// Damages the files of `checkpoint` that `wanted` picks, one at a time.
+fn damage(checkpoint: &Path, seed: u64, count: u64, wanted: &dyn Fn(&Path) -> bool) {
+    let mut engine = Engine::start(|| {}).unwrap();
+    let picture = Arc::new(Picture::open(&photo("odd37x53.png"), Exif::Ignore).unwrap());
+    try_checkpoint(&mut engine, checkpoint, &picture).unwrap();
+    let mut all = Vec::new();
+    collect(checkpoint, wanted, &mut all);
+    all.sort();
+    let mut bad = Vec::new();
+    for number in 0..times(count) {
+        let mut chance = Chance::new(seed << 32 | number);
+        let file = &all[chance.below(all.len())];
+        let original = fs::read(file).unwrap();
+        let (bytes, what) = mutate::file(&original, file, &mut chance);
+        fs::write(file, bytes).unwrap();
+        if let Err(error) = try_checkpoint(&mut engine, checkpoint, &picture)
+            && let Some(why) = objection(&error)
+        {
+            let name = file.strip_prefix(checkpoint).unwrap().display();
+            bad.push(format!("{number}: {name}: {what}: {why}:\n{error}"));
+        }
+        fs::write(file, original).unwrap();
+    }
+    assert!(bad.is_empty(), "{} of {}:\n{}", bad.len(), times(count), bad.join("\n"));
+}
+
+fn collect(dir: &Path, wanted: &dyn Fn(&Path) -> bool, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, wanted, into);
+        } else if wanted(&path) {
+            into.push(path);
+        }
+    }
+}
+
+fn ends_with(path: &Path, ends: &[&str]) -> bool {
+    ends.iter().any(|end| path.to_str().unwrap().ends_with(end))
+}
+
+#[test]
+fn damaged_configurations() {
+    let dir = scratch();
+    let checkpoint = dir.path().join("tiny");
+    forge(&Preset::Tiny.spec(), &checkpoint, |_| ()).unwrap();
+    damage(&checkpoint, 1, 150, &|path| ends_with(path, &["config.json", ".safetensors"]));
+}
+
+#[test]
+fn damaged_tokenizers() {
+    let dir = copy_of("tiny-llama3");
+    damage(dir.path(), 2, 60, &|path| ends_with(path, &["tokenizer.json", "tokenizer_config.json", "tokens_map.json"]));
+    let dir = copy_of("tiny-yi");
+    damage(dir.path(), 3, 60, &|path| {
+        ends_with(path, &["tokenizer.model", "tokenizer_config.json", "added_tokens.json", "index.json"])
+    });
+}
+
+#[test]
+fn damaged_pickles() {
+    let dir = copy_of("tiny-phi3");
+    damage(dir.path(), 4, 80, &|path| ends_with(path, &[".bin", "preprocessor_config.json", "open_clip_config.json"]));
+}
+
+#[test]
+fn damaged_pictures() {
+    let noise = RgbImage::from_fn(23, 17, |x, y| image::Rgb([(x * 11) as u8, (y * 13) as u8, (x * y) as u8]));
+    let mut originals: Vec<Vec<u8>> =
+        ["rgba.png", "exif6.jpg", "gray.png"].iter().map(|name| fs::read(photo(name)).unwrap()).collect();
+    for format in [ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg] {
+        let mut file = Cursor::new(Vec::new());
+        noise.write_to(&mut file, format).unwrap();
+        originals.push(file.into_inner());
+    }
+    for number in 0..times(2000) {
+        let mut chance = Chance::new(5 << 32 | number);
+        let bytes = mutate::bytes(&originals[chance.below(originals.len())], &mut chance);
+        let opened = catch_unwind(AssertUnwindSafe(|| Picture::from_bytes("x.png", &bytes, Exif::Honour)));
+        match opened {
+            Ok(Ok(picture)) => assert_eq!(picture.rgb.len(), picture.width * picture.height * 3),
+            Ok(Err(error)) => assert_eq!(objection(&error), None, "{number}: {error}"),
+            Err(_) => panic!("picture {number} panics"),
+        }
+    }
+}
+
+#[test]
+fn damaged_traces() {
+    let dir = scratch();
+    let file = dir.path().join("t.safetensors");
+    let mut engine = Engine::start(|| {}).unwrap();
+    complete(&mut engine, load(&goldens().join("tiny-llama3/checkpoint"))).unwrap();
+    let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
+    let (question, output) = (question(&picture), Some(file.clone()));
+    complete(&mut engine, Command::Trace { slot: Slot::A, question, detail: Detail::Sva, output }).unwrap();
+    let original = fs::read(&file).unwrap();
+    Trace::read(&file).unwrap();
+    for number in 0..times(1000) {
+        let mut chance = Chance::new(6 << 32 | number);
+        let (bytes, what) = mutate::file(&original, &file, &mut chance);
+        fs::write(&file, bytes).unwrap();
+        match catch_unwind(|| Trace::read(&file)) {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => assert_eq!(objection(&error), None, "{number}: {error}"),
+            Err(_) => panic!("trace {number} panics: {what}"),
+        }
+    }
+}
