@@ -5,10 +5,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// Checks that `path` can be written, before any work is done for it. `inputs` are files that must not be replaced.
+/// How the names of unfinished files begin.
+const PREFIX: &str = ".opabinia-";
+
+/// Checks that `path` can be written, before any work is done for it. `inputs` are files that must not be
+/// replaced, or directories in which nothing may be.
 ///
 /// # Errors
-/// [`Error::Input`] if its directory does not exist, or if it is a directory or one of `inputs`.
+/// [`Error::Input`] if its directory does not exist or takes no file, or if it is a directory or one of `inputs`.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
     let name = path.display();
     let directory = directory_of(path);
@@ -22,7 +26,7 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
         return Err(Error::input(format!("{name}: cannot be written: this is a directory"), "give the name of a file"));
     }
     let same = |input: &&&Path| match (path.canonicalize(), input.canonicalize()) {
-        (Ok(output), Ok(input)) => output == input,
+        (Ok(output), Ok(input)) => output.starts_with(input),
         _ => false,
     };
     if let Some(input) = inputs.iter().find(same) {
@@ -31,7 +35,13 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
             "give another name",
         ));
     }
-    Ok(())
+    // Only trying tells: permissions, read-only file systems and full disks all say no in their own way.
+    tempfile::Builder::new().prefix(PREFIX).tempfile_in(directory).map(drop).map_err(|error| {
+        Error::input(
+            format!("{name}: cannot be written: {} takes no new file: {error}", directory.display()),
+            "write somewhere else",
+        )
+    })
 }
 
 /// Writes `path` through `fill`. An existing file is replaced only once the new one is complete.
@@ -41,7 +51,7 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
 pub fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>) -> Result<()> {
     let attempt = || {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".opabinia-");
+        builder.prefix(PREFIX);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -6,7 +6,8 @@ use opabinia_engine::Error;
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::generate::{GenerateOptions, Sampling};
-use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::model::{DtypeChoice, Inspection, LoadRequest};
+use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::{ImageNewline, Template, Turn};
 use opabinia_engine::vision::{Exif, Picture};
 use std::path::PathBuf;
@@ -101,6 +102,23 @@ impl SubjectArgs {
     pub fn picture(&self) -> Result<Option<Arc<Picture>>> {
         let open = |file: &PathBuf| Picture::open(file, exif(self.exif)).map(Arc::new);
         Ok(self.image.as_ref().map(open).transpose()?)
+    }
+
+    /// Checks what can be checked before weights are read: that something is asked, and that the model can look at
+    /// `picture`.
+    ///
+    /// # Errors
+    /// [`Error::Input`], naming the picture's file.
+    pub fn check(&self, question: &str, picture: Option<&Picture>, inspection: &Inspection) -> Result<()> {
+        if question.trim().is_empty() {
+            return Err(Error::input("the question is empty", "ask something").into());
+        }
+        let Some((picture, file)) = picture.zip(self.image.as_ref()) else { return Ok(()) };
+        let size = PictureSize { width: picture.width, height: picture.height };
+        inspection.check_picture(size).map_err(|error| match error {
+            Error::Input { what, help } => Error::Input { what: format!("{}: {what}", file.display()), help }.into(),
+            error => error.into(),
+        })
     }
 
     /// All turns, `question` last and open.

@@ -58,6 +58,7 @@ impl Ask {
         let picture = self.subject.picture()?;
         let mut driver = Driver::start(console, self.json)?;
         let inspection = driver.inspect(request.clone())?;
+        self.subject.check(&self.question, picture.as_deref(), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let question = Question {
             system: self.answer.system.clone(),

@@ -163,6 +163,13 @@ impl Render {
     pub fn run(&self, console: Console) -> Result<()> {
         let inputs = [self.trace.as_path(), self.image.as_path()];
         output::check(&self.out, &inputs)?;
+        if !self.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+            return Err(Error::input(
+                format!("{}: figures are written as PNG", self.out.display()),
+                "give a name that ends in .png",
+            )
+            .into());
+        }
         if let Some(csv) = &self.csv {
             output::check(csv, &inputs)?;
             if *csv == self.out {

@@ -100,7 +100,10 @@ impl Trace {
         }
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
+        output::check(&self.out, &[&inspection.directory])?;
         let ablation = self.ablation(&inspection.config.towers)?;
+        ablation.check(inspection.config.towers.len())?;
+        self.subject.check(&self.prompt, picture.as_deref(), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let question = Question {
             system: self.answer.system.clone(),

@@ -9,6 +9,7 @@ use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
+use crate::sva::{Frame, PictureSize};
 use crate::text::{Conversation, ImageNewline, Template, Tokenizer};
 use crate::vision::Encoder;
 use candle_core::{DType, Device};
@@ -19,6 +20,9 @@ use std::str::FromStr;
 
 /// Base names of a checkpoint's own weight files.
 const CHECKPOINT_STEMS: [&str; 2] = ["model", "pytorch_model"];
+
+/// What surrounds the image where `mm_use_im_start_end` is set.
+const IMAGE_MARKERS: [&str; 2] = ["<im_start>", "<im_end>"];
 
 /// The type a person asks weights to be kept in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -144,6 +148,15 @@ impl Found {
             Some(template) => template,
             None => Template::choose(&config, &tokenizer),
         };
+        if let Some(marker) =
+            IMAGE_MARKERS.into_iter().find(|marker| config.use_im_start_end && tokenizer.id_of(marker).is_none())
+        {
+            return Err(Refusal::new(directory.join("config.json"), "the tokenizer lacks a marker this setting needs")
+                .key("mm_use_im_start_end")
+                .expected(format!("a tokenizer with the token {marker}"))
+                .help("download the tokenizer files again: they do not belong to this config.json")
+                .into());
+        }
         Hub::check_overrides(&config.towers, &request.towers)?;
         let device = request.device.open()?;
         let weights = WeightFiles::open(&directory, &CHECKPOINT_STEMS)?;
@@ -258,6 +271,15 @@ impl Found {
                 precision.weights.as_str()
             ));
         }
+        let missing = self.template.missing_tokens(&self.tokenizer);
+        if !missing.is_empty() {
+            notes.push(format!(
+                "the template {} is written with {}, which this tokenizer does not have: the model will read them as \
+                 letters. Choose another --template",
+                self.template,
+                missing.join(" ")
+            ));
+        }
         let mut conversation = Conversation::new(self.template, true).ask("?");
         conversation.im_start_end = self.config.use_im_start_end;
         conversation.newline = request.image_newline;
@@ -297,6 +319,14 @@ impl Inspection {
         self.survey.check()?;
         let choices: Vec<(DType, u64)> = self.needed.iter().map(|(dtype, need)| (*dtype, need.total())).collect();
         memory::check(self.need(self.precision.weights).total(), self.available_bytes, &choices)
+    }
+
+    /// Checks that something of a picture of this size would be left on the query grid.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a picture too long for it.
+    pub fn check_picture(&self, picture: PictureSize) -> Result<()> {
+        Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)
     }
 
     /// Memory needed with weights kept as `weights`: one of the types in [`Inspection::needed`].

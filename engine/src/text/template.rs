@@ -93,6 +93,18 @@ impl Template {
         tokens.iter().filter_map(|token| tokenizer.id_of(token)).collect()
     }
 
+    /// The special tokens this template is written with that `tokenizer` does not have. With any of them missing a
+    /// prompt would be read letter by letter where its structure should be.
+    pub fn missing_tokens(self, tokenizer: &Tokenizer) -> Vec<&'static str> {
+        let tokens: &[&str] = match self {
+            Self::Llama3 => &["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+            Self::Vicuna => &["</s>"],
+            Self::Chatml => &["<|im_start|>", "<|im_end|>"],
+            Self::Phi3 => &["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+        };
+        tokens.iter().copied().filter(|token| tokenizer.id_of(token).is_none()).collect()
+    }
+
     pub(super) fn strings(self) -> Strings {
         match self {
             Self::Llama3 => Strings {
