@@ -9,8 +9,8 @@ mod files;
 mod program;
 
 use files::{
-    Entry, Scratch, Stored, copy_of, edit_json, edit_tensors, goldens, photo, pickle_that_runs, png, scratch,
-    write_sparse, zip,
+    Entry, Scratch, Stored, copy_of, edit_header, edit_json, edit_tensors, goldens, photo, pickle_that_runs, png,
+    scratch, write_sparse, zip,
 };
 use opabinia_forge::{Preset, checkpoint_tensors, forge};
 use program::{Ended, ask, ask_about, program, run};
@@ -80,6 +80,16 @@ fn render(trace: &Path, image: &Path, more: &[&str]) -> Ended {
     let ended = run(command);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was left behind");
     ended
+}
+
+/// Changes what the trace `path` says of itself.
+fn edit_description(path: &Path, edit: &dyn Fn(&mut Value)) {
+    edit_header(path, |header| {
+        let text = &mut header["__metadata__"]["opabinia.trace"];
+        let mut about = serde_json::from_str(text.as_str().unwrap()).unwrap();
+        edit(&mut about);
+        *text = about.to_string().into();
+    });
 }
 
 #[test]
@@ -556,6 +566,18 @@ fn traces_that_cannot_be_drawn() {
     render(&trace, &wide, &["--layer", "C9"]).says(USAGE, &["C9", "C1"]);
     render(&trace, &wide, &["--head", "16"]).says(USAGE, &["16"]);
     render(&trace, &wide, &["--cell", "99,0"]).says(USAGE, &["99"]);
+
+    let described = |edit: &dyn Fn(&mut Value)| {
+        fs::write(&trace, &original).unwrap();
+        edit_description(&trace, edit);
+        render(&trace, &wide, &[])
+    };
+    described(&|about| about["model"] = "x".repeat(100_000).into())
+        .says(USAGE, &["t.safetensors", "longer than 1024", again]);
+    described(&|about| about["layers"] = json!([])).says(USAGE, &["t.safetensors", "no SVA layer", again]);
+    described(&|about| about["layers"][0]["rows"] = json!([5, 1u64 << 40]))
+        .says(USAGE, &["t.safetensors", "outside its own grid", again]);
+    described(&|about| about["encoders"][0]["side"] = 7.into()).says(USAGE, &["t.safetensors", "does not fit", again]);
 
     fs::write(&trace, &original[..original.len() - 4]).unwrap();
     render(&trace, &wide, &[]).says(USAGE, &["t.safetensors", again]);

@@ -55,6 +55,16 @@ pub fn edit_json(path: &Path, edit: impl FnOnce(&mut Value)) {
     fs::write(path, value.to_string()).unwrap();
 }
 
+/// Changes the header of the safetensors file `path`, and nothing after it.
+pub fn edit_header(path: &Path, edit: impl FnOnce(&mut Value)) {
+    let bytes = fs::read(path).unwrap();
+    let end = 8 + u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+    let mut header = serde_json::from_slice(&bytes[8..end]).unwrap();
+    edit(&mut header);
+    let header = header.to_string();
+    fs::write(path, [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bytes[end..]].concat()).unwrap();
+}
+
 /// A tensor in a safetensors file.
 pub struct Stored {
     pub dtype: String,

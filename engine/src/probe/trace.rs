@@ -21,6 +21,12 @@ const METADATA_KEY: &str = "opabinia.trace";
 /// Version of the description. Raised when a reader of the old one would be misled.
 const VERSION: u32 = 1;
 
+/// No name in a trace is longer, in bytes; all of them are drawn.
+const MAX_NAME: usize = 1024;
+
+/// No checkpoint has more encoders.
+const MAX_ENCODERS: usize = 64;
+
 /// No trace is larger: with every tensor recorded, the 8B model's has about 1 GB.
 const MAX_FILE_BYTES: u64 = 16 << 30;
 
@@ -79,6 +85,15 @@ struct Description {
     height: usize,
     encoders: Vec<TraceEncoder>,
     layers: Vec<LayerDescription>,
+}
+
+impl Description {
+    /// Every text in it that is shown as a name.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let encoders = self.encoders.iter().map(|encoder| encoder.name.as_str());
+        let layers = self.layers.iter().flat_map(|layer| [layer.name.as_str(), layer.label.as_str()]);
+        [self.model.as_str(), self.ablation.as_str()].into_iter().chain(encoders).chain(layers)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -223,6 +238,16 @@ impl Trace {
         let picture = PictureSize { width: description.width, height: description.height };
         if picture.width == 0 || picture.height == 0 || description.encoders.is_empty() {
             return Err(bad("describes no picture or no encoder".into()));
+        }
+        if description.layers.is_empty() {
+            return Err(bad("holds no SVA layer: it was recorded without a picture".into()));
+        }
+        if description.encoders.len() > MAX_ENCODERS {
+            return Err(bad(format!("describes more than {MAX_ENCODERS} encoders")));
+        }
+        if let Some(name) = description.names().find(|name| name.len() > MAX_NAME) {
+            let start: String = name.chars().take(40).collect();
+            return Err(bad(format!("`{METADATA_KEY}` has a name longer than {MAX_NAME} bytes: {start}…")));
         }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("is damaged: {e}")))?;
         let layers = description
