@@ -1,6 +1,6 @@
 //! Cambrian-1 checkpoints to tensors, tokens and traces. This crate knows no screen.
 //!
-//! A [`model::Model`] is a checkpoint in memory: four vision [encoders](vision), the Spatial Vision Aggregator
+//! A [`model::Model`] is a checkpoint in memory: its vision [encoders](vision), the Spatial Vision Aggregator
 //! ([`sva`]) and a [decoder](llm). Programs talk to it through [`worker::Engine`], one thread that owns every
 //! tensor, takes commands and answers with events. What a forward pass computes on the way can be watched by an
 //! [`observe::Observer`]; [`probe`] holds the observers and interventions the program offers.
