@@ -2,7 +2,7 @@
 //! message that says what to do, and never in a panic, a hang or an error of its own arithmetic.
 //!
 //! `OPABINIA_MUTATIONS` multiplies the number of files tried.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "faults/files.rs"]
 #[allow(dead_code, reason = "shared with the tests of single faults")]
