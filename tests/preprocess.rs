@@ -4,6 +4,7 @@
 
 mod support;
 
+use opabinia_engine::job::CancelToken;
 use opabinia_engine::vision::{Exif, Picture, PixelSpec, Rescale};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -65,7 +66,7 @@ fn padding_and_resizing_are_bit_exact() {
             mean: [0.0; 3],
             std: [1.0; 3],
         };
-        let view = spec.view(&picture);
+        let view = spec.view(&picture, &CancelToken::default()).unwrap();
         assert_eq!(sha256(&view.rgb), case["sha256"].as_str().unwrap(), "{file} at {}", spec.size);
         if spec.size == 336 {
             let stem = file.strip_suffix(".png").unwrap();

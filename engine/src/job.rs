@@ -66,6 +66,11 @@ impl<'a> Job<'a> {
         Self::new(CancelToken::default(), |_| {})
     }
 
+    /// What this job is cancelled through, for threads that work for it.
+    pub fn cancel_token(&self) -> &CancelToken {
+        &self.cancel
+    }
+
     /// A job that is cancelled with this one but reports nothing.
     pub fn silent(&self) -> Job<'static> {
         Job::new(self.cancel.clone(), |_| {})

@@ -59,14 +59,14 @@ pub struct Trace {
     /// What to keep.
     #[arg(long, value_enum, default_value_t = Tensors::Sva)]
     tensors: Tensors,
-    /// Mask encoder K's keys in every SVA softmax; may be repeated. The global context keeps its part of encoder 0.
-    #[arg(long, value_name = "K", help_heading = "Switching encoders off")]
+    /// Mask encoder K's keys in every SVA softmax; several with commas or by repeating. The global context keeps its part of encoder 0.
+    #[arg(long, value_name = "K", value_delimiter = ',', help_heading = "Switching encoders off")]
     mask_keys: Vec<String>,
-    /// Mask encoder K's keys and remove its part of the global context (encoder 0 has one); may be repeated.
-    #[arg(long, value_name = "K", help_heading = "Switching encoders off")]
+    /// Mask encoder K's keys and remove its part of the global context (encoder 0 has one); several as above.
+    #[arg(long, value_name = "K", value_delimiter = ',', help_heading = "Switching encoders off")]
     mask_keys_and_context: Vec<String>,
-    /// Replace encoder K's projected features by zeros; may be repeated. Its keys stay.
-    #[arg(long, value_name = "K", help_heading = "Switching encoders off")]
+    /// Replace encoder K's projected features by zeros; several as above. Its keys stay.
+    #[arg(long, value_name = "K", value_delimiter = ',', help_heading = "Switching encoders off")]
     zero_features: Vec<String>,
     /// Print one JSON object when done: the answer as `ask --json` gives it, and what the file holds.
     #[arg(long)]
@@ -102,7 +102,6 @@ impl Trace {
         let inspection = driver.inspect(request.clone())?;
         output::check(&self.out, &[&inspection.directory])?;
         let ablation = self.ablation(&inspection.config.towers)?;
-        ablation.check(inspection.config.towers.len())?;
         self.subject.check(&self.prompt, picture.as_deref(), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let question = Question {

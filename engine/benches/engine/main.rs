@@ -15,7 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput};
 use opabinia_engine::checkpoint::{Loader, WeightFiles};
 use opabinia_engine::device::Precision;
-use opabinia_engine::job::{Job, Meter, Stage};
+use opabinia_engine::job::{CancelToken, Job, Meter, Stage};
 use opabinia_engine::llm::KvCache;
 use opabinia_engine::model::{DtypeChoice, EncodedImage, Inspection, LoadRequest, Model, VisualTokens};
 use opabinia_engine::nn::depthwise;
@@ -117,7 +117,9 @@ fn preprocess(criterion: &mut Criterion, directory: &Path) {
     for encoder in model.encoders() {
         let spec = encoder.pixel_spec();
         group.bench_function(format!("4000x3000 to {}", spec.size), |b| {
-            b.iter(|| spec.pixels(&spec.view(&photo), &Device::Cpu, DType::F32).unwrap());
+            b.iter(|| {
+                spec.pixels(&spec.view(&photo, &CancelToken::default()).unwrap(), &Device::Cpu, DType::F32).unwrap()
+            });
         });
     }
     group.finish();
@@ -138,7 +140,11 @@ impl Subject {
         let job = Job::unattended();
         let picture = noise(640, 640);
         let specs = model.encoders().iter().map(Encoder::pixel_spec);
-        let pixels = specs.map(|spec| spec.pixels(&spec.view(&picture), &Device::Cpu, DType::F32).unwrap()).collect();
+        let pixels = specs
+            .map(|spec| {
+                spec.pixels(&spec.view(&picture, &CancelToken::default()).unwrap(), &Device::Cpu, DType::F32).unwrap()
+            })
+            .collect();
         let image = model.encode(&picture, &job, &mut Unobserved).unwrap();
         let visual = model.connect(&image, &Ablation::default(), &job, &mut Unobserved).unwrap();
         let question = "Describe this image in detail.".to_owned();

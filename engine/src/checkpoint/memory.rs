@@ -37,6 +37,10 @@ impl HostMemory {
     }
 }
 
+/// Attention scores the decoder holds at once, in numbers (64 MiB of f32): a long prompt is worked off in groups of
+/// heads.
+pub const SCORES_AT_ONCE: usize = 1 << 24;
+
 /// Decoder states that are kept between questions, each about another picture: going back to one finds its keys and
 /// values still there.
 pub const KEPT_STATES: usize = 3;
@@ -65,10 +69,14 @@ impl MemoryNeed {
         let product =
             |factors: &[usize]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor as u64));
         let kv = product(&[KEPT_STATES, 2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
-        // The residual, its norm, the gate, up and product of the MLP; attention scores twice, in f32.
+        // The residual, its norm, the gate, up and product of the MLP; attention scores twice, in f32, at least those
+        // of the query heads that share one key head.
+        let scores = |heads: usize| product(&[2, heads, config.context_length, config.context_length, 4]);
+        let group = scores(decoder.heads / decoder.kv_heads);
+        let scores = scores(decoder.heads).min(group.max(2 * 4 * SCORES_AT_ONCE as u64));
         let prefill = product(&[config.context_length, 3 * decoder.intermediate_size + 4 * decoder.hidden_size])
             .saturating_mul(size)
-            .saturating_add(product(&[2, decoder.heads, config.context_length, config.context_length, 4]));
+            .saturating_add(scores);
         let encode = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| encoder_activations(tower, width));
         let encode = encode.max().unwrap_or(0).saturating_mul(size);
         // Features and projections of all encoders stay; keys and values of one SVA layer come on top.

@@ -2,14 +2,12 @@
 
 use super::cache::KvCache;
 use super::rotary::Angles;
+use crate::checkpoint::memory::SCORES_AT_ONCE;
 use crate::checkpoint::{DecoderConfig, DecoderFamily, Loader};
 use crate::error::Result;
 use crate::nn::{Linear, softmax};
 use crate::observe::{Observer, Site};
 use candle_core::{D, DType, Device, Tensor};
-
-/// Attention scores held at once, in elements: 64 MiB of f32. A long prompt is worked off in groups of heads.
-const MAX_SCORES: usize = 1 << 24;
 
 /// Query, key and value projections as the family stores them.
 #[derive(Debug, Clone)]
@@ -102,7 +100,7 @@ impl SelfAttention {
         let total = keys.dims()[1];
         let q = (q * (self.head_dim as f64).powf(-0.5))?.reshape((self.kv_heads, group * n, self.head_dim))?;
         let observed = observer.wants(Site::SelfAttentionRow(layer));
-        let at_once = (MAX_SCORES / (group * n * total)).clamp(1, self.kv_heads);
+        let at_once = (SCORES_AT_ONCE / (group * n * total)).clamp(1, self.kv_heads);
         let mut mixed = Vec::new();
         let mut rows = Vec::new();
         for first in (0..self.kv_heads).step_by(at_once) {

@@ -75,9 +75,10 @@ impl Model {
         for (k, (encoder, projector)) in encoders.iter().zip(&self.network.core.projectors).enumerate() {
             job.check()?;
             let spec = encoder.pixel_spec();
-            let pixels = spec.pixels(&spec.view(picture), &self.device, self.precision.compute)?;
+            let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
             show(observer, Site::TowerPixels(k), &pixels)?;
             let features = encoder.forward(k, &pixels, &meter, observer)?;
+            job.check()?;
             let projected = projector.forward(&features)?;
             show(observer, Site::TowerProj(k), &projected)?;
             tokens.push(projected);

@@ -4,6 +4,7 @@ use super::picture::Picture;
 use super::resample;
 use crate::checkpoint::json::JsonFile;
 use crate::error::Result;
+use crate::job::CancelToken;
 use candle_core::{DType, Device, Tensor};
 
 /// Mean of the pixels CLIP models were trained on.
@@ -68,8 +69,11 @@ impl PixelSpec {
     }
 
     /// The picture the encoder is shown: `picture` padded to a square and resized to `size` × `size`.
-    pub fn view(&self, picture: &Picture) -> Picture {
-        resample::square(picture, self.background, self.size)
+    ///
+    /// # Errors
+    /// [`crate::Error::Cancelled`] soon after `cancel`: the largest pictures take seconds.
+    pub fn view(&self, picture: &Picture, cancel: &CancelToken) -> Result<Picture> {
+        resample::square(picture, self.background, self.size, cancel)
     }
 
     /// The numbers the encoder is given for `view` (see [`PixelSpec::view`]): `[3, size, size]` of type `dtype`.

@@ -4,6 +4,8 @@
 //! picture are all alike and resized once, and columns beside it are added to a few rows at a time.
 
 use super::picture::Picture;
+use crate::error::{Error, Result};
+use crate::job::CancelToken;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -86,7 +88,10 @@ fn to_byte(sum: i32) -> u8 {
 /// Pads `picture` to a square filled with `background` and resizes that to `side` × `side`.
 ///
 /// The picture is put in the middle; of an odd number of padding lines the last side gets one more.
-pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Picture {
+///
+/// # Errors
+/// [`Error::Cancelled`] within a few rows of `cancel`: the largest pictures take seconds.
+pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize, cancel: &CancelToken) -> Result<Picture> {
     let (width, height) = (picture.width, picture.height);
     let square = width.max(height);
     let (left, top) = ((square - width) / 2, (square - height) / 2);
@@ -98,7 +103,7 @@ pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Pic
         for (out, row) in rows.zip(picture.rgb.chunks_exact(width * RGB)) {
             out[left * RGB..][..width * RGB].copy_from_slice(row);
         }
-        return Picture { width: side, height: side, rgb };
+        return Ok(Picture { width: side, height: side, rgb });
     }
     let taps = Taps::new(square, side);
 
@@ -111,6 +116,9 @@ pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Pic
     groups.for_each_init(
         || Group::new(&plain),
         |group, (out, rows)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             group.fill(left, rows.chunks_exact(width * RGB));
             group.narrow(&taps, out);
         },
@@ -125,6 +133,9 @@ pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Pic
     rgb.par_chunks_mut(row_bytes).enumerate().for_each_init(
         || vec![0; row_bytes],
         |sums, (o, out)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             let (start, weights) = taps.of(o);
             sums.fill(HALF);
             for (y, &weight) in (start..).zip(weights) {
@@ -135,7 +146,7 @@ pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Pic
             }
         },
     );
-    Picture { width: side, height: side, rgb }
+    if cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(Picture { width: side, height: side, rgb }) }
 }
 
 /// Rows of pixels that are resized together: as many as a vector register has sums.
@@ -270,7 +281,7 @@ mod tests {
             [(37, 53, 20), (53, 37, 64), (9, 1, 14), (1, 12, 5), (16, 16, 8), (5, 3, 7), (20, 13, 20)]
         {
             let picture = noise(width, height);
-            let fast = square(&picture, [1, 200, 77], side);
+            let fast = square(&picture, [1, 200, 77], side, &CancelToken::default()).unwrap();
             assert_eq!((fast.width, fast.height), (side, side));
             assert_eq!(fast.rgb, slow(&picture, [1, 200, 77], side), "{width}×{height} → {side}");
         }
@@ -279,7 +290,7 @@ mod tests {
     #[test]
     fn a_square_of_the_right_size_is_copied() {
         let picture = noise(11, 11);
-        assert_eq!(square(&picture, [0; 3], 11), picture);
+        assert_eq!(square(&picture, [0; 3], 11, &CancelToken::default()).unwrap(), picture);
     }
 
     #[test]
@@ -305,5 +316,13 @@ mod tests {
             [-0.011_718_75, -0.035_156_25, 0.113_281_25, 0.433_593_75].map(|w: f64| (w * 4_194_304.0) as i32);
         assert_eq!(&weights[..4], &expected);
         assert!(weights.iter().eq(weights.iter().rev()));
+    }
+
+    #[test]
+    fn a_cancelled_resize_has_no_result() {
+        let picture = Picture { width: 40, height: 30, rgb: vec![7; 40 * 30 * RGB] };
+        let cancel = CancelToken::default();
+        cancel.cancel();
+        assert!(matches!(square(&picture, [0; 3], 20, &cancel), Err(Error::Cancelled)));
     }
 }
