@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use opabinia_forge::{ForgeSpec, Preset, forge, size};
+use opabinia_forge::{Preset, forge, size};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 /// How far the peak may lie above the weights, as a share of them.
 const ALLOWED: f64 = 1.15;
-/// What a small model's activations and a larger vocabulary take besides.
-const BESIDE_WEIGHTS: u64 = 12 << 20;
+/// What the question takes besides, whatever the size of the checkpoint: half weights are widened 1024 rows at a time
+/// (16 MiB here), and the matrix product packs as much again.
+const BESIDE_WEIGHTS: u64 = 32 << 20;
 
 /// The most memory one question took, in bytes: everything, and without the pages of files.
 struct Peak {
@@ -49,18 +50,18 @@ fn ask(checkpoint: &Path, dtype: &str) -> Peak {
     peak
 }
 
-/// 160 MB of f32, read as 80 MB of halves. Were the file's pages kept, or a tensor converted in one piece beside its
+/// 285 MB of f32, read as 143 MB of halves. Were the file's pages kept, or a tensor converted in one piece beside its
 /// source, it would show.
 #[test]
 fn opening_a_checkpoint_takes_little_more_than_its_weights() {
     let folder = tempfile::tempdir().unwrap();
     let [small, large] = ["small", "large"].map(|name| folder.path().join(name));
     let tiny = Preset::Tiny.spec();
-    let mut spec = ForgeSpec { ..tiny.clone() };
+    let mut spec = tiny.clone();
     spec.decoder.hidden = 1024;
     spec.decoder.intermediate = 4096;
     spec.decoder.vocab = 4096;
-    spec.decoder.layers = 2;
+    spec.decoder.layers = 4;
     spec.sva.samplers = None;
     forge(&tiny, &small, |_| {}).unwrap();
     forge(&spec, &large, |_| {}).unwrap();
