@@ -1,9 +1,10 @@
 //! Pillow's bicubic resize of 8-bit pictures, bit for bit (spec §3.1), onto a square padded with one colour.
 //!
 //! Two passes, horizontal first, each rounding to bytes. The padded square is never built: rows above and below the
-//! picture are all alike and resized once, and columns beside it are added to one row at a time.
+//! picture are all alike and resized once, and columns beside it are added to a few rows at a time.
 
 use super::picture::Picture;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Binary digits after the point in Pillow's integer weights.
@@ -89,29 +90,31 @@ pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Pic
     let (width, height) = (picture.width, picture.height);
     let square = width.max(height);
     let (left, top) = ((square - width) / 2, (square - height) / 2);
-    let taps = (square != side).then(|| Taps::new(square, side));
+    let plain = |pixels: usize| background.iter().copied().cycle().take(pixels * RGB);
+    let row_bytes = side * RGB;
+    if square == side {
+        let mut rgb: Vec<u8> = plain(side * side).collect();
+        let rows = rgb.chunks_exact_mut(row_bytes).skip(top);
+        for (out, row) in rows.zip(picture.rgb.chunks_exact(width * RGB)) {
+            out[left * RGB..][..width * RGB].copy_from_slice(row);
+        }
+        return Picture { width: side, height: side, rgb };
+    }
+    let taps = Taps::new(square, side);
 
     // Horizontal: one row of `side` pixels for each row of the picture, and one for the rows above and below it.
-    let plain: Vec<u8> = background.iter().copied().cycle().take(square * RGB).collect();
-    let row_bytes = side * RGB;
+    let plain: Vec<u8> = plain(square).collect();
+    let mut plain_narrowed = vec![0; row_bytes];
+    Group::new(&plain).narrow(&taps, &mut plain_narrowed);
     let mut narrowed = vec![0; height * row_bytes];
-    let horizontal = |row: &[u8], out: &mut [u8]| match &taps {
-        Some(taps) => resize_row(taps, row, out),
-        None => out.copy_from_slice(row),
-    };
-    narrowed.par_chunks_mut(row_bytes).zip(picture.rgb.par_chunks(width * RGB)).for_each_init(
-        || if width == square { Vec::new() } else { plain.clone() },
-        |padded, (out, row)| {
-            if width == square {
-                horizontal(row, out);
-            } else {
-                padded[left * RGB..][..width * RGB].copy_from_slice(row);
-                horizontal(padded, out);
-            }
+    let groups = narrowed.par_chunks_mut(LANES * row_bytes).zip(picture.rgb.par_chunks(LANES * width * RGB));
+    groups.for_each_init(
+        || Group::new(&plain),
+        |group, (out, rows)| {
+            group.fill(left, rows.chunks_exact(width * RGB));
+            group.narrow(&taps, out);
         },
     );
-    let mut plain_narrowed = vec![0; row_bytes];
-    horizontal(&plain, &mut plain_narrowed);
     let row = |y: usize| match y.checked_sub(top).filter(|&y| y < height) {
         Some(y) => &narrowed[y * row_bytes..][..row_bytes],
         None => &plain_narrowed[..],
@@ -120,38 +123,101 @@ pub(super) fn square(picture: &Picture, background: [u8; 3], side: usize) -> Pic
     // Vertical.
     let mut rgb = vec![0; side * row_bytes];
     rgb.par_chunks_mut(row_bytes).enumerate().for_each_init(
-        || vec![0i32; row_bytes],
-        |sums, (o, out)| match &taps {
-            Some(taps) => {
-                let (start, weights) = taps.of(o);
-                sums.fill(HALF);
-                for (y, &weight) in (start..).zip(weights) {
-                    for (sum, &value) in sums.iter_mut().zip(row(y)) {
-                        *sum += i32::from(value) * weight;
-                    }
-                }
-                for (out, &sum) in out.iter_mut().zip(sums.iter()) {
-                    *out = to_byte(sum);
-                }
+        || vec![0; row_bytes],
+        |sums, (o, out)| {
+            let (start, weights) = taps.of(o);
+            sums.fill(HALF);
+            for (y, &weight) in (start..).zip(weights) {
+                Arch::new().dispatch(Add { row: row(y), weight, sums });
             }
-            None => out.copy_from_slice(row(o)),
+            for (out, &sum) in out.iter_mut().zip(sums.iter()) {
+                *out = to_byte(sum);
+            }
         },
     );
     Picture { width: side, height: side, rgb }
 }
 
-/// Resizes one row of pixels.
-fn resize_row(taps: &Taps, row: &[u8], out: &mut [u8]) {
-    for (o, out) in out.chunks_exact_mut(RGB).enumerate() {
-        let (start, weights) = taps.of(o);
-        let mut sums = [HALF; RGB];
-        for (pixel, &weight) in row[start * RGB..].chunks_exact(RGB).zip(weights) {
-            for (sum, &value) in sums.iter_mut().zip(pixel) {
-                *sum += i32::from(value) * weight;
+/// Rows of pixels that are resized together: as many as a vector register has sums.
+const LANES: usize = 16;
+
+/// One column of a group: its red, then its green, then its blue bytes.
+type Column = [u8; RGB * LANES];
+
+/// Some rows of the padded square, column by column, so that the same byte of all rows lies side by side.
+struct Group {
+    columns: Vec<Column>,
+}
+
+impl Group {
+    /// Rows that all look like `plain`.
+    fn new(plain: &[u8]) -> Self {
+        let column = |pixel: &[u8; RGB]| std::array::from_fn(|i| pixel[i / LANES]);
+        Self { columns: plain.as_chunks().0.iter().map(column).collect() }
+    }
+
+    /// Puts `rows` where they are in the padded square, from column `left` on.
+    fn fill<'a>(&mut self, left: usize, rows: impl Iterator<Item = &'a [u8]>) {
+        for (lane, row) in rows.enumerate() {
+            for (column, pixel) in self.columns[left..].iter_mut().zip(row.as_chunks::<RGB>().0) {
+                for (channel, &value) in pixel.iter().enumerate() {
+                    column[channel * LANES + lane] = value;
+                }
             }
         }
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = to_byte(sum);
+    }
+
+    /// Resizes the rows into `out`, as many as there is room for.
+    fn narrow(&self, taps: &Taps, out: &mut [u8]) {
+        Arch::new().dispatch(Narrow { taps, columns: &self.columns, out });
+    }
+}
+
+/// Resizes a group of rows; to be compiled once per instruction set.
+struct Narrow<'a> {
+    taps: &'a Taps,
+    columns: &'a [Column],
+    out: &'a mut [u8],
+}
+
+impl WithSimd for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let row_bytes = self.taps.starts.len() * RGB;
+        for o in 0..self.taps.starts.len() {
+            let (start, weights) = self.taps.of(o);
+            let mut sums = [HALF; RGB * LANES];
+            for (column, &weight) in self.columns[start..].iter().zip(weights) {
+                for (sum, &value) in sums.iter_mut().zip(column) {
+                    *sum += i32::from(value) * weight;
+                }
+            }
+            let column = sums.map(to_byte);
+            for (lane, out) in self.out.chunks_exact_mut(row_bytes).enumerate() {
+                for (channel, out) in out[o * RGB..][..RGB].iter_mut().enumerate() {
+                    *out = column[channel * LANES + lane];
+                }
+            }
+        }
+    }
+}
+
+/// Adds a weighted row to sums; to be compiled once per instruction set.
+struct Add<'a> {
+    row: &'a [u8],
+    weight: i32,
+    sums: &'a mut [i32],
+}
+
+impl WithSimd for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (sum, &value) in self.sums.iter_mut().zip(self.row) {
+            *sum += i32::from(value) * self.weight;
         }
     }
 }
@@ -200,7 +266,9 @@ mod tests {
 
     #[test]
     fn the_square_is_never_built_but_the_result_is_the_same() {
-        for (width, height, side) in [(37, 53, 20), (53, 37, 64), (9, 1, 14), (1, 12, 5), (16, 16, 8), (5, 3, 7)] {
+        for (width, height, side) in
+            [(37, 53, 20), (53, 37, 64), (9, 1, 14), (1, 12, 5), (16, 16, 8), (5, 3, 7), (20, 13, 20)]
+        {
             let picture = noise(width, height);
             let fast = square(&picture, [1, 200, 77], side);
             assert_eq!((fast.width, fast.height), (side, side));
