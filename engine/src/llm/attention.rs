@@ -4,7 +4,7 @@ use super::cache::KvCache;
 use super::rotary::Angles;
 use crate::checkpoint::{DecoderConfig, DecoderFamily, Loader};
 use crate::error::Result;
-use crate::nn::Linear;
+use crate::nn::{Linear, softmax};
 use crate::observe::{Observer, Site};
 use candle_core::{D, DType, Device, Tensor};
 
@@ -113,7 +113,7 @@ impl SelfAttention {
                 Some(mask) => scores.broadcast_add(mask)?,
                 None => scores,
             };
-            let probs = candle_nn::ops::softmax_last_dim(&scores)?;
+            let probs = softmax(scores)?;
             if observed {
                 rows.push(probs.narrow(1, n - 1, 1)?.squeeze(1)?);
             }

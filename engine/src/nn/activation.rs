@@ -3,8 +3,9 @@
 //!
 //! Errors against f64 arithmetic, relative to the larger of 1 and the result: below 2·10⁻⁷ for every input.
 
+use super::host::{TASK, is_host_f32, values};
 use crate::error::Result;
-use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -32,7 +33,7 @@ impl Activation {
 
     /// `x`: any shape → the same shape.
     pub fn forward(self, x: &Tensor) -> Result<Tensor> {
-        if runs_here(x) {
+        if is_host_f32(x) {
             return Ok(x.contiguous()?.apply_op1_no_bwd(&self)?);
         }
         Ok(match self {
@@ -47,20 +48,12 @@ impl Activation {
 ///
 /// `x`: `[…, 2F]` → `[…, F]`.
 pub fn swiglu(x: &Tensor) -> Result<Tensor> {
-    if runs_here(x) {
+    if is_host_f32(x) {
         return Ok(x.contiguous()?.apply_op1_no_bwd(&SwiGlu)?);
     }
     let halves = x.chunk(2, D::Minus1)?;
     Ok((halves[0].silu()? * &halves[1])?)
 }
-
-/// Whether the loops of this module apply.
-fn runs_here(x: &Tensor) -> bool {
-    x.device().is_cpu() && x.dtype() == DType::F32
-}
-
-/// Elements one task of the thread pool works on: 64 KiB, half of a small second-level cache with the result.
-const TASK: usize = 1 << 14;
 
 impl CustomOp1 for Activation {
     fn name(&self) -> &'static str {
@@ -68,7 +61,7 @@ impl CustomOp1 for Activation {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = contiguous(storage, layout)?;
+        let x = values(storage, layout)?;
         let mut out = vec![0.0; x.len()];
         out.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(out, x)| {
             Arch::new().dispatch(Pointwise { function: *self, x, out });
@@ -86,7 +79,7 @@ impl CustomOp1 for SwiGlu {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = contiguous(storage, layout)?;
+        let x = values(storage, layout)?;
         let mut dims = layout.dims().to_vec();
         let Some(last) = dims.last_mut().filter(|last| last.is_multiple_of(2)) else {
             candle_core::bail!("swiglu needs an even last dimension, got {:?}", layout.shape())
@@ -99,14 +92,6 @@ impl CustomOp1 for SwiGlu {
             Arch::new().dispatch(Gated { gate, up, out });
         });
         Ok((CpuStorage::F32(out), Shape::from(dims)))
-    }
-}
-
-/// The elements of a contiguous f32 tensor.
-fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
-        _ => candle_core::bail!("expected a contiguous f32 tensor, got {layout:?}"),
     }
 }
 
@@ -185,7 +170,7 @@ fn erf(x: f32) -> f32 {
 /// eˣ: 2ⁿ·2ᶠ with whole n and |f| ≤ ½. Infinite a little before f32 ends; what would underflow stays at the smallest
 /// normal number.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     /// Adding this to a number below 2²² rounds it to an integer, kept in the low bits.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts, the first with so few digits that its products with n are exact.

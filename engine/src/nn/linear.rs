@@ -6,8 +6,9 @@
 //! half-precision one. On accelerators weights and activations share a type and candle does it all.
 
 use super::dot::dot;
+use super::host::{TASK, is_host_f32, values, values_mut};
 use crate::error::Result;
-use candle_core::{CpuStorage, DType, Storage, Tensor};
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Storage, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use pulp::Arch;
@@ -41,16 +42,15 @@ impl Linear {
     /// `x`: `[rows, input]` in the compute type → `[rows, output]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let rows = x.dims2()?.0;
-        let host = x.device().is_cpu() && x.dtype() == DType::F32;
-        let y = if host && (rows <= FEW_ROWS || self.weight.dtype() != DType::F32) {
+        let y = if is_host_f32(x) && (rows <= FEW_ROWS || self.weight.dtype() != DType::F32) {
             self.on_cpu(x)?
         } else {
             x.matmul(&self.weight.t()?)?
         };
-        Ok(match &self.bias {
-            Some(bias) => y.broadcast_add(bias)?,
-            None => y,
-        })
+        match &self.bias {
+            Some(bias) => add_bias(y, bias),
+            None => Ok(y),
+        }
     }
 
     /// The product on the CPU, for few rows or for half weights.
@@ -67,6 +67,44 @@ impl Linear {
             CpuStorage::F16(w) => product(&x, &w[range]),
             _ => Err(candle_core::Error::UnsupportedDTypeForOp(weight.dtype(), "linear").into()),
         }
+    }
+}
+
+/// `product` `[rows, output]` plus `bias` `[output]`. On the CPU the memory of `product` is used for the result: nothing
+/// else may look at it any more.
+pub(crate) fn add_bias(product: Tensor, bias: &Tensor) -> Result<Tensor> {
+    if is_host_f32(&product) && product.is_contiguous() {
+        product.inplace_op2(bias, &AddBias)?;
+        return Ok(product);
+    }
+    Ok(product.broadcast_add(bias)?)
+}
+
+struct AddBias;
+
+impl InplaceOp2 for AddBias {
+    fn name(&self) -> &'static str {
+        "add-bias"
+    }
+
+    fn cpu_fwd(
+        &self,
+        product: &mut CpuStorage,
+        layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let bias = values(bias, bias_layout)?;
+        if bias.is_empty() || layout.dims().last() != Some(&bias.len()) {
+            candle_core::bail!("a bias of {} numbers does not fit {:?}", bias.len(), layout.shape());
+        }
+        let task = bias.len() * (TASK / bias.len()).max(1);
+        values_mut(product, layout)?.par_chunks_mut(task).for_each(|rows| {
+            for row in rows.chunks_exact_mut(bias.len()) {
+                row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+            }
+        });
+        Ok(())
     }
 }
 

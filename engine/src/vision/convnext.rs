@@ -1,7 +1,6 @@
 //! CLIP-trained ConvNeXt in timm's layout (spec §4.4): four stages, each at half the resolution of the one before.
 //! Channels come last throughout, as layer norms and matrix products want them.
 
-use super::depthwise::depthwise;
 use super::preprocess::PixelSpec;
 use super::stored_shape;
 use super::vit::{Mlp, PatchEmbedding};
@@ -9,7 +8,7 @@ use crate::checkpoint::Loader;
 use crate::checkpoint::json::JsonFile;
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Activation, LayerNorm};
+use crate::nn::{Activation, LayerNorm, depthwise};
 use candle_core::Tensor;
 use std::path::Path;
 

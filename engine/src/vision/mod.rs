@@ -3,7 +3,6 @@
 
 mod clip;
 mod convnext;
-mod depthwise;
 mod dinov2;
 mod jpeg;
 mod picture;

@@ -4,7 +4,7 @@
 use crate::checkpoint::Loader;
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Activation, LayerNorm, Linear, swiglu};
+use crate::nn::{Activation, LayerNorm, Linear, add_bias, softmax, swiglu};
 use candle_core::{D, DType, Tensor};
 
 /// Attention probabilities computed at once, in elements: a few MB, so that they stay in cache between the two
@@ -63,10 +63,10 @@ impl PatchEmbedding {
         let weight = self.weight.flatten_from(1)?;
         let patches = patches.contiguous()?.reshape((rows * columns, weight.dim(1)?))?;
         let y = patches.matmul(&weight.t()?)?;
-        Ok(match &self.bias {
-            Some(bias) => y.broadcast_add(bias)?,
-            None => y,
-        })
+        match &self.bias {
+            Some(bias) => add_bias(y, bias),
+            None => Ok(y),
+        }
     }
 }
 
@@ -112,7 +112,7 @@ impl Attention {
             let count = at_once.min(self.heads - first);
             let [q, k, v] = [q.narrow(0, first, count)?, k.narrow(0, first, count)?, v.narrow(0, first, count)?];
             let scores = q.matmul(&k.t()?)?.to_dtype(DType::F32)?;
-            let probabilities = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(v.dtype())?;
+            let probabilities = softmax(scores)?.to_dtype(v.dtype())?;
             heads.push(probabilities.matmul(&v)?);
         }
         let mixed = Tensor::cat(&heads, 0)?.transpose(0, 1)?.reshape((n, width))?;

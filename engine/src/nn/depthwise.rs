@@ -1,8 +1,9 @@
 //! Depthwise 7×7 convolution with channels last. candle's grouped convolution launches one convolution per channel,
 //! which on the CPU takes some 30 times as long.
 
+use super::host::{is_host_f32, values};
 use crate::error::Result;
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -14,8 +15,8 @@ const PAD: usize = KERNEL / 2;
 /// Convolves each channel with its own 7×7 kernel, three zeros around the picture, stride 1.
 ///
 /// `x`: `[h, w, C]`, `weight`: `[C, 1, 7, 7]`, `bias`: `[C]` → `[h, w, C]`.
-pub(super) fn depthwise(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() && x.dtype() == DType::F32 {
+pub fn depthwise(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if is_host_f32(x) {
         let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
         return Ok(x.apply_op3_no_bwd(&weight, &bias, &Depthwise)?);
     }
@@ -45,9 +46,9 @@ impl CustomOp3 for Depthwise {
         if weight_layout.dims() != [channels, 1, KERNEL, KERNEL] || bias_layout.dims() != [channels] {
             candle_core::bail!("depthwise: {:?} does not fit {channels} channels", weight_layout.shape());
         }
-        let x = elements(x, x_layout)?;
-        let weight = elements(weight, weight_layout)?;
-        let bias = elements(bias, bias_layout)?;
+        let x = values(x, x_layout)?;
+        let weight = values(weight, weight_layout)?;
+        let bias = values(bias, bias_layout)?;
         // One row of weights per place in the kernel, so that channels lie side by side as they do in `x`.
         let mut taps = vec![0.0; weight.len()];
         for (channel, kernel) in weight.chunks_exact(KERNEL * KERNEL).enumerate() {
@@ -60,14 +61,6 @@ impl CustomOp3 for Depthwise {
             Arch::new().dispatch(Row { x, taps: &taps, bias, width, channels, y, out });
         });
         Ok((CpuStorage::F32(out), x_layout.shape().clone()))
-    }
-}
-
-/// The elements of a contiguous f32 tensor.
-fn elements<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
-        _ => candle_core::bail!("depthwise: expected a contiguous f32 tensor, got {layout:?}"),
     }
 }
 
@@ -134,7 +127,7 @@ impl Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     #[test]
     fn it_is_a_convolution_per_channel() {
