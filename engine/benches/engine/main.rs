@@ -108,15 +108,15 @@ fn convolution(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A photograph of 12 megapixels to the input of each encoder.
+/// A picture of 4000 × 3000 pixels to the input of each encoder.
 fn preprocess(criterion: &mut Criterion, directory: &Path) {
     let photo = noise(4000, 3000);
     let (model, _) = Model::load(&request(directory, DtypeChoice::F32), &Job::unattended()).unwrap();
     let mut group = criterion.benchmark_group("preprocess");
     group.throughput(Throughput::BytesDecimal(photo.rgb.len() as u64));
-    for encoder in model.encoders() {
+    for (encoder, tower) in model.encoders().iter().zip(&model.config().towers) {
         let spec = encoder.pixel_spec();
-        group.bench_function(format!("4000x3000 to {}", spec.size), |b| {
+        group.bench_function(format!("{:?} {}", tower.family, spec.size).to_lowercase(), |b| {
             b.iter(|| spec.pixels(&spec.view(&photo), &Device::Cpu, DType::F32).unwrap());
         });
     }
