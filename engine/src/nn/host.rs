@@ -26,7 +26,8 @@ pub(super) fn values_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> ca
     }
 }
 
-/// `Σ f(x)`, in an order of additions that suits vector registers.
+/// `Σ f(x)`, in an order of additions that suits vector registers. What the registers hold is added in pairs: one after
+/// the other, their roundings would add up as well.
 #[inline(always)]
 pub(super) fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0f32; 64];
@@ -36,5 +37,12 @@ pub(super) fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
             *lane += f(x);
         }
     }
-    lanes.iter().sum::<f32>() + rest.iter().map(|&x| f(x)).sum::<f32>()
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane += f(x);
+    }
+    for half in [32, 16, 8, 4, 2, 1] {
+        let (low, high) = lanes.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+    }
+    lanes[0]
 }
