@@ -116,15 +116,10 @@ fn preprocess(criterion: &mut Criterion, directory: &Path) {
     group.throughput(Throughput::BytesDecimal(photo.rgb.len() as u64));
     for (encoder, tower) in model.encoders().iter().zip(&model.config().towers) {
         let spec = encoder.pixel_spec();
-<<<<<<< ours
-        group.bench_function(format!("4000x3000 to {}", spec.size), |b| {
+        group.bench_function(format!("{:?} {}", tower.family, spec.size).to_lowercase(), |b| {
             b.iter(|| {
                 spec.pixels(&spec.view(&photo, &CancelToken::default()).unwrap(), &Device::Cpu, DType::F32).unwrap()
             });
-=======
-        group.bench_function(format!("{:?} {}", tower.family, spec.size).to_lowercase(), |b| {
-            b.iter(|| spec.pixels(&spec.view(&photo), &Device::Cpu, DType::F32).unwrap());
->>>>>>> theirs
         });
     }
     group.finish();
