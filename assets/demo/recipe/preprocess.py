@@ -1,6 +1,7 @@
 """Pictures to the encoders' inputs, exactly as the released models do it: pad to a square, Pillow's bicubic, normalise."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -25,13 +26,6 @@ class Input:
     std: tuple[float, float, float]
     divide: bool
 
-    def table(self) -> torch.Tensor:
-        """The number for each channel and byte [3, 256] f32."""
-        steps = np.arange(256)
-        values = steps.astype(np.float32) / np.float32(255) if self.divide else (steps * (1 / 255)).astype(np.float32)
-        mean, std = np.float32(self.mean)[:, None], np.float32(self.std)[:, None]
-        return torch.from_numpy((values[None, :] - mean) / std)
-
 
 def inputs(dims: Dimensions) -> tuple[Input, ...]:
     """The inputs of the four towers, in checkpoint order."""
@@ -44,21 +38,28 @@ def inputs(dims: Dimensions) -> tuple[Input, ...]:
     )
 
 
+@lru_cache(maxsize=8)
+def _background(side: int, colour: tuple[int, int, int]) -> np.ndarray:
+    return np.tile(np.array(colour, dtype=np.uint8), (side, side, 1))
+
+
 def view(rgb: np.ndarray, shown: Input) -> np.ndarray:
-    """``rgb`` [h, w, 3] u8 padded to a square and resized [3, size, size] u8."""
+    """``rgb`` [h, w, 3] u8 padded to a square and resized [size, size, 3] u8."""
     height, width = rgb.shape[:2]
     side = max(height, width)
-    square = np.empty((side, side, 3), dtype=np.uint8)
-    square[:] = shown.background
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = rgb
-    if side != shown.size:
-        resized = Image.fromarray(square).resize((shown.size, shown.size), Image.Resampling.BICUBIC)
-        square = np.asarray(resized)
-    return np.ascontiguousarray(square.transpose(2, 0, 1))
+    square = rgb
+    if width != height:
+        square = _background(side, shown.background).copy()
+        top, left = (side - height) // 2, (side - width) // 2
+        square[top : top + height, left : left + width] = rgb
+    if side == shown.size:
+        return square
+    return np.asarray(Image.fromarray(square).resize((shown.size, shown.size), Image.Resampling.BICUBIC))
 
 
-def normalise(views: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """Bytes [b, 3, s, s] to the encoder's input by its table (see :meth:`Input.table`)."""
-    index = views.long()
-    return torch.stack([table[channel][index[:, channel]] for channel in range(3)], dim=1)
+def normalise(views: torch.Tensor, shown: Input) -> torch.Tensor:
+    """Bytes [b, s, s, 3] to the encoder's input [b, 3, s, s] f32."""
+    planes = views.permute(0, 3, 1, 2)
+    values = planes.float() / 255 if shown.divide else (planes.double() * (1 / 255)).float()
+    mean, std = (torch.tensor(numbers, device=views.device)[:, None, None] for numbers in (shown.mean, shown.std))
+    return ((values - mean) / std).contiguous()

@@ -72,8 +72,6 @@ class Cambrian(nn.Module):
         self.lm_head = nn.Linear(dims.hidden, vocabulary, bias=False)
         self.towers = build_towers(dims)
         self._initialise()
-        for k, shown in enumerate(inputs(dims)):
-            self.register_buffer(f"table_{k}", shown.table(), persistent=False)
 
     def _initialise(self) -> None:
         """Small weights where a sum over layers is written, so that training starts calm."""
@@ -87,8 +85,8 @@ class Cambrian(nn.Module):
         return {key: value for key, value in self.state_dict().items() if not key.startswith("towers.")}
 
     def pixels(self, views: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Bytes per tower [b, 3, s, s] to the towers' inputs."""
-        return [normalise(view, getattr(self, f"table_{k}")) for k, view in enumerate(views)]
+        """Bytes per tower [b, s, s, 3] to the towers' inputs [b, 3, s, s]."""
+        return [normalise(view, shown) for view, shown in zip(views, inputs(self.dims))]
 
     def project(self, k: int, features: torch.Tensor) -> torch.Tensor:
         """Features of tower ``k`` to the aggregator's width."""

@@ -42,7 +42,7 @@ KINDS = ("answers", "blind", "oracle", "encoders")
 
 @dataclass
 class Batch:
-    """One step. ``views``: bytes per tower; ``dense``: labels per tower that has any, by its index.
+    """One step. ``views``: bytes per tower [b, s, s, 3]; ``dense``: labels per tower that has any, by its index.
 
     Only what a batch of its ``kind`` needs is there; the rest is empty.
     """
