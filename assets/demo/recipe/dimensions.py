@@ -110,6 +110,6 @@ QUICK = Dimensions(
         size=64, widths=(8, 12, 16, 20), depths=(1, 1, 1, 1), tokens=12,
     ),
     sva=32, query=4, connector_depth=2, samplers=2, sampler_start=0, sampler_stride=1,
-    hidden=32, inner=48, layers=2, heads=4, kv_heads=2,
+    hidden=32, inner=48, layers=3, heads=4, kv_heads=2,
 )  # fmt: skip
 """A model of the same structure that is trained in seconds, for tests: it learns nothing."""

@@ -54,7 +54,7 @@ def view(rgb: np.ndarray, shown: Input) -> np.ndarray:
         square[top : top + height, left : left + width] = rgb
     if side == shown.size:
         return square
-    return np.asarray(Image.fromarray(square).resize((shown.size, shown.size), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(square).resize((shown.size, shown.size), Image.Resampling.BICUBIC))
 
 
 def normalise(views: torch.Tensor, shown: Input) -> torch.Tensor:

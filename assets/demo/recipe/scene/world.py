@@ -8,8 +8,12 @@ from dataclasses import dataclass
 LONG_SIDE = 256
 """Longer side of every picture: the input side of the high-resolution encoder, which therefore sees it unresized."""
 
-SHORT_SIDES = (256, 208, 176, 152)
-"""Shorter sides in use; 256 is the square picture."""
+SHORT_SIDES = (256, 224, 192, 176, 160)
+"""Shorter sides in use; 256 is the square picture.
+
+Cutting the padding off rounds down (see ``model.geometry``): with other sides, such as 208, rows of cells that hold a
+part of the picture would be cut off with it.
+"""
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 40, 40),

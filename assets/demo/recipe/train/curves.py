@@ -29,16 +29,16 @@ class Curves:
         return means
 
     def write(self, folder: Path) -> None:
-        """Writes ``curves.csv`` and ``curves.png``."""
+        """Writes ``curves.csv``."""
         partial = folder / "curves.csv.partial"
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(FIELDS)
             writer.writerows(self.rows)
         os.replace(partial, folder / "curves.csv")
-        self._draw(folder / "curves.png")
 
-    def _draw(self, file: Path) -> None:
+    def draw(self, folder: Path) -> None:
+        """Draws ``curves.png``."""
         import matplotlib
 
         matplotlib.use("Agg")
@@ -58,7 +58,7 @@ class Curves:
             axis.set(title=stage, xlabel="step", ylabel="loss", yscale="log")
             axis.legend(fontsize=7)
         figure.tight_layout()
-        partial = file.with_suffix(".partial.png")
+        partial = folder / "curves.partial.png"
         figure.savefig(partial, dpi=110)
         pyplot.close(figure)
-        os.replace(partial, file)
+        os.replace(partial, folder / "curves.png")

@@ -107,6 +107,8 @@ class _Trainer:
             self._run_stage(STAGES[self.stage])
             self.stage, self.step, self.seconds, self.optimizer_state = self.stage + 1, 0, 0.0, None
             self._save(None)
+            if self.rank == 0:
+                self.curves.draw(self.job.folder)
 
     def _run_stage(self, stage: Stage) -> None:
         plan = self.job.plan

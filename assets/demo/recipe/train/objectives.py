@@ -51,7 +51,6 @@ class Captions(nn.Module):
         self.text = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.picture = nn.Linear(width, width)
         self.scale = nn.Parameter(torch.tensor(2.3))
-        self.bias = nn.Parameter(torch.tensor(-4.0))
 
     def forward(self, tokens: torch.Tensor, attributes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Some of ``tokens`` [b, n, c] against the batch's captions: similarities [m, captions], index of the own."""
@@ -74,6 +73,7 @@ class Heads(nn.Module):
         super().__init__()
         self.oracle = Oracle(dims.hidden)
         self.captions = nn.ModuleList([Captions(dims.sva), Captions(dims.sva)])
+        self.captions_bias = nn.Parameter(torch.tensor(-4.0))
         self.centres = nn.ModuleList([nn.Linear(dims.sva, 2), nn.Linear(dims.sva, 2)])
         self.patches = nn.Linear(dims.dinov2.width, 3 * dims.dinov2.patch**2)
         self.words = nn.Linear(dims.sva, sum(KINDS.values()) + len(ALPHABET) + 1)
@@ -113,10 +113,9 @@ def decode_packed(
 
 def _language(heads: Heads, which: int, tokens: torch.Tensor, labels: dict[str, torch.Tensor]) -> torch.Tensor:
     """Caption loss and way to the object's centre of SigLIP (``which`` 0) or CLIP (1)."""
-    captions = heads.captions[which]
-    similarity, own = captions(tokens, labels["attributes"])
+    similarity, own = heads.captions[which](tokens, labels["attributes"])
     if which == 0:
-        logits = similarity + captions.bias
+        logits = similarity + heads.captions_bias
         signs = F.one_hot(own, logits.shape[1]) * 2.0 - 1
         loss = -F.logsigmoid(signs * logits).sum(dim=1).mean()
     else:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..model.cambrian import NOTHING_OFF, Ablation, Cambrian
 from ..model.geometry import geometry
 from ..tokens import Tokenizer
-from .batch import Batch
+from .batch import DENSE_TOWERS, Batch
 from .objectives import Heads, answers, encoders
 
 TOWER_DROPOUT = 0.15
@@ -42,7 +42,9 @@ def _decoder(key: str) -> bool:
 
 
 def _encoders(key: str) -> bool:
-    return key.startswith(("towers", "model.mm_projector_aux", "captions", "centres", "patches", "words"))
+    # DINOv2 learns without labels and so does not need its projector yet.
+    projectors = tuple(f"model.mm_projector_aux_{k}" for k in DENSE_TOWERS)
+    return key.startswith(("towers", *projectors, "captions", "centres", "patches", "words"))
 
 
 def _connector(key: str) -> bool:
