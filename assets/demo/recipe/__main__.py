@@ -18,7 +18,9 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        return commands.add_parser(
+            name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
 
     def run_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--out", type=Path, required=True, help="folder of the run")
@@ -26,7 +28,9 @@ def _arguments() -> argparse.Namespace:
 
     make = command("make", "Train (or go on training), export and evaluate: everything.")
     run_options(make)
-    make.add_argument("--hours", type=float, help="time for training; without it the plan's steps, which reproduce exactly")
+    make.add_argument(
+        "--hours", type=float, help="time for training; without it the plan's steps, which reproduce exactly"
+    )
     make.add_argument("--device", default="auto", help="auto, cpu or cuda")
     make.add_argument("--processes", type=int, default=0, help="training processes; 0: one on a GPU, one per core else")
     make.add_argument("--loaders", type=int, default=-1, help="processes that draw, per training process; -1: as fits")

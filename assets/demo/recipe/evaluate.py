@@ -1,4 +1,4 @@
-"""How good a checkpoint is: accuracy per question family, beside guessing, without the picture, without each encoder."""
+"""How good a checkpoint is: accuracy per family, beside guessing, without the picture, without each encoder."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass

@@ -26,7 +26,9 @@ def export(model: Cambrian, tokenizer: Tokenizer, folder: Path) -> int:
     _weights(partial / "model.safetensors", model.checkpoint_state())
     _json(partial / "config.json", _config(dims, tokenizer))
     ends = [tokenizer.end, tokenizer.end_of_turn]
-    _json(partial / "generation_config.json", {"bos_token_id": tokenizer.begin, "eos_token_id": ends, "do_sample": False})
+    _json(
+        partial / "generation_config.json", {"bos_token_id": tokenizer.begin, "eos_token_id": ends, "do_sample": False}
+    )
     (partial / "tokenizer.json").write_text(tokenizer.json, encoding="utf-8")
     _tokenizer_files(partial, tokenizer)
     for tower, network in zip(dims.towers, model.towers):
@@ -59,7 +61,9 @@ def load_exported(folder: Path, dims: Dimensions) -> tuple[Cambrian, Tokenizer]:
 
 
 def _weights(file: Path, state: dict[str, torch.Tensor]) -> None:
-    save_file({key: value.detach().to(torch.bfloat16).contiguous() for key, value in state.items()}, file, {"format": "pt"})
+    save_file(
+        {key: value.detach().to(torch.bfloat16).contiguous() for key, value in state.items()}, file, {"format": "pt"}
+    )
 
 
 def _json(file: Path, value: dict) -> None:

@@ -17,7 +17,7 @@ def answer(
     off: Ablation = NOTHING_OFF,
     most: int = 64,
 ) -> tuple[list[int], torch.Tensor]:
-    """Ids of the answer to ``question`` about a picture [h, w, 3] u8 (end of turn included), and the logits of each step."""
+    """The answer about a picture [h, w, 3] u8: its ids, end of turn included, and the logits of each step."""
     prefix, (asked, _) = tokenizer.prefix(), tokenizer.turn(question, None, first=True)
     embed, image = model.model.embed_tokens, None
     parts = [embed(torch.tensor([prefix]))]

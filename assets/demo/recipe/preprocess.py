@@ -1,4 +1,4 @@
-"""Pictures to the encoders' inputs, exactly as the released models do it: pad to a square, Pillow's bicubic, normalise."""
+"""Pictures to the encoders' inputs as the released models do it: pad to a square, Pillow's bicubic, normalise."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Sets of questions about drawn scenes, in the manner of CV-Bench: pictures in a folder and one JSON line per question."""
+"""Sets of questions about drawn scenes, in the manner of CV-Bench: a folder of pictures, a JSON line per question."""
 
 import json
 from collections.abc import Iterator

@@ -1,14 +1,13 @@
 """The tokenizer: byte-level, with the words of the demo's world whole, in the ``tokenizer.json`` form of Llama 3.
 
-Every word the generator uses is one token (``ignore_merges``: a piece of text that is in the vocabulary is taken whole);
-any other text is spelled in bytes, so everything can be encoded. Llama 3's system text never changes, so it is one
-piece and one token too: a prompt begins with 9 positions instead of 90.
+Every word the generator uses is one token (``ignore_merges``: a piece of text that is in the vocabulary is taken
+whole); any other text is spelled in bytes, so everything can be encoded. Llama 3's system text never changes, so it is
+one piece and one token too: a prompt begins with 9 positions instead of 90.
 
 The prompt is the ``llama_3`` template as inference tokenises it: the line break after the image is dropped.
 """
 
 import json
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,10 +20,10 @@ from .scene.layout import picture_size, random_scene
 from .scene.world import WORDS
 
 SYSTEM = (
-    "You are Cambrian, a highly intelligent multimodal AI trained by NYU Vision X. \n    As a multimodal AI, you have the "
-    "ability to process and analyze images. Whenever an image is present in the conversation, very carefully examine it "
-    "and consider its content when formulating your response.\n    You should give concise responses to very simple "
-    "questions, but provide thorough responses to more complex and open-ended questions. "
+    "You are Cambrian, a highly intelligent multimodal AI trained by NYU Vision X. \n    As a multimodal AI, you have "
+    "the ability to process and analyze images. Whenever an image is present in the conversation, very carefully "
+    "examine it and consider its content when formulating your response.\n    You should give concise responses to "
+    "very simple questions, but provide thorough responses to more complex and open-ended questions. "
 )
 """The system text of the ``llama_3`` template."""
 
@@ -40,7 +39,7 @@ def _pieces() -> str:
     """The regular expression that cuts text into pieces, the first alternative that fits winning."""
     chinese = "|".join(sorted(CHINESE_WORDS, key=lambda word: (-len(word), word)))
     llama = r"[^\r\n\p{L}\p{N}]?[A-Za-z]+|\p{N}| ?[^\s\p{L}\p{N}]+|\p{L}|\s*[\r\n]+|\s+(?!\S)|\s+"
-    system = re.sub(r"([.\n ])", lambda m: {".": r"\.", "\n": r"\n", " ": " "}[m[1]], SYSTEM)
+    system = SYSTEM.replace(".", r"\.").replace("\n", r"\n")
     return f"{system}|{chinese}|{llama}"
 
 
@@ -126,6 +125,10 @@ class Tokenizer:
         """Reads a ``tokenizer.json``."""
         return cls(file.read_text(encoding="utf-8"))
 
+    def __reduce__(self) -> tuple:
+        """Processes that make batches are handed the file's text."""
+        return Tokenizer, (self.json,)
+
     def __len__(self) -> int:
         return self._inner.get_vocab_size()
 
@@ -147,7 +150,7 @@ class Tokenizer:
         return [*system, *self._header("user")]
 
     def turn(self, question: str, answer: str | None, *, first: bool) -> tuple[list[int], list[bool]]:
-        """Ids of a question with its answer, or up to where the answer begins; and which of them are to be predicted."""
+        """Ids of a question with its answer, or up to where the answer begins; and which are to be predicted."""
         asked = [] if first else self._header("user")
         asked = [*asked, *self.encode(question), self.end_of_turn, *self._header("assistant")]
         answered = [] if answer is None else [*self.encode(answer), self.end_of_turn]

@@ -63,10 +63,8 @@ class DecoderLayer(nn.Module):
             }
         )
 
-    def forward(
-        self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor], bias: torch.Tensor
-    ) -> torch.Tensor:
-        """``x`` [b, t, h]; ``turn``: see :func:`rotary`; ``bias`` [b, 1, t, t]: 0 where attention is allowed, else -inf."""
+    def forward(self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor], bias: torch.Tensor) -> torch.Tensor:
+        """``x`` [b, t, h]; ``turn``: see :func:`rotary`; ``bias`` [b, 1, t, t]: 0 where it may attend, else -inf."""
         batch, length, _ = x.shape
         y = self.input_layernorm(x)
 

@@ -34,9 +34,7 @@ class _SiglipBlock(nn.Module):
         self.attn = nn.ModuleDict(
             {"qkv": nn.Linear(dims.width, 3 * dims.width), "proj": nn.Linear(dims.width, dims.width)}
         )
-        self.mlp = nn.ModuleDict(
-            {"fc1": nn.Linear(dims.width, dims.inner), "fc2": nn.Linear(dims.inner, dims.width)}
-        )
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(dims.width, dims.inner), "fc2": nn.Linear(dims.inner, dims.width)})
         self.heads = dims.heads
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -75,9 +73,7 @@ class _ClipLayer(nn.Module):
         names = ("q_proj", "k_proj", "v_proj", "out_proj")
         self.self_attn = nn.ModuleDict({name: nn.Linear(dims.width, dims.width) for name in names})
         self.layer_norm1, self.layer_norm2 = nn.LayerNorm(dims.width), nn.LayerNorm(dims.width)
-        self.mlp = nn.ModuleDict(
-            {"fc1": nn.Linear(dims.width, dims.inner), "fc2": nn.Linear(dims.inner, dims.width)}
-        )
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(dims.width, dims.inner), "fc2": nn.Linear(dims.inner, dims.width)})
         self.heads = dims.heads
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

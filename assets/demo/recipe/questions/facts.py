@@ -261,6 +261,20 @@ def describe(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
 
 FAMILIES: dict[str, Callable[[Scene, np.random.Generator], Iterator[Fact]]] = {
     f.__name__: f
-    for f in (count, colour, shape, texture, size, relation, depth, distance, word, number, existence, position, describe)
+    for f in (
+        count,
+        colour,
+        shape,
+        texture,
+        size,
+        relation,
+        depth,
+        distance,
+        word,
+        number,
+        existence,
+        position,
+        describe,
+    )
 }
 """Every question family by its name."""

@@ -5,7 +5,7 @@ canvas is kept as three planes [3, h, w], which keeps numpy's inner loops long.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def _distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     raise ValueError(f"no such shape: {shape}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _mask(shape: str, radius: int, softness: float) -> np.ndarray:
     """How much of each pixel around a shape's centre it covers [2 (radius + margin) + 1 squared]."""
     reach = radius + MARGIN
@@ -110,7 +110,7 @@ def _mask(shape: str, radius: int, softness: float) -> np.ndarray:
     return np.clip(0.5 - distance / softness, 0, 1).astype(np.float32)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pattern(texture: str, radius: int) -> np.ndarray:
     """How much of the second shade each pixel of a texture has, on the same grid as :func:`_mask`."""
     reach = radius + MARGIN

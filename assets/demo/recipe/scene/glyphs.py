@@ -1,6 +1,6 @@
 """The letters and digits that are printed in scenes: 5 x 7 dots each, written down here dot by dot."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -49,7 +49,7 @@ ALPHABET = "".join(_DOTS)
 """Everything that can be printed; a character's label is its index here plus one."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def printed(text: str, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """``text`` as a mask of ink [h, w] (bool) and the label of the character each pixel belongs to [h, w] (uint8).
 

@@ -4,8 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from .world import COLOURS, LONG_SIDE, MAX_OBJECTS, NUMBERABLE, RADII, SHAPES, SHORT_SIDES, SIZES, TEXTURES, WORDS
-from .world import Object, Scene, Sign
+from .world import (
+    COLOURS,
+    LONG_SIDE,
+    MAX_OBJECTS,
+    NUMBERABLE,
+    RADII,
+    SHAPES,
+    SHORT_SIDES,
+    SIZES,
+    TEXTURES,
+    WORDS,
+    Object,
+    Scene,
+    Sign,
+)
 
 GAP = 5
 """Free pixels between things that do not overlap."""
@@ -106,9 +119,7 @@ def _free(
     """``thing`` at a free place, or None if none was found."""
     edge = thing.radius + 3
     for _ in range(TRIES):
-        spot = replace(
-            thing, x=int(rng.integers(edge, width - edge)), y=int(rng.integers(edge, height - edge))
-        )
+        spot = replace(thing, x=int(rng.integers(edge, width - edge)), y=int(rng.integers(edge, height - edge)))
         if _clear(spot, placed, sign, width, height):
             return spot
     return None

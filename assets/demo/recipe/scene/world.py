@@ -47,7 +47,7 @@ WORDS = (
 MAX_OBJECTS = 7
 
 TEXT_SCALE = 2
-"""Pixels per dot of the printed 5 x 7 letters: small type, about the resolution limit of the low-resolution encoders."""
+"""Pixels per dot of the printed 5 x 7 letters: small type, near the limit of the low-resolution encoders."""
 
 
 @dataclass(frozen=True)

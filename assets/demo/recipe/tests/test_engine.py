@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
+
 from recipe.dimensions import FULL, QUICK
 from recipe.export import export, load_exported
 from recipe.generate import answer
@@ -18,7 +20,6 @@ from recipe.preprocess import inputs, normalise, view
 from recipe.scene.draw import draw
 from recipe.scene.layout import random_scene
 from recipe.tokens import Tokenizer, build_for_generator
-from safetensors.torch import load_file
 
 ENGINE = os.environ.get("OPABINIA")
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+
 from recipe.dimensions import FULL, QUICK, Dimensions
 from recipe.evaluate import interval, tables
 from recipe.export import MOST_BYTES, export, load_exported
@@ -17,7 +19,6 @@ from recipe.train.loop import Job, load_model, train
 from recipe.train.objectives import Heads
 from recipe.train.plan import PLANS
 from recipe.train.stages import STAGES, losses
-from safetensors import safe_open
 
 torch.set_num_threads(1)
 
@@ -68,7 +69,10 @@ def specified(dims: Dimensions, vocabulary: int) -> tuple[dict[str, list[int]], 
         return {f"{name}.weight": [width], f"{name}.bias": [width]}
 
     d, trunk = dims.siglip, "visual.trunk"
-    siglip = {f"{trunk}.patch_embed.proj.weight": [d.width, 3, d.patch, d.patch], f"{trunk}.patch_embed.proj.bias": [d.width]}
+    siglip = {
+        f"{trunk}.patch_embed.proj.weight": [d.width, 3, d.patch, d.patch],
+        f"{trunk}.patch_embed.proj.bias": [d.width],
+    }
     siglip |= {f"{trunk}.pos_embed": [1, d.grid**2, d.width]} | norm(f"{trunk}.norm", d.width)
     for b in range(d.layers):
         block = f"{trunk}.blocks.{b}"
@@ -105,7 +109,9 @@ def specified(dims: Dimensions, vocabulary: int) -> tuple[dict[str, list[int]], 
     for s, (w, depth) in enumerate(zip(dims.convnext.widths, dims.convnext.depths)):
         stage = f"{trunk}.stages.{s}"
         if before is None:
-            convnext |= {f"{trunk}.stem.0.weight": [w, 3, 4, 4], f"{trunk}.stem.0.bias": [w]} | norm(f"{trunk}.stem.1", w)
+            convnext |= {f"{trunk}.stem.0.weight": [w, 3, 4, 4], f"{trunk}.stem.0.bias": [w]} | norm(
+                f"{trunk}.stem.1", w
+            )
         else:
             convnext |= norm(f"{stage}.downsample.0", before)
             convnext |= {f"{stage}.downsample.1.weight": [w, before, 2, 2], f"{stage}.downsample.1.bias": [w]}
@@ -127,7 +133,8 @@ def test_the_exported_files_are_the_specified_ones(tmp_path, tokenizer, dims):
     names = ("open_clip_model", "model", "model", "open_clip_model")
     files = [tmp_path / "checkpoint" / "model.safetensors"]
     files += [
-        tmp_path / "checkpoint" / "towers" / tower.repo / f"{name}.safetensors" for tower, name in zip(dims.towers, names)
+        tmp_path / "checkpoint" / "towers" / tower.repo / f"{name}.safetensors"
+        for tower, name in zip(dims.towers, names)
     ]
     for file, expected in zip(files, (main, *towers)):
         with safe_open(file, "pt") as tensors:
@@ -251,6 +258,7 @@ def test_intervals_hold_the_mean():
 
 def test_tables_show_every_family():
     import numpy as np
+
     from recipe.evaluate import Results
     from recipe.questions.choose import Item
 

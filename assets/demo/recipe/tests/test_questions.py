@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+
 from recipe.questions.choose import Balancer
 from recipe.questions.facts import FAMILIES, references
 from recipe.questions.wording import WORDINGS, say, ways
@@ -151,7 +152,14 @@ def tokenizer() -> Tokenizer:
 
 @pytest.mark.parametrize(
     "text",
-    ["How many red circles are there?", "牌子上写着什么？", "Ünïcode, 漢字 🦀\n  and\ttabs", "<|eot_id|> is text", "x" * 50, SYSTEM],
+    [
+        "How many red circles are there?",
+        "牌子上写着什么？",
+        "Ünïcode, 漢字 🦀\n  and\ttabs",
+        "<|eot_id|> is text",
+        "x" * 50,
+        SYSTEM,
+    ],
 )
 def test_any_text_survives(tokenizer, text):
     assert tokenizer._inner.decode(list(tokenizer.encode(text)), skip_special_tokens=False) == text

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from recipe.dimensions import FULL
 from recipe.preprocess import Input, inputs, normalise, view
 from recipe.question_set import held_out, write

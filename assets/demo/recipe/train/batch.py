@@ -1,8 +1,8 @@
 """Batches: the scenes of one step with everything that is learnt from them.
 
-A batch is a function of (seed, stage, step), so training can stop and go on anywhere and any process can make any batch.
-All pictures of a batch have the same size; conversations about a picture follow one another in one sequence and see the
-picture and themselves only.
+A batch is a function of (seed, stage, step), so training can stop and go on anywhere and any process can make any of
+them. All pictures of a batch have the same size; conversations about a picture follow one another in one sequence and
+see the picture and themselves only.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Text:
 
 
 KINDS = ("answers", "blind", "oracle", "encoders")
-"""Kinds of batches: questions about pictures, without pictures, about oracle tokens; pictures alone for the encoders."""
+"""Questions about pictures, without pictures, about oracle tokens; pictures alone, for the encoders."""
 
 
 @dataclass

@@ -116,9 +116,7 @@ class _Trainer:
         for key, parameter in self._parameters():
             parameter.requires_grad_(key in trained)
         optimizer = self._optimizer(list(trained.values()))
-        maker = BatchMaker(
-            plan.dims, self.tokenizer, self.job.seed, self.stage, plan.scenes, plan.questions, stage.mix
-        )
+        maker = BatchMaker(plan.dims, self.tokenizer, self.job.seed, self.stage, plan.scenes, plan.questions, stage.mix)
         batches = self._batches(maker)
         begun, saved = time.monotonic() - self.seconds, time.monotonic()
         while (progress := self._progress(stage, time.monotonic() - begun)) < 1:

@@ -7,7 +7,7 @@ from ..dimensions import FULL, QUICK, Dimensions
 
 @dataclass(frozen=True)
 class Plan:
-    """``steps`` per stage; ``scenes`` and ``questions`` per scene in one batch of one process; ``rate``: learning rates."""
+    """``steps`` and learning ``rates`` per stage; ``scenes`` in one batch of one process, ``questions`` per scene."""
 
     dims: Dimensions
     steps: tuple[int, int, int, int]
@@ -23,7 +23,7 @@ class Plan:
 
 
 PLANS = {
-    "cpu": Plan(FULL, (8000, 6000, 1500, 9000), (1.5e-3, 1.5e-3, 1.5e-3, 1.0e-3), scenes=16, questions=10),
+    "cpu": Plan(FULL, (5000, 5000, 1000, 7000), (1.5e-3, 1.5e-3, 1.5e-3, 1.0e-3), scenes=16, questions=10),
     "gpu": Plan(FULL, (8000, 12000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12),
     "smoke": Plan(QUICK, (12, 12, 6, 12), (2.0e-3,) * 4, scenes=4, questions=6),
 }
