@@ -1,0 +1,69 @@
+"""Which questions to ask about a scene: every family alike, and within a template every answer alike."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..scene.world import Scene
+from .facts import FAMILIES, Fact
+from .wording import say, ways
+
+CHINESE_SHARE = 0.15
+"""Share of questions asked in Chinese, where there is a Chinese wording."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question about one scene."""
+
+    family: str
+    template: str
+    language: str
+    question: str
+    answer: str
+
+
+class Balancer:
+    """Chooses questions so that guessing does not pay.
+
+    Keeps count of what was chosen: families and templates that came up least go first, and within a template the
+    outcome the scene allows that came up least.
+    """
+
+    def __init__(self) -> None:
+        self._families: Counter[str] = Counter()
+        self._outcomes: Counter[tuple[str, str]] = Counter()
+
+    def choose(self, scene: Scene, rng: np.random.Generator, count: int) -> list[Item]:
+        """Up to ``count`` different questions about ``scene``."""
+        pool = {family: list(facts(scene, rng)) for family, facts in FAMILIES.items()}
+        items: dict[str, Item] = {}
+        for _ in range(3 * count):
+            open_families = [family for family, facts in pool.items() if facts]
+            if len(items) == count or not open_families:
+                break
+            family = min(open_families, key=lambda f: (self._families[f], rng.random()))
+            fact = self._fact(pool[family], rng)
+            pool[family].remove(fact)
+            item = _word(family, fact, rng)
+            if item.question not in items:
+                items[item.question] = item
+                self._families[family] += 1
+                self._outcomes[fact.template, fact.balance] += 1
+        chosen = list(items.values())
+        return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def _fact(self, facts: list[Fact], rng: np.random.Generator) -> Fact:
+        templates = sorted({fact.template for fact in facts})
+        template = templates[int(rng.integers(len(templates)))]
+        facts = [fact for fact in facts if fact.template == template]
+        least = min(self._outcomes[template, fact.balance] for fact in facts)
+        facts = [fact for fact in facts if self._outcomes[template, fact.balance] == least]
+        return facts[int(rng.integers(len(facts)))]
+
+
+def _word(family: str, fact: Fact, rng: np.random.Generator) -> Item:
+    language = "zh" if rng.random() < CHINESE_SHARE and ways(fact, "zh") else "en"
+    question, answer = say(fact, language, int(rng.integers(ways(fact, language))))
+    return Item(family, fact.template, language, question, answer)

@@ -1,0 +1,1 @@
+"""Scenes: what is in a picture (``layout``), and the picture itself (``draw``)."""

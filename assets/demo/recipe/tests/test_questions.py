@@ -1,0 +1,192 @@
+"""Questions, answers and their tokens."""
+
+import re
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+
+from recipe.questions.choose import Balancer
+from recipe.questions.facts import FAMILIES, references
+from recipe.questions.wording import WORDINGS, say, ways
+from recipe.scene.layout import picture_size, random_scene
+from recipe.scene.world import Object, Scene, Sign
+from recipe.tokens import SYSTEM, Tokenizer, build, build_for_generator, pieces_of
+from recipe.train.batch import IGNORED, pack
+
+
+def thing(shape: str, colour: str, x: int, y: int, **more) -> Object:
+    size = more.pop("size", "small")
+    return Object(shape, colour, more.pop("texture", "plain"), size, x, y, 28 if size == "large" else 15, **more)
+
+
+SCENE = Scene(
+    256,
+    176,
+    (
+        thing("circle", "red", 40, 40, size="large", texture="striped"),
+        thing("square", "blue", 75, 50, height=2),
+        thing("circle", "red", 130, 130),
+        thing("star", "orange", 225, 150, number=7),
+    ),
+    Sign("CAFE", 220, 30),
+    (0, 1),
+    5,
+)
+
+
+def asked(scene: Scene, language: str = "en") -> dict[str, str]:
+    rng = np.random.default_rng(0)
+    found = {}
+    for facts in FAMILIES.values():
+        for fact in facts(scene, rng):
+            for way in range(ways(fact, language)):
+                question, answer = say(fact, language, way)
+                assert found.setdefault(question, answer) == answer, question
+    return found
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many red circles are there?", "2"),
+        ("How many circles are there?", "2"),
+        ("How many objects are there?", "4"),
+        ("What colour is the star?", "orange"),
+        ("What colour is the large circle?", "red"),
+        ("What shape is the blue object?", "square"),
+        ("What pattern does the large red circle have?", "striped"),
+        ("Is the blue square small or large?", "small"),
+        ("Where is the sign relative to the blue square?", "to the right"),
+        ("Where is the orange star relative to the sign?", "below"),
+        ("Which is in front, the large red circle or the blue square?", "the blue square"),
+        ("Which is behind, the blue square or the large red circle?", "the large red circle"),
+        ("Which is closer to the orange star, the small red circle or the large red circle?", "the small red circle"),
+        ("What does the sign say?", "CAFE"),
+        ("Does the sign say CAFE?", "yes"),
+        ("What number is on the orange star?", "7"),
+        ("Which object has the number 7?", "an orange star"),
+        ("Is there an orange star?", "yes"),
+        ("Is there a sign?", "yes"),
+        ("Where is the sign?", "in the top right"),
+        ("Where is the large red circle?", "in the top left"),
+        ("Describe the blue square.", "It is small and plain."),
+        (
+            "Describe the picture.",
+            "From left to right: a red circle, a blue square, a red circle and an orange star.",
+        ),
+    ],
+)
+def test_answers_about_a_scene_made_by_hand(question, answer):
+    assert asked(SCENE)[question] == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("有几个红色的圆形？", "2"),
+        ("星形是什么颜色？", "橙色"),
+        ("牌子上写着什么？", "CAFE"),
+        ("有橙色的星形吗？", "有"),
+        ("牌子在哪里？", "在右上角"),
+        ("蓝色的方形是大还是小？", "小"),
+        ("橙色的星形上的数字是多少？", "7"),
+    ],
+)
+def test_answers_in_chinese(question, answer):
+    assert asked(SCENE, "zh")[question] == answer
+
+
+def test_nothing_ambiguous_is_asked():
+    questions = asked(SCENE)
+    assert "What colour is the circle?" not in questions
+    assert not any(re.search(r"the red circle\b", question) for question in questions)
+    assert "What shape is the red object?" not in questions
+    assert set(references(SCENE)) == {0, 1, 2, 3}
+
+
+def test_what_is_said_not_to_be_there_is_not_there():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        scene = random_scene(rng, picture_size(rng))
+        kinds = {f"{o.colour} {o.shape}" for o in scene.objects}
+        for question, answer in asked(scene).items():
+            if question.startswith("Is there a") and "picture" not in question and "sign" not in question:
+                assert (question.split(" ", 3)[3].rstrip("?") in kinds) == (answer == "yes"), question
+
+
+def test_answers_are_balanced():
+    rng, balancer = np.random.default_rng(2), Balancer()
+    answers, families = defaultdict(Counter), Counter()
+    for _ in range(400):
+        for item in balancer.choose(random_scene(rng, picture_size(rng)), rng, 8):
+            families[item.family] += 1
+            if item.language == "en":
+                answers[item.template][item.answer] += 1
+    assert set(families) == set(FAMILIES)
+    assert min(families.values()) > 0.6 * max(families.values())
+    for template, limit in (("count", 0.3), ("colour", 0.2), ("texture", 0.35), ("existence", 0.6), ("relation", 0.35)):
+        count = answers[template]
+        assert max(count.values()) < limit * count.total(), (template, count)
+    assert set(answers["existence"]) == set(answers["says"]) == {"yes", "no"}
+
+
+def test_every_wording_can_be_said():
+    rng = np.random.default_rng(3)
+    seen = set()
+    for _ in range(80):
+        scene = random_scene(rng, picture_size(rng))
+        for facts in FAMILIES.values():
+            for fact in facts(scene, rng):
+                for language in WORDINGS:
+                    for way in range(ways(fact, language)):
+                        assert all(say(fact, language, way))
+                        seen.add((language, fact.template))
+    assert seen == {(language, template) for language, templates in WORDINGS.items() for template in templates}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(build_for_generator(0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How many red circles are there?",
+        "牌子上写着什么？",
+        "Ünïcode, 漢字 🦀\n  and\ttabs",
+        "<|eot_id|> is text",
+        "x" * 50,
+        SYSTEM,
+    ],
+)
+def test_any_text_survives(tokenizer, text):
+    assert tokenizer._inner.decode(list(tokenizer.encode(text)), skip_special_tokens=False) == text
+
+
+def test_words_of_the_world_are_whole(tokenizer):
+    assert len(tokenizer.encode("How many red circles are there?")) == 7
+    assert len(tokenizer.encode("有几个红色的圆形？")) == 5
+    assert len(tokenizer.encode(SYSTEM)) == 1
+    assert len(tokenizer.prefix()) == 9
+    assert len(tokenizer) < 700
+
+
+def test_bytes_come_first_and_specials_last():
+    tokenizer = Tokenizer(build(pieces_of(["red"])))
+    assert len(tokenizer) == 256 + 1 + 5
+    assert tokenizer.encode("red") == (256,)
+    assert tokenizer.encode("blue") != tokenizer.encode("red") and len(tokenizer.encode("blue")) == 4
+
+
+def test_packed_conversations_predict_their_answers_only(tokenizer):
+    rng = np.random.default_rng(4)
+    items = Balancer().choose(random_scene(rng, (256, 256)), rng, 5)
+    text = pack(tokenizer, [[items[:3], items[3:]], [items[:1]]])
+    for segment, talk in enumerate((items[:3], items[3:]), start=1):
+        targets = text.targets[0][(text.segments[0] == segment) & (text.targets[0] != IGNORED)]
+        expected = [id for item in talk for id in (*tokenizer.encode(item.answer), tokenizer.end_of_turn)]
+        assert targets.tolist() == expected
+        positions = text.positions[0][text.segments[0] == segment].tolist()
+        assert positions == list(range(len(positions)))

@@ -1,0 +1,1 @@
+"""Training: batches (``batch``, ``labels``), what is learnt (``objectives``), in which order (``stages``, ``loop``)."""
