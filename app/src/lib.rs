@@ -1,6 +1,6 @@
 //! The window and the command line, both thin over the engine thread.
 //!
-//! [`cli`] is the command line. What it shares with the window stands beside it: [`trace_view`] hands a trace to the
+//! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
 //! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`encoder_names`] says how people call encoders, and [`output`] writes files.
 
@@ -11,3 +11,4 @@ pub mod map_figure;
 pub mod output;
 pub mod selection;
 pub mod trace_view;
+pub mod window;

@@ -1,9 +1,10 @@
 //! Colour maps as tables of 256 colours.
 
 use crate::layout::{COLOURS, MAX_ENCODERS};
+use serde::{Deserialize, Serialize};
 
 /// A colour map. All but [`ColourMap::Turbo`] are ordered in lightness, so they also read in grey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum ColourMap {
     /// Dark violet to yellow.
     #[default]

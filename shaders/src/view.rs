@@ -1,9 +1,10 @@
 //! What to measure ([`MapView`]) and how to show it ([`Look`]).
 
 use crate::colour::ColourMap;
+use serde::{Deserialize, Serialize};
 
 /// What a map holds at each place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Quantity {
     /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability.
     Share,
@@ -39,7 +40,7 @@ impl Quantity {
 }
 
 /// How many layers and heads become one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Reduction {
     /// Mean over all (layer, head) pairs that cover the place.
     #[default]
@@ -49,7 +50,7 @@ pub enum Reduction {
 }
 
 /// What one texel of a map is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Granularity {
     /// A cell of the query grid.
     #[default]
@@ -59,7 +60,7 @@ pub enum Granularity {
 }
 
 /// A cell of the padded frame, on the finest grid of the chosen layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cell {
     /// Row, from the top.
     pub row: u32,
@@ -91,7 +92,7 @@ impl Focus {
 }
 
 /// Which range of values the colours span.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum Normalisation {
     /// From the least to the greatest value of each map.
     PerMap,
@@ -108,7 +109,7 @@ pub enum Normalisation {
 }
 
 /// A set of indices of layers or heads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Indices(u128);
 
 impl Indices {
@@ -184,7 +185,7 @@ impl MapView {
 }
 
 /// How a map's texels become pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Filter {
     /// Each texel is one patch with crisp edges.
     #[default]
@@ -194,7 +195,7 @@ pub enum Filter {
 }
 
 /// A rectangle in parts of the padded square: (0, 0) is its left top corner, (1, 1) its right bottom one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rect {
     /// Left edge.
     pub left: f32,

@@ -1,7 +1,7 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
-use opabinia_shaders::Error as ShaderError;
+use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
 use std::any::Any;
 use std::fmt;
@@ -27,6 +27,8 @@ pub enum Cause {
     Shaders(ShaderError),
     /// A fault of this program, with what is known of it.
     Internal(String),
+    /// The window cannot be opened.
+    NoWindow(String),
     /// Whoever read standard output has closed it: they have seen enough.
     ReaderGone,
 }
@@ -35,6 +37,11 @@ impl Failure {
     /// A fault of this program.
     pub fn internal(what: impl Into<String>) -> Self {
         Cause::Internal(what.into()).into()
+    }
+
+    /// The window cannot be opened, in the words of the system.
+    pub fn no_window(what: &str) -> Self {
+        Cause::NoWindow(what.to_owned()).into()
     }
 
     /// A fault of this program: a panic with this payload.
@@ -57,6 +64,7 @@ impl Failure {
         match &self.cause {
             Cause::ReaderGone => 0,
             Cause::Internal(_) => 1,
+            Cause::NoWindow(_) => 5,
             Cause::Engine(error) => match error {
                 EngineError::Input { .. } | EngineError::Io { .. } => 2,
                 EngineError::Refused(_) => 3,
@@ -107,6 +115,11 @@ impl fmt::Display for Failure {
                     "internal error: {what}\n  this is a fault of the program; please report it with the command and `opabinia doctor`"
                 )
             }
+            Cause::NoWindow(what) => write!(
+                f,
+                "the window cannot be opened: {what}\n  it needs a display and a graphics driver (`opabinia doctor` shows \
+                 what is there); ask, trace and render need no display\n  {INSTALL_HINT}"
+            ),
             Cause::ReaderGone => f.write_str("standard output was closed"),
         }
     }

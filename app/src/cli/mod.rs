@@ -9,6 +9,7 @@ pub mod driver;
 pub mod failure;
 pub mod inspect;
 pub mod interrupt;
+pub mod open;
 pub mod progress;
 pub mod render;
 pub mod trace;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 const GUIDE: &str = "\
 A first walk:
+  opabinia                                                     the window
   opabinia inspect cambrian-8b                                 what it is, what it needs
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
@@ -45,11 +47,12 @@ struct Cli {
     #[command(flatten)]
     console: Console,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Open(open::Open),
     Inspect(inspect::Inspect),
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
@@ -81,11 +84,13 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
-        Command::Inspect(inspect) => inspect.run(cli.console),
-        Command::Ask(ask) => ask.run(cli.console),
-        Command::Trace(trace) => trace.run(cli.console),
-        Command::Render(render) => render.run(cli.console),
-        Command::Doctor(doctor) => doctor.run(),
+        None => open::Open::default().run(),
+        Some(Command::Open(open)) => open.run(),
+        Some(Command::Inspect(inspect)) => inspect.run(cli.console),
+        Some(Command::Ask(ask)) => ask.run(cli.console),
+        Some(Command::Trace(trace)) => trace.run(cli.console),
+        Some(Command::Render(render)) => render.run(cli.console),
+        Some(Command::Doctor(doctor)) => doctor.run(),
     }
 }
 

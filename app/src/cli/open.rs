@@ -1,0 +1,27 @@
+//! `opabinia open`, and `opabinia` alone: the window.
+
+use super::failure::Result;
+use crate::window::{self, Start};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Open the window. This is also what happens without any command.
+#[derive(Debug, Default, Args)]
+pub struct Open {
+    /// Checkpoint to open: its directory, or organisation/name of one in the Hugging Face hub cache.
+    #[arg(value_name = "MODEL")]
+    model: Option<String>,
+    /// Picture to attach.
+    #[arg(long, short, value_name = "FILE")]
+    image: Option<PathBuf>,
+}
+
+impl Open {
+    /// Shows the window until it is closed.
+    ///
+    /// # Errors
+    /// If there is no display or no graphics adapter.
+    pub fn run(&self) -> Result<()> {
+        window::run(Start { model: self.model.clone(), image: self.image.clone() })
+    }
+}

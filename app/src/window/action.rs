@@ -1,0 +1,172 @@
+//! What a person can do. Panels read the state and return actions; [`super::apply`] is the one place that applies them.
+
+use super::command::UiCommand;
+use super::state::{
+    BranchId, ConversationId, ExchangeId, InspectorTab, PictureId, Sampling, TokenPlace, View, ViewChange,
+};
+use opabinia_engine::checkpoint::TowerOverride;
+use opabinia_engine::device::DeviceChoice;
+use opabinia_engine::model::DtypeChoice;
+use opabinia_engine::worker::Slot;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// One thing a person did.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// From a menu, a shortcut, the palette or a button.
+    Command(UiCommand),
+    /// About opening checkpoints.
+    Model(ModelAction),
+    /// About what is asked and answered.
+    Conversation(ConversationAction),
+    /// About what is looked at.
+    View(ViewAction),
+    /// About the program itself.
+    Program(ProgramAction),
+}
+
+/// About opening checkpoints.
+#[derive(Debug, Clone)]
+pub enum ModelAction {
+    /// Find out what this checkpoint is and what it needs: a directory, or a repository id in the hub cache.
+    Inspect(Slot, String),
+    /// Where the encoder of this name is to be found.
+    SetTower(Slot, TowerOverride),
+    /// Ask the person for the directory of the encoder of this name.
+    PickTower(Slot, String),
+    /// Where to compute.
+    SetDevice(Slot, DeviceChoice),
+    /// In which type to keep weights.
+    SetDtype(Slot, DtypeChoice),
+    /// Load what was inspected.
+    Load(Slot),
+    /// Give up inspecting or loading.
+    Cancel(Slot),
+    /// Close the question about what to load, with what was loaded before untouched.
+    Dismiss(Slot),
+    /// Take the model out of memory.
+    Unload(Slot),
+}
+
+/// About what is asked and answered.
+#[derive(Debug, Clone)]
+pub enum ConversationAction {
+    /// Begin a new one, and show it.
+    New,
+    /// Show this one.
+    Show(ConversationId),
+    /// Remove this one. It can be brought back by undoing.
+    Remove(ConversationId),
+    /// What is in the field for the next question.
+    SetDraft(String),
+    /// System text instead of the template's own; empty for the template's.
+    SetSystem(String),
+    /// How answers are chosen.
+    SetSampling(Sampling),
+    /// Read this picture file and attach it.
+    AttachFile(PathBuf),
+    /// Attach these pixels (pasted): width, height, RGB.
+    AttachPixels(usize, usize, Arc<Vec<u8>>),
+    /// Attach a picture that is known already.
+    AttachPicture(PictureId),
+    /// Go on without a picture.
+    Detach,
+    /// Ask what is in the field.
+    Ask,
+    /// Stop the answer that is being made.
+    Stop,
+    /// Ask the same question again.
+    Regenerate(ExchangeId),
+    /// Put a question into the field for editing; asking it makes a branch beside the old one.
+    Edit(ExchangeId),
+    /// Give up editing.
+    CancelEdit,
+    /// Show another branch.
+    ShowBranch(BranchId),
+    /// Look at this token: its probability, its alternatives, its attention to the picture.
+    SelectToken(Option<TokenPlace>),
+    /// Answer again with the same tokens up to this place, and this token there.
+    ContinueFrom(TokenPlace, u32),
+}
+
+/// About what is looked at.
+#[derive(Debug, Clone)]
+pub enum ViewAction {
+    /// Changes one property; can be undone.
+    Change(ViewChange),
+    /// Replaces the whole view; can be undone.
+    Replace(Box<View>),
+    /// The cell under the pointer, shown in every map at once. Not a part of the history.
+    Hover(Option<opabinia_shaders::Cell>),
+    /// Which part of the inspector is shown.
+    ShowInspector(InspectorTab),
+    /// Write what is on the screen to a file the person chooses.
+    Export(ExportKind),
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportKind {
+    /// The maps as a picture.
+    Picture,
+    /// The numbers of the maps as CSV.
+    Numbers,
+    /// The whole trace as safetensors.
+    Trace,
+    /// The recipe from which `opabinia render --recipe` makes the picture again.
+    Recipe,
+}
+
+/// About the program itself.
+#[derive(Debug, Clone)]
+pub enum ProgramAction {
+    /// Which language it speaks.
+    SetLanguage(super::lang::LanguageChoice),
+    /// Light, dark, or as the system has it.
+    SetTheme(super::theme::ThemeChoice),
+    /// Close whatever lies over the panels.
+    CloseOverlay,
+    /// Take this message off the screen; it stays in the log.
+    DismissNotice(u64),
+    /// What is typed into the command palette.
+    SetPaletteText(String),
+    /// Put this text on the clipboard.
+    Copy(String),
+}
+
+impl From<UiCommand> for Action {
+    fn from(command: UiCommand) -> Self {
+        Self::Command(command)
+    }
+}
+
+impl From<ModelAction> for Action {
+    fn from(action: ModelAction) -> Self {
+        Self::Model(action)
+    }
+}
+
+impl From<ConversationAction> for Action {
+    fn from(action: ConversationAction) -> Self {
+        Self::Conversation(action)
+    }
+}
+
+impl From<ViewAction> for Action {
+    fn from(action: ViewAction) -> Self {
+        Self::View(action)
+    }
+}
+
+impl From<ViewChange> for Action {
+    fn from(change: ViewChange) -> Self {
+        Self::View(ViewAction::Change(change))
+    }
+}
+
+impl From<ProgramAction> for Action {
+    fn from(action: ProgramAction) -> Self {
+        Self::Program(action)
+    }
+}

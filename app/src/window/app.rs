@@ -1,0 +1,187 @@
+//! The window's loop: take in what was sent, draw, apply what was done.
+
+use super::action::Action;
+use super::background::Background;
+use super::gpu::{MapGpu, TraceOnGpu};
+use super::lang::Texts;
+use super::panels::{self, Panels};
+use super::state::{AppState, NoticeKind, PictureId, TraceKey};
+use super::theme;
+use egui::Context;
+use opabinia_engine::checkpoint::CachedModel;
+use opabinia_engine::vision::Picture;
+use opabinia_engine::worker::{Engine, Slot};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// What the window begins with.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// Checkpoint to open at once.
+    pub model: Option<String>,
+    /// Picture to attach at once.
+    pub image: Option<PathBuf>,
+}
+
+/// What a background task found or did.
+pub enum Finished {
+    /// A picture was read.
+    Picture(PictureId, Result<Picture, String>),
+    /// A person chose a folder with a checkpoint, or gave up choosing.
+    ModelFolder(Slot, Option<PathBuf>),
+    /// A person chose the folder of the encoder of this name, or gave up choosing.
+    TowerFolder(Slot, String, Option<PathBuf>),
+    /// A person chose a picture, or gave up choosing.
+    PictureFile(Option<PathBuf>),
+    /// The hub cache was looked through.
+    Hub(Vec<CachedModel>),
+    /// A trace was put on the GPU.
+    Uploaded(TraceKey, Result<TraceOnGpu, String>),
+    /// Something else was done, or could not be: a message.
+    Notice(NoticeKind, String),
+}
+
+/// The window.
+pub struct App {
+    pub(super) state: AppState,
+    pub(super) engine: Engine,
+    pub(super) background: Background<Finished>,
+    pub(super) gpu: Option<MapGpu>,
+    pub(super) ctx: Context,
+    /// Load what is being inspected as soon as that is done, if nothing speaks against it.
+    pub(super) load_after_inspection: bool,
+    panels: Panels,
+}
+
+impl App {
+    /// A window in `ctx`. Without `render_state` there is no graphics device, and no maps are drawn.
+    ///
+    /// # Errors
+    /// If the system gives no thread for the engine.
+    pub fn new(
+        ctx: &Context,
+        render_state: Option<&egui_wgpu::RenderState>,
+        start: Start,
+    ) -> opabinia_engine::Result<Self> {
+        theme::install(ctx);
+        let wake = ctx.clone();
+        let engine = Engine::start(move || wake.request_repaint())?;
+        let wake = ctx.clone();
+        let background = Background::new(move || wake.request_repaint());
+        let mut state = AppState::default();
+        let gpu = render_state.and_then(|render_state| {
+            let gpu = MapGpu::new(render_state);
+            gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
+        });
+        let mut app = Self {
+            state,
+            engine,
+            background,
+            gpu,
+            ctx: ctx.clone(),
+            load_after_inspection: false,
+            panels: Panels::default(),
+        };
+        app.begin(start);
+        Ok(app)
+    }
+
+    /// What is shown: for tests.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// What the window says in the language that was chosen.
+    pub fn texts(&self) -> &'static Texts {
+        self.state.settings.language.language().texts()
+    }
+
+    /// Starts `task` beside the window.
+    pub(super) fn run_beside(
+        &mut self,
+        name: &str,
+        failed: impl FnOnce(String) -> Finished + Send + 'static,
+        task: impl FnOnce() -> Finished + Send + 'static,
+    ) {
+        if let Err(error) = self.background.run(name, failed, task) {
+            self.state.notices.add(NoticeKind::Failure, format!("{name}: {error}"));
+        }
+    }
+
+    /// Takes in everything that was sent since the last frame.
+    fn take_in(&mut self) {
+        let events: Vec<_> = self.engine.events().try_iter().collect();
+        for event in events {
+            self.take_event(event);
+        }
+        let finished: Vec<_> = self.background.results().collect();
+        for finished in finished {
+            self.take_finished(finished);
+        }
+        if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
+            self.ctx.request_repaint_after(wait);
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, _ctx: &Context, _frame: &mut eframe::Frame) {
+        self.take_in();
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.ctx.set_theme(self.state.settings.theme.preference());
+        let mut actions: Vec<Action> = Vec::new();
+        let texts = self.texts();
+        panels::take_input(ui.ctx(), &self.state, &mut actions);
+        let layout = self.panels.show(ui, &self.state, texts, self.gpu.as_ref(), &mut actions);
+        if let Some(layout) = layout {
+            self.state.layout = layout;
+        }
+        if !actions.is_empty() {
+            // What was done shows in the next frame.
+            self.ctx.request_repaint();
+        }
+        for action in actions {
+            self.apply(action);
+        }
+    }
+
+    fn on_exit(&mut self) {
+        self.state.conversations.settle();
+    }
+}
+
+impl App {
+    /// Reads the picture named `id`, unless that was done or is being done.
+    pub(super) fn read_picture(&mut self, id: PictureId) {
+        use super::state::{PictureSource, PictureState};
+        let Some(entry) = self.state.pictures.get(id) else { return };
+        if !matches!(entry.state, PictureState::Unread | PictureState::Failed(_)) {
+            return;
+        }
+        let (PictureSource::File(path) | PictureSource::Pasted(path)) = entry.source.clone() else { return };
+        self.state.pictures.set_state(id, PictureState::Reading);
+        self.run_beside(
+            "picture",
+            move |error| Finished::Picture(id, Err(error)),
+            move || {
+                let picture = Picture::open(&path, opabinia_engine::vision::Exif::Ignore);
+                Finished::Picture(id, picture.map_err(|error| error.to_string()))
+            },
+        );
+    }
+
+    /// Puts the trace named `key` on the GPU.
+    pub(super) fn upload_trace(&mut self, key: TraceKey) {
+        let (Some(gpu), Some(entry)) = (self.gpu.clone(), self.state.traces.get(key)) else { return };
+        let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else { return };
+        let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
+        self.run_beside(
+            "upload",
+            move |error| Finished::Uploaded(key, Err(error)),
+            move || Finished::Uploaded(key, gpu.upload(&trace, &names, &picture)),
+        );
+    }
+}

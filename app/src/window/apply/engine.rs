@@ -1,0 +1,170 @@
+//! What the engine thread sends.
+
+use crate::window::app::App;
+use crate::window::state::{
+    AnswerStatus, AnswerTimes, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PictureId, Purpose,
+    RunningJob, TokenPlace, TokenRecord, TraceEntry, TraceUpload,
+};
+use opabinia_engine::Error;
+use opabinia_engine::generate::{Answer, StopReason, Token};
+use opabinia_engine::probe::Trace;
+use opabinia_engine::worker::{Event, EventKind, JobId, Outcome, Slot};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl App {
+    /// Takes in one event.
+    pub(in crate::window) fn take_event(&mut self, event: Event) {
+        match event.kind {
+            EventKind::Started => {}
+            EventKind::Progress(progress) => {
+                if let Some(running) = self.state.jobs.get_mut(event.job) {
+                    running.progress = Some(progress);
+                }
+            }
+            EventKind::Token(token) => self.take_token(event.job, token),
+            EventKind::Done(outcome) => {
+                if let Some(running) = self.state.jobs.end(event.job) {
+                    self.done(&running, outcome);
+                }
+            }
+            EventKind::Cancelled => {
+                if let Some(running) = self.state.jobs.end(event.job) {
+                    self.ended_early(&running, AnswerStatus::Stopped, None);
+                }
+            }
+            EventKind::Failed(error) => {
+                if let Some(running) = self.state.jobs.end(event.job) {
+                    let text = error.to_string();
+                    self.ended_early(&running, AnswerStatus::Failed(text), Some(&error));
+                }
+            }
+        }
+    }
+
+    /// Asks `job` to stop.
+    pub(super) fn cancel(&mut self, job: JobId) {
+        if let Some(running) = self.state.jobs.get_mut(job) {
+            running.cancelling = true;
+            self.engine.cancel(job);
+        }
+    }
+
+    /// Stops everything the engine has been asked for.
+    pub(super) fn stop(&mut self) {
+        let jobs: Vec<_> = self.state.jobs.iter().map(|(job, _)| job).collect();
+        for job in jobs {
+            self.cancel(job);
+        }
+    }
+
+    fn exchange_mut(&mut self, conversation: ConversationId, exchange: ExchangeId) -> Option<&mut Exchange> {
+        self.state.conversations.get_mut(conversation)?.exchanges.get_mut(exchange)
+    }
+
+    fn take_token(&mut self, job: JobId, token: Token) {
+        let Some(running) = self.state.jobs.get_mut(job) else { return };
+        running.first_token.get_or_insert_with(Instant::now);
+        let Purpose::Answer { conversation, exchange, .. } = running.purpose else { return };
+        if let Some(exchange) = self.exchange_mut(conversation, exchange) {
+            exchange.status = AnswerStatus::Streaming;
+            let piece = if exchange.answer.is_empty() { token.text.trim_start() } else { &token.text };
+            exchange.answer.push_str(piece);
+            exchange.tokens.push(TokenRecord::from(token));
+        }
+    }
+
+    fn done(&mut self, running: &RunningJob, outcome: Outcome) {
+        match (running.purpose, outcome) {
+            (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, inspection),
+            (Purpose::Load(slot), Outcome::Loaded(inspection)) => {
+                let Some(request) = self.state.models.opening_mut(slot).map(|opening| opening.request.clone()) else {
+                    return;
+                };
+                if slot == Slot::A {
+                    self.state.settings.remember(&request.source);
+                }
+                for note in &inspection.notes {
+                    self.state.notices.add(NoticeKind::Warning, note.clone());
+                }
+                self.state.models.set_loaded(slot, request, inspection);
+                self.ask_what_waited_for_model();
+            }
+            (Purpose::Unload(slot), Outcome::Unloaded) => self.state.models.clear(slot),
+            (Purpose::Answer { conversation, exchange, .. }, Outcome::Answered(answer)) => {
+                self.answered(running, conversation, exchange, *answer);
+            }
+            (Purpose::Answer { conversation, exchange, traced }, Outcome::Traced(answer, trace)) => {
+                self.answered(running, conversation, exchange, *answer);
+                if let (Some((picture, generation)), Some(trace)) = (traced, trace) {
+                    self.keep_trace(generation, picture, *trace);
+                }
+            }
+            (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
+        }
+    }
+
+    fn answered(&mut self, running: &RunningJob, conversation: ConversationId, exchange: ExchangeId, answer: Answer) {
+        let first = running.first_token.unwrap_or_else(Instant::now);
+        let decode_secs = answer.timings.decode.as_secs_f64();
+        let more = answer.tokens.len().saturating_sub(1);
+        let times = AnswerTimes {
+            first_token_secs: first.duration_since(running.asked).as_secs_f64(),
+            tokens_per_sec: (more > 0 && decode_secs > 0.0).then(|| more as f64 / decode_secs),
+        };
+        if let Some(exchange) = self.exchange_mut(conversation, exchange) {
+            exchange.status = match answer.stop {
+                StopReason::EndOfTurn | StopReason::StopText => AnswerStatus::Done,
+                StopReason::MaxTokens | StopReason::ContextFull => AnswerStatus::Full,
+            };
+            exchange.answer = answer.text;
+            exchange.times = Some(times);
+        }
+        if self.state.token.is_none() {
+            let place = TokenPlace { conversation, exchange, token: 0 };
+            self.state.token = Some(place);
+        }
+    }
+
+    fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Trace) {
+        let Some(model) = self.state.models.loaded(Slot::A).filter(|model| model.generation == generation) else {
+            return;
+        };
+        let key = (generation, picture);
+        let entry = TraceEntry {
+            trace: Arc::new(trace),
+            encoder_names: model.encoder_names.clone(),
+            upload: TraceUpload::Uploading,
+        };
+        self.state.traces.insert(key, entry);
+        self.upload_trace(key);
+    }
+
+    /// A job was cancelled, or failed with `error`.
+    fn ended_early(&mut self, running: &RunningJob, status: AnswerStatus, error: Option<&Error>) {
+        if let Some(error) = error {
+            self.state.notices.add(NoticeKind::Failure, error.to_string());
+        }
+        match running.purpose {
+            Purpose::Inspect(slot) | Purpose::Load(slot) => {
+                // A newer inspection may have taken its place.
+                let superseded = self
+                    .state
+                    .jobs
+                    .find(|purpose| matches!(purpose, Purpose::Inspect(at) | Purpose::Load(at) if *at == slot));
+                if superseded.is_none() {
+                    match (error, self.state.models.opening_mut(slot)) {
+                        (Some(error), Some(opening)) => opening.phase = ModelPhase::Refused(error.to_string()),
+                        _ => self.state.models.set_opening(slot, None),
+                    }
+                }
+            }
+            Purpose::Answer { conversation, exchange, .. } => {
+                if let Some(exchange) = self.exchange_mut(conversation, exchange) {
+                    exchange.status = status;
+                }
+            }
+            Purpose::Unload(_) | Purpose::Attend(_) => {}
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The one place that changes the state: what a person did, what the engine sent, what background tasks found.
+
+mod conversation;
+mod engine;
+mod model;
+mod view;
+
+use super::action::{Action, ConversationAction, ModelAction, ProgramAction, ViewAction};
+use super::app::{App, Finished, Start};
+use super::command::UiCommand;
+use super::lang::{Language, LanguageChoice};
+use super::layout::Layout;
+use super::state::{NoticeKind, Overlay, PictureState, TraceUpload};
+use super::theme::ThemeChoice;
+use opabinia_engine::checkpoint::Hub;
+use opabinia_engine::worker::Slot;
+use std::sync::Arc;
+
+impl App {
+    /// Does what the window begins with.
+    pub(super) fn begin(&mut self, start: Start) {
+        self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
+        if let Some(file) = start.image {
+            self.apply(ConversationAction::AttachFile(file).into());
+        }
+        if let Some(model) = start.model {
+            self.open_at_once(Slot::A, &model);
+        }
+    }
+
+    /// Does what a person did.
+    pub(super) fn apply(&mut self, action: Action) {
+        match action {
+            Action::Command(command) => self.apply_command(command),
+            Action::Model(action) => self.apply_model(action),
+            Action::Conversation(action) => self.apply_conversation(action),
+            Action::View(action) => self.apply_view(action),
+            Action::Program(action) => self.apply_program(action),
+        }
+    }
+
+    fn apply_command(&mut self, command: UiCommand) {
+        if !command.enabled(&self.state) {
+            return;
+        }
+        // Whatever was chosen, the palette has done its work.
+        if matches!(self.state.overlay, Overlay::Palette { .. }) {
+            self.state.overlay = Overlay::None;
+        }
+        match command {
+            UiCommand::OpenFolder => self.pick_model(Slot::A),
+            UiCommand::CompareFolder => self.pick_model(Slot::B),
+            UiCommand::AttachPicture => self.pick_picture(),
+            UiCommand::Quit => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            UiCommand::NewConversation => self.apply_conversation(ConversationAction::New),
+            UiCommand::RemoveConversation => {
+                if let Some(id) = self.state.conversations.current().map(|shown| shown.id) {
+                    self.apply_conversation(ConversationAction::Remove(id));
+                }
+            }
+            UiCommand::Ask => self.apply_conversation(ConversationAction::Ask),
+            UiCommand::Stop => self.stop(),
+            UiCommand::Regenerate => {
+                if let Some(leaf) = self.state.conversations.current().and_then(|shown| shown.leaf) {
+                    self.apply_conversation(ConversationAction::Regenerate(leaf));
+                }
+            }
+            UiCommand::Detach => self.apply_conversation(ConversationAction::Detach),
+            UiCommand::Undo => self.state.view.undo(),
+            UiCommand::Redo => self.state.view.redo(),
+            UiCommand::ToggleTheme => {
+                let dark = self.ctx.theme() == egui::Theme::Dark;
+                self.state.settings.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
+            }
+            UiCommand::SwitchLanguage => {
+                self.state.settings.language = match self.state.settings.language.language() {
+                    Language::English => LanguageChoice::Chinese,
+                    Language::Chinese => LanguageChoice::English,
+                };
+            }
+            UiCommand::ResetLayout => self.state.layout = Layout::default(),
+            UiCommand::Palette => self.state.overlay = Overlay::Palette { text: String::new() },
+            UiCommand::Settings => self.state.overlay = Overlay::Settings,
+            UiCommand::Log => self.state.overlay = Overlay::Log,
+            UiCommand::About => self.state.overlay = Overlay::About,
+            _ => self.apply_view_command(command),
+        }
+    }
+
+    fn apply_program(&mut self, action: ProgramAction) {
+        match action {
+            ProgramAction::SetLanguage(language) => self.state.settings.language = language,
+            ProgramAction::SetTheme(theme) => self.state.settings.theme = theme,
+            ProgramAction::CloseOverlay => self.state.overlay = Overlay::None,
+            ProgramAction::DismissNotice(id) => self.state.notices.dismiss(id),
+            ProgramAction::SetPaletteText(text) => self.state.overlay = Overlay::Palette { text },
+            ProgramAction::Copy(text) => self.ctx.copy_text(text),
+        }
+    }
+
+    /// Takes in what a background task found or did.
+    pub(super) fn take_finished(&mut self, finished: Finished) {
+        match finished {
+            Finished::Picture(id, Ok(picture)) => {
+                self.state.pictures.set_state(id, PictureState::Ready(Arc::new(picture)));
+                self.ask_what_waited_for(id);
+            }
+            Finished::Picture(id, Err(error)) => {
+                self.state.notices.add(NoticeKind::Failure, error.clone());
+                self.state.pictures.set_state(id, PictureState::Failed(error));
+                self.ask_what_waited_for(id);
+            }
+            Finished::ModelFolder(slot, Some(path)) => {
+                self.apply_model(ModelAction::Inspect(slot, path.to_string_lossy().into_owned()));
+            }
+            Finished::TowerFolder(slot, name, Some(path)) => self.set_tower(slot, name, path),
+            Finished::PictureFile(Some(path)) => self.apply_conversation(ConversationAction::AttachFile(path)),
+            Finished::ModelFolder(_, None) | Finished::TowerFolder(_, _, None) | Finished::PictureFile(None) => {}
+            Finished::Hub(models) => self.state.hub = Some(models),
+            Finished::Uploaded(key, Ok(on_gpu)) => {
+                self.state.traces.set_upload(key, TraceUpload::Ready(Arc::new(on_gpu)));
+            }
+            Finished::Uploaded(key, Err(error)) => {
+                self.state.notices.add(NoticeKind::Failure, error.clone());
+                self.state.traces.set_upload(key, TraceUpload::Failed(error));
+            }
+            Finished::Notice(kind, text) => self.state.notices.add(kind, text),
+        }
+    }
+
+    fn apply_view(&mut self, action: ViewAction) {
+        match action {
+            ViewAction::Change(change) => self.state.view.change(&change),
+            ViewAction::Replace(view) => self.state.view.replace(*view),
+            ViewAction::Hover(cell) => self.state.hovered = cell,
+            ViewAction::ShowInspector(tab) => self.state.inspector = tab,
+            ViewAction::Export(kind) => self.export(kind),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the window says, in English and in Chinese.
+//!
+//! Every text is a field of a struct, so that a text that is missing in one language does not compile. Each part of
+//! the window has its own struct beside this file.
+
+mod conversation;
+mod opening;
+mod probe;
+mod program;
+
+pub use conversation::ConversationTexts;
+pub use opening::OpeningTexts;
+pub use probe::ProbeTexts;
+pub use program::ProgramTexts;
+
+use serde::{Deserialize, Serialize};
+
+/// A language the window speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// 简体中文.
+    Chinese,
+}
+
+/// Which language a person has chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LanguageChoice {
+    /// The system's, if the window speaks it; else English.
+    #[default]
+    System,
+    /// English.
+    English,
+    /// 简体中文.
+    Chinese,
+}
+
+impl LanguageChoice {
+    /// The language that this choice means on this machine.
+    pub fn language(self) -> Language {
+        match self {
+            Self::English => Language::English,
+            Self::Chinese => Language::Chinese,
+            Self::System if sys_locale::get_locale().is_some_and(|locale| locale.starts_with("zh")) => {
+                Language::Chinese
+            }
+            Self::System => Language::English,
+        }
+    }
+}
+
+/// Everything the window says in one language.
+#[derive(Debug)]
+pub struct Texts {
+    /// Which language this is.
+    pub language: Language,
+    /// Menus, settings, messages.
+    pub program: ProgramTexts,
+    /// Opening checkpoints.
+    pub opening: OpeningTexts,
+    /// Asking and answering.
+    pub conversation: ConversationTexts,
+    /// Maps and their numbers.
+    pub probe: ProbeTexts,
+}
+
+static ENGLISH: Texts = Texts {
+    language: Language::English,
+    program: program::ENGLISH,
+    opening: opening::ENGLISH,
+    conversation: conversation::ENGLISH,
+    probe: probe::ENGLISH,
+};
+
+static CHINESE: Texts = Texts {
+    language: Language::Chinese,
+    program: program::CHINESE,
+    opening: opening::CHINESE,
+    conversation: conversation::CHINESE,
+    probe: probe::CHINESE,
+};
+
+impl Language {
+    /// What the window says in it.
+    pub fn texts(self) -> &'static Texts {
+        match self {
+            Self::English => &ENGLISH,
+            Self::Chinese => &CHINESE,
+        }
+    }
+
+    /// One of two texts: for the few that stand beside what they describe.
+    pub fn pick(self, english: &'static str, chinese: &'static str) -> &'static str {
+        match self {
+            Self::English => english,
+            Self::Chinese => chinese,
+        }
+    }
+}

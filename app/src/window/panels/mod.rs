@@ -1,0 +1,149 @@
+//! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
+
+mod conversation;
+mod inspector;
+mod notices;
+mod opening;
+mod overlay;
+mod probe;
+mod top_bar;
+
+use super::action::{Action, ConversationAction, ModelAction};
+use super::command::UiCommand;
+use super::gpu::MapGpu;
+use super::lang::Texts;
+use super::layout::{Layout, PanelKind};
+use super::state::{AppState, Overlay};
+use egui::{CentralPanel, Context, Event, Frame, Panel, Ui};
+use egui_commonmark::CommonMarkCache;
+use egui_tiles::{Behavior, SimplificationOptions, TileId, UiResponse};
+use opabinia_engine::worker::Slot;
+use std::sync::Arc;
+
+/// What every panel is given.
+pub struct Cx<'a> {
+    /// What is shown.
+    pub state: &'a AppState,
+    /// In which words.
+    pub texts: &'static Texts,
+    /// With which maps; `None` where there is no graphics device.
+    pub gpu: Option<&'a MapGpu>,
+}
+
+/// What panels keep for speed alone: dropping it changes nothing on the screen.
+#[derive(Default)]
+pub struct Panels {
+    markdown: CommonMarkCache,
+}
+
+impl Panels {
+    /// Draws the window, adds what was done to `out`, and gives the layout if a person has changed it.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        state: &AppState,
+        texts: &'static Texts,
+        gpu: Option<&MapGpu>,
+        out: &mut Vec<Action>,
+    ) -> Option<Layout> {
+        let cx = Cx { state, texts, gpu };
+        Panel::top("top bar").show(ui, |ui| top_bar::show(ui, &cx, out));
+        let mut layout = None;
+        let ground = ui.visuals().faint_bg_color;
+        CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| {
+            if opening::is_needed(state) {
+                opening::show(ui, &cx, out);
+            } else {
+                let mut tree = state.layout.clone();
+                let mut tiles = TilesOf { cx: &cx, markdown: &mut self.markdown, out, edited: false };
+                tree.0.ui(&mut tiles, ui);
+                layout = Some(tree).filter(|tree| *tree != state.layout);
+            }
+        });
+        overlay::show(ui.ctx(), &cx, out);
+        notices::show(ui.ctx(), &cx, out);
+        layout
+    }
+}
+
+/// The panels as tiles.
+struct TilesOf<'a> {
+    cx: &'a Cx<'a>,
+    markdown: &'a mut CommonMarkCache,
+    out: &'a mut Vec<Action>,
+    edited: bool,
+}
+
+impl Behavior<PanelKind> for TilesOf<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, panel: &mut PanelKind) -> UiResponse {
+        let fill = ui.visuals().panel_fill;
+        Frame::new().fill(fill).inner_margin(12).show(ui, |ui| {
+            ui.expand_to_include_rect(ui.max_rect());
+            match panel {
+                PanelKind::Conversation => conversation::show(ui, self.cx, self.markdown, self.out),
+                PanelKind::Probe => probe::show(ui, self.cx, self.out),
+                PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
+            }
+        });
+        UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, panel: &PanelKind) -> egui::WidgetText {
+        let texts = &self.cx.texts.program;
+        match panel {
+            PanelKind::Conversation => texts.panel_conversation,
+            PanelKind::Probe => texts.panel_probe,
+            PanelKind::Inspector => texts.panel_inspector,
+        }
+        .into()
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        3.0
+    }
+
+    fn on_edit(&mut self, _action: egui_tiles::EditAction) {
+        self.edited = true;
+    }
+}
+
+/// Takes in what does not belong to a widget: shortcuts, dropped files, pasted pictures.
+pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
+    if state.overlay != Overlay::None
+        && ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape))
+    {
+        out.push(super::action::ProgramAction::CloseOverlay.into());
+        return;
+    }
+    for command in UiCommand::ALL {
+        // In a text field, undoing is the field's.
+        let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.egui_wants_keyboard_input();
+        let pressed = command.shortcut().filter(|_| !in_text);
+        if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) && command.enabled(state) {
+            out.push(command.into());
+        }
+    }
+    let (dropped, pasted) = ctx.input(|input| {
+        let pasted = input.events.iter().find_map(|event| match event {
+            Event::PasteImage(image) => Some(Arc::clone(image)),
+            _ => None,
+        });
+        (input.raw.dropped_files.clone(), pasted)
+    });
+    for path in dropped.iter().filter_map(|file| file.path().map(std::path::Path::to_path_buf)) {
+        if path.is_dir() {
+            out.push(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()).into());
+        } else {
+            out.push(ConversationAction::AttachFile(path).into());
+        }
+    }
+    if let Some(image) = pasted {
+        let [width, height] = image.size;
+        let rgb = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+        out.push(ConversationAction::AttachPixels(width, height, Arc::new(rgb)).into());
+    }
+}

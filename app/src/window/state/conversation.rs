@@ -1,0 +1,305 @@
+//! Conversations: questions and answers as a tree, of which one path is shown.
+
+use super::{PictureId, Sampling};
+use opabinia_engine::generate;
+use opabinia_engine::text::Turn;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConversationId(pub u64);
+
+/// Names an exchange within its conversation: its place in [`Conversation::exchanges`].
+pub type ExchangeId = usize;
+
+/// The branch that ends in this exchange or goes through it.
+pub type BranchId = ExchangeId;
+
+/// One generated token of one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenPlace {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The exchange in it.
+    pub exchange: ExchangeId,
+    /// The token, counted from 0.
+    pub token: usize,
+}
+
+/// A token that could have been chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Its id.
+    pub id: u32,
+    /// What the tokenizer calls it.
+    pub text: String,
+    /// Natural logarithm of its probability.
+    pub log_prob: f32,
+}
+
+/// A generated token as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// Its id.
+    pub id: u32,
+    /// The text it completes: empty for special tokens and in the middle of a character.
+    pub text: String,
+    /// Natural logarithm of its probability.
+    pub log_prob: f32,
+    /// The most likely tokens at this place, most likely first.
+    pub alternatives: Vec<Alternative>,
+}
+
+impl From<generate::Token> for TokenRecord {
+    fn from(token: generate::Token) -> Self {
+        let alternatives = token.alternatives.into_iter();
+        Self {
+            id: token.id,
+            text: token.text,
+            log_prob: token.log_prob,
+            alternatives: alternatives
+                .map(|other| Alternative { id: other.id, text: other.text, log_prob: other.log_prob })
+                .collect(),
+        }
+    }
+}
+
+/// How far an answer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnswerStatus {
+    /// It waits for its turn, or for its picture.
+    Waiting,
+    /// It is being made.
+    Streaming,
+    /// It is complete.
+    Done,
+    /// It was cut off at the greatest number of tokens or at the end of the model's context.
+    Full,
+    /// A person stopped it, or the program was closed in the middle of it.
+    Stopped,
+    /// It failed: why.
+    Failed(String),
+}
+
+impl AnswerStatus {
+    /// Whether there is more to come.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Streaming)
+    }
+}
+
+/// Where the time of an answer went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AnswerTimes {
+    /// From pressing enter to the first token, in seconds.
+    pub first_token_secs: f64,
+    /// Tokens after the first one, per second; `None` for a single token.
+    pub tokens_per_sec: Option<f64>,
+}
+
+/// A question and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The exchange before it.
+    pub parent: Option<ExchangeId>,
+    /// What was asked.
+    pub question: String,
+    /// The picture it was asked about.
+    pub picture: Option<PictureId>,
+    /// The checkpoint that answered.
+    pub model: String,
+    /// How the answer was chosen.
+    pub sampling: Sampling,
+    /// Tokens the answer had to begin with.
+    pub begin: Vec<u32>,
+    /// The answer's text so far.
+    pub answer: String,
+    /// The answer's tokens so far.
+    pub tokens: Vec<TokenRecord>,
+    /// How far it is.
+    pub status: AnswerStatus,
+    /// Where the time went.
+    pub times: Option<AnswerTimes>,
+}
+
+/// One conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Names it.
+    pub id: ConversationId,
+    /// System text instead of the template's own; empty for the template's.
+    pub system: String,
+    /// The picture that the next question is about.
+    pub picture: Option<PictureId>,
+    /// What is in the field for the next question.
+    pub draft: String,
+    /// The exchange whose question is being edited.
+    pub editing: Option<ExchangeId>,
+    /// Every exchange, in the order they were asked; a parent stands before its children.
+    pub exchanges: Vec<Exchange>,
+    /// The last exchange of the path that is shown.
+    pub leaf: Option<ExchangeId>,
+}
+
+impl Conversation {
+    /// An empty one.
+    pub fn new(id: ConversationId) -> Self {
+        Self {
+            id,
+            system: String::new(),
+            picture: None,
+            draft: String::new(),
+            editing: None,
+            exchanges: Vec::new(),
+            leaf: None,
+        }
+    }
+
+    /// What it is called in lists: its first question.
+    pub fn title(&self) -> Option<&str> {
+        self.exchanges.first().map(|exchange| exchange.question.as_str())
+    }
+
+    /// The exchanges that are shown, first to last.
+    pub fn path(&self) -> Vec<ExchangeId> {
+        let mut path: Vec<_> = std::iter::successors(self.leaf, |at| self.exchanges.get(*at)?.parent).collect();
+        path.reverse();
+        path
+    }
+
+    /// Exchanges that branch off where `exchange` does, itself among them.
+    pub fn siblings(&self, exchange: ExchangeId) -> Vec<ExchangeId> {
+        let Some(parent) = self.exchanges.get(exchange).map(|exchange| exchange.parent) else { return Vec::new() };
+        let with_parent = self.exchanges.iter().enumerate().filter(|(_, other)| other.parent == parent);
+        with_parent.map(|(at, _)| at).collect()
+    }
+
+    /// Shows the branch through `exchange`, down to its newest end.
+    pub fn show_branch(&mut self, exchange: ExchangeId) {
+        let mut leaf = exchange;
+        while let Some(child) = self.exchanges.iter().rposition(|other| other.parent == Some(leaf)) {
+            leaf = child;
+        }
+        self.leaf = Some(leaf);
+    }
+
+    /// The turns before and with `exchange`, whose own answer is left open, as the engine takes them.
+    pub fn turns(&self, exchange: ExchangeId) -> Vec<Turn> {
+        let mut path: Vec<_> = std::iter::successors(Some(exchange), |at| self.exchanges.get(*at)?.parent).collect();
+        path.reverse();
+        let turns = path.iter().filter_map(|at| self.exchanges.get(*at).map(|exchange| (*at, exchange)));
+        turns
+            .map(|(at, known)| Turn {
+                question: known.question.clone(),
+                answer: (at != exchange).then(|| known.answer.clone()),
+            })
+            .collect()
+    }
+}
+
+/// All conversations, and which one is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conversations {
+    all: BTreeMap<ConversationId, Conversation>,
+    shown: ConversationId,
+}
+
+impl Default for Conversations {
+    /// One empty conversation.
+    fn default() -> Self {
+        let shown = ConversationId(0);
+        Self { all: BTreeMap::from([(shown, Conversation::new(shown))]), shown }
+    }
+}
+
+impl Conversations {
+    /// Begins a conversation and shows it.
+    pub fn start(&mut self) -> ConversationId {
+        let id = ConversationId(self.all.keys().last().map_or(0, |last| last.0 + 1));
+        self.all.insert(id, Conversation::new(id));
+        self.shown = id;
+        id
+    }
+
+    /// The one that is shown.
+    pub fn shown(&mut self) -> &mut Conversation {
+        let shown = self.shown;
+        self.all.entry(shown).or_insert_with(|| Conversation::new(shown))
+    }
+
+    /// The one that is shown, to be read. `None` only in a file that names one it does not hold.
+    pub fn current(&self) -> Option<&Conversation> {
+        self.all.get(&self.shown)
+    }
+
+    /// Shows `id`, if there is such a one.
+    pub fn show(&mut self, id: ConversationId) {
+        if self.all.contains_key(&id) {
+            self.shown = id;
+        }
+    }
+
+    /// Removes `id` and shows the newest of the rest, or an empty one.
+    pub fn remove(&mut self, id: ConversationId) -> Option<Conversation> {
+        let removed = self.all.remove(&id);
+        if self.shown == id {
+            match self.all.keys().last() {
+                Some(last) => self.shown = *last,
+                None => {
+                    self.start();
+                }
+            }
+        }
+        removed
+    }
+
+    /// Brings back a conversation and shows it.
+    pub fn restore(&mut self, conversation: Conversation) {
+        self.shown = conversation.id;
+        self.all.insert(conversation.id, conversation);
+    }
+
+    /// The conversation named `id`.
+    pub fn get(&self, id: ConversationId) -> Option<&Conversation> {
+        self.all.get(&id)
+    }
+
+    /// The conversation named `id`, to be changed.
+    pub fn get_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        self.all.get_mut(&id)
+    }
+
+    /// All of them, newest first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Conversation> {
+        self.all.values().rev()
+    }
+
+    /// The exchange that `place` is in.
+    pub fn exchange(&self, place: TokenPlace) -> Option<&Exchange> {
+        self.get(place.conversation)?.exchanges.get(place.exchange)
+    }
+
+    /// Whether everything in it refers to something that is there: files come from strangers.
+    pub fn is_sound(&self) -> bool {
+        self.all.contains_key(&self.shown)
+            && self.all.iter().all(|(id, conversation)| {
+                let count = conversation.exchanges.len();
+                let inside = |at: Option<usize>| at.is_none_or(|at| at < count);
+                let ordered = conversation.exchanges.iter().enumerate();
+                *id == conversation.id
+                    && inside(conversation.leaf)
+                    && inside(conversation.editing)
+                    && ordered.into_iter().all(|(at, exchange)| exchange.parent.is_none_or(|parent| parent < at))
+            })
+    }
+
+    /// Answers that were being made when the program ended will not go on.
+    pub fn settle(&mut self) {
+        for exchange in self.all.values_mut().flat_map(|conversation| &mut conversation.exchanges) {
+            if exchange.status.is_open() {
+                exchange.status = AnswerStatus::Stopped;
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the engine has been asked to do and has not finished.
+
+use super::{ConversationId, ExchangeId, PictureId, TokenPlace};
+use opabinia_engine::job::Progress;
+use opabinia_engine::worker::{JobId, Slot};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// What a job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Finding out what a checkpoint is.
+    Inspect(Slot),
+    /// Loading a checkpoint.
+    Load(Slot),
+    /// Dropping a model.
+    Unload(Slot),
+    /// Answering a question.
+    Answer {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The exchange in it.
+        exchange: ExchangeId,
+        /// The picture whose trace comes with the answer, and the load that computed it.
+        traced: Option<(PictureId, u64)>,
+    },
+    /// The language model's attention from a token.
+    Attend(TokenPlace),
+}
+
+/// A job that has not ended.
+#[derive(Debug, Clone)]
+pub struct RunningJob {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How far it is; `None` before the first report.
+    pub progress: Option<Progress>,
+    /// When it was asked for.
+    pub asked: Instant,
+    /// When its first token came.
+    pub first_token: Option<Instant>,
+    /// Whether it was asked to stop.
+    pub cancelling: bool,
+}
+
+/// Jobs that have not ended, in the order they were asked for.
+#[derive(Debug, Default)]
+pub struct Jobs(BTreeMap<JobId, RunningJob>);
+
+impl Jobs {
+    /// Notes that `job` was asked for.
+    pub fn begin(&mut self, job: JobId, purpose: Purpose) {
+        let running =
+            RunningJob { purpose, progress: None, asked: Instant::now(), first_token: None, cancelling: false };
+        self.0.insert(job, running);
+    }
+
+    /// The job named `job`.
+    pub fn get_mut(&mut self, job: JobId) -> Option<&mut RunningJob> {
+        self.0.get_mut(&job)
+    }
+
+    /// Notes that `job` has ended, and gives what it was.
+    pub fn end(&mut self, job: JobId) -> Option<RunningJob> {
+        self.0.remove(&job)
+    }
+
+    /// All jobs, the one that runs first.
+    pub fn iter(&self) -> impl Iterator<Item = (JobId, &RunningJob)> {
+        self.0.iter().map(|(job, running)| (*job, running))
+    }
+
+    /// The job that runs or waits for this purpose.
+    pub fn find(&self, wanted: impl Fn(&Purpose) -> bool) -> Option<(JobId, &RunningJob)> {
+        self.iter().find(|(_, running)| wanted(&running.purpose))
+    }
+}

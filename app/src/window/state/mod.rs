@@ -1,0 +1,104 @@
+//! The one state of the window. Panels read it; [`super::apply`] changes it.
+//!
+//! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
+//! layout); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
+
+mod conversation;
+mod jobs;
+mod models;
+mod notices;
+mod pictures;
+mod settings;
+mod traces;
+mod view;
+
+pub use conversation::{
+    Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
+    ExchangeId, TokenPlace, TokenRecord,
+};
+pub use jobs::{Jobs, Purpose, RunningJob};
+pub use models::{Model, ModelPhase, Models, Opening};
+pub use notices::{Notice, NoticeKind, Notices};
+pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures};
+pub use settings::{Sampling, Settings};
+pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
+pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
+
+use super::layout::Layout;
+use opabinia_engine::checkpoint::CachedModel;
+use opabinia_engine::worker::Slot;
+use opabinia_shaders::Cell;
+
+/// What lies over the panels, at most one at a time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Overlay {
+    /// Nothing.
+    #[default]
+    None,
+    /// The list of all commands, narrowed by what was typed.
+    Palette {
+        /// What was typed.
+        text: String,
+    },
+    /// Settings of answers and of the program.
+    Settings,
+    /// Everything that was reported.
+    Log,
+    /// What the program is.
+    About,
+}
+
+/// Everything the window shows.
+#[derive(Debug, Default)]
+pub struct AppState {
+    /// What a person has set once and for all.
+    pub settings: Settings,
+    /// Where the panels are.
+    pub layout: Layout,
+    /// Checkpoints: found, being loaded, loaded.
+    pub models: Models,
+    /// What was asked and answered.
+    pub conversations: Conversations,
+    /// Pictures, and whether they have been read.
+    pub pictures: Pictures,
+    /// Traces that have been recorded.
+    pub traces: Traces,
+    /// What the engine has been asked to do.
+    pub jobs: Jobs,
+    /// Checkpoints in the hub cache; `None` until they have been looked for.
+    pub hub: Option<Vec<CachedModel>>,
+    /// What is looked at, with its history.
+    pub view: ViewHistory,
+    /// The cell under the pointer.
+    pub hovered: Option<Cell>,
+    /// The token looked at.
+    pub token: Option<TokenPlace>,
+    /// Which part of the inspector is shown.
+    pub inspector: InspectorTab,
+    /// What lies over the panels.
+    pub overlay: Overlay,
+    /// Messages and their log.
+    pub notices: Notices,
+}
+
+impl AppState {
+    /// Whether the engine has anything to do that could be stopped.
+    pub fn is_busy(&self) -> bool {
+        self.jobs.iter().next().is_some()
+    }
+
+    /// The picture of the conversation that is shown.
+    pub fn picture(&self) -> Option<PictureId> {
+        self.conversations.current()?.picture
+    }
+
+    /// The trace of that picture by the model in slot A.
+    pub fn trace_key(&self) -> Option<TraceKey> {
+        Some((self.models.loaded(Slot::A)?.generation, self.picture()?))
+    }
+
+    /// The trace that is looked at.
+    pub fn trace(&self) -> Option<&TraceEntry> {
+        self.traces.get(self.trace_key()?)
+    }
+}

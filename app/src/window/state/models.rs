@@ -1,0 +1,111 @@
+//! Checkpoints: what is being opened, and what is in memory.
+
+use opabinia_engine::model::{Inspection, LoadRequest};
+use opabinia_engine::worker::Slot;
+
+/// A checkpoint that is being opened.
+#[derive(Debug)]
+pub struct Opening {
+    /// What was asked for.
+    pub request: LoadRequest,
+    /// How far it is.
+    pub phase: ModelPhase,
+}
+
+/// How far the opening of a checkpoint is.
+#[derive(Debug)]
+pub enum ModelPhase {
+    /// It is being looked at.
+    Inspecting,
+    /// It cannot be opened at all: why.
+    Refused(String),
+    /// What it is and needs is known; the person decides.
+    Inspected(Box<Inspection>),
+    /// Its weights are being read.
+    Loading(Box<Inspection>),
+}
+
+/// A checkpoint in memory.
+#[derive(Debug)]
+pub struct Model {
+    /// How it was asked for.
+    pub request: LoadRequest,
+    /// What it is.
+    pub inspection: Box<Inspection>,
+    /// Short names of its encoders, in key order.
+    pub encoder_names: Vec<String>,
+    /// Counts loads: what was computed with an earlier model is not shown for this one.
+    pub generation: u64,
+}
+
+impl Model {
+    /// What people call it.
+    pub fn name(&self) -> String {
+        opabinia_engine::checkpoint::checkpoint_name(&self.inspection.directory)
+    }
+}
+
+/// One of the two places for a checkpoint.
+#[derive(Debug, Default)]
+struct Place {
+    opening: Option<Opening>,
+    model: Option<Model>,
+}
+
+/// Both places for checkpoints.
+#[derive(Debug, Default)]
+pub struct Models {
+    a: Place,
+    b: Place,
+    loads: u64,
+}
+
+impl Models {
+    fn place(&self, slot: Slot) -> &Place {
+        match slot {
+            Slot::A => &self.a,
+            Slot::B => &self.b,
+        }
+    }
+
+    fn place_mut(&mut self, slot: Slot) -> &mut Place {
+        match slot {
+            Slot::A => &mut self.a,
+            Slot::B => &mut self.b,
+        }
+    }
+
+    /// The model in `slot`.
+    pub fn loaded(&self, slot: Slot) -> Option<&Model> {
+        self.place(slot).model.as_ref()
+    }
+
+    /// What is being opened in `slot`.
+    pub fn opening(&self, slot: Slot) -> Option<&Opening> {
+        self.place(slot).opening.as_ref()
+    }
+
+    /// What is being opened in `slot`, to be changed.
+    pub fn opening_mut(&mut self, slot: Slot) -> Option<&mut Opening> {
+        self.place_mut(slot).opening.as_mut()
+    }
+
+    /// Begins or ends an opening.
+    pub fn set_opening(&mut self, slot: Slot, opening: Option<Opening>) {
+        self.place_mut(slot).opening = opening;
+    }
+
+    /// The engine has let go of what was in `slot`.
+    pub fn clear(&mut self, slot: Slot) {
+        self.place_mut(slot).model = None;
+    }
+
+    /// Puts a model that was loaded into `slot`.
+    pub fn set_loaded(&mut self, slot: Slot, request: LoadRequest, inspection: Box<Inspection>) {
+        self.loads += 1;
+        let names: Vec<&str> = inspection.config.towers.iter().map(|tower| tower.name.as_str()).collect();
+        let encoder_names = crate::encoder_names::short(&names);
+        let model = Model { request, inspection, encoder_names, generation: self.loads };
+        *self.place_mut(slot) = Place { opening: None, model: Some(model) };
+    }
+}

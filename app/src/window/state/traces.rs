@@ -1,0 +1,77 @@
+//! Traces that have been recorded, and their place on the GPU.
+
+use super::PictureId;
+use crate::window::gpu::TraceOnGpu;
+use opabinia_engine::probe::Trace;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Names a trace: the load that computed it, and the picture.
+///
+/// The question is not a part of it: the SVA runs over the image before the question.
+pub type TraceKey = (u64, PictureId);
+
+/// Whether a trace can be drawn.
+#[derive(Debug, Clone)]
+pub enum TraceUpload {
+    /// It is on its way to the GPU.
+    Uploading,
+    /// It is there.
+    Ready(Arc<TraceOnGpu>),
+    /// It cannot be drawn: why. Its numbers can still be read.
+    Failed(String),
+}
+
+/// One trace.
+#[derive(Debug, Clone)]
+pub struct TraceEntry {
+    /// Its numbers.
+    pub trace: Arc<Trace>,
+    /// Short names of its encoders, in key order.
+    pub encoder_names: Vec<String>,
+    /// Whether it can be drawn.
+    pub upload: TraceUpload,
+}
+
+/// How many traces are kept: one has 9 MB in the 8B model, twice with its copy on the GPU.
+const KEPT: usize = 16;
+
+/// All traces that are kept.
+#[derive(Debug, Default)]
+pub struct Traces {
+    entries: HashMap<TraceKey, TraceEntry>,
+    order: Vec<TraceKey>,
+}
+
+impl Traces {
+    /// Keeps a trace; the oldest one goes when there would be too many.
+    pub fn insert(&mut self, key: TraceKey, entry: TraceEntry) {
+        self.order.retain(|known| *known != key);
+        self.order.push(key);
+        self.entries.insert(key, entry);
+        if self.order.len() > KEPT {
+            let oldest = self.order.remove(0);
+            self.entries.remove(&oldest);
+        }
+    }
+
+    /// The trace named `key`.
+    pub fn get(&self, key: TraceKey) -> Option<&TraceEntry> {
+        self.entries.get(&key)
+    }
+
+    /// Notes whether the trace named `key` can be drawn.
+    pub fn set_upload(&mut self, key: TraceKey, upload: TraceUpload) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.upload = upload;
+        }
+    }
+
+    /// Everything on the GPU is gone: all traces have to be uploaded again. Gives their names.
+    pub fn lose_uploads(&mut self) -> Vec<TraceKey> {
+        for entry in self.entries.values_mut() {
+            entry.upload = TraceUpload::Uploading;
+        }
+        self.order.clone()
+    }
+}

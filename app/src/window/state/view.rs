@@ -1,0 +1,272 @@
+//! What is looked at: which maps, of which layers and heads, in which colours. Every change can be undone.
+
+use opabinia_shaders::{
+    Cell, ColourMap, Filter, Focus, Granularity, Indices, Look, MapView, Normalisation, Quantity, Rect, Reduction,
+};
+use serde::{Deserialize, Serialize};
+
+/// How many views can be gone back to.
+const HISTORY: usize = 200;
+
+/// What the maps are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum MapSource {
+    /// The SVA's attention: where the visual tokens came from. Does not depend on the question.
+    #[default]
+    Sva,
+    /// The language model's attention from the selected token to the visual tokens. Depends on the question.
+    Token {
+        /// Decoder layer; `None` is the mean of all.
+        layer: Option<usize>,
+        /// Head; `None` is the mean of all.
+        head: Option<usize>,
+    },
+}
+
+/// Which part of the inspector is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InspectorTab {
+    /// The selected cell.
+    #[default]
+    Cell,
+    /// The selected token.
+    Token,
+    /// The map as a table.
+    Table,
+    /// The checkpoint.
+    Model,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct View {
+    /// What the maps are made from.
+    pub source: MapSource,
+    /// What is measured.
+    pub quantity: Quantity,
+    /// The encoder of the large map.
+    pub encoder: usize,
+    /// SVA layers, by their place in the trace.
+    pub layers: Indices,
+    /// Heads.
+    pub heads: Indices,
+    /// How layers and heads become one number.
+    pub reduction: Reduction,
+    /// Cells or tokens.
+    pub granularity: Granularity,
+    /// Which range the colours span.
+    pub normalisation: Normalisation,
+    /// Colours; `None` is the one that fits the quantity.
+    pub colour_map: Option<ColourMap>,
+    /// How much of the photo the map hides, 0 to 1.
+    pub opacity: f32,
+    /// Patches or a smooth surface.
+    pub filter: Filter,
+    /// Whether the query grid is drawn.
+    pub grid: bool,
+    /// The cell that the inspector explains.
+    pub selected: Option<Cell>,
+    /// The part of the padded square that the large map shows.
+    pub shown: Rect,
+    /// Show the padded, resized input that this encoder was given instead of the photo.
+    pub input_of: Option<usize>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            source: MapSource::default(),
+            quantity: Quantity::Lift,
+            encoder: 0,
+            layers: Indices::ALL,
+            heads: Indices::ALL,
+            reduction: Reduction::Mean,
+            granularity: Granularity::Cells,
+            normalisation: Normalisation::Common,
+            colour_map: None,
+            opacity: 0.6,
+            filter: Filter::Nearest,
+            grid: false,
+            selected: None,
+            shown: Rect::SQUARE,
+            input_of: None,
+        }
+    }
+}
+
+impl View {
+    /// What is measured, as the shaders take it.
+    pub fn map_view(&self) -> MapView {
+        MapView {
+            quantity: self.quantity,
+            layers: self.layers,
+            heads: self.heads,
+            reduction: self.reduction,
+            granularity: self.granularity,
+            focus: self.selected.map_or(Focus::Whole, Focus::Outline),
+            normalisation: self.normalisation,
+            symmetric: self.quantity == Quantity::Lift,
+        }
+    }
+
+    /// The colours that are used.
+    pub fn colours(&self) -> ColourMap {
+        let fitting = if self.quantity == Quantity::Lift { ColourMap::Diverging } else { ColourMap::Viridis };
+        self.colour_map.unwrap_or(fitting)
+    }
+
+    /// How it is shown.
+    pub fn look(&self) -> Look {
+        Look {
+            colour_map: self.colours(),
+            opacity: self.opacity,
+            filter: self.filter,
+            shown: self.shown,
+            ..Look::default()
+        }
+    }
+}
+
+/// A change of one property.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViewChange {
+    /// What the maps are made from.
+    Source(MapSource),
+    /// What is measured.
+    Quantity(Quantity),
+    /// The encoder of the large map.
+    Encoder(usize),
+    /// SVA layers.
+    Layers(Indices),
+    /// Heads.
+    Heads(Indices),
+    /// How layers and heads become one number.
+    Reduction(Reduction),
+    /// Cells or tokens.
+    Granularity(Granularity),
+    /// Which range the colours span.
+    Normalisation(Normalisation),
+    /// Colours.
+    ColourMap(Option<ColourMap>),
+    /// How much of the photo the map hides.
+    Opacity(f32),
+    /// Patches or a smooth surface.
+    Filter(Filter),
+    /// Whether the query grid is drawn.
+    Grid(bool),
+    /// The cell that the inspector explains.
+    Select(Option<Cell>),
+    /// Zoom and pan.
+    Shown(Rect),
+    /// The encoder whose input is shown.
+    InputOf(Option<usize>),
+}
+
+impl ViewChange {
+    fn apply(&self, view: &mut View) {
+        match self {
+            Self::Source(source) => view.source = *source,
+            Self::Quantity(quantity) => view.quantity = *quantity,
+            Self::Encoder(encoder) => view.encoder = *encoder,
+            Self::Layers(layers) => view.layers = *layers,
+            Self::Heads(heads) => view.heads = *heads,
+            Self::Reduction(reduction) => view.reduction = *reduction,
+            Self::Granularity(granularity) => view.granularity = *granularity,
+            Self::Normalisation(normalisation) => view.normalisation = *normalisation,
+            Self::ColourMap(colours) => view.colour_map = *colours,
+            Self::Opacity(opacity) => view.opacity = opacity.clamp(0.0, 1.0),
+            Self::Filter(filter) => view.filter = *filter,
+            Self::Grid(grid) => view.grid = *grid,
+            Self::Select(cell) => view.selected = *cell,
+            Self::Shown(rect) => view.shown = *rect,
+            Self::InputOf(encoder) => view.input_of = *encoder,
+        }
+    }
+
+    /// Whether `self` goes on with what `before` began, as dragging a slider does: both are one step of the history.
+    fn continues(&self, before: &Self) -> bool {
+        matches!(
+            (self, before),
+            (Self::Opacity(_), Self::Opacity(_))
+                | (Self::Shown(_), Self::Shown(_))
+                | (Self::Normalisation(Normalisation::Fixed { .. }), Self::Normalisation(Normalisation::Fixed { .. }))
+        )
+    }
+}
+
+/// The view with its past and its undone future.
+#[derive(Debug, Default)]
+pub struct ViewHistory {
+    now: View,
+    past: Vec<View>,
+    future: Vec<View>,
+    last: Option<ViewChange>,
+}
+
+impl ViewHistory {
+    /// A history that begins with `view`.
+    pub fn starting_with(view: View) -> Self {
+        Self { now: view, ..Self::default() }
+    }
+
+    /// What is looked at.
+    pub fn now(&self) -> &View {
+        &self.now
+    }
+
+    /// Changes one property.
+    pub fn change(&mut self, change: &ViewChange) {
+        let mut next = self.now.clone();
+        change.apply(&mut next);
+        if next == self.now {
+            return;
+        }
+        let continued = self.last.as_ref().is_some_and(|last| change.continues(last));
+        if continued {
+            self.now = next;
+        } else {
+            self.replace(next);
+        }
+        self.last = Some(change.clone());
+    }
+
+    /// Replaces the whole view.
+    pub fn replace(&mut self, next: View) {
+        self.last = None;
+        if next == self.now {
+            return;
+        }
+        if self.past.len() == HISTORY {
+            self.past.remove(0);
+        }
+        self.past.push(std::mem::replace(&mut self.now, next));
+        self.future.clear();
+    }
+
+    /// Whether there is a view to go back to.
+    pub fn can_undo(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// Whether there is a view to go forward to.
+    pub fn can_redo(&self) -> bool {
+        !self.future.is_empty()
+    }
+
+    /// Goes one view back.
+    pub fn undo(&mut self) {
+        if let Some(before) = self.past.pop() {
+            self.future.push(std::mem::replace(&mut self.now, before));
+            self.last = None;
+        }
+    }
+
+    /// Goes one view forward.
+    pub fn redo(&mut self) {
+        if let Some(after) = self.future.pop() {
+            self.past.push(std::mem::replace(&mut self.now, after));
+            self.last = None;
+        }
+    }
+}
