@@ -39,6 +39,16 @@ impl Grid {
         self.sides.iter().map(|side| side * side).max().unwrap_or(0)
     }
 
+    /// Bytes of the texels of all maps.
+    pub(crate) fn texel_bytes(&self) -> u64 {
+        self.sides.len() as u64 * u64::from(self.stride()) * size_of::<Texel>() as u64
+    }
+
+    /// Bytes of the ranges of all maps.
+    pub(crate) fn scale_bytes(&self) -> u64 {
+        (self.sides.len() * size_of::<Scale>()) as u64
+    }
+
     /// Which of the maps belongs to `encoder`.
     pub(crate) fn slot(&self, encoder: usize) -> Result<usize> {
         let slot = if self.quantity.per_encoder() { encoder } else { 0 };

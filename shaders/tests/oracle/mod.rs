@@ -1,46 +1,9 @@
 //! The shaders once more in plain Rust and f64, written from the documentation of `MapView` and `Look`.
 
+use crate::scenes::{Layer, Trace};
 use opabinia_shaders::*;
 
-/// A trace that owns its numbers.
-pub(crate) struct Trace {
-    pub(crate) heads: u32,
-    pub(crate) encoders: Vec<Encoder>,
-    pub(crate) layers: Vec<Layer>,
-    pub(crate) size: (u32, u32),
-}
-
-pub(crate) struct Layer {
-    pub(crate) side: u32,
-    pub(crate) top: u32,
-    pub(crate) left: u32,
-    pub(crate) rows: u32,
-    pub(crate) cols: u32,
-    pub(crate) probs: Vec<f32>,
-    pub(crate) mask: Vec<u8>,
-}
-
 impl Trace {
-    pub(crate) fn data(&self) -> TraceData<'_> {
-        let layers = self.layers.iter().enumerate().map(|(i, layer)| TraceLayer {
-            label: format!("layer {i}"),
-            side: layer.side,
-            origin_row: layer.top,
-            origin_col: layer.left,
-            rows: layer.rows,
-            cols: layer.cols,
-            probs: &layer.probs,
-            mask: &layer.mask,
-        });
-        TraceData {
-            heads: self.heads,
-            encoders: self.encoders.clone(),
-            layers: layers.collect(),
-            image_width: self.size.0,
-            image_height: self.size.1,
-        }
-    }
-
     /// Windows of all encoders in a layer: (first key, side of the window).
     fn windows(&self, layer: &Layer) -> Vec<(usize, u32)> {
         let mut first = 0;
