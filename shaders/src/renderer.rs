@@ -129,7 +129,8 @@ impl MapRenderer {
     }
 
     /// Sets what `pane` draws: the map of `encoder` (any number for quantities that have one map for all), into the
-    /// rectangle `(left, top, width, height)` of the target, in its pixels.
+    /// rectangle `(left, top, width, height)` of the target, in its pixels. Parts of the rectangle may lie outside of the
+    /// target. Once a submission at most for the same pane.
     ///
     /// # Errors
     /// [`Error::View`] if there is no such encoder or the look's numbers make no picture.
@@ -137,7 +138,8 @@ impl MapRenderer {
         self.prepare_for(pane, maps, encoder, look, target, self.format)
     }
 
-    /// Draws a prepared pane. The pass's viewport must be the rectangle that [`Self::prepare`] was given.
+    /// Draws a prepared pane into the pass's viewport, which must be the rectangle that [`Self::prepare`] was given, or
+    /// what of it lies on the target: the picture keeps its place and size, the viewport only cuts.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, pane: &Pane) {
         draw(pass, &self.pipelines.blend, pane);
     }
