@@ -20,6 +20,7 @@
 
 mod colour;
 mod error;
+mod fault;
 mod gpu;
 mod layout;
 mod map_set;
@@ -34,6 +35,7 @@ mod view;
 
 pub use colour::{ColourMap, encoder_colours};
 pub use error::{Error, Result};
+pub use fault::Faults;
 pub use gpu::{AdapterChoice, AdapterSummary, Gpu, INSTALL_HINT, list_adapters};
 pub use layout::{LIFT_FLOOR, MAX_ENCODERS, MAX_HEADS, MAX_LAYERS};
 pub use map_set::MapSet;

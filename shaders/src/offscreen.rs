@@ -18,7 +18,7 @@ impl MapRenderer {
     /// # Errors
     /// As for [`MapRenderer::new`].
     pub fn headless(gpu: &Gpu) -> Result<Self> {
-        Self::new(&gpu.device, &gpu.queue, IMAGE_FORMAT)
+        Ok(Self::new(&gpu.device, &gpu.queue, IMAGE_FORMAT)?.with_faults(gpu.faults.clone()))
     }
 
     /// Draws the map of `encoder` to a picture of `width` × `height` pixels: RGBA rows of sRGB-encoded bytes.

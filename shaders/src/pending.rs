@@ -1,6 +1,7 @@
 //! Maps as numbers, read back within a window's frames: nobody waits for the device.
 
 use crate::error::{Error, Result};
+use crate::fault::Faults;
 use crate::layout::{Scale, Texel};
 use crate::map_set::{Grid, MapSet};
 use crate::readback::{Map, checked};
@@ -14,6 +15,7 @@ use wgpu::BufferUsages as Usage;
 #[derive(Debug)]
 pub struct PendingMaps {
     queue: wgpu::Queue,
+    faults: Faults,
     copy: wgpu::Buffer,
     grid: Grid,
     /// Told once that the copy can be read, or that it never will be. The lock only lets the window's threads share it.
@@ -26,8 +28,9 @@ impl MapRenderer {
     /// frame's commands, whatever is measured in them afterwards.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn read_later(&self, encoder: &mut wgpu::CommandEncoder, maps: &MapSet) -> Result<PendingMaps> {
+        self.faults.check_device()?;
         let grid = maps.grid.clone();
         let (scales, texels) = (grid.scale_bytes(), grid.texel_bytes());
         let copy = checked(&self.device, || {
@@ -40,7 +43,14 @@ impl MapRenderer {
             // Whoever asked may have lost interest.
             let _ = sender.send(result);
         });
-        Ok(PendingMaps { queue: self.queue.clone(), copy, grid, answer: Mutex::new(answer), arrived: false })
+        Ok(PendingMaps {
+            queue: self.queue.clone(),
+            faults: self.faults.clone(),
+            copy,
+            grid,
+            answer: Mutex::new(answer),
+            arrived: false,
+        })
     }
 }
 
@@ -51,6 +61,7 @@ impl PendingMaps {
     /// # Errors
     /// [`Error::DeviceLost`], or [`Error::Driver`] if the frame was dropped instead of submitted.
     pub fn poll(&mut self) -> Result<Option<Vec<Map>>> {
+        self.faults.check_device()?;
         if !self.arrived {
             // An empty submission hands out the answers that are due. So does `Device::poll`, but that panics where the
             // device was lost.

@@ -2,6 +2,7 @@
 
 use crate::colour::ENCODER_ROW;
 use crate::error::{Error, Result};
+use crate::fault::Faults;
 use crate::gpu::obstacle_in;
 use crate::layout::{PaintInfo, ViewInfo, WORKGROUP};
 use crate::map_set::MapSet;
@@ -21,6 +22,7 @@ pub struct MapRenderer {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) pipelines: Pipelines,
+    pub(crate) faults: Faults,
     format: wgpu::TextureFormat,
 }
 
@@ -42,14 +44,23 @@ impl MapRenderer {
             return Err(Error::NoDevice { adapter: device.adapter_info().name, reason });
         }
         let pipelines = Pipelines::new(device, queue, format)?;
-        Ok(Self { device: device.clone(), queue: queue.clone(), pipelines, format })
+        Ok(Self { device: device.clone(), queue: queue.clone(), pipelines, faults: Faults::default(), format })
+    }
+
+    /// Lets every call end in [`Error::DeviceLost`] once `faults`, which watch the renderer's device, say so. Without
+    /// them, calls on a lost device do nothing or fail with the driver's words.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
     }
 
     /// Puts a trace on the device.
     ///
     /// # Errors
-    /// [`Error::Trace`] if its sizes disagree or a value is no probability, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::Trace`] if its sizes disagree or a value is no probability, [`Error::TooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn upload_trace(&self, data: &TraceData<'_>) -> Result<GpuTrace> {
+        self.faults.check_device()?;
         GpuTrace::upload(&self.device, &self.queue, data)
     }
 
@@ -57,16 +68,19 @@ impl MapRenderer {
     /// fits.
     ///
     /// # Errors
-    /// [`Error::Photo`] if the number of bytes is not `width · height · 3`, [`Error::OutOfMemory`].
+    /// [`Error::Photo`] if the number of bytes is not `width · height · 3`, [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn upload_photo(&self, rgb: &[u8], width: u32, height: u32) -> Result<GpuPhoto> {
+        self.faults.check_device()?;
         GpuPhoto::upload(&self.device, &self.queue, rgb, width, height)
     }
 
     /// Measures `view` on `trace`: records [`Self::update`] on fresh maps and submits it.
     ///
     /// # Errors
-    /// [`Error::View`] if the trace has no such layer, head or cell, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::View`] if the trace has no such layer, head or cell, [`Error::TooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn measure(&self, trace: &GpuTrace, view: &MapView) -> Result<MapSet> {
+        self.faults.check_device()?;
         let buffers = Buffers::new(self, &trace.shape)?;
         let (grid, info) = MapSet::plan(&trace.shape, view)?;
         checked(&self.device, || {
@@ -82,8 +96,9 @@ impl MapRenderer {
     /// for the same maps: the view's numbers are written before any of the submission's passes run.
     ///
     /// # Errors
-    /// [`Error::View`] if the trace has no such layer, head or cell; the maps stay as they were.
+    /// [`Error::View`] if the trace has no such layer, head or cell; the maps stay as they were. [`Error::DeviceLost`].
     pub fn update(&self, encoder: &mut wgpu::CommandEncoder, maps: &mut MapSet, view: &MapView) -> Result<()> {
+        self.faults.check_device()?;
         let (grid, info) = MapSet::plan(&maps.shape, view)?;
         maps.grid = grid;
         self.record(encoder, maps, &self.pipelines.reduce, &info);
@@ -93,8 +108,10 @@ impl MapRenderer {
     /// `a` − `b`, on a range that is symmetric about 0, for [`crate::ColourMap::Diverging`].
     ///
     /// # Errors
-    /// [`Error::View`] if the maps differ in quantity, grid or encoders, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::View`] if the maps differ in quantity, grid or encoders, [`Error::TooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn difference(&self, a: &MapSet, b: &MapSet, normalisation: Normalisation) -> Result<MapSet> {
+        self.faults.check_device()?;
         let (grid, info) = MapSet::plan_difference(a, b, normalisation)?;
         let buffers = Buffers::new(self, &a.shape)?;
         checked(&self.device, || {
@@ -109,8 +126,10 @@ impl MapRenderer {
     /// Makes a place to draw a map of `maps` over `photo`.
     ///
     /// # Errors
-    /// [`Error::View`] if the photo is not of the size that the trace was made from, [`Error::OutOfMemory`].
+    /// [`Error::View`] if the photo is not of the size that the trace was made from, [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn pane(&self, maps: &MapSet, photo: Option<&GpuPhoto>) -> Result<Pane> {
+        self.faults.check_device()?;
         let TraceShape { image_width, image_height, .. } = *maps.shape;
         if let Some(GpuPhoto { width, height, .. }) = photo
             && (*width, *height) != (image_width, image_height)
@@ -133,7 +152,7 @@ impl MapRenderer {
     /// target. Once a submission at most for the same pane.
     ///
     /// # Errors
-    /// [`Error::View`] if there is no such encoder or the look's numbers make no picture.
+    /// [`Error::View`] if there is no such encoder or the look's numbers make no picture, [`Error::DeviceLost`].
     pub fn prepare(&self, pane: &Pane, maps: &MapSet, encoder: usize, look: &Look, target: [f32; 4]) -> Result<()> {
         self.prepare_for(pane, maps, encoder, look, target, self.format)
     }
@@ -153,6 +172,7 @@ impl MapRenderer {
         target: [f32; 4],
         format: wgpu::TextureFormat,
     ) -> Result<()> {
+        self.faults.check_device()?;
         let slot = maps.grid.slot(encoder)?;
         let [left, top, width, height] = target;
         let positive = [width, height, look.shown.width, look.shown.height, look.line_px];

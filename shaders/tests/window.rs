@@ -69,6 +69,117 @@ fn numbers_of_a_dropped_frame_are_an_error() {
     assert_eq!(gpu.fault(), None);
 }
 
+/// Draws `pane` to a small target.
+fn paint_once(gpu: &Gpu, renderer: &MapRenderer, pane: &Pane) {
+    let size = wgpu::Extent3d { width: 8, height: 8, depth_or_array_layers: 1 };
+    let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
+        view_formats: &[],
+    });
+    let view = target.create_view(&wgpu::TextureViewDescriptor::default());
+    let mut frame = commands(gpu);
+    let mut pass = frame.begin_render_pass(&wgpu::RenderPassDescriptor {
+        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+            view: &view,
+            depth_slice: None,
+            resolve_target: None,
+            ops: wgpu::Operations::default(),
+        })],
+        ..Default::default()
+    });
+    renderer.paint(&mut pass, pane);
+    drop(pass);
+    gpu.queue.submit([frame.finish()]);
+}
+
+/// Every call of a renderer, and what became of it.
+fn call_everything(
+    gpu: &Gpu,
+    renderer: &MapRenderer,
+    trace: &GpuTrace,
+    maps: &mut MapSet,
+    pane: &Pane,
+) -> Vec<(&'static str, Result<()>)> {
+    let view = MapView::of(Quantity::Share);
+    let mut frame = commands(gpu);
+    let results = vec![
+        ("upload_trace", renderer.upload_trace(&wide(15).data()).map(drop)),
+        ("upload_photo", renderer.upload_photo(&[0; 3], 1, 1).map(drop)),
+        ("measure", renderer.measure(trace, &view).map(drop)),
+        ("difference", renderer.difference(maps, maps, Normalisation::Common).map(drop)),
+        ("update", renderer.update(&mut frame, maps, &view)),
+        ("pane", renderer.pane(maps, None).map(drop)),
+        ("prepare", renderer.prepare(pane, maps, 0, &Look::default(), [0.0, 0.0, 8.0, 8.0])),
+        ("read_later", renderer.read_later(&mut frame, maps).map(drop)),
+        ("read_map", renderer.read_map(maps, 0).map(drop)),
+        ("render_to_image", renderer.render_to_image(maps, None, 0, &Look::default(), 8, 8).map(drop)),
+    ];
+    gpu.queue.submit([frame.finish()]);
+    paint_once(gpu, renderer, pane);
+    results
+}
+
+#[test]
+fn a_lost_device_is_an_error_of_every_call_and_never_a_panic() {
+    let gpu = gpu();
+    let faults = Faults::watch(&gpu.device);
+    let renderer = renderer_on(&gpu).with_faults(faults.clone());
+    let trace = renderer.upload_trace(&wide(15).data()).unwrap();
+    let mut maps = renderer.measure(&trace, &MapView::of(Quantity::Share)).unwrap();
+    let pane = renderer.pane(&maps, None).unwrap();
+    for (call, result) in call_everything(&gpu, &renderer, &trace, &mut maps, &pane) {
+        assert!(result.is_ok(), "{call}: {result:?}");
+    }
+    let mut frame = commands(&gpu);
+    let mut pending = renderer.read_later(&mut frame, &maps).unwrap();
+    let mut never_sent = commands(&gpu);
+    let mut too_late = renderer.read_later(&mut never_sent, &maps).unwrap();
+    gpu.queue.submit([frame.finish()]);
+    assert_eq!(faults.first(), None);
+    faults.check_device().unwrap();
+
+    gpu.device.destroy();
+    // Nobody has been told yet: calls may do nothing or fail with words of the driver, but those that would give numbers
+    // must fail.
+    for (call, result) in call_everything(&gpu, &renderer, &trace, &mut maps, &pane) {
+        let gives_numbers = ["read_map", "render_to_image"].contains(&call);
+        assert!(result.is_err() || !gives_numbers, "{call}: {result:?}");
+    }
+    gpu.queue.submit([never_sent.finish()]);
+    finish(&gpu);
+    for (call, result) in call_everything(&gpu, &renderer, &trace, &mut maps, &pane) {
+        assert!(matches!(result, Err(Error::DeviceLost(_))), "{call}: {result:?}");
+    }
+    for asked in [&mut pending, &mut too_late] {
+        assert!(matches!(asked.poll(), Err(Error::DeviceLost(_))));
+    }
+    let error = faults.check_device().unwrap_err().to_string();
+    assert!(error.contains("Destroyed") && faults.first().is_some(), "{faults:?}");
+}
+
+#[test]
+fn an_error_that_nobody_takes_is_kept_and_is_no_loss() {
+    let gpu = gpu();
+    let faults = Faults::watch(&gpu.device);
+    for size in [u64::MAX, u64::MAX - 1] {
+        gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage: wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+    }
+    let first = faults.first().unwrap();
+    assert!(first.contains(&u64::MAX.to_string()), "{first}");
+    faults.check_device().unwrap();
+}
+
 /// A rectangle of pixels: left, top, right, bottom.
 type PixelRect = [i32; 4];
 
