@@ -4,12 +4,13 @@ use crate::colour::ENCODER_ROW;
 use crate::error::{Error, Result};
 use crate::fault::Faults;
 use crate::gpu::obstacle_in;
+use crate::grid::GridData;
 use crate::layout::{PaintInfo, ViewInfo, WORKGROUP};
 use crate::map_set::MapSet;
 use crate::photo::GpuPhoto;
 use crate::pipelines::Pipelines;
 use crate::readback::checked;
-use crate::trace::{GpuTrace, TraceData, TraceShape};
+use crate::trace::{GpuTrace, Numbers, TraceData, TraceShape};
 use crate::view::{Filter, Look, MapView, Normalisation, Quantity, Rect};
 use std::sync::Arc;
 
@@ -61,7 +62,18 @@ impl MapRenderer {
     /// [`Error::DeviceLost`].
     pub fn upload_trace(&self, data: &TraceData<'_>) -> Result<GpuTrace> {
         self.faults.check_device()?;
-        GpuTrace::upload(&self.device, &self.queue, data)
+        GpuTrace::upload(&self.device, &self.queue, data, Numbers::Probabilities)
+    }
+
+    /// Puts plain values on the device, as a trace of one encoder whose [`Quantity::Share`] they are: measure
+    /// `MapView::of(Quantity::Share)` and draw encoder 0. Other quantities say nothing about values.
+    ///
+    /// # Errors
+    /// [`Error::Trace`] if the sizes disagree or a value is negative or not finite, [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn upload_grid(&self, grid: &GridData<'_>) -> Result<GpuTrace> {
+        self.faults.check_device()?;
+        grid.upload(&self.device, &self.queue)
     }
 
     /// Puts a photo on the device, given as rows of RGB. One that exceeds the device's textures is halved until it

@@ -5,7 +5,8 @@ use crate::colour::ColourMap;
 /// What a map holds at each place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Quantity {
-    /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability.
+    /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability. Of a grid
+    /// ([`crate::GridData`]), the values.
     Share,
     /// log₂ of share ÷ the share that uniform attention over the cell's unmasked keys would give. The ratio is
     /// what is averaged over layers and heads; 0 is "as much as uniform attention".

@@ -217,3 +217,40 @@ fn differences_are_those_of_the_oracle() {
         }
     }
 }
+
+#[test]
+fn grids_of_values_are_maps_like_others() {
+    let renderer = renderer();
+    // Attention is small; what a caller adds up over layers and heads may exceed 1.
+    let values: Vec<f32> = (0..4 * 6).map(|i| [0.0, 1e-5, 0.03, 7.5][i % 4] * (i as f32 + 1.0) / 24.0).collect();
+    let rgb = photo((80, 40));
+    let on_gpu_photo = renderer.upload_photo(&rgb, 80, 40).unwrap();
+    let grid = GridData {
+        label: "token 3".to_owned(),
+        side: 6,
+        origin_row: 1,
+        origin_col: 0,
+        rows: 4,
+        cols: 6,
+        values: &values,
+        image_width: 80,
+        image_height: 40,
+    };
+    let on_gpu = renderer.upload_grid(&grid).unwrap();
+    let mut texels = vec![Err(MapTexel::Padding); 36];
+    texels[6..30].iter_mut().zip(&values).for_each(|(texel, value)| *texel = Ok(f64::from(*value)));
+    let focus = Some(Cell { row: 2, col: 5 });
+    let fixed = Normalisation::Fixed { low: 0.0, high: 0.5 };
+    for (normalisation, range) in [(Normalisation::PerMap, (0.0, 7.5)), (fixed, (0.0, 0.5))] {
+        let expected = Expected { side: 6, texels: texels.clone(), range: Some(range) };
+        let view = MapView { normalisation, focus: Focus::Outline(focus.unwrap()), ..MapView::of(Quantity::Share) };
+        let maps = renderer.measure(&on_gpu, &view).unwrap();
+        assert_close(&renderer.read_map(&maps, 0).unwrap(), &expected, "grid");
+        for look in looks() {
+            let picture = renderer.render_to_image(&maps, Some(&on_gpu_photo), 0, &look, 96, 96).unwrap();
+            let scene = Scene { photo: Some((&rgb, 80, 40)), size: (80, 40), cell_side: 6, focus, categorical: false };
+            let expected = oracle::picture(&expected, &scene, &look, 96, 96);
+            assert_same_picture(&picture, &expected, &format!("grid as {look:?}"));
+        }
+    }
+}
