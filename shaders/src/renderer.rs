@@ -164,7 +164,7 @@ impl MapRenderer {
     /// target. Once a submission at most for the same pane.
     ///
     /// # Errors
-    /// [`Error::View`] if there is no such encoder or the look's numbers make no picture, [`Error::DeviceLost`].
+    /// [`Error::View`] if there is no such encoder or hovered cell or the look's numbers make no picture, [`Error::DeviceLost`].
     pub fn prepare(&self, pane: &Pane, maps: &MapSet, encoder: usize, look: &Look, target: [f32; 4]) -> Result<()> {
         self.prepare_for(pane, maps, encoder, look, target, self.format)
     }
@@ -195,14 +195,14 @@ impl MapRenderer {
         let categorical = maps.grid.quantity == Quantity::Dominant;
         let Rect { left: shown_left, top: shown_top, width: shown_width, height: shown_height } = look.shown;
         let photo = maps.shape.photo();
-        let outline = maps.grid.focus.cell().map_or([0.0; 4], |cell| {
-            [cell.col, cell.row, cell.col + 1, cell.row + 1].map(|edge| edge as f32 / maps.grid.cell_side as f32)
-        });
+        let focus = maps.grid.focus.cell();
+        let window_of = maps.shape.encoders.get(encoder).filter(|_| look.token_grid);
         let [r, g, b] = look.background.map(|byte| f32::from(byte) / 255.0);
         let paint = PaintInfo {
             shown: [shown_left, shown_top, shown_width / width, shown_height / height],
             photo: pane.photo.as_ref().map_or([0.0; 4], |_| [photo.left, photo.top, photo.width, photo.height]),
-            outline,
+            outline: maps.grid.outline(focus)?,
+            hover: maps.grid.outline(look.hover)?,
             background: [r, g, b, 1.0],
             target_origin: [left, top],
             line_px: look.line_px,
@@ -215,6 +215,9 @@ impl MapRenderer {
             bilinear: u32::from(look.filter == Filter::Bilinear && !categorical),
             photo_level: pane.photo.as_ref().map_or(0, |on| on.level_for(photo.width / shown_width * width)),
             decode: u32::from(format.is_srgb()),
+            ruled_cells: if look.cell_grid { maps.grid.cell_side as f32 } else { 0.0 },
+            ruled_tokens: window_of.map_or(0.0, |encoder| encoder.side as f32),
+            unused: [0.0; 2],
         };
         self.queue.write_buffer(&pane.paint, 0, bytemuck::bytes_of(&paint));
         Ok(())

@@ -225,8 +225,14 @@ pub struct Look {
     pub shown: Rect,
     /// sRGB colour of the padding, and of everything where there is no photo.
     pub background: [u8; 3],
-    /// Pixels to one unit of line width, for hatching and outline: 1 for a picture of about 500 pixels.
+    /// Pixels to one unit of line width, for hatching, outlines and rules: 1 for a picture of about 500 pixels.
     pub line_px: f32,
+    /// A cell under the pointer, here or in another pane: outlined thinner than the one in focus, and in another colour.
+    pub hover: Option<Cell>,
+    /// Whether faint lines separate the cells. They fade where there is no room for them.
+    pub cell_grid: bool,
+    /// Whether such lines separate the encoder's tokens inside of the cell in focus, as the keys of its window.
+    pub token_grid: bool,
 }
 
 impl Default for Look {
@@ -238,6 +244,9 @@ impl Default for Look {
             shown: Rect::SQUARE,
             background: [38, 40, 43],
             line_px: 1.0,
+            hover: None,
+            cell_grid: false,
+            token_grid: false,
         }
     }
 }

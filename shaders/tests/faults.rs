@@ -122,6 +122,8 @@ fn views_of_what_is_not_there_are_refused() {
     refused(renderer.render_to_image(&maps, None, 0, &look, 0, 10), "makes no picture");
     refused(renderer.render_to_image(&maps, None, 0, &look, 10, u32::MAX), "ask for a smaller picture");
     refused(renderer.render_to_image(&maps, None, 0, &Look { opacity: f32::NAN, ..look }, 8, 8), "makes no picture");
+    let hover = Some(Cell { row: 2, col: 0 });
+    refused(renderer.render_to_image(&maps, None, 0, &Look { hover, ..look }, 8, 8), "no cell (2, 0)");
     let lift = renderer.measure(&trace, &MapView::of(Quantity::Lift)).unwrap();
     refused(renderer.difference(&maps, &lift, Normalisation::Common), "have no difference");
 }

@@ -146,6 +146,9 @@ fn looks() -> Vec<Look> {
     }
     let shown = Rect { left: 0.25, top: -0.125, width: 0.5, height: 0.5 };
     looks.push(Look { shown, line_px: 2.5, background: [250, 250, 245], ..Look::default() });
+    let hover = Some(Cell { row: 1, col: 1 });
+    looks.push(Look { hover, cell_grid: true, ..Look::default() });
+    looks.push(Look { hover, token_grid: true, shown, line_px: 0.75, ..Look::default() });
     looks
 }
 
@@ -166,7 +169,9 @@ fn pictures_are_those_of_the_oracle() {
             let expected_maps = oracle::maps(&trace, &view);
             let with_photo = i % 5 != 0;
             let sides = trace.layers.iter().enumerate().filter(|(l, _)| view.layers.contains(*l));
+            let k = i % expected_maps.len();
             let scene = Scene {
+                token_side: trace.encoders[k].side,
                 photo: with_photo.then_some((&rgb, trace.size.0, trace.size.1)),
                 size: trace.size,
                 cell_side: sides.map(|(_, layer)| layer.side).max().unwrap(),
@@ -174,7 +179,6 @@ fn pictures_are_those_of_the_oracle() {
                 categorical: view.quantity == Quantity::Dominant,
             };
             for look in looks() {
-                let k = i % expected_maps.len();
                 let found =
                     renderer.render_to_image(&maps, with_photo.then_some(&on_gpu_photo), k, &look, side, side).unwrap();
                 let expected = oracle::picture(&expected_maps[k], &scene, &look, side, side);
@@ -248,7 +252,14 @@ fn grids_of_values_are_maps_like_others() {
         assert_close(&renderer.read_map(&maps, 0).unwrap(), &expected, "grid");
         for look in looks() {
             let picture = renderer.render_to_image(&maps, Some(&on_gpu_photo), 0, &look, 96, 96).unwrap();
-            let scene = Scene { photo: Some((&rgb, 80, 40)), size: (80, 40), cell_side: 6, focus, categorical: false };
+            let scene = Scene {
+                photo: Some((&rgb, 80, 40)),
+                size: (80, 40),
+                cell_side: 6,
+                token_side: 6,
+                focus,
+                categorical: false,
+            };
             let expected = oracle::picture(&expected, &scene, &look, 96, 96);
             assert_same_picture(&picture, &expected, &format!("grid as {look:?}"));
         }
