@@ -243,11 +243,11 @@ fn grids_of_values_are_maps_like_others() {
     let on_gpu = renderer.upload_grid(&grid).unwrap();
     let mut texels = vec![Err(MapTexel::Padding); 36];
     texels[6..30].iter_mut().zip(&values).for_each(|(texel, value)| *texel = Ok(f64::from(*value)));
-    let focus = Some(Cell { row: 2, col: 5 });
+    let focus = Cell { row: 2, col: 5 };
     let fixed = Normalisation::Fixed { low: 0.0, high: 0.5 };
     for (normalisation, range) in [(Normalisation::PerMap, (0.0, 7.5)), (fixed, (0.0, 0.5))] {
         let expected = Expected { side: 6, texels: texels.clone(), range: Some(range) };
-        let view = MapView { normalisation, focus: Focus::Outline(focus.unwrap()), ..MapView::of(Quantity::Share) };
+        let view = MapView { normalisation, focus: Focus::Outline(focus), ..MapView::of(Quantity::Share) };
         let maps = renderer.measure(&on_gpu, &view).unwrap();
         assert_close(&renderer.read_map(&maps, 0).unwrap(), &expected, "grid");
         for look in looks() {
@@ -257,7 +257,7 @@ fn grids_of_values_are_maps_like_others() {
                 size: (80, 40),
                 cell_side: 6,
                 token_side: 6,
-                focus,
+                focus: Some(focus),
                 categorical: false,
             };
             let expected = oracle::picture(&expected, &scene, &look, 96, 96);
