@@ -44,6 +44,14 @@ pub struct Question {
     pub turns: Vec<Turn>,
     /// The picture it is about, if any.
     pub subject: Option<Subject>,
+    /// Token ids the answer begins with; none to let the model choose from the start. This is how an answer is
+    /// continued from an alternative: the ids before it, then its own.
+    ///
+    /// They are tokens of the answer like any others: reported with the log-probabilities and alternatives the model
+    /// gives them in their places, counted in `max_tokens`, and the answer ends among them where it would have ended had
+    /// they been sampled. With the same seed, what was sampled before is sampled again after them. They are run
+    /// together, not one by one, unless something is traced.
+    pub begin: Vec<u32>,
     /// How to answer.
     pub options: GenerateOptions,
 }
@@ -318,7 +326,7 @@ fn loaded(models: &mut HashMap<Slot, Loaded>, slot: Slot) -> Result<&mut Loaded>
 fn ask(loaded: &mut Loaded, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
     let Loaded { model, session } = loaded;
     let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
-    session.ask(model, &prompt, question.subject.as_ref(), &question.options, watch)
+    session.ask(model, &prompt, question.subject.as_ref(), &question.begin, &question.options, watch)
 }
 
 /// Turns what a recorder saw into a trace, and writes everything to `output`.

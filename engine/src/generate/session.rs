@@ -60,7 +60,8 @@ impl Session {
         Ok(image)
     }
 
-    /// Answers `prompt`.
+    /// Answers `prompt`. The answer begins with the tokens `begin`, as if they had been sampled; see
+    /// [`crate::worker::Question::begin`].
     ///
     /// An observer that needs the whole pass gets it: then nothing but encoder features is reused.
     ///
@@ -72,15 +73,17 @@ impl Session {
         model: &Model,
         prompt: &PromptIds,
         subject: Option<&Subject>,
+        begin: &[u32],
         options: &GenerateOptions,
         watch: &mut Watch<'_>,
     ) -> Result<Answer> {
         options.sampling.check()?;
+        check_ids(model, begin)?;
         let positions = positions(model, prompt, subject)?;
         let started = Instant::now();
         let mut decoded = self.recall(model, subject, watch)?;
         let vision = started.elapsed();
-        let answer = answer(model, &mut decoded, prompt, positions, options, watch);
+        let answer = answer(model, &mut decoded, prompt, positions, begin, options, watch);
         push_bounded(&mut self.decoded, decoded, KEPT_STATES);
         let mut answer = answer?;
         answer.timings.vision = vision;
@@ -120,6 +123,18 @@ fn push_bounded<T>(kept: &mut Vec<T>, entry: T, limit: usize) {
     kept.push(entry);
 }
 
+/// Checks that an answer of `model` can hold `ids`.
+fn check_ids(model: &Model, ids: &[u32]) -> Result<()> {
+    let vocabulary = model.vocabulary();
+    match ids.iter().find(|&&id| id as usize >= vocabulary) {
+        Some(id) => Err(Error::input(
+            format!("no answer of this model holds token {id}: it knows {vocabulary} tokens"),
+            "take the tokens from an answer of the same model",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Positions that `prompt` takes with the picture of `subject` in it.
 fn positions(model: &Model, prompt: &PromptIds, subject: Option<&Subject>) -> Result<usize> {
     let image = match subject {
@@ -145,6 +160,7 @@ fn answer(
     decoded: &mut Decoded,
     prompt: &PromptIds,
     positions: usize,
+    begin: &[u32],
     options: &GenerateOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Answer> {
@@ -154,7 +170,7 @@ fn answer(
     let started = Instant::now();
     let logits = decoded.prefill(model, prompt, positions + room, watch)?;
     let prefill = started.elapsed();
-    let Generated { tokens, text, stop, decode } = decoded.generate(model, logits, options, watch)?;
+    let Generated { tokens, text, stop, decode } = decoded.generate(model, logits, begin, options, watch)?;
     let timings = Timings {
         prefill,
         decode,
