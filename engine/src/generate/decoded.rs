@@ -77,6 +77,28 @@ impl Decoded {
         Ok(logits)
     }
 
+    /// Runs the last id of `prompt` in front of the observer, and those before it that are not stored. What is stored
+    /// stays if it goes on from `prompt`; otherwise only `prompt` is stored afterwards, as for a question.
+    pub(super) fn revisit(
+        &mut self,
+        model: &Model,
+        prompt: &PromptIds,
+        positions: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
+        if self.ids.starts_with(&prompt.ids) {
+            // Another view of the same memory. The last position's keys and values are written over with themselves.
+            let mut cache = self.cache.clone();
+            cache.truncate(positions - 1);
+            let last = &prompt.ids[prompt.ids.len() - 1..];
+            model.prefill(last, None, &mut cache, watch.job, watch.observer)?;
+        } else {
+            self.rewind(prompt);
+            self.prefill(model, prompt, positions, watch)?;
+        }
+        Ok(())
+    }
+
     /// Generates from `logits` on, the prompt's last. The first tokens are those of `begin`, whatever the logits say.
     pub(super) fn generate(
         &mut self,

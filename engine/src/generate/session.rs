@@ -90,6 +90,38 @@ impl Session {
         Ok(answer)
     }
 
+    /// Runs the position that chose the token after `answer`, the beginning of an answer to `prompt`, in front of the
+    /// watch's observer. What is known of the conversation is reused and stays known; what is not is computed and kept,
+    /// as for a question.
+    ///
+    /// # Errors
+    /// Those of [`Session::ask`].
+    pub fn revisit(
+        &mut self,
+        model: &Model,
+        prompt: &PromptIds,
+        subject: Option<&Subject>,
+        answer: &[u32],
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
+        check_ids(model, answer)?;
+        let positions = positions(model, prompt, subject)? + answer.len();
+        let limit = model.config().decoder.max_positions;
+        if positions > limit {
+            return Err(Error::input(
+                format!("prompt and answer take {positions} positions, and this model has {limit}"),
+                "look at an earlier token",
+            ));
+        }
+        let answer = answer.iter().map(|&id| i64::from(id));
+        let ids = prompt.ids.iter().copied().chain(answer).collect();
+        let replayed = PromptIds { ids, image_index: prompt.image_index };
+        let mut decoded = self.recall(model, subject, watch)?;
+        let ran = decoded.revisit(model, &replayed, positions, watch);
+        push_bounded(&mut self.decoded, decoded, KEPT_STATES);
+        ran
+    }
+
     /// Takes the decoder's state about `subject` out of the memory, or makes a fresh one.
     fn recall(&mut self, model: &Model, subject: Option<&Subject>, watch: &mut Watch<'_>) -> Result<Decoded> {
         let known = self.decoded.iter().position(|decoded| decoded.is_about(subject));
