@@ -66,7 +66,7 @@ fn ask(
     let options = GenerateOptions { max_tokens, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer, on_token: &mut |_| {} };
-    session.ask(model, &prompt, subject, &options, &mut watch).unwrap()
+    session.ask(model, &prompt, subject, &[], &options, &mut watch).unwrap()
 }
 
 fn ids(answer: &Answer) -> Vec<u32> {

@@ -59,6 +59,7 @@ fn question(picture: &Arc<Picture>) -> Question {
         system: None,
         turns: vec![Turn { question: "What  is <s>this</s>? é🦐\n".into(), answer: None }],
         subject: Some(Subject { picture: picture.clone(), ablation: Ablation::default() }),
+        begin: Vec::new(),
         options: GenerateOptions { max_tokens: 3, ..GenerateOptions::default() },
     }
 }

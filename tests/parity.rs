@@ -59,7 +59,7 @@ fn run(
     let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut |_| {} };
-    let answer = session.ask(model, prompt, subject, &options, &mut watch).unwrap();
+    let answer = session.ask(model, prompt, subject, &[], &options, &mut watch).unwrap();
     (answer, recorder.into_tensors().unwrap())
 }
 
@@ -213,7 +213,7 @@ fn follow_up_questions_reuse_the_prefix_and_change_nothing() {
     let ask = |session: &mut Session, turns: &[Turn]| {
         let prompt = model.prompt(None, turns, true).unwrap();
         let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut |_| {} };
-        session.ask(&model, &prompt, Some(&subject), &options, &mut watch).unwrap()
+        session.ask(&model, &prompt, Some(&subject), &[], &options, &mut watch).unwrap()
     };
     let turn = |question: &str, answer: Option<&str>| Turn {
         question: question.to_owned(),

@@ -82,6 +82,7 @@ fn question(max_tokens: usize) -> Question {
         system: None,
         turns: vec![Turn { question: "Describe this image in detail.".into(), answer: None }],
         subject: Some(Subject { picture: picture(), ablation: Ablation::default() }),
+        begin: Vec::new(),
         options: GenerateOptions { max_tokens, ..GenerateOptions::default() },
     }
 }

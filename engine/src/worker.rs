@@ -9,8 +9,8 @@ use crate::job::{CancelToken, Job, Progress};
 use crate::model::{Inspection, LoadRequest, Model};
 use crate::observe::Unobserved;
 use crate::probe::trace::write_tensors;
-use crate::probe::{Detail, Recorder, Trace};
-use crate::sva::PictureSize;
+use crate::probe::{Detail, LastRows, Recorder, TokenAttention, Trace};
+use crate::sva::{Frame, PictureSize};
 use crate::text::Turn;
 use crate::vision::Picture;
 use candle_core::{Device, Tensor};
@@ -44,6 +44,14 @@ pub struct Question {
     pub turns: Vec<Turn>,
     /// The picture it is about, if any.
     pub subject: Option<Subject>,
+    /// Token ids the answer begins with; none to let the model choose from the start. This is how an answer is
+    /// continued from an alternative: the ids before it, then its own.
+    ///
+    /// They are tokens of the answer like any others: reported with the log-probabilities and alternatives the model
+    /// gives them in their places, counted in `max_tokens`, and the answer ends among them where it would have ended had
+    /// they been sampled. With the same seed, what was sampled before is sampled again after them. They are run
+    /// together, not one by one, unless something is traced.
+    pub begin: Vec<u32>,
     /// How to answer.
     pub options: GenerateOptions,
 }
@@ -62,6 +70,12 @@ pub enum Command {
     /// Answer a question.
     Ask(Slot, Question),
     /// Answer a question and record what happens inside.
+    ///
+    /// A trace sees the whole pass: connector, prefill and answer are computed again, whatever was kept of the picture.
+    /// Only its encoders are spared, after [`Command::SetImage`] or an earlier question about it; with [`Detail::All`],
+    /// which wants their insides, not even they. Each token of [`Question::begin`] takes a pass of its own. Afterwards
+    /// the conversation is kept like that of a question. So what is about a picture whose trace is known already is
+    /// cheaper to [`Command::Ask`], which runs only what the last question about it did not have.
     Trace {
         /// The model.
         slot: Slot,
@@ -71,6 +85,18 @@ pub enum Command {
         detail: Detail,
         /// Where to write all recorded tensors, if anywhere.
         output: Option<PathBuf>,
+    },
+    /// Find out what one token of an answer attended to: see [`TokenAttention`].
+    ///
+    /// Costs one pass over one position while the conversation is kept; otherwise as much as the prefill of what is not.
+    /// What is kept stays, so that the conversation goes on as if nothing had been asked.
+    Attend {
+        /// The model.
+        slot: Slot,
+        /// The question that was answered, about a picture. Its beginning and its options make no difference.
+        question: Question,
+        /// The ids of the answer before the token; none for its first.
+        answer: Vec<u32>,
     },
     /// Panic, to show that the thread survives it.
     #[cfg(test)]
@@ -92,6 +118,8 @@ pub enum Outcome {
     Answered(Box<Answer>),
     /// The answer, and where the model looked. Without a picture there is no trace.
     Traced(Box<Answer>, Option<Box<Trace>>),
+    /// What a token attended to.
+    Attended(Box<TokenAttention>),
 }
 
 /// What happens to a job. The last event of every job is `Done`, `Cancelled` or `Failed`, and only the last one is.
@@ -290,6 +318,10 @@ impl Worker {
                 let trace = keep(&loaded.model, &question, &answer, recorder, detail, output.as_deref())?;
                 Ok(Outcome::Traced(Box::new(answer), trace.map(Box::new)))
             }
+            Command::Attend { slot, question, answer } => {
+                let attention = attend(loaded(&mut self.models, slot)?, &question, &answer, &job)?;
+                Ok(Outcome::Attended(Box::new(attention)))
+            }
             #[cfg(test)]
             #[allow(clippy::panic)]
             Command::Panic => panic!("on request"),
@@ -301,7 +333,7 @@ impl Command {
     fn slot(&self) -> Option<Slot> {
         match self {
             Self::Load(slot, _) | Self::Unload(slot) | Self::SetImage(slot, _) | Self::Ask(slot, _) => Some(*slot),
-            Self::Trace { slot, .. } => Some(*slot),
+            Self::Trace { slot, .. } | Self::Attend { slot, .. } => Some(*slot),
             Self::Inspect(_) => None,
             #[cfg(test)]
             Self::Panic => None,
@@ -318,7 +350,24 @@ fn loaded(models: &mut HashMap<Slot, Loaded>, slot: Slot) -> Result<&mut Loaded>
 fn ask(loaded: &mut Loaded, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
     let Loaded { model, session } = loaded;
     let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
-    session.ask(model, &prompt, question.subject.as_ref(), &question.options, watch)
+    session.ask(model, &prompt, question.subject.as_ref(), &question.begin, &question.options, watch)
+}
+
+/// What the position that chose the token after `answer` attended to.
+fn attend(loaded: &mut Loaded, question: &Question, answer: &[u32], job: &Job<'_>) -> Result<TokenAttention> {
+    let Loaded { model, session } = loaded;
+    let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
+    let (Some(subject), Some(image_start)) = (&question.subject, prompt.image_index) else {
+        return Err(Error::input(
+            "the question is about no picture, so no token attended to one",
+            "attach a picture and ask again",
+        ));
+    };
+    let mut rows = LastRows::default();
+    let mut watch = Watch { job, observer: &mut rows, on_token: &mut |_| {} };
+    session.revisit(model, &prompt, Some(subject), answer, &mut watch)?;
+    let size = PictureSize { width: subject.picture.width, height: subject.picture.height };
+    rows.around(Frame::new(model.config().sva.final_side, size), image_start)
 }
 
 /// Turns what a recorder saw into a trace, and writes everything to `output`.

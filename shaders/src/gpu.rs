@@ -1,8 +1,8 @@
 //! Finding a graphics adapter where there is no window.
 
 use crate::error::{Error, Result};
+use crate::fault::Faults;
 use std::cmp::Reverse;
-use std::sync::{Arc, OnceLock};
 
 /// What to install where no adapter is found.
 pub const INSTALL_HINT: &str = "Pictures need a Vulkan, Metal or Direct3D 12 driver; one that runs on the CPU will do:
@@ -94,7 +94,7 @@ pub struct Gpu {
     pub queue: wgpu::Queue,
     /// The adapter it belongs to.
     pub adapter: AdapterSummary,
-    fault: Arc<OnceLock<String>>,
+    pub(crate) faults: Faults,
 }
 
 impl Gpu {
@@ -129,23 +129,14 @@ impl Gpu {
             ..Default::default()
         }))
         .map_err(|error| Error::NoDevice { adapter: summary.name.clone(), reason: error.to_string() })?;
-        // wgpu panics on errors that nobody takes. Those that our error scopes miss are kept for `fault`.
-        let fault = Arc::new(OnceLock::new());
-        let uncaptured = Arc::clone(&fault);
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            uncaptured.get_or_init(|| error.to_string());
-        }));
-        let lost = Arc::clone(&fault);
-        device.set_device_lost_callback(move |reason, message| {
-            lost.get_or_init(|| format!("{reason:?}: {message}"));
-        });
-        Ok(Self { device, queue, adapter: summary, fault })
+        let faults = Faults::watch(&device);
+        Ok(Self { device, queue, adapter: summary, faults })
     }
 
     /// What went wrong with the device outside of any call: it was lost, or the driver reported an error late.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
-        self.fault.get().map(String::as_str)
+        self.faults.first()
     }
 }
 

@@ -122,6 +122,7 @@ pub(crate) struct PaintInfo {
     pub(crate) shown: [f32; 4],
     pub(crate) photo: [f32; 4],
     pub(crate) outline: [f32; 4],
+    pub(crate) hover: [f32; 4],
     pub(crate) background: [f32; 4],
     pub(crate) target_origin: [f32; 2],
     pub(crate) line_px: f32,
@@ -134,6 +135,9 @@ pub(crate) struct PaintInfo {
     pub(crate) bilinear: u32,
     pub(crate) photo_level: u32,
     pub(crate) decode: u32,
+    pub(crate) ruled_cells: f32,
+    pub(crate) ruled_tokens: f32,
+    pub(crate) unused: [f32; 2],
 }
 
 #[cfg(test)]
@@ -217,7 +221,7 @@ mod tests {
                 "Paint",
                 wgsl::BLEND,
                 size_of::<PaintInfo>(),
-                &[0, 16, 32, 48, 64, 72, 76, 80, 84, 88, 92, 96, 100, 104, 108],
+                &[0, 16, 32, 48, 64, 80, 88, 92, 96, 100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140],
             ),
         ];
         for (name, source, size, offsets) in in_rust {
@@ -228,7 +232,8 @@ mod tests {
             let found: Vec<usize> = members.iter().map(|member| member.offset as usize).collect();
             assert_eq!(found, offsets, "offsets of {name}");
         }
-        assert_eq!(std::mem::offset_of!(PaintInfo, slot), 80);
+        assert_eq!(std::mem::offset_of!(PaintInfo, slot), 96);
+        assert_eq!(std::mem::offset_of!(PaintInfo, ruled_tokens), 132);
         assert_eq!(std::mem::offset_of!(ViewInfo, fixed_low), 80);
         assert_eq!(std::mem::offset_of!(TraceInfo, encoder), 16);
         assert_eq!(std::mem::offset_of!(EncoderInfo, photo), 16);

@@ -39,6 +39,16 @@ impl Grid {
         self.sides.iter().map(|side| side * side).max().unwrap_or(0)
     }
 
+    /// Bytes of the texels of all maps.
+    pub(crate) fn texel_bytes(&self) -> u64 {
+        self.sides.len() as u64 * u64::from(self.stride()) * size_of::<Texel>() as u64
+    }
+
+    /// Bytes of the ranges of all maps.
+    pub(crate) fn scale_bytes(&self) -> u64 {
+        (self.sides.len() * size_of::<Scale>()) as u64
+    }
+
     /// Which of the maps belongs to `encoder`.
     pub(crate) fn slot(&self, encoder: usize) -> Result<usize> {
         let slot = if self.quantity.per_encoder() { encoder } else { 0 };
@@ -58,11 +68,6 @@ impl Grid {
         if !(0..shape.heads).any(|head| view.heads.contains(head)) {
             return Err(Error::View(format!("none of the trace's {} heads is chosen (counted from 0)", shape.heads)));
         }
-        if let Some(Cell { row, col }) = view.focus.cell().filter(|cell| cell.row.max(cell.col) >= cell_side) {
-            return Err(Error::View(format!(
-                "there is no cell ({row}, {col}), the padded frame has {cell_side} × {cell_side} (counted from 0)"
-            )));
-        }
         let sides = if view.in_tokens() {
             shape.encoders.iter().map(|encoder| encoder.side).collect()
         } else if view.quantity.per_encoder() {
@@ -70,7 +75,21 @@ impl Grid {
         } else {
             vec![cell_side]
         };
-        Ok(Self { quantity: view.quantity, focus: view.focus, cell_side, sides })
+        let grid = Self { quantity: view.quantity, focus: view.focus, cell_side, sides };
+        grid.outline(view.focus.cell())?;
+        Ok(grid)
+    }
+
+    /// A cell's edges in the padded square: left, top, right, bottom. All 0 where there is no cell.
+    pub(crate) fn outline(&self, cell: Option<Cell>) -> Result<[f32; 4]> {
+        let Some(Cell { row, col }) = cell else { return Ok([0.0; 4]) };
+        let side = self.cell_side;
+        if row.max(col) >= side {
+            return Err(Error::View(format!(
+                "there is no cell ({row}, {col}), the padded frame has {side} × {side} (counted from 0)"
+            )));
+        }
+        Ok([col, row, col + 1, row + 1].map(|edge| edge as f32 / side as f32))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Pictures and numbers for files and tests.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::layout::{Scale, Texel};
 use crate::map_set::MapSet;
 use crate::photo::GpuPhoto;
 use crate::pipelines::IMAGE_FORMAT;
-use crate::readback::{Map, checked, read_buffer, within};
+use crate::readback::{Map, checked, read_buffer, wait, within};
 use crate::renderer::{MapRenderer, buffer, draw};
 use crate::view::Look;
 use wgpu::BufferUsages as Usage;
@@ -19,14 +18,14 @@ impl MapRenderer {
     /// # Errors
     /// As for [`MapRenderer::new`].
     pub fn headless(gpu: &Gpu) -> Result<Self> {
-        Self::new(&gpu.device, &gpu.queue, IMAGE_FORMAT)
+        Ok(Self::new(&gpu.device, &gpu.queue, IMAGE_FORMAT)?.with_faults(gpu.faults.clone()))
     }
 
     /// Draws the map of `encoder` to a picture of `width` × `height` pixels: RGBA rows of sRGB-encoded bytes.
     ///
     /// # Errors
-    /// [`crate::Error::View`] if there is no such encoder or the photo is another one, [`crate::Error::TooLarge`],
-    /// [`crate::Error::OutOfMemory`], [`crate::Error::DeviceLost`].
+    /// [`Error::View`] if there is no such encoder or the photo is another one, [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn render_to_image(
         &self,
         maps: &MapSet,
@@ -89,31 +88,17 @@ impl MapRenderer {
     /// The map of `encoder` as numbers, exactly as the colours are made from them.
     ///
     /// # Errors
-    /// [`crate::Error::View`] if there is no such encoder, [`crate::Error::OutOfMemory`],
-    /// [`crate::Error::DeviceLost`].
+    /// [`Error::View`] if there is no such encoder, [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn read_map(&self, maps: &MapSet, encoder: usize) -> Result<Map> {
         let slot = maps.grid.slot(encoder)?;
-        let side = maps.grid.sides[slot];
-        let texels = self.read::<Texel>(&maps.texels, slot * maps.grid.stride() as usize, (side * side) as usize)?;
-        let scales = self.read::<Scale>(&maps.scales, slot, 1)?;
-        Ok(Map {
-            quantity: maps.grid.quantity,
-            side,
-            texels: texels.into_iter().map(Into::into).collect(),
-            range: scales.first().filter(|scale| scale.valued == 1).map(|scale| (scale.low, scale.high)),
-        })
-    }
-
-    /// `count` elements of a buffer, from the one at `start` on.
-    fn read<T: bytemuck::Pod>(&self, source: &wgpu::Buffer, start: usize, count: usize) -> Result<Vec<T>> {
-        let (offset, bytes) = ((start * size_of::<T>()) as u64, (count * size_of::<T>()) as u64);
-        let copy = checked(&self.device, || {
-            let copy = buffer(&self.device, "numbers", bytes, Usage::MAP_READ | Usage::COPY_DST);
+        let mut pending = checked(&self.device, || {
             let mut commands = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            commands.copy_buffer_to_buffer(source, offset, &copy, 0, bytes);
+            let pending = self.read_later(&mut commands, maps);
             self.queue.submit([commands.finish()]);
-            copy
-        })?;
-        Ok(bytemuck::pod_collect_to_vec(&read_buffer(&self.device, &copy)?))
+            pending
+        })??;
+        wait(&self.device)?;
+        let mut maps = pending.poll()?.into_iter().flatten();
+        maps.nth(slot).ok_or_else(|| Error::DeviceLost("it never gave the numbers of a map".to_owned()))
     }
 }

@@ -71,6 +71,12 @@ pub(crate) fn within(what: &'static str, needed: u64, allowed: u64, advice: &'st
     if needed <= allowed { Ok(()) } else { Err(Error::TooLarge { what, needed, allowed, advice }) }
 }
 
+/// Waits for all submitted work.
+pub(crate) fn wait(device: &wgpu::Device) -> Result<()> {
+    let done = device.poll(wgpu::PollType::wait_indefinitely());
+    done.map(drop).map_err(|error| Error::DeviceLost(error.to_string()))
+}
+
 /// The bytes of a buffer that was made to be read by the CPU, once all submitted work is done.
 pub(crate) fn read_buffer(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Result<Vec<u8>> {
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -81,7 +87,7 @@ pub(crate) fn read_buffer(device: &wgpu::Device, buffer: &wgpu::Buffer) -> Resul
         });
     })?;
     let lost = |reason: &dyn std::fmt::Display| Error::DeviceLost(reason.to_string());
-    device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
+    wait(device)?;
     receiver.try_recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
     let bytes = buffer.get_mapped_range(..).map_err(|error| lost(&error))?.to_vec();
     buffer.unmap();

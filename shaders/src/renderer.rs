@@ -2,13 +2,15 @@
 
 use crate::colour::ENCODER_ROW;
 use crate::error::{Error, Result};
+use crate::fault::Faults;
 use crate::gpu::obstacle_in;
+use crate::grid::GridData;
 use crate::layout::{PaintInfo, ViewInfo, WORKGROUP};
 use crate::map_set::MapSet;
 use crate::photo::GpuPhoto;
 use crate::pipelines::Pipelines;
 use crate::readback::checked;
-use crate::trace::{GpuTrace, TraceData, TraceShape};
+use crate::trace::{GpuTrace, Numbers, TraceData, TraceShape};
 use crate::view::{Filter, Look, MapView, Normalisation, Quantity, Rect};
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ pub struct MapRenderer {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) pipelines: Pipelines,
+    pub(crate) faults: Faults,
     format: wgpu::TextureFormat,
 }
 
@@ -42,31 +45,54 @@ impl MapRenderer {
             return Err(Error::NoDevice { adapter: device.adapter_info().name, reason });
         }
         let pipelines = Pipelines::new(device, queue, format)?;
-        Ok(Self { device: device.clone(), queue: queue.clone(), pipelines, format })
+        Ok(Self { device: device.clone(), queue: queue.clone(), pipelines, faults: Faults::default(), format })
+    }
+
+    /// Lets every call end in [`Error::DeviceLost`] once `faults`, which watch the renderer's device, say so. Without
+    /// them, calls on a lost device do nothing or fail with the driver's words.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
     }
 
     /// Puts a trace on the device.
     ///
     /// # Errors
-    /// [`Error::Trace`] if its sizes disagree or a value is no probability, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::Trace`] if its sizes disagree or a value is no probability, [`Error::TooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn upload_trace(&self, data: &TraceData<'_>) -> Result<GpuTrace> {
-        GpuTrace::upload(&self.device, &self.queue, data)
+        self.faults.check_device()?;
+        GpuTrace::upload(&self.device, &self.queue, data, Numbers::Probabilities)
+    }
+
+    /// Puts plain values on the device, as a trace of one encoder whose [`Quantity::Share`] they are: measure
+    /// `MapView::of(Quantity::Share)` and draw encoder 0. Other quantities say nothing about values.
+    ///
+    /// # Errors
+    /// [`Error::Trace`] if the sizes disagree or a value is negative or not finite, [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn upload_grid(&self, grid: &GridData<'_>) -> Result<GpuTrace> {
+        self.faults.check_device()?;
+        grid.upload(&self.device, &self.queue)
     }
 
     /// Puts a photo on the device, given as rows of RGB. One that exceeds the device's textures is halved until it
     /// fits.
     ///
     /// # Errors
-    /// [`Error::Photo`] if the number of bytes is not `width · height · 3`, [`Error::OutOfMemory`].
+    /// [`Error::Photo`] if the number of bytes is not `width · height · 3`, [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn upload_photo(&self, rgb: &[u8], width: u32, height: u32) -> Result<GpuPhoto> {
+        self.faults.check_device()?;
         GpuPhoto::upload(&self.device, &self.queue, rgb, width, height)
     }
 
     /// Measures `view` on `trace`: records [`Self::update`] on fresh maps and submits it.
     ///
     /// # Errors
-    /// [`Error::View`] if the trace has no such layer, head or cell, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::View`] if the trace has no such layer, head or cell, [`Error::TooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn measure(&self, trace: &GpuTrace, view: &MapView) -> Result<MapSet> {
+        self.faults.check_device()?;
         let buffers = Buffers::new(self, &trace.shape)?;
         let (grid, info) = MapSet::plan(&trace.shape, view)?;
         checked(&self.device, || {
@@ -82,8 +108,9 @@ impl MapRenderer {
     /// for the same maps: the view's numbers are written before any of the submission's passes run.
     ///
     /// # Errors
-    /// [`Error::View`] if the trace has no such layer, head or cell; the maps stay as they were.
+    /// [`Error::View`] if the trace has no such layer, head or cell; the maps stay as they were. [`Error::DeviceLost`].
     pub fn update(&self, encoder: &mut wgpu::CommandEncoder, maps: &mut MapSet, view: &MapView) -> Result<()> {
+        self.faults.check_device()?;
         let (grid, info) = MapSet::plan(&maps.shape, view)?;
         maps.grid = grid;
         self.record(encoder, maps, &self.pipelines.reduce, &info);
@@ -93,8 +120,10 @@ impl MapRenderer {
     /// `a` − `b`, on a range that is symmetric about 0, for [`crate::ColourMap::Diverging`].
     ///
     /// # Errors
-    /// [`Error::View`] if the maps differ in quantity, grid or encoders, [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`Error::View`] if the maps differ in quantity, grid or encoders, [`Error::TooLarge`], [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn difference(&self, a: &MapSet, b: &MapSet, normalisation: Normalisation) -> Result<MapSet> {
+        self.faults.check_device()?;
         let (grid, info) = MapSet::plan_difference(a, b, normalisation)?;
         let buffers = Buffers::new(self, &a.shape)?;
         checked(&self.device, || {
@@ -109,8 +138,10 @@ impl MapRenderer {
     /// Makes a place to draw a map of `maps` over `photo`.
     ///
     /// # Errors
-    /// [`Error::View`] if the photo is not of the size that the trace was made from, [`Error::OutOfMemory`].
+    /// [`Error::View`] if the photo is not of the size that the trace was made from, [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`].
     pub fn pane(&self, maps: &MapSet, photo: Option<&GpuPhoto>) -> Result<Pane> {
+        self.faults.check_device()?;
         let TraceShape { image_width, image_height, .. } = *maps.shape;
         if let Some(GpuPhoto { width, height, .. }) = photo
             && (*width, *height) != (image_width, image_height)
@@ -129,15 +160,17 @@ impl MapRenderer {
     }
 
     /// Sets what `pane` draws: the map of `encoder` (any number for quantities that have one map for all), into the
-    /// rectangle `(left, top, width, height)` of the target, in its pixels.
+    /// rectangle `(left, top, width, height)` of the target, in its pixels. Parts of the rectangle may lie outside of the
+    /// target. Once a submission at most for the same pane.
     ///
     /// # Errors
-    /// [`Error::View`] if there is no such encoder or the look's numbers make no picture.
+    /// [`Error::View`] if there is no such encoder or hovered cell or the look's numbers make no picture, [`Error::DeviceLost`].
     pub fn prepare(&self, pane: &Pane, maps: &MapSet, encoder: usize, look: &Look, target: [f32; 4]) -> Result<()> {
         self.prepare_for(pane, maps, encoder, look, target, self.format)
     }
 
-    /// Draws a prepared pane. The pass's viewport must be the rectangle that [`Self::prepare`] was given.
+    /// Draws a prepared pane into the pass's viewport, which must be the rectangle that [`Self::prepare`] was given, or
+    /// what of it lies on the target: the picture keeps its place and size, the viewport only cuts.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, pane: &Pane) {
         draw(pass, &self.pipelines.blend, pane);
     }
@@ -151,6 +184,7 @@ impl MapRenderer {
         target: [f32; 4],
         format: wgpu::TextureFormat,
     ) -> Result<()> {
+        self.faults.check_device()?;
         let slot = maps.grid.slot(encoder)?;
         let [left, top, width, height] = target;
         let positive = [width, height, look.shown.width, look.shown.height, look.line_px];
@@ -161,14 +195,14 @@ impl MapRenderer {
         let categorical = maps.grid.quantity == Quantity::Dominant;
         let Rect { left: shown_left, top: shown_top, width: shown_width, height: shown_height } = look.shown;
         let photo = maps.shape.photo();
-        let outline = maps.grid.focus.cell().map_or([0.0; 4], |cell| {
-            [cell.col, cell.row, cell.col + 1, cell.row + 1].map(|edge| edge as f32 / maps.grid.cell_side as f32)
-        });
+        let focus = maps.grid.focus.cell();
+        let window_of = maps.shape.encoders.get(encoder).filter(|_| look.token_grid);
         let [r, g, b] = look.background.map(|byte| f32::from(byte) / 255.0);
         let paint = PaintInfo {
             shown: [shown_left, shown_top, shown_width / width, shown_height / height],
             photo: pane.photo.as_ref().map_or([0.0; 4], |_| [photo.left, photo.top, photo.width, photo.height]),
-            outline,
+            outline: maps.grid.outline(focus)?,
+            hover: maps.grid.outline(look.hover)?,
             background: [r, g, b, 1.0],
             target_origin: [left, top],
             line_px: look.line_px,
@@ -181,6 +215,9 @@ impl MapRenderer {
             bilinear: u32::from(look.filter == Filter::Bilinear && !categorical),
             photo_level: pane.photo.as_ref().map_or(0, |on| on.level_for(photo.width / shown_width * width)),
             decode: u32::from(format.is_srgb()),
+            ruled_cells: if look.cell_grid { maps.grid.cell_side as f32 } else { 0.0 },
+            ruled_tokens: window_of.map_or(0.0, |encoder| encoder.side as f32),
+            unused: [0.0; 2],
         };
         self.queue.write_buffer(&pane.paint, 0, bytemuck::bytes_of(&paint));
         Ok(())

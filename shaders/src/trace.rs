@@ -11,6 +11,32 @@ use std::sync::Arc;
 /// Longest side of a token grid. The released models have 96.
 const MAX_SIDE: u32 = 4096;
 
+/// What the numbers of a layer are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Numbers {
+    /// Parts of a cell's attention.
+    Probabilities,
+    /// Anything that is not negative.
+    Values,
+}
+
+impl Numbers {
+    fn most(self) -> f32 {
+        match self {
+            // What rounding may make of 1.
+            Self::Probabilities => 1.001,
+            Self::Values => f32::MAX,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Probabilities => "probability",
+            Self::Values => "value that a map can show",
+        }
+    }
+}
+
 /// Rows and columns of a token grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRect {
@@ -71,8 +97,8 @@ pub struct TraceData<'a> {
 }
 
 impl TraceData<'_> {
-    /// Checks that all sizes agree and that all probabilities are such.
-    fn check(&self) -> Result<()> {
+    /// Checks that all sizes agree and that the layers hold such numbers.
+    fn check(&self, numbers: Numbers) -> Result<()> {
         let refuse = |message: String| Err(Error::Trace(message));
         for (what, found, most) in [
             ("encoders", self.encoders.len(), MAX_ENCODERS),
@@ -97,10 +123,10 @@ impl TraceData<'_> {
                 ));
             }
         }
-        self.layers.iter().try_for_each(|layer| self.check_layer(layer))
+        self.layers.iter().try_for_each(|layer| self.check_layer(layer, numbers))
     }
 
-    fn check_layer(&self, layer: &TraceLayer<'_>) -> Result<()> {
+    fn check_layer(&self, layer: &TraceLayer<'_>, numbers: Numbers) -> Result<()> {
         let refuse = |message: String| Err(Error::Trace(format!("layer {}: {message}", layer.label)));
         let TraceLayer { side, origin_row, origin_col, rows, cols, .. } = *layer;
         for Encoder { name, side: tokens, .. } in &self.encoders {
@@ -127,10 +153,10 @@ impl TraceData<'_> {
                 return refuse(format!("{found} entries of {what}, expected {expected}"));
             }
         }
-        let wrong = layer.probs.iter().position(|p| !(0.0..=1.001).contains(p));
+        let wrong = layer.probs.iter().position(|p| !(0.0..=numbers.most()).contains(p));
         if let Some(at) = wrong {
             let (cell, key) = (at as u64 / keys / u64::from(self.heads), at as u64 % keys);
-            return refuse(format!("{} is no probability (cell {cell}, key {key})", layer.probs[at]));
+            return refuse(format!("{} is no {} (cell {cell}, key {key})", layer.probs[at], numbers.name()));
         }
         Ok(())
     }
@@ -194,8 +220,14 @@ impl GpuTrace {
         &self.shape.encoders
     }
 
-    pub(crate) fn upload(device: &wgpu::Device, queue: &wgpu::Queue, data: &TraceData<'_>) -> Result<Self> {
-        data.check()?;
+    /// Puts `data`, whose layers hold such numbers, on the device.
+    pub(crate) fn upload(
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        data: &TraceData<'_>,
+        numbers: Numbers,
+    ) -> Result<Self> {
+        data.check(numbers)?;
         let mut layers = Vec::with_capacity(data.layers.len());
         let (mut probs_len, mut mask_len) = (0_u64, 0_u64);
         for layer in &data.layers {

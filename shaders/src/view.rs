@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// What a map holds at each place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Quantity {
-    /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability.
+    /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability. Of a grid
+    /// ([`crate::GridData`]), the values.
     Share,
     /// log₂ of share ÷ the share that uniform attention over the cell's unmasked keys would give. The ratio is
     /// what is averaged over layers and heads; 0 is "as much as uniform attention".
@@ -225,8 +226,14 @@ pub struct Look {
     pub shown: Rect,
     /// sRGB colour of the padding, and of everything where there is no photo.
     pub background: [u8; 3],
-    /// Pixels to one unit of line width, for hatching and outline: 1 for a picture of about 500 pixels.
+    /// Pixels to one unit of line width, for hatching, outlines and rules: 1 for a picture of about 500 pixels.
     pub line_px: f32,
+    /// A cell under the pointer, here or in another pane: outlined thinner than the one in focus, and in another colour.
+    pub hover: Option<Cell>,
+    /// Whether faint lines separate the cells. They fade where there is no room for them.
+    pub cell_grid: bool,
+    /// Whether such lines separate the encoder's tokens inside of the cell in focus, as the keys of its window.
+    pub token_grid: bool,
 }
 
 impl Default for Look {
@@ -238,6 +245,9 @@ impl Default for Look {
             shown: Rect::SQUARE,
             background: [38, 40, 43],
             line_px: 1.0,
+            hover: None,
+            cell_grid: false,
+            token_grid: false,
         }
     }
 }

@@ -73,6 +73,38 @@ fn traces_that_contradict_themselves_are_refused() {
 }
 
 #[test]
+fn grids_that_contradict_themselves_are_refused() {
+    let renderer = renderer();
+    let grid = GridData {
+        label: "token 3".to_owned(),
+        side: 3,
+        origin_row: 1,
+        origin_col: 0,
+        rows: 2,
+        cols: 3,
+        values: &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        image_width: 4,
+        image_height: 4,
+    };
+    renderer.upload_grid(&grid).unwrap();
+    let refuse = |grid: GridData<'_>, words: &str| refused(renderer.upload_grid(&grid), words);
+    refuse(GridData { values: &[0.0], ..grid.clone() }, "token 3: 1 values for 2 × 3 cells");
+    refuse(GridData { rows: u32::MAX, cols: u32::MAX, ..grid.clone() }, "6 values for 4294967295 × 4294967295");
+    refuse(GridData { rows: 0, values: &[], ..grid.clone() }, "covers rows 1..1");
+    refuse(GridData { origin_row: 2, ..grid.clone() }, "covers rows 2..4");
+    refuse(GridData { origin_row: u32::MAX, ..grid.clone() }, "from row 4294967295");
+    refuse(GridData { side: 0, ..grid.clone() }, "0 tokens");
+    refuse(GridData { image_height: 0, ..grid.clone() }, "4 × 0 pixels");
+    for wrong in [-1.0, f32::NAN, f32::INFINITY] {
+        let values = [0.0, 1.0, 2.0, wrong, 4.0, 5.0];
+        refuse(
+            GridData { values: &values, ..grid.clone() },
+            &format!("{wrong} is no value that a map can show (cell 3"),
+        );
+    }
+}
+
+#[test]
 fn views_of_what_is_not_there_are_refused() {
     let renderer = renderer();
     let trace = renderer.upload_trace(&trace()).unwrap();
@@ -90,6 +122,8 @@ fn views_of_what_is_not_there_are_refused() {
     refused(renderer.render_to_image(&maps, None, 0, &look, 0, 10), "makes no picture");
     refused(renderer.render_to_image(&maps, None, 0, &look, 10, u32::MAX), "ask for a smaller picture");
     refused(renderer.render_to_image(&maps, None, 0, &Look { opacity: f32::NAN, ..look }, 8, 8), "makes no picture");
+    let hover = Some(Cell { row: 2, col: 0 });
+    refused(renderer.render_to_image(&maps, None, 0, &Look { hover, ..look }, 8, 8), "no cell (2, 0)");
     let lift = renderer.measure(&trace, &MapView::of(Quantity::Lift)).unwrap();
     refused(renderer.difference(&maps, &lift, Normalisation::Common), "have no difference");
 }

@@ -8,100 +8,11 @@
 )]
 
 mod oracle;
+mod scenes;
 
 use opabinia_shaders::*;
-use oracle::{Expected, Layer, Scene, Trace};
-
-/// A small generator of pseudo-random numbers (xorshift64*), so that every run sees the same traces.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
-    }
-
-    fn unit(&mut self) -> f32 {
-        (self.next() % 65_536) as f32 / 65_536.0
-    }
-}
-
-/// Random probabilities of a layer: softmax of sharp logits over unmasked keys. Masks follow the reference: padding is
-/// masked, a window of nothing but padding is not. Keys of `ablated` are masked everywhere.
-fn layer(random: &mut Random, trace: &Trace, side: u32, rect: [u32; 4], ablated: Option<usize>) -> Layer {
-    let [top, left, rows, cols] = rect;
-    let (mut probs, mut mask) = (vec![], vec![]);
-    for cell in 0..rows * cols {
-        let (row, col) = (top + cell / cols, left + cell % cols);
-        let mut open = vec![];
-        for (k, encoder) in trace.encoders.iter().enumerate() {
-            let r = encoder.side / side;
-            let on_photo = |i: u32| {
-                encoder.photo.rows.contains(&(row * r + i / r)) && encoder.photo.cols.contains(&(col * r + i % r))
-            };
-            let none = !(0..r * r).any(on_photo);
-            open.extend((0..r * r).map(|i| ablated != Some(k) && (none || on_photo(i))));
-        }
-        for _ in 0..trace.heads {
-            let weights: Vec<f32> =
-                open.iter().map(|open| if *open { (4.0 * random.unit()).exp() } else { 0.0 }).collect();
-            let sum: f32 = weights.iter().sum();
-            probs.extend(weights.iter().map(|w| w / sum));
-        }
-        mask.extend(open.iter().map(|open| u8::from(*open)));
-    }
-    Layer { side, top, left, rows, cols, probs, mask }
-}
-
-fn encoder(name: &str, side: u32, rows: std::ops::Range<u32>, cols: std::ops::Range<u32>) -> Encoder {
-    Encoder { name: name.to_owned(), side, photo: TokenRect { rows, cols } }
-}
-
-/// A wide picture: two query groups of different sides, three samplers, four encoders, borders that cut windows.
-fn wide(seed: u64) -> Trace {
-    let mut random = Random(seed);
-    let encoders = vec![
-        encoder("siglip", 6, 1..5, 0..6),
-        encoder("clip", 12, 3..9, 0..12),
-        encoder("dinov2", 6, 1..5, 0..6),
-        encoder("convnext", 24, 6..18, 0..24),
-    ];
-    let mut trace = Trace { heads: 16, encoders, layers: vec![], size: (80, 40) };
-    for (side, rect) in [(3, [0, 0, 3, 3]), (6, [0, 0, 6, 6]), (6, [1, 0, 4, 6]), (6, [1, 0, 4, 6])] {
-        let layer = layer(&mut random, &trace, side, rect, None);
-        trace.layers.push(layer);
-    }
-    trace
-}
-
-/// A tall picture with three encoders, the second of which is masked by an intervention.
-fn tall_ablated(seed: u64) -> Trace {
-    let mut random = Random(seed);
-    let encoders =
-        vec![encoder("clip", 8, 0..8, 2..6), encoder("siglip", 4, 0..4, 1..3), encoder("convnext", 16, 0..16, 3..13)];
-    let mut trace = Trace { heads: 5, encoders, layers: vec![], size: (24, 40) };
-    for rect in [[0, 0, 4, 4], [0, 1, 4, 2]] {
-        let layer = layer(&mut random, &trace, 4, rect, Some(1));
-        trace.layers.push(layer);
-    }
-    trace
-}
-
-fn photo(size: (u32, u32)) -> Vec<u8> {
-    let mut random = Random(7);
-    (0..size.0 * size.1 * 3).map(|_| random.next() as u8).collect()
-}
-
-fn gpu() -> Gpu {
-    // Without an adapter this fails with the words that a person would see.
-    Gpu::headless(&AdapterChoice::Best).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn renderer_on(gpu: &Gpu) -> MapRenderer {
-    MapRenderer::new(&gpu.device, &gpu.queue, wgpu::TextureFormat::Rgba8Unorm).unwrap()
-}
+use oracle::{Expected, Scene};
+use scenes::{Trace, gpu, photo, renderer_on, tall_ablated, wide};
 
 fn renderer() -> MapRenderer {
     renderer_on(&gpu())
@@ -235,6 +146,9 @@ fn looks() -> Vec<Look> {
     }
     let shown = Rect { left: 0.25, top: -0.125, width: 0.5, height: 0.5 };
     looks.push(Look { shown, line_px: 2.5, background: [250, 250, 245], ..Look::default() });
+    let hover = Some(Cell { row: 1, col: 1 });
+    looks.push(Look { hover, cell_grid: true, ..Look::default() });
+    looks.push(Look { hover, token_grid: true, shown, line_px: 0.75, ..Look::default() });
     looks
 }
 
@@ -255,7 +169,9 @@ fn pictures_are_those_of_the_oracle() {
             let expected_maps = oracle::maps(&trace, &view);
             let with_photo = i % 5 != 0;
             let sides = trace.layers.iter().enumerate().filter(|(l, _)| view.layers.contains(*l));
+            let k = i % expected_maps.len();
             let scene = Scene {
+                token_side: trace.encoders[k].side,
                 photo: with_photo.then_some((&rgb, trace.size.0, trace.size.1)),
                 size: trace.size,
                 cell_side: sides.map(|(_, layer)| layer.side).max().unwrap(),
@@ -263,7 +179,6 @@ fn pictures_are_those_of_the_oracle() {
                 categorical: view.quantity == Quantity::Dominant,
             };
             for look in looks() {
-                let k = i % expected_maps.len();
                 let found =
                     renderer.render_to_image(&maps, with_photo.then_some(&on_gpu_photo), k, &look, side, side).unwrap();
                 let expected = oracle::picture(&expected_maps[k], &scene, &look, side, side);
@@ -303,6 +218,50 @@ fn differences_are_those_of_the_oracle() {
             if let Some((low, high)) = map.range {
                 assert_eq!(low, -high, "the range lies symmetrically about 0");
             }
+        }
+    }
+}
+
+#[test]
+fn grids_of_values_are_maps_like_others() {
+    let renderer = renderer();
+    // Attention is small; what a caller adds up over layers and heads may exceed 1.
+    let values: Vec<f32> = (0..4 * 6).map(|i| [0.0, 1e-5, 0.03, 7.5][i % 4] * (i as f32 + 1.0) / 24.0).collect();
+    let rgb = photo((80, 40));
+    let on_gpu_photo = renderer.upload_photo(&rgb, 80, 40).unwrap();
+    let grid = GridData {
+        label: "token 3".to_owned(),
+        side: 6,
+        origin_row: 1,
+        origin_col: 0,
+        rows: 4,
+        cols: 6,
+        values: &values,
+        image_width: 80,
+        image_height: 40,
+    };
+    let on_gpu = renderer.upload_grid(&grid).unwrap();
+    let mut texels = vec![Err(MapTexel::Padding); 36];
+    texels[6..30].iter_mut().zip(&values).for_each(|(texel, value)| *texel = Ok(f64::from(*value)));
+    let focus = Cell { row: 2, col: 5 };
+    let fixed = Normalisation::Fixed { low: 0.0, high: 0.5 };
+    for (normalisation, range) in [(Normalisation::PerMap, (0.0, 7.5)), (fixed, (0.0, 0.5))] {
+        let expected = Expected { side: 6, texels: texels.clone(), range: Some(range) };
+        let view = MapView { normalisation, focus: Focus::Outline(focus), ..MapView::of(Quantity::Share) };
+        let maps = renderer.measure(&on_gpu, &view).unwrap();
+        assert_close(&renderer.read_map(&maps, 0).unwrap(), &expected, "grid");
+        for look in looks() {
+            let picture = renderer.render_to_image(&maps, Some(&on_gpu_photo), 0, &look, 96, 96).unwrap();
+            let scene = Scene {
+                photo: Some((&rgb, 80, 40)),
+                size: (80, 40),
+                cell_side: 6,
+                token_side: 6,
+                focus: Some(focus),
+                categorical: false,
+            };
+            let expected = oracle::picture(&expected, &scene, &look, 96, 96);
+            assert_same_picture(&picture, &expected, &format!("grid as {look:?}"));
         }
     }
 }

@@ -11,6 +11,8 @@ struct Paint {
     photo: vec4<f32>,
     // The outlined cell: left, top, right, bottom. Right before left where there is none.
     outline: vec4<f32>,
+    // The cell under the pointer, likewise.
+    hover: vec4<f32>,
     background: vec4<f32>,
     // Left top corner of the drawn rectangle in target pixels.
     target_origin: vec2<f32>,
@@ -25,6 +27,12 @@ struct Paint {
     bilinear: u32,
     photo_level: u32,
     decode: u32,
+    // Cells to a side of the grid that is ruled over the map, and tokens to a side of the one inside of the outlined
+    // cell; 0 where there is none.
+    ruled_cells: f32,
+    ruled_tokens: f32,
+    unused0: f32,
+    unused1: f32,
 }
 
 @group(0) @binding(0) var<uniform> paint: Paint;
@@ -39,8 +47,20 @@ const HATCH_WIDTH: f32 = 1.2;
 const HATCH_VEIL: f32 = 0.25;
 const HATCH_STRENGTH: f32 = 0.55;
 const HATCH_COLOUR: vec3<f32> = vec3<f32>(0.45, 0.46, 0.48);
+const RIM_STRENGTH: f32 = 0.75;
 const OUTLINE_WIDTH: f32 = 2.0;
 const OUTLINE_RIM: f32 = 1.5;
+const OUTLINE_COLOUR: vec3<f32> = vec3<f32>(1.0);
+const HOVER_WIDTH: f32 = 1.25;
+const HOVER_RIM: f32 = 1.0;
+const HOVER_COLOUR: vec3<f32> = vec3<f32>(1.0, 0.8, 0.25);
+const RULE_WIDTH: f32 = 0.6;
+const RULE_RIM: f32 = 0.6;
+const RULE_COLOUR: vec3<f32> = vec3<f32>(1.0);
+const RULE_STRENGTH: f32 = 0.4;
+// Distances between lines: at the first they have faded away, from the second on they are at full strength.
+const RULE_TOO_DENSE: f32 = 3.0;
+const RULE_CALM: f32 = 8.0;
 
 // One triangle that covers the whole viewport.
 @vertex
@@ -133,20 +153,55 @@ fn hatched(colour: vec3<f32>, place: vec2<f32>) -> vec3<f32> {
     return mix(veiled, HATCH_COLOUR, HATCH_STRENGTH * line);
 }
 
-// A light line with dark rims on both sides, which shows on any picture.
-fn outlined(colour: vec3<f32>, place: vec2<f32>) -> vec3<f32> {
-    if paint.outline.z <= paint.outline.x {
-        return colour;
+// A light line with dark rims on both sides, which shows on any picture; its middle is `distance` pixels away.
+fn lined(
+    colour: vec3<f32>,
+    distance: f32,
+    width: f32,
+    rim_width: f32,
+    line_colour: vec3<f32>,
+    strength: f32,
+) -> vec3<f32> {
+    let half_line = 0.5 * width * paint.line_px;
+    let rim = coverage(half_line + rim_width * paint.line_px - distance);
+    let line = coverage(half_line - distance);
+    return mix(mix(colour, vec3<f32>(0.0), RIM_STRENGTH * strength * rim), line_colour, strength * line);
+}
+
+// Signed distance in pixels to a rectangle: negative inside.
+fn distance_to(rect: vec4<f32>, place: vec2<f32>) -> f32 {
+    let beyond = max(rect.xy - place, place - rect.zw) / paint.shown.zw;
+    return length(max(beyond, vec2<f32>(0.0))) + min(max(beyond.x, beyond.y), 0.0);
+}
+
+// Faint lines between `count` parts to a side.
+fn ruled(colour: vec3<f32>, place: vec2<f32>, count: f32) -> vec3<f32> {
+    let spacing = 1.0 / (count * paint.shown.zw);
+    let at = place * count;
+    let from_line = abs(at - round(at)) * spacing;
+    let calm = (min(spacing.x, spacing.y) / paint.line_px - RULE_TOO_DENSE) / (RULE_CALM - RULE_TOO_DENSE);
+    let strength = RULE_STRENGTH * clamp(calm, 0.0, 1.0);
+    return lined(colour, min(from_line.x, from_line.y), RULE_WIDTH, RULE_RIM, RULE_COLOUR, strength);
+}
+
+// Rules and outlines, the most important last.
+fn with_lines(map_colour: vec3<f32>, place: vec2<f32>) -> vec3<f32> {
+    var colour = map_colour;
+    let outlined = paint.outline.z > paint.outline.x;
+    let from_outline = distance_to(paint.outline, place);
+    if paint.ruled_cells > 0.0 {
+        colour = ruled(colour, place, paint.ruled_cells);
     }
-    let before = (paint.outline.xy - place) / paint.shown.zw;
-    let after = (place - paint.outline.zw) / paint.shown.zw;
-    let beyond = max(before, after);
-    // Signed distance in pixels to the rectangle: negative inside.
-    let distance = length(max(beyond, vec2<f32>(0.0))) + min(max(beyond.x, beyond.y), 0.0);
-    let half_line = 0.5 * OUTLINE_WIDTH * paint.line_px;
-    let rim = coverage(half_line + OUTLINE_RIM * paint.line_px - abs(distance));
-    let line = coverage(half_line - abs(distance));
-    return mix(mix(colour, vec3<f32>(0.0), 0.75 * rim), vec3<f32>(1.0), line);
+    if outlined && paint.ruled_tokens > 0.0 && from_outline < 0.0 {
+        colour = ruled(colour, place, paint.ruled_tokens);
+    }
+    if paint.hover.z > paint.hover.x {
+        colour = lined(colour, abs(distance_to(paint.hover, place)), HOVER_WIDTH, HOVER_RIM, HOVER_COLOUR, 1.0);
+    }
+    if outlined {
+        colour = lined(colour, abs(from_outline), OUTLINE_WIDTH, OUTLINE_RIM, OUTLINE_COLOUR, 1.0);
+    }
+    return colour;
 }
 
 fn linear_from_srgb(encoded: vec3<f32>) -> vec3<f32> {
@@ -171,7 +226,7 @@ fn blend(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     } else if texel.state == STATE_PADDING {
         colour = hatched(colour, place);
     }
-    colour = outlined(colour, place);
+    colour = with_lines(colour, place);
     if paint.decode == 1u {
         colour = linear_from_srgb(colour);
     }

@@ -64,6 +64,7 @@ impl Ask {
             system: self.answer.system.clone(),
             turns: self.subject.turns(&self.question),
             subject: picture.map(|picture| Subject { picture, ablation: Ablation::default() }),
+            begin: Vec::new(),
             options,
         };
         if self.json {

@@ -108,6 +108,7 @@ impl Trace {
             system: self.answer.system.clone(),
             turns: self.subject.turns(&self.prompt),
             subject: picture.map(|picture| Subject { picture, ablation: ablation.clone() }),
+            begin: Vec::new(),
             options,
         };
         let detail = match self.tensors {

@@ -213,7 +213,7 @@ fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
     group.bench_function("decode", |b| {
         b.iter(|| {
             cache.truncate(positions);
-            model.decode(1, &mut cache, &Job::unattended(), &mut Unobserved).unwrap()
+            model.decode(&[1], &mut cache, &Job::unattended(), &mut Unobserved).unwrap()
         });
     });
 

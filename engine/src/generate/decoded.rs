@@ -11,6 +11,10 @@ use candle_core::{D, Tensor};
 use candle_transformers::generation::LogitsProcessor;
 use std::time::{Duration, Instant};
 
+/// Ids of a given beginning that one pass runs over. Together they cost little more than one of them; their logits,
+/// 33 MB in the 8B model, are why there are not more.
+const KNOWN_AT_ONCE: usize = 64;
+
 /// The positions of one prompt and its answer, ready to be continued.
 pub(super) struct Decoded {
     cache: KvCache,
@@ -73,30 +77,62 @@ impl Decoded {
         Ok(logits)
     }
 
-    /// Generates from `logits` on, the prompt's last.
+    /// Runs the last id of `prompt` in front of the observer, and those before it that are not stored. What is stored
+    /// stays if it goes on from `prompt`; otherwise only `prompt` is stored afterwards, as for a question.
+    pub(super) fn revisit(
+        &mut self,
+        model: &Model,
+        prompt: &PromptIds,
+        positions: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
+        if self.ids.starts_with(&prompt.ids) {
+            // Another view of the same memory. The last position's keys and values are written over with themselves.
+            let mut cache = self.cache.clone();
+            cache.truncate(positions - 1);
+            let last = &prompt.ids[prompt.ids.len() - 1..];
+            model.prefill(last, None, &mut cache, watch.job, watch.observer)?;
+        } else {
+            self.rewind(prompt);
+            self.prefill(model, prompt, positions, watch)?;
+        }
+        Ok(())
+    }
+
+    /// Generates from `logits` on, the prompt's last. The first tokens are those of `begin`, whatever the logits say.
     pub(super) fn generate(
         &mut self,
         model: &Model,
-        mut logits: Tensor,
+        logits: Tensor,
+        begin: &[u32],
         options: &GenerateOptions,
         watch: &mut Watch<'_>,
     ) -> Result<Generated> {
+        let begin = &begin[..begin.len().min(options.max_tokens)];
+        // To an observer of the pass every token looks as if it had been chosen: one pass each.
+        let at_once = if watch.observer.needs_whole_pass() { 1 } else { KNOWN_AT_ONCE };
+        let max_positions = model.config().decoder.max_positions;
         let mut processor = LogitsProcessor::from_sampling(options.sampling.seed, options.sampling.rule());
         let stop_ids = &model.stop_ids;
         let mut stream = model.tokenizer().stream();
         let mut text = String::new();
         let mut tokens: Vec<Token> = Vec::new();
         let mut started = Instant::now();
+        // Logits of the next places in order, and which of them is the next.
+        let (mut rows, mut row) = (logits.unsqueeze(0)?, 0);
         let stop = loop {
             if options.max_tokens == 0 {
                 break StopReason::MaxTokens;
             }
+            let logits = rows.get(row)?;
             show(watch.observer, Site::StepLogits(tokens.len()), &logits)?;
             let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec1::<f32>()?;
             if log_probs.iter().any(|p| p.is_nan()) {
                 return Err(not_a_number(model).into());
             }
-            let id = processor.sample(&logits)?;
+            // Drawn in front of a given token too, so that after it the same seed draws on as before.
+            let drawn = processor.sample(&logits)?;
+            let id = begin.get(tokens.len()).copied().unwrap_or(drawn);
             let ended = stop_ids.contains(&id);
             let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
             text.push_str(&piece);
@@ -122,11 +158,18 @@ impl Decoded {
             if tokens.len() == options.max_tokens {
                 break StopReason::MaxTokens;
             }
-            if self.cache.len() == model.config().decoder.max_positions {
+            row += 1;
+            if row < rows.dims()[0] {
+                continue;
+            }
+            let room = max_positions - self.cache.len();
+            if room == 0 {
                 break StopReason::ContextFull;
             }
-            logits = model.decode(id, &mut self.cache, watch.job, watch.observer)?;
-            self.ids.push(i64::from(id));
+            let known = begin.get(tokens.len()..).unwrap_or_default();
+            let next: Vec<u32> = [id].into_iter().chain(known.iter().copied()).take(at_once.min(room)).collect();
+            (rows, row) = (model.decode(&next, &mut self.cache, watch.job, watch.observer)?, 0);
+            self.ids.extend(next.into_iter().map(i64::from));
         };
         if stop != StopReason::StopText {
             text.push_str(&stream.finish().unwrap_or_default());

@@ -60,7 +60,8 @@ impl Session {
         Ok(image)
     }
 
-    /// Answers `prompt`.
+    /// Answers `prompt`. The answer begins with the tokens `begin`, as if they had been sampled; see
+    /// [`crate::worker::Question::begin`].
     ///
     /// An observer that needs the whole pass gets it: then nothing but encoder features is reused.
     ///
@@ -72,19 +73,53 @@ impl Session {
         model: &Model,
         prompt: &PromptIds,
         subject: Option<&Subject>,
+        begin: &[u32],
         options: &GenerateOptions,
         watch: &mut Watch<'_>,
     ) -> Result<Answer> {
         options.sampling.check()?;
+        check_ids(model, begin)?;
         let positions = positions(model, prompt, subject)?;
         let started = Instant::now();
         let mut decoded = self.recall(model, subject, watch)?;
         let vision = started.elapsed();
-        let answer = answer(model, &mut decoded, prompt, positions, options, watch);
+        let answer = answer(model, &mut decoded, prompt, positions, begin, options, watch);
         push_bounded(&mut self.decoded, decoded, KEPT_STATES);
         let mut answer = answer?;
         answer.timings.vision = vision;
         Ok(answer)
+    }
+
+    /// Runs the position that chose the token after `answer`, the beginning of an answer to `prompt`, in front of the
+    /// watch's observer. What is known of the conversation is reused and stays known; what is not is computed and kept,
+    /// as for a question.
+    ///
+    /// # Errors
+    /// Those of [`Session::ask`].
+    pub fn revisit(
+        &mut self,
+        model: &Model,
+        prompt: &PromptIds,
+        subject: Option<&Subject>,
+        answer: &[u32],
+        watch: &mut Watch<'_>,
+    ) -> Result<()> {
+        check_ids(model, answer)?;
+        let positions = positions(model, prompt, subject)? + answer.len();
+        let limit = model.config().decoder.max_positions;
+        if positions > limit {
+            return Err(Error::input(
+                format!("prompt and answer take {positions} positions, and this model has {limit}"),
+                "look at an earlier token",
+            ));
+        }
+        let answer = answer.iter().map(|&id| i64::from(id));
+        let ids = prompt.ids.iter().copied().chain(answer).collect();
+        let replayed = PromptIds { ids, image_index: prompt.image_index };
+        let mut decoded = self.recall(model, subject, watch)?;
+        let ran = decoded.revisit(model, &replayed, positions, watch);
+        push_bounded(&mut self.decoded, decoded, KEPT_STATES);
+        ran
     }
 
     /// Takes the decoder's state about `subject` out of the memory, or makes a fresh one.
@@ -120,6 +155,18 @@ fn push_bounded<T>(kept: &mut Vec<T>, entry: T, limit: usize) {
     kept.push(entry);
 }
 
+/// Checks that an answer of `model` can hold `ids`.
+fn check_ids(model: &Model, ids: &[u32]) -> Result<()> {
+    let vocabulary = model.vocabulary();
+    match ids.iter().find(|&&id| id as usize >= vocabulary) {
+        Some(id) => Err(Error::input(
+            format!("no answer of this model holds token {id}: it knows {vocabulary} tokens"),
+            "take the tokens from an answer of the same model",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Positions that `prompt` takes with the picture of `subject` in it.
 fn positions(model: &Model, prompt: &PromptIds, subject: Option<&Subject>) -> Result<usize> {
     let image = match subject {
@@ -145,6 +192,7 @@ fn answer(
     decoded: &mut Decoded,
     prompt: &PromptIds,
     positions: usize,
+    begin: &[u32],
     options: &GenerateOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Answer> {
@@ -154,7 +202,7 @@ fn answer(
     let started = Instant::now();
     let logits = decoded.prefill(model, prompt, positions + room, watch)?;
     let prefill = started.elapsed();
-    let Generated { tokens, text, stop, decode } = decoded.generate(model, logits, options, watch)?;
+    let Generated { tokens, text, stop, decode } = decoded.generate(model, logits, begin, options, watch)?;
     let timings = Timings {
         prefill,
         decode,

@@ -146,15 +146,21 @@ impl Model {
         Ok(self.logits(&hidden.narrow(0, n - 1, 1)?)?.squeeze(0)?)
     }
 
-    /// Runs the decoder over one generated id; returns the logits of the next, `[V]`.
-    pub fn decode(&self, id: u32, cache: &mut KvCache, job: &Job<'_>, observer: &mut dyn Observer) -> Result<Tensor> {
+    /// Runs the decoder over `ids`, the next of an answer; returns the logits after each, `[n, V]`.
+    pub fn decode(
+        &self,
+        ids: &[u32],
+        cache: &mut KvCache,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
         job.check()?;
         // Decoding reports tokens, not layers; its meter only notices cancellation between layers.
         let silent = job.silent();
         let meter = Meter::new(&silent, Stage::Decode, self.config.decoder.layers as u64);
-        let embeddings = self.network.core.decoder.embed(&[id])?;
+        let embeddings = self.network.core.decoder.embed(ids)?;
         let hidden = self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |_, x, _| Ok(x))?;
-        Ok(self.logits(&hidden)?.squeeze(0)?)
+        self.logits(&hidden)
     }
 
     /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]`.

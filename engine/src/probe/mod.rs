@@ -1,7 +1,9 @@
 //! What is measured: observers and what they record. Never how it is drawn.
 
 pub mod recorder;
+pub mod token_attention;
 pub mod trace;
 
 pub use recorder::{Detail, Recorder};
+pub use token_attention::{LastRows, Mass, Positions, TokenAttention};
 pub use trace::{Trace, TraceEncoder, TraceLayer};

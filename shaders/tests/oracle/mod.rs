@@ -1,46 +1,9 @@
 //! The shaders once more in plain Rust and f64, written from the documentation of `MapView` and `Look`.
 
+use crate::scenes::{Layer, Trace};
 use opabinia_shaders::*;
 
-/// A trace that owns its numbers.
-pub(crate) struct Trace {
-    pub(crate) heads: u32,
-    pub(crate) encoders: Vec<Encoder>,
-    pub(crate) layers: Vec<Layer>,
-    pub(crate) size: (u32, u32),
-}
-
-pub(crate) struct Layer {
-    pub(crate) side: u32,
-    pub(crate) top: u32,
-    pub(crate) left: u32,
-    pub(crate) rows: u32,
-    pub(crate) cols: u32,
-    pub(crate) probs: Vec<f32>,
-    pub(crate) mask: Vec<u8>,
-}
-
 impl Trace {
-    pub(crate) fn data(&self) -> TraceData<'_> {
-        let layers = self.layers.iter().enumerate().map(|(i, layer)| TraceLayer {
-            label: format!("layer {i}"),
-            side: layer.side,
-            origin_row: layer.top,
-            origin_col: layer.left,
-            rows: layer.rows,
-            cols: layer.cols,
-            probs: &layer.probs,
-            mask: &layer.mask,
-        });
-        TraceData {
-            heads: self.heads,
-            encoders: self.encoders.clone(),
-            layers: layers.collect(),
-            image_width: self.size.0,
-            image_height: self.size.1,
-        }
-    }
-
     /// Windows of all encoders in a layer: (first key, side of the window).
     fn windows(&self, layer: &Layer) -> Vec<(usize, u32)> {
         let mut first = 0;
@@ -278,6 +241,8 @@ pub(crate) struct Scene<'a> {
     /// Size of the image that the trace was made from.
     pub(crate) size: (u32, u32),
     pub(crate) cell_side: u32,
+    /// Tokens to a side of the pane's encoder.
+    pub(crate) token_side: u32,
     pub(crate) focus: Option<Cell>,
     pub(crate) categorical: bool,
 }
@@ -336,8 +301,19 @@ pub(crate) fn picture(map: &Expected, scene: &Scene<'_>, look: &Look, width: u32
             Err(MapTexel::Padding) => colour = hatched(colour, look, x / step[0], y / step[1]),
             Err(_) => {}
         }
-        if let Some(cell) = scene.focus {
-            colour = outlined(colour, look, scene, cell, [x, y], step);
+        let distance = |cell: Cell| distance_to(cell, scene.cell_side, [x, y], step);
+        let in_focus = scene.focus.map(distance);
+        if look.cell_grid {
+            colour = ruled(colour, look, scene.cell_side, [x, y], step);
+        }
+        if look.token_grid && in_focus.is_some_and(|distance| distance < 0.0) {
+            colour = ruled(colour, look, scene.token_side, [x, y], step);
+        }
+        if let Some(cell) = look.hover {
+            colour = lined(colour, look, distance(cell).abs(), (1.25, 1.0), [1.0, 0.8, 0.25], 1.0);
+        }
+        if let Some(distance) = in_focus {
+            colour = lined(colour, look, distance.abs(), (2.0, 1.5), [1.0; 3], 1.0);
         }
         [colour[0] * 255.0, colour[1] * 255.0, colour[2] * 255.0, 255.0]
     };
@@ -378,16 +354,39 @@ fn hatched(colour: [f64; 3], look: &Look, px: f64, py: f64) -> [f64; 3] {
     mix(veiled, [0.45, 0.46, 0.48], 0.55 * coverage(0.6 * line_px - from_line))
 }
 
-fn outlined(colour: [f64; 3], look: &Look, scene: &Scene<'_>, cell: Cell, place: [f64; 2], step: [f64; 2]) -> [f64; 3] {
-    let line_px = f64::from(look.line_px);
-    let side = f64::from(scene.cell_side);
+/// Signed distance in pixels to a cell: negative inside.
+fn distance_to(cell: Cell, cell_side: u32, place: [f64; 2], step: [f64; 2]) -> f64 {
     let beyond: [f64; 2] = std::array::from_fn(|axis| {
-        let first = f64::from([cell.col, cell.row][axis]) / side;
-        let last = f64::from([cell.col, cell.row][axis] + 1) / side;
+        let first = f64::from([cell.col, cell.row][axis]) / f64::from(cell_side);
+        let last = f64::from([cell.col, cell.row][axis] + 1) / f64::from(cell_side);
         ((first - place[axis]) / step[axis]).max((place[axis] - last) / step[axis])
     });
     let outside = beyond[0].max(0.0).hypot(beyond[1].max(0.0));
-    let distance = (outside + beyond[0].max(beyond[1]).min(0.0)).abs();
-    let rimmed = mix(colour, [0.0; 3], 0.75 * coverage(2.5 * line_px - distance));
-    mix(rimmed, [1.0; 3], coverage(line_px - distance))
+    outside + beyond[0].max(beyond[1]).min(0.0)
+}
+
+/// A line of a width with rims of another, the middle of which is `distance` pixels away.
+fn lined(
+    colour: [f64; 3],
+    look: &Look,
+    distance: f64,
+    (width, rim): (f64, f64),
+    ink: [f64; 3],
+    strength: f64,
+) -> [f64; 3] {
+    let line_px = f64::from(look.line_px);
+    let rimmed = mix(colour, [0.0; 3], 0.75 * strength * coverage((width / 2.0 + rim) * line_px - distance));
+    mix(rimmed, ink, strength * coverage(width / 2.0 * line_px - distance))
+}
+
+/// Lines between `count` parts to a side, which fade from 8 units of line width apart to 3.
+fn ruled(colour: [f64; 3], look: &Look, count: u32, place: [f64; 2], step: [f64; 2]) -> [f64; 3] {
+    let part = 1.0 / f64::from(count);
+    let nearest = [0, 1].map(|axis| {
+        let past = place[axis].rem_euclid(part);
+        past.min(part - past) / step[axis]
+    });
+    let apart = (part / step[0]).min(part / step[1]) / f64::from(look.line_px);
+    let strength = 0.4 * ((apart - 3.0) / 5.0).clamp(0.0, 1.0);
+    lined(colour, look, nearest[0].min(nearest[1]), (0.6, 0.6), [1.0; 3], strength)
 }

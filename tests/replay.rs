@@ -1,0 +1,192 @@
+//! Going back into an answer: continuing it from one of its tokens, and what one of them attended to.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use opabinia_engine::Error;
+use opabinia_engine::generate::{Answer, GenerateOptions, Sampling, Session, StopReason, Subject, Token, Watch};
+use opabinia_engine::job::Job;
+use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
+use opabinia_engine::observe::{Observer, Unobserved};
+use opabinia_engine::probe::{Detail, Recorder};
+use opabinia_engine::sva::Ablation;
+use opabinia_engine::text::{PromptIds, Turn};
+use opabinia_engine::vision::{Exif, Picture};
+use std::sync::Arc;
+
+/// Of the largest log-probability: what one pass over many positions may differ from many passes over one, as in
+/// `tests/parity.rs`.
+const LIMIT: f32 = 5e-5;
+
+/// A model and a question about the wide picture.
+struct Asked {
+    model: Model,
+    prompt: PromptIds,
+    subject: Subject,
+}
+
+impl Asked {
+    fn new(variant: &str) -> Self {
+        let request = LoadRequest {
+            source: support::goldens().join(variant).join("checkpoint").display().to_string(),
+            device: "cpu".parse().unwrap(),
+            dtype: DtypeChoice::F32,
+            ..LoadRequest::default()
+        };
+        let (model, _) = Model::load(&request, &Job::unattended()).unwrap();
+        let turns = [Turn { question: "Describe this image in detail.".into(), answer: None }];
+        let prompt = model.prompt(None, &turns, true).unwrap();
+        let picture = Picture::open(&support::goldens().join("images/wide.png"), Exif::Ignore).unwrap();
+        let subject = Subject { picture: Arc::new(picture), ablation: Ablation::default() };
+        Self { model, prompt, subject }
+    }
+
+    fn observed(
+        &self,
+        session: &mut Session,
+        begin: &[u32],
+        options: &GenerateOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Answer, Error> {
+        let job = Job::unattended();
+        let mut streamed = Vec::new();
+        let mut on_token = |token: &Token| streamed.push(token.clone());
+        let mut watch = Watch { job: &job, observer, on_token: &mut on_token };
+        let answer = session.ask(&self.model, &self.prompt, Some(&self.subject), begin, options, &mut watch)?;
+        assert_eq!(streamed, answer.tokens, "every token is reported as it comes, given ones too");
+        Ok(answer)
+    }
+
+    fn answer(&self, session: &mut Session, begin: &[u32], options: &GenerateOptions) -> Answer {
+        self.observed(session, begin, options, &mut Unobserved).unwrap()
+    }
+}
+
+fn options(max_tokens: usize) -> GenerateOptions {
+    GenerateOptions { max_tokens, alternatives: 5, ..GenerateOptions::default() }
+}
+
+fn ids(answer: &Answer) -> Vec<u32> {
+    answer.tokens.iter().map(|token| token.id).collect()
+}
+
+/// The same answer in every respect but timings and the last bits of its numbers.
+fn assert_same(got: &Answer, expected: &Answer, what: &str) {
+    assert_eq!(ids(got), ids(expected), "{what}");
+    assert_eq!((&got.text, got.stop), (&expected.text, expected.stop), "{what}");
+    let all = |answer: &Answer| -> Vec<f32> {
+        let numbers = |token: &Token| {
+            let alternatives = token.alternatives.iter().map(|alternative| alternative.log_prob).collect::<Vec<_>>();
+            [vec![token.log_prob], alternatives].concat()
+        };
+        answer.tokens.iter().flat_map(numbers).collect()
+    };
+    let (got_numbers, expected_numbers) = (all(got), all(expected));
+    assert_eq!(got_numbers.len(), expected_numbers.len(), "{what}");
+    let scale = expected_numbers.iter().fold(0f32, |max, number| max.max(number.abs()));
+    for (got, expected) in got_numbers.iter().zip(&expected_numbers) {
+        assert!((got - expected).abs() <= LIMIT * scale, "{what}: {got} instead of {expected}");
+    }
+    for (got, expected) in got.tokens.iter().zip(&expected.tokens) {
+        assert_eq!(got.text, expected.text, "{what}");
+        let ids = |token: &Token| token.alternatives.iter().map(|alternative| alternative.id).collect::<Vec<_>>();
+        assert_eq!(ids(got), ids(expected), "{what}");
+    }
+}
+
+/// One tokenizer of each kind, and 70 tokens: more than are run at once.
+#[test]
+fn beginning_with_what_would_come_changes_nothing() {
+    for variant in ["tiny-llama3", "tiny-vicuna", "tiny-phi3"] {
+        let asked = Asked::new(variant);
+        let options = options(72);
+        let plain = asked.answer(&mut Session::default(), &[], &options);
+        assert_eq!(plain.tokens.len(), 72, "{variant}: the test wants a long answer");
+        let mut session = Session::default();
+        for n in [0, 1, 5, 12, 70, 72] {
+            let begun = asked.answer(&mut session, &ids(&plain)[..n], &options);
+            assert_same(&begun, &plain, &format!("{variant}, the first {n} given"));
+        }
+        assert_same(&asked.answer(&mut session, &[], &options), &plain, &format!("{variant} afterwards"));
+    }
+}
+
+#[test]
+fn an_alternative_is_continued_as_if_it_had_been_chosen() {
+    let asked = Asked::new("tiny-llama3");
+    let options = options(16);
+    let mut session = Session::default();
+    let plain = asked.answer(&mut session, &[], &options);
+    let other = &plain.tokens[6].alternatives[1];
+    let begin = [&ids(&plain)[..6], &[other.id]].concat();
+    let begun = asked.answer(&mut session, &begin, &options);
+    assert_eq!(begun.tokens.len(), 16);
+    assert_eq!(begun.tokens[6].id, other.id);
+    assert!((begun.tokens[6].log_prob - other.log_prob).abs() < 1e-4, "{:?} {other:?}", begun.tokens[6]);
+    assert_ne!(ids(&begun)[7..], ids(&plain)[7..]);
+    // One pass a token, which is how a recorder sees it, comes to the same.
+    let mut recorder = Recorder::new(Detail::All);
+    let stepped = asked.observed(&mut Session::default(), &begin, &options, &mut recorder).unwrap();
+    assert_same(&begun, &stepped, "together or one by one");
+    let recorded = recorder.into_tensors().unwrap();
+    assert_eq!(recorded["logits.steps"].dims()[0], 16);
+    let positions = asked.prompt.ids.len() - 1 + asked.model.visual_positions(size(&asked.subject)).unwrap();
+    assert_eq!(recorded["llm.attn_rows"].dims()[3], positions + 15, "rows of single positions");
+}
+
+fn size(subject: &Subject) -> opabinia_engine::sva::PictureSize {
+    let Picture { width, height, .. } = *subject.picture;
+    opabinia_engine::sva::PictureSize { width, height }
+}
+
+#[test]
+fn what_was_sampled_after_a_beginning_is_sampled_again() {
+    let asked = Asked::new("tiny-phi3");
+    let sampling = Sampling { temperature: 1.5, seed: 11, ..Sampling::default() };
+    let options = GenerateOptions { sampling, ..options(20) };
+    let mut session = Session::default();
+    let plain = asked.answer(&mut session, &[], &options);
+    let greedy = asked.answer(&mut session, &[], &self::options(20));
+    assert_ne!(ids(&plain), ids(&greedy));
+    for n in [3, 11] {
+        assert_same(&asked.answer(&mut session, &ids(&plain)[..n], &options), &plain, &format!("{n} given"));
+    }
+}
+
+#[test]
+fn an_answer_ends_among_given_tokens_where_it_would_have_ended() {
+    let asked = Asked::new("tiny-llama3");
+    let mut session = Session::default();
+    let plain = asked.answer(&mut session, &[], &options(12));
+    let all = ids(&plain);
+
+    let short = asked.answer(&mut session, &all, &options(4));
+    assert_eq!((ids(&short).as_slice(), short.stop), (&all[..4], StopReason::MaxTokens));
+
+    let end =
+        u32::try_from(asked.prompt.ids.iter().copied().find(|&id| id > 0 && is_end(&asked, id)).unwrap()).unwrap();
+    let begin = [&all[..2], &[end], &all[2..5]].concat();
+    let ended = asked.answer(&mut session, &begin, &options(12));
+    assert_eq!((ids(&ended).as_slice(), ended.stop), (&begin[..3], StopReason::EndOfTurn));
+
+    // A text that one of the tokens completes, away from the ends.
+    let stop = plain.tokens[1..8].iter().map(|token| token.text.trim().to_owned()).find(|text| text.len() > 1).unwrap();
+    let options = GenerateOptions { stop: vec![stop.clone()], ..options(12) };
+    let stopped = asked.answer(&mut session, &[], &options);
+    assert_eq!(stopped.stop, StopReason::StopText);
+    assert_same(&asked.answer(&mut session, &all, &options), &stopped, &stop);
+}
+
+/// Whether `id` ends a turn: the prompt of this model holds such ids between its turns.
+fn is_end(asked: &Asked, id: i64) -> bool {
+    u32::try_from(id).is_ok_and(|id| asked.model.tokenizer().token_text(id).as_deref() == Some("<|eot_id|>"))
+}
+
+#[test]
+fn a_token_the_model_does_not_know_is_refused() {
+    let asked = Asked::new("tiny-phi3");
+    let beyond = u32::try_from(asked.model.vocabulary()).unwrap();
+    let error = asked.observed(&mut Session::default(), &[1, beyond], &options(4), &mut Unobserved).unwrap_err();
+    assert!(matches!(error, Error::Input { .. }) && error.to_string().contains(&beyond.to_string()), "{error}");
+}
