@@ -189,6 +189,7 @@ impl App {
             system,
             turns: conversation.turns(at),
             subject,
+            begin: exchange.begin.clone(),
             options: exchange.sampling.options(ALTERNATIVES),
         };
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder

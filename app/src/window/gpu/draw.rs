@@ -41,10 +41,16 @@ impl CallbackTrait for DrawMap {
         encoder: &mut wgpu::CommandEncoder,
         _resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
+        let renderer = &self.gpu.renderer;
         let mut measured = self.maps.measured();
-        if measured.view != self.view {
-            match self.gpu.renderer.update(encoder, &mut measured.maps, &self.view) {
-                Ok(()) => measured.view = self.view,
+        if measured.view != Some(self.view) {
+            let update = renderer.update(encoder, &mut measured.maps, &self.view);
+            match update.and_then(|()| renderer.read_later(encoder, &measured.maps)) {
+                Ok(pending) => {
+                    measured.view = Some(self.view);
+                    measured.pending = Some(pending);
+                    measured.numbers = None;
+                }
                 Err(error) => tracing::warn!("{error}"),
             }
         }
@@ -56,7 +62,7 @@ impl CallbackTrait for DrawMap {
             .maps
             .panes
             .get(self.pane)
-            .map(|pane| self.gpu.renderer.prepare(pane, &measured.maps, self.encoder, &self.look, target));
+            .map(|pane| renderer.prepare(pane, &measured.maps, self.encoder, &self.look, target));
         if let Some(Err(error)) = prepared {
             tracing::warn!("{error}");
         }

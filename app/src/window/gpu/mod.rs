@@ -6,13 +6,14 @@ pub use draw::DrawMap;
 
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::{MapRenderer, MapSet, MapView, Pane, Quantity, Result};
+use opabinia_shaders::{Faults, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Quantity, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Makes maps on the window's device.
 #[derive(Clone)]
 pub struct MapGpu {
     renderer: Arc<MapRenderer>,
+    faults: Faults,
 }
 
 impl std::fmt::Debug for MapGpu {
@@ -32,10 +33,35 @@ pub struct ShownMaps {
 #[derive(Debug)]
 struct Measured {
     maps: MapSet,
-    view: MapView,
+    /// `None` until they have been measured within a frame.
+    view: Option<MapView>,
+    /// Their numbers on the way from the device.
+    pending: Option<PendingMaps>,
+    /// Their numbers.
+    numbers: Option<Arc<Vec<Map>>>,
 }
 
 impl ShownMaps {
+    /// The numbers of the maps of `view`, one for each encoder, or one for all; exactly what the colours are made from.
+    /// `None` until they have come from the device, some frames after the maps were drawn: ask again in the next frame.
+    pub fn numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
+        let mut measured = self.measured();
+        if let Some(arrived) = measured.pending.as_mut().map(PendingMaps::poll) {
+            match arrived {
+                Ok(None) => {}
+                Ok(Some(maps)) => {
+                    measured.numbers = Some(Arc::new(maps));
+                    measured.pending = None;
+                }
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    measured.pending = None;
+                }
+            }
+        }
+        measured.numbers.clone().filter(|_| measured.view.as_ref() == Some(view))
+    }
+
     fn measured(&self) -> MutexGuard<'_, Measured> {
         // Only calls that leave it whole are made while it is held.
         self.maps.lock().unwrap_or_else(PoisonError::into_inner)
@@ -57,7 +83,14 @@ impl MapGpu {
     /// # Errors
     /// [`opabinia_shaders::Error::NoDevice`] if the device cannot run them.
     pub fn new(state: &egui_wgpu::RenderState) -> Result<Self> {
-        Ok(Self { renderer: Arc::new(MapRenderer::new(&state.device, &state.queue, state.target_format)?) })
+        let faults = Faults::watch(&state.device);
+        let renderer = MapRenderer::new(&state.device, &state.queue, state.target_format)?;
+        Ok(Self { renderer: Arc::new(renderer.with_faults(faults.clone())), faults })
+    }
+
+    /// The first thing that went wrong on the device, if anything did.
+    pub fn fault(&self) -> Option<String> {
+        self.faults.first().map(str::to_owned)
     }
 
     /// The renderer, for exports.
@@ -84,7 +117,7 @@ impl MapGpu {
             let shown = |panes: usize| -> Result<Arc<ShownMaps>> {
                 let maps = self.renderer.measure(&on_gpu, &view)?;
                 let panes = (0..panes).map(|_| self.renderer.pane(&maps, Some(&photo))).collect::<Result<_>>()?;
-                Ok(Arc::new(ShownMaps { maps: Mutex::new(Measured { maps, view }), panes }))
+                Ok(Arc::new(ShownMaps { maps: Mutex::new(Measured { maps, view: None, pending: None, numbers: None }), panes }))
             };
             Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len())? })
         };
