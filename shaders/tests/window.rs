@@ -205,7 +205,7 @@ fn within_window([left, top, right, bottom]: PixelRect) -> PixelRect {
     [left.clamp(0, width), top.clamp(0, height), right.clamp(0, width), bottom.clamp(0, height)]
 }
 
-/// Draws as egui's renderer does, in a frame that may have measured before: panes are prepared, then in one pass drawn
+/// Draws as a window's toolkit does, in a frame that may have measured before: panes are prepared, then in one pass drawn
 /// with viewport and scissor set to what of pane and clip lies in the window.
 fn draw_window(
     gpu: &Gpu,
