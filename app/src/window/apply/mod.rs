@@ -6,6 +6,8 @@ mod model;
 mod program;
 mod view;
 
+pub use program::Dropped;
+
 use super::action::{Action, ConversationAction, ModelAction, ViewAction};
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
@@ -116,6 +118,12 @@ impl App {
                 self.state.traces.set_upload(key, TraceUpload::Failed(error));
             }
             Finished::Dropped(dropped) => self.take_dropped(dropped),
+            Finished::Pasted(id, picture, unkept) => {
+                if let Some(why) = unkept {
+                    self.state.notices.add(NoticeKind::Warning, why);
+                }
+                self.take_finished(Finished::Picture(id, Ok(picture)));
+            }
             Finished::Saved(saved) => self.saved(saved),
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }

@@ -2,7 +2,8 @@
 
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
-use crate::window::state::{Overlay, SCALES};
+use crate::window::state::{NoticeKind, Overlay, SCALES};
+use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
 use opabinia_engine::worker::Slot;
@@ -75,7 +76,7 @@ impl App {
     fn paste(&mut self, image: Arc<ColorImage>) {
         let (id, name) = self.state.pictures.paste();
         self.apply_conversation(ConversationAction::AttachPicture(id));
-        let path = self.store.as_ref().map(|store| store.picture_path(&name));
+        let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
         self.run_beside(
             "picture",
             move |error| Finished::Picture(id, Err(error)),
@@ -83,8 +84,8 @@ impl App {
                 let [width, height] = image.size;
                 let rgb: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
                 let picture = Picture { width, height, rgb };
-                let kept = path.map_or(Ok(()), |path| crate::window::store::write_picture(&path, &picture));
-                Finished::Picture(id, kept.map(|()| picture))
+                let kept = path.map_or(Ok(()), |path| write_picture(&path, &picture));
+                Finished::Pasted(id, picture, kept.err())
             },
         );
     }
@@ -93,13 +94,13 @@ impl App {
     fn restart(&mut self) {
         self.save_now();
         // Its lock on the data directory goes with it.
-        self.store = None;
+        self.keeper.let_go();
         let again = std::env::current_exe().and_then(|program| {
             std::process::Command::new(program).args(std::env::args_os().skip(1)).spawn().map(drop)
         });
         match again {
             Ok(()) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
-            Err(error) => self.state.notices.add(crate::window::state::NoticeKind::Failure, error.to_string()),
+            Err(error) => self.state.notices.add(NoticeKind::Failure, error.to_string()),
         }
     }
 }

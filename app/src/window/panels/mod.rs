@@ -140,7 +140,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         });
         (input.raw.dropped_files.clone(), pasted)
     });
-    let dropped: Vec<_> = dropped.iter().filter_map(|file| file.path().map(std::path::Path::to_path_buf)).collect();
+    let dropped: Vec<_> = dropped.iter().map(|file| file.path().to_path_buf()).collect();
     if !dropped.is_empty() {
         out.push(ProgramAction::Dropped(dropped).into());
     }
