@@ -120,6 +120,18 @@ impl App {
         &self.state
     }
 
+    /// The same, to be changed: for tests and benchmarks, which have no other way to a state that takes long to reach.
+    pub fn state_mut(&mut self) -> &mut AppState {
+        &mut self.state
+    }
+
+    /// Does what a person did: for tests and benchmarks.
+    pub fn act(&mut self, action: impl Into<Action>) {
+        self.changed();
+        self.apply(action.into());
+        self.ctx.request_repaint();
+    }
+
     /// What the window says in the language that was chosen.
     pub fn texts(&self) -> &'static Texts {
         self.state.settings.language.language().texts()
