@@ -3,7 +3,12 @@
 //!
 //! A frame here is everything the processor does before the graphics device takes over: taking in events, layout, text,
 //! the accessibility tree. The device's work is measured by the benchmarks of `opabinia-shaders`.
-#![allow(missing_docs, clippy::expect_used, clippy::print_stdout, reason = "a benchmark says what it found, or why not")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark says what it found, or why not"
+)]
 
 use egui_kittest::Harness;
 use egui_kittest::wgpu::WgpuTestRenderer;
@@ -111,9 +116,9 @@ fn full() -> Harness<'static, App> {
     let picture = window.state().state().trace().expect("the trace").trace.picture;
     window.state_mut().show_trace(trace(&names, picture));
     wait(&mut window, |app| {
-        app.state().trace().is_some_and(|entry| {
-            entry.trace.layers.len() == LAYERS && matches!(entry.upload, TraceUpload::Ready(_))
-        })
+        app.state()
+            .trace()
+            .is_some_and(|entry| entry.trace.layers.len() == LAYERS && matches!(entry.upload, TraceUpload::Ready(_)))
     });
     window
 }

@@ -73,9 +73,7 @@ fn changes_are_saved_while_the_window_is_open() {
     window.run_ok();
     window.get_by_label("Colours: Light").click();
     let file = directory.path().join("session.json");
-    wait(&mut window, "the file", |_| {
-        fs::read_to_string(&file).is_ok_and(|text| text.contains("\"theme\":\"Light\""))
-    });
+    wait(&mut window, "the file", |_| fs::read_to_string(&file).is_ok_and(|text| text.contains("\"theme\":\"Light\"")));
 }
 
 #[test]

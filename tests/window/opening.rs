@@ -188,8 +188,11 @@ fn every_page_can_be_drawn_in_both_languages_and_colours_at_both_sizes() {
             }
             let name = |page: &str, colours: &str| format!("{page}-{language}-{colours}-{at}");
             let field = if language == "en" { "Checkpoint" } else { "检查点" };
-            let (light, dark) =
-                if language == "en" { ("Colours: Light", "Colours: Dark") } else { ("配色: 浅色", "配色: 深色") };
+            let (light, dark) = if language == "en" {
+                ("Colours: Light", "Colours: Dark")
+            } else {
+                ("配色: 浅色", "配色: 深色")
+            };
             for colours in ["first", "second"] {
                 shot(&mut window, &name("start", colours));
                 let other = window.query_by_label(light).or_else(|| window.query_by_label(dark)).unwrap();

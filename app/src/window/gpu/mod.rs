@@ -93,6 +93,11 @@ impl MapGpu {
         self.faults.first().map(str::to_owned)
     }
 
+    /// Whether the device is gone: nothing more will be drawn on it.
+    pub fn is_lost(&self) -> bool {
+        self.faults.check_device().is_err()
+    }
+
     /// The renderer, for exports.
     pub fn renderer(&self) -> &Arc<MapRenderer> {
         &self.renderer
@@ -117,7 +122,10 @@ impl MapGpu {
             let shown = |panes: usize| -> Result<Arc<ShownMaps>> {
                 let maps = self.renderer.measure(&on_gpu, &view)?;
                 let panes = (0..panes).map(|_| self.renderer.pane(&maps, Some(&photo))).collect::<Result<_>>()?;
-                Ok(Arc::new(ShownMaps { maps: Mutex::new(Measured { maps, view: None, pending: None, numbers: None }), panes }))
+                Ok(Arc::new(ShownMaps {
+                    maps: Mutex::new(Measured { maps, view: None, pending: None, numbers: None }),
+                    panes,
+                }))
             };
             Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len())? })
         };

@@ -72,9 +72,8 @@ impl Geometry {
 
     fn visible_place(&self, screen: Vec2) -> Option<Pos2> {
         let [left, top] = self.place?;
-        let visible = left + self.size().x >= VISIBLE
-            && left <= screen.x - VISIBLE
-            && (0.0..=screen.y - VISIBLE).contains(&top);
+        let visible =
+            left + self.size().x >= VISIBLE && left <= screen.x - VISIBLE && (0.0..=screen.y - VISIBLE).contains(&top);
         visible.then(|| pos2(left, top))
     }
 }
