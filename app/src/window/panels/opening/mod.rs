@@ -57,10 +57,13 @@ pub fn page(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
 /// Draws the page over the panels, if something is being opened beside a model that is loaded.
 pub fn over_panels(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let Some(opening) = current(cx.state).filter(|_| !is_needed(cx.state)) else { return };
-    Modal::new(Id::unique("opening")).show(ctx, |ui| {
+    Modal::new(Id::unique("opening")).frame(parts::over(ctx)).show(ctx, |ui| {
         ui.set_width(WIDTH.min(ctx.content_rect().width() - 64.0));
         let height = ctx.content_rect().height() - 96.0;
-        ScrollArea::vertical().max_height(height).show(ui, |ui| opened(ui, cx, opening, out));
+        ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height)
+            .show(ui, |ui| opened(ui, cx, opening, out));
     });
 }
 

@@ -42,7 +42,11 @@ pub fn show(
     if let Some(error) = &refused {
         ui.add_space(10.0);
         ui.colored_label(ui.visuals().error_fg_color, RichText::new(texts.does_not_fit).strong());
-        refusal::reason(ui, cx, error);
+        if inspection.towers.iter().any(|tower| tower.location.is_err()) {
+            ui.label(texts.encoders_first);
+        } else {
+            refusal::reason(ui, cx, error);
+        }
     }
     ui.add_space(10.0);
     parts::buttons(ui, |ui| {
@@ -116,7 +120,7 @@ fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerRe
             out.push(ModelAction::PickTower(slot, name.clone()).into());
         }
     });
-    CollapsingHeader::new(RichText::new(texts.looked_in).small()).show(ui, |ui| {
+    CollapsingHeader::new(RichText::new(texts.looked_in).small()).default_open(true).show(ui, |ui| {
         for place in &why.details {
             ui.add(Label::new(RichText::new(place).small().weak()).wrap());
         }

@@ -66,8 +66,8 @@ fn grid(ui: &mut Ui, lines: &[(&str, impl AsRef<str>)]) {
     let width = ui.available_width();
     Grid::new("reason").num_columns(2).spacing([14.0, 6.0]).max_col_width(width - 120.0).show(ui, |ui| {
         for (label, text) in lines {
-            ui.with_layout(egui::Layout::left_to_right(egui::Align::TOP), |ui| parts::weak(ui, label));
-            ui.add(Label::new(text.as_ref()).wrap());
+            ui.vertical(|ui| parts::weak(ui, label));
+            ui.vertical(|ui| ui.add(Label::new(text.as_ref()).wrap()));
             ui.end_row();
         }
     });

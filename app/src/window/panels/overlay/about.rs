@@ -10,7 +10,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.program;
     heading(ui, cx, texts.about, out);
     let height = ui.ctx().content_rect().height() - 160.0;
-    ScrollArea::vertical().max_height(height).show(ui, |ui| {
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
         ui.add(Label::new(texts.about_text).wrap());
         parts::section(ui, texts.claims);
         for claim in [texts.claim_prefill, texts.claim_hint, texts.claim_lift, texts.claim_grid, texts.claim_precision]

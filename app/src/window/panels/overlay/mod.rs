@@ -27,7 +27,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
         Overlay::Palette { .. } => Area::new(id).order(Order::Foreground).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0)),
         _ => Modal::default_area(id),
     };
-    let modal = Modal::new(id).area(area).show(ctx, |ui| {
+    let modal = Modal::new(id).area(area).frame(parts::over(ctx)).show(ctx, |ui| {
         ui.set_width(f32::min(width, ctx.content_rect().width() - 48.0));
         match &cx.state.overlay {
             Overlay::Palette { text, chosen } => palette::show(ui, cx, text, *chosen, out),

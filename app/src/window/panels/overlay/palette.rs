@@ -35,7 +35,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, text: &str, chosen: usize, out: &mut Vec<A
         parts::weak(ui, texts.palette_nothing);
     }
     let height = (ui.ctx().content_rect().height() - 240.0).clamp(120.0, 380.0);
-    ScrollArea::vertical().max_height(height).show(ui, |ui| {
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
         for (at, command) in commands.iter().enumerate() {
             let response = entry(ui, cx, *command, at == chosen);

@@ -13,7 +13,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.program;
     heading(ui, cx, texts.settings, out);
     let height = ui.ctx().content_rect().height() - 160.0;
-    ScrollArea::vertical().max_height(height).show(ui, |ui| {
+    ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
         parts::section(ui, texts.appearance);
         parts::card(ui, |ui| appearance(ui, cx, out));
         parts::section(ui, texts.answers);
