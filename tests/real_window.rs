@@ -166,7 +166,7 @@ fn the_program_answers_in_a_real_window_and_saves_when_it_is_closed() {
         .unwrap();
     let mut program = Program(child);
     let window = wait("the window with its model", || {
-        let found = display.xdotool(&["search", "--onlyvisible", "--name", "^checkpoint . Opabinia$"]);
+        let found = display.xdotool(&["search", "--onlyvisible", "--name", "^checkpoint .*Opabinia$"]);
         found.lines().next().map(str::to_owned)
     });
     // There is no window manager to do this.

@@ -54,13 +54,13 @@ fn a_panic_on_the_engine_thread_is_said_and_survived() {
         }
     });
     armed.store(true, Ordering::SeqCst);
-    ask(&mut window, "Does this survive?");
+    ask(&mut window, "Describe this image in detail.");
     wait(&mut window, "the failure", |app| {
         let shown = app.state().conversations.current().unwrap();
         matches!(&shown.exchanges[0].status, AnswerStatus::Failed(why) if why.contains("a test's panic"))
     });
     armed.store(false, Ordering::SeqCst);
-    ask(&mut window, "And now?");
+    ask(&mut window, "Describe this image in detail.");
     wait(&mut window, "an answer", |app| {
         let shown = app.state().conversations.current().unwrap();
         matches!(shown.exchanges.get(1).map(|known| &known.status), Some(AnswerStatus::Done | AnswerStatus::Full))
@@ -165,7 +165,7 @@ fn a_very_large_photo_is_read_beside_the_window() {
 #[test]
 fn a_storm_of_sizes_is_drawn() {
     let mut window = with_model(None);
-    ask(&mut window, "What is this?");
+    ask(&mut window, "Describe this image in detail.");
     wait(&mut window, "the maps", |app| !app.state().is_busy() && app.state().trace().is_some());
     for step in 0..60_u32 {
         let (width, height) = (320 + (step * 397) % 1500, 240 + (step * 211) % 900);
