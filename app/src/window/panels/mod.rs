@@ -123,7 +123,8 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         // In a text field, undoing is the field's.
         let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.egui_wants_keyboard_input();
         let pressed = command.shortcut().filter(|_| !in_text);
-        if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) && command.enabled(state) {
+        // The keys of what cannot be done now are left to widgets.
+        if command.enabled(state) && pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) {
             out.push(command.into());
         }
     }
@@ -134,7 +135,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         });
         (input.raw.dropped_files.clone(), pasted)
     });
-    for path in dropped.iter().filter_map(|file| file.path().map(std::path::Path::to_path_buf)) {
+    for path in dropped.iter().map(|file| file.path().to_path_buf()) {
         if path.is_dir() {
             out.push(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()).into());
         } else {
