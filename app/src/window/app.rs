@@ -5,7 +5,7 @@ use super::background::Background;
 use super::gpu::{MapGpu, TraceOnGpu};
 use super::lang::Texts;
 use super::panels::{self, Panels};
-use super::state::{AppState, NoticeKind, PictureId, TraceKey};
+use super::state::{AppState, EncoderInput, InputKey, NoticeKind, PictureId, TraceKey};
 use super::theme;
 use egui::Context;
 use opabinia_engine::checkpoint::CachedModel;
@@ -38,6 +38,8 @@ pub enum Finished {
     Hub(Vec<CachedModel>),
     /// A trace was put on the GPU.
     Uploaded(TraceKey, Result<TraceOnGpu, String>),
+    /// What an encoder is shown was computed.
+    Input(InputKey, EncoderInput),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -119,6 +121,7 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.make_input();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }

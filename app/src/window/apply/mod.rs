@@ -124,6 +124,7 @@ impl App {
                 self.state.notices.add(NoticeKind::Failure, error.clone());
                 self.state.traces.set_upload(key, TraceUpload::Failed(error));
             }
+            Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }

@@ -4,6 +4,7 @@
 //! layout); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
 mod conversation;
+mod inputs;
 mod jobs;
 mod models;
 mod notices;
@@ -16,6 +17,7 @@ pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
+pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use models::{Model, ModelPhase, Models, Opening};
 pub use notices::{Notice, NoticeKind, Notices};
@@ -64,6 +66,8 @@ pub struct AppState {
     pub pictures: Pictures,
     /// Traces that have been recorded.
     pub traces: Traces,
+    /// What encoders were shown.
+    pub inputs: EncoderInputs,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
