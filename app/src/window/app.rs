@@ -7,7 +7,7 @@ use super::gpu::{MapGpu, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
-use super::state::{AppState, Model, NoticeKind, Overlay, PictureId, SCALES, TraceKey};
+use super::state::{AppState, EncoderInput, InputKey, Model, NoticeKind, Overlay, PictureId, SCALES, TraceKey};
 use super::theme;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
@@ -48,6 +48,8 @@ pub enum Finished {
     Pasted(PictureId, Picture, Option<String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
+    /// What an encoder is shown was computed.
+    Input(InputKey, EncoderInput),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -150,6 +152,7 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.make_input();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }

@@ -125,6 +125,7 @@ impl App {
                 self.take_finished(Finished::Picture(id, Ok(picture)));
             }
             Finished::Saved(saved) => self.saved(saved),
+            Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }

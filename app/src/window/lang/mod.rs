@@ -4,11 +4,13 @@
 //! the window has its own struct beside this file.
 
 mod conversation;
+mod evidence;
 mod opening;
 mod probe;
 mod program;
 
 pub use conversation::ConversationTexts;
+pub use evidence::EvidenceTexts;
 pub use opening::OpeningTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
@@ -63,6 +65,8 @@ pub struct Texts {
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// What maps are evidence of.
+    pub evidence: EvidenceTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -71,6 +75,7 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
+    evidence: evidence::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -79,6 +84,7 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
+    evidence: evidence::CHINESE,
 };
 
 impl Language {

@@ -4,6 +4,7 @@
 //! layout; see [`super::store`]); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
 mod conversation;
+mod inputs;
 mod jobs;
 mod models;
 mod notices;
@@ -16,6 +17,7 @@ pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
+pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use notices::{Notice, NoticeKind, Notices};
@@ -24,6 +26,7 @@ pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
 pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
+use super::gpu::GridOnGpu;
 use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::worker::Slot;
@@ -68,6 +71,8 @@ pub struct AppState {
     pub pictures: Pictures,
     /// Traces that have been recorded.
     pub traces: Traces,
+    /// What encoders were shown.
+    pub inputs: EncoderInputs,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// What is typed where checkpoints are opened.
@@ -109,5 +114,10 @@ impl AppState {
     /// The trace that is looked at.
     pub fn trace(&self) -> Option<&TraceEntry> {
         self.traces.get(self.trace_key()?)
+    }
+
+    /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
+    pub fn attention_map(&self) -> Option<&GridOnGpu> {
+        None
     }
 }
