@@ -3,6 +3,7 @@
 //! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
 //! layout); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
+mod attention;
 mod conversation;
 mod jobs;
 mod models;
@@ -12,6 +13,7 @@ mod settings;
 mod traces;
 mod view;
 
+pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
 pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
@@ -63,6 +65,8 @@ pub struct AppState {
     pub pictures: Pictures,
     /// Traces that have been recorded.
     pub traces: Traces,
+    /// What tokens of answers attended to.
+    pub attentions: Attentions,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
@@ -95,6 +99,11 @@ impl AppState {
     /// The trace of that picture by the model in slot A.
     pub fn trace_key(&self) -> Option<TraceKey> {
         Some((self.models.loaded(Slot::A)?.generation, self.picture()?))
+    }
+
+    /// The attention of the selected token by the model in slot A.
+    pub fn attention_key(&self) -> Option<AttentionKey> {
+        Some((self.models.loaded(Slot::A)?.generation, self.token?))
     }
 
     /// The trace that is looked at.
