@@ -134,7 +134,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         });
         (input.raw.dropped_files.clone(), pasted)
     });
-    for path in dropped.iter().map(|file| file.path().to_path_buf()) {
+    for path in dropped.iter().filter_map(|file| Some(file.path().to_path_buf())) {
         if path.is_dir() {
             out.push(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()).into());
         } else {
