@@ -26,6 +26,7 @@ pub use settings::{Sampling, Settings};
 pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
 pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
+use super::gpu::GridOnGpu;
 use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::worker::Slot;
@@ -109,5 +110,10 @@ impl AppState {
     /// The trace that is looked at.
     pub fn trace(&self) -> Option<&TraceEntry> {
         self.traces.get(self.trace_key()?)
+    }
+
+    /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
+    pub fn attention_map(&self) -> Option<&GridOnGpu> {
+        None
     }
 }
