@@ -226,6 +226,15 @@ impl Recipe {
         let text =
             serde_json::to_string_pretty(&recipe).map_err(|error| Error::io(path, std::io::Error::other(error)))?;
         crate::output::check(path, &[])?;
+        // A person was asked about the recipe's name only. What lies beside it is replaced along with an old recipe.
+        for name in [&recipe.trace, &recipe.picture] {
+            if path.with_file_name(name).exists() && !path.exists() {
+                return Err(Error::input(
+                    format!("{name}: lies beside the recipe already and would be replaced"),
+                    "give the recipe another name, or another folder",
+                ));
+            }
+        }
         trace.save(&path.with_file_name(&recipe.trace))?;
         write_picture(&path.with_file_name(&recipe.picture), picture)?;
         crate::output::write(path, |file| std::io::Write::write_all(file, text.as_bytes()))

@@ -182,7 +182,7 @@ impl Render {
                 return Err(Error::input("--out and --csv name the same file", "give two names").into());
             }
         }
-        let Ingredients { trace, picture, picture_name, settings } = self.ingredients()?;
+        let Ingredients { trace, picture, picture_name, settings, .. } = self.ingredients()?;
         let wanted = settings.figure(&trace, &picture, &picture_name)?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
         let drawn = wanted.draw(&gpu)?;

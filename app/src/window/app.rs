@@ -2,10 +2,10 @@
 
 use super::action::Action;
 use super::background::Background;
-use super::gpu::{MapGpu, TraceOnGpu};
+use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
 use super::lang::Texts;
 use super::panels::{self, Panels};
-use super::state::{AppState, NoticeKind, PictureId, TraceKey};
+use super::state::{AppState, ExportKind, ExportOptions, GridKey, NoticeKind, PictureId, TraceKey};
 use super::theme;
 use egui::Context;
 use opabinia_engine::checkpoint::CachedModel;
@@ -38,6 +38,10 @@ pub enum Finished {
     Hub(Vec<CachedModel>),
     /// A trace was put on the GPU.
     Uploaded(TraceKey, Result<TraceOnGpu, String>),
+    /// What a token attended to was put on the GPU.
+    Grid(GridKey, Result<GridOnGpu, String>),
+    /// A person chose the file of an export, or gave up choosing.
+    ExportFile(Option<(ExportKind, ExportOptions, PathBuf)>),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -119,6 +123,7 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }

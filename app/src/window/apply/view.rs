@@ -1,9 +1,8 @@
 //! What is looked at.
 
-use crate::window::action::ExportKind;
 use crate::window::app::App;
 use crate::window::command::UiCommand;
-use crate::window::state::{View, ViewChange};
+use crate::window::state::{ExportKind, View, ViewChange};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Indices, Quantity, Rect};
 
@@ -41,8 +40,6 @@ impl App {
         };
         self.state.view.change(&change);
     }
-
-    pub(super) fn export(&mut self, _kind: ExportKind) {}
 }
 
 /// The index after or before the only one of `chosen`; from several to the first or the last of `count`, and around.

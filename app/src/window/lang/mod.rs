@@ -4,11 +4,13 @@
 //! the window has its own struct beside this file.
 
 mod conversation;
+mod inspector;
 mod opening;
 mod probe;
 mod program;
 
 pub use conversation::ConversationTexts;
+pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
@@ -63,6 +65,8 @@ pub struct Texts {
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// Numbers of what is selected, and exports.
+    pub inspector: InspectorTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -71,6 +75,7 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
+    inspector: inspector::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -79,6 +84,7 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
+    inspector: inspector::CHINESE,
 };
 
 impl Language {

@@ -1,6 +1,6 @@
 //! What lies over the panels: the command palette, settings, messages, and what the program is.
 
-use super::Cx;
+use super::{Cx, export};
 use crate::window::action::{Action, ProgramAction};
 use crate::window::command::UiCommand;
 use crate::window::state::Overlay;
@@ -15,6 +15,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
         ui.set_width(460.0);
         match &cx.state.overlay {
             Overlay::Palette { text } => palette(ui, cx, text, out),
+            Overlay::Export(kind, options) => export::show(ui, cx, *kind, *options, out),
             Overlay::Settings | Overlay::Log | Overlay::About | Overlay::None => {}
         }
     });

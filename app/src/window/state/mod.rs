@@ -5,6 +5,7 @@
 
 mod attention;
 mod conversation;
+mod export;
 mod jobs;
 mod models;
 mod notices;
@@ -18,6 +19,7 @@ pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
+pub use export::{ExportKind, ExportOptions};
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use models::{Model, ModelPhase, Models, Opening};
 pub use notices::{Notice, NoticeKind, Notices};
@@ -49,6 +51,8 @@ pub enum Overlay {
     Log,
     /// What the program is.
     About,
+    /// How a figure is written.
+    Export(ExportKind, ExportOptions),
 }
 
 /// Everything the window shows.
@@ -80,6 +84,8 @@ pub struct AppState {
     pub token: Option<TokenPlace>,
     /// Which part of the inspector is shown.
     pub inspector: InspectorTab,
+    /// Whether keys of a cell are listed by their probability instead of by their place.
+    pub keys_sorted: bool,
     /// What lies over the panels.
     pub overlay: Overlay,
     /// Messages and their log.
@@ -114,6 +120,11 @@ impl AppState {
 
     /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
     pub fn attention_map(&self) -> Option<&GridOnGpu> {
-        None
+        let MapSource::Token { layer, head } = self.view.now().source else { return None };
+        let wanted = GridKey { attention: self.attention_key()?, layer, head };
+        match self.attentions.grid()? {
+            (key, GridUpload::Ready(on_gpu)) if *key == wanted => Some(on_gpu),
+            _ => None,
+        }
     }
 }
