@@ -12,6 +12,7 @@ use opabinia_shaders::{
     Cell, ColourMap, Error as ShaderError, Focus, Gpu, Granularity, Look, Map, MapRenderer, MapTexel, MapView,
     Normalisation, Quantity, Rect, Reduction, encoder_colours,
 };
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// Why a figure could not be made.
@@ -26,6 +27,18 @@ pub enum Error {
     /// The program's own fonts cannot be read.
     #[error("the fonts of the program cannot be read: {0}")]
     Fonts(String),
+}
+
+/// Which part of the frame each panel of a figure shows.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub enum Part {
+    /// All of the padded square.
+    #[default]
+    Padded,
+    /// The picture, with the padding cut off.
+    Picture,
+    /// This part of the padded square.
+    Zoomed(Rect),
 }
 
 /// What a figure shows.
@@ -47,8 +60,8 @@ pub struct MapFigure<'a> {
     pub view: MapView,
     /// How it is shown. The part of the frame, ground and line width follow from the fields below.
     pub look: Look,
-    /// Whether the padding is cut off.
-    pub cropped: bool,
+    /// The part of the frame that each panel shows.
+    pub part: Part,
     /// Pixels of the longer side of a panel.
     pub side: u32,
     /// Colours of everything but the maps.
@@ -82,7 +95,11 @@ impl MapFigure<'_> {
             ..self.view
         };
         let maps = renderer.measure(&trace, &view)?;
-        let shown = if self.cropped { trace.photo_rect() } else { Rect::SQUARE };
+        let shown = match self.part {
+            Part::Padded => Rect::SQUARE,
+            Part::Picture => trace.photo_rect(),
+            Part::Zoomed(rect) => rect,
+        };
         let pixels = |part: f32| ((part / shown.width.max(shown.height) * self.side as f32).round() as u32).max(1);
         let panel_size = (pixels(shown.width), pixels(shown.height));
         let look = Look { shown, background: self.theme.padding(), line_px: self.side as f32 / 500.0, ..self.look };
@@ -231,7 +248,10 @@ impl MapFigure<'_> {
             (true, false) => " C: layers before the language model.",
             _ => " S: layers between those of the language model.",
         });
-        if let Some(Cell { row, col }) = self.view.focus.cell() {
+        if let Focus::Outline(Cell { row, col }) = self.view.focus {
+            let _ = write!(what, " Cell (row {row}, column {col}) is outlined.");
+        }
+        if let Focus::Window(Cell { row, col }) = self.view.focus {
             let _ = write!(what, " Only the window of cell (row {row}, column {col}), outlined");
             let totals: Vec<String> = maps
                 .iter()
@@ -251,7 +271,7 @@ impl MapFigure<'_> {
             Normalisation::Common => "Colours span the same range in all maps.",
             Normalisation::Fixed { .. } => "Colours span a fixed range; values beyond it take the colours of its ends.",
         };
-        let hatched = !self.cropped && self.picture.width != self.picture.height;
+        let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
         let evidence = if self.trace.ablation.is_empty() {
             "Attention: where it read, not what it was worth.".to_owned()

@@ -2,7 +2,8 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, ExchangeId, InspectorTab, PictureId, Sampling, TokenPlace, View, ViewChange,
+    BranchId, ConversationId, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, TokenPlace,
+    View, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
@@ -109,21 +110,18 @@ pub enum ViewAction {
     Hover(Option<opabinia_shaders::Cell>),
     /// Which part of the inspector is shown.
     ShowInspector(InspectorTab),
+    /// Ask once more what the selected token attended to.
+    AttendAgain,
+    /// List the keys of a cell by their probability instead of by their place.
+    SortKeys(bool),
     /// Write what is on the screen to a file the person chooses.
     Export(ExportKind),
-}
-
-/// What is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportKind {
-    /// The maps as a picture.
-    Picture,
-    /// The numbers of the maps as CSV.
-    Numbers,
-    /// The whole trace as safetensors.
-    Trace,
-    /// The recipe from which `opabinia render --recipe` makes the picture again.
-    Recipe,
+    /// Change what is chosen in the dialog about a figure.
+    SetExport(ExportKind, ExportOptions),
+    /// Ask for the name of the file.
+    PickExport(ExportKind, ExportOptions),
+    /// Write this file.
+    ExportTo(ExportKind, ExportOptions, PathBuf),
 }
 
 /// About the program itself.

@@ -31,6 +31,7 @@ impl App {
             }
             ConversationAction::Remove(id) => {
                 conversations.remove(id);
+                self.state.attentions.forget_conversation(id);
                 self.read_shown_picture();
             }
             ConversationAction::SetDraft(text) => conversations.shown().draft = text,

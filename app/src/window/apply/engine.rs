@@ -100,6 +100,7 @@ impl App {
                     self.keep_trace(generation, picture, *trace);
                 }
             }
+            (Purpose::Attend(place), Outcome::Attended(attention)) => self.attended(place, *attention),
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
         }
     }
@@ -166,7 +167,8 @@ impl App {
                     exchange.status = status;
                 }
             }
-            Purpose::Unload(_) | Purpose::Attend(_) => {}
+            Purpose::Attend(place) => self.not_attended(place, error.map(ToString::to_string)),
+            Purpose::Unload(_) => {}
         }
     }
 }

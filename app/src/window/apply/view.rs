@@ -1,9 +1,8 @@
 //! What is looked at.
 
-use crate::window::action::ExportKind;
 use crate::window::app::{App, Finished};
 use crate::window::command::UiCommand;
-use crate::window::state::{EncoderInput, View, ViewChange};
+use crate::window::state::{EncoderInput, ExportKind, View, ViewChange};
 use egui::{ColorImage, TextureOptions};
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::sva::HEADS;
@@ -70,8 +69,6 @@ impl App {
             },
         );
     }
-
-    pub(super) fn export(&mut self, _kind: ExportKind) {}
 }
 
 /// The index after or before the only one of `chosen`; from several to the first or the last of `count`, and around.

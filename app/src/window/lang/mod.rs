@@ -5,12 +5,14 @@
 
 mod conversation;
 mod evidence;
+mod inspector;
 mod opening;
 mod probe;
 mod program;
 
 pub use conversation::ConversationTexts;
 pub use evidence::EvidenceTexts;
+pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
@@ -67,6 +69,8 @@ pub struct Texts {
     pub probe: ProbeTexts,
     /// What maps are evidence of.
     pub evidence: EvidenceTexts,
+    /// Numbers of what is selected, and exports.
+    pub inspector: InspectorTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -76,6 +80,7 @@ static ENGLISH: Texts = Texts {
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
     evidence: evidence::ENGLISH,
+    inspector: inspector::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -85,6 +90,7 @@ static CHINESE: Texts = Texts {
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
     evidence: evidence::CHINESE,
+    inspector: inspector::CHINESE,
 };
 
 impl Language {

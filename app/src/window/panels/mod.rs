@@ -1,6 +1,7 @@
 //! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
 
 mod conversation;
+mod export;
 mod inspector;
 mod notices;
 mod opening;

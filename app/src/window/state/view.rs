@@ -27,7 +27,7 @@ pub enum MapSource {
 }
 
 /// Which part of the inspector is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum InspectorTab {
     /// The selected cell.
     #[default]
