@@ -7,3 +7,15 @@ mod harness;
 
 #[path = "window/asking.rs"]
 mod asking;
+
+#[path = "window/keeping.rs"]
+mod keeping;
+
+#[path = "window/opening.rs"]
+mod opening;
+
+#[path = "window/program.rs"]
+mod program;
+
+#[path = "window/robust.rs"]
+mod robust;
