@@ -117,7 +117,10 @@ impl MapGpu {
             let shown = |panes: usize| -> Result<Arc<ShownMaps>> {
                 let maps = self.renderer.measure(&on_gpu, &view)?;
                 let panes = (0..panes).map(|_| self.renderer.pane(&maps, Some(&photo))).collect::<Result<_>>()?;
-                Ok(Arc::new(ShownMaps { maps: Mutex::new(Measured { maps, view: None, pending: None, numbers: None }), panes }))
+                Ok(Arc::new(ShownMaps {
+                    maps: Mutex::new(Measured { maps, view: None, pending: None, numbers: None }),
+                    panes,
+                }))
             };
             Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len())? })
         };

@@ -15,7 +15,6 @@ use super::lang::Texts;
 use super::layout::{Layout, PanelKind};
 use super::state::{AppState, Overlay};
 use egui::{CentralPanel, Context, Event, Frame, Panel, Ui};
-use egui_commonmark::CommonMarkCache;
 use egui_tiles::{Behavior, SimplificationOptions, TileId, UiResponse};
 use opabinia_engine::worker::Slot;
 use std::sync::Arc;
@@ -33,7 +32,7 @@ pub struct Cx<'a> {
 /// What panels keep for speed alone: dropping it changes nothing on the screen.
 #[derive(Default)]
 pub struct Panels {
-    markdown: CommonMarkCache,
+    conversation: conversation::Kept,
 }
 
 impl Panels {
@@ -55,7 +54,7 @@ impl Panels {
                 opening::show(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles = TilesOf { cx: &cx, markdown: &mut self.markdown, out, edited: false };
+                let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out, edited: false };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
@@ -69,7 +68,7 @@ impl Panels {
 /// The panels as tiles.
 struct TilesOf<'a> {
     cx: &'a Cx<'a>,
-    markdown: &'a mut CommonMarkCache,
+    conversation: &'a mut conversation::Kept,
     out: &'a mut Vec<Action>,
     edited: bool,
 }
@@ -80,7 +79,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
         Frame::new().fill(fill).inner_margin(12).show(ui, |ui| {
             ui.expand_to_include_rect(ui.max_rect());
             match panel {
-                PanelKind::Conversation => conversation::show(ui, self.cx, self.markdown, self.out),
+                PanelKind::Conversation => conversation::show(ui, self.cx, self.conversation, self.out),
                 PanelKind::Probe => probe::show(ui, self.cx, self.out),
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
             }
@@ -122,8 +121,9 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     for command in UiCommand::ALL {
         // In a text field, undoing is the field's.
         let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.egui_wants_keyboard_input();
-        let pressed = command.shortcut().filter(|_| !in_text);
-        if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) && command.enabled(state) {
+        // What cannot be done leaves its keys to others: escape ends editing when there is nothing to stop.
+        let pressed = command.shortcut().filter(|_| !in_text && command.enabled(state));
+        if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) {
             out.push(command.into());
         }
     }
@@ -134,7 +134,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         });
         (input.raw.dropped_files.clone(), pasted)
     });
-    for path in dropped.iter().filter_map(|file| file.path().map(std::path::Path::to_path_buf)) {
+    for path in dropped.iter().filter_map(|file| Some(file.path().to_path_buf())) {
         if path.is_dir() {
             out.push(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()).into());
         } else {
