@@ -79,8 +79,6 @@ pub enum ConversationAction {
     SetSampling(Sampling),
     /// Read this picture file and attach it.
     AttachFile(PathBuf),
-    /// Attach these pixels (pasted): width, height, RGB.
-    AttachPixels(usize, usize, Arc<Vec<u8>>),
     /// Attach a picture that is known already.
     AttachPicture(PictureId),
     /// Go on without a picture.

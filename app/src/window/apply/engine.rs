@@ -124,6 +124,14 @@ impl App {
         self.ask_what_waited();
     }
 
+    /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
+    /// checkpoint in the repository gives.
+    pub fn show_trace(&mut self, trace: Trace) {
+        if let Some((generation, picture)) = self.state.trace_key() {
+            self.keep_trace(generation, picture, trace);
+        }
+    }
+
     fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Trace) {
         let Some(model) = self.state.models.loaded(Slot::A).filter(|model| model.generation == generation) else {
             return;
