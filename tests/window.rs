@@ -9,3 +9,9 @@ mod harness;
 
 #[path = "window/asking.rs"]
 mod asking;
+
+#[path = "window/inspecting.rs"]
+mod inspecting;
+
+#[path = "window/exports.rs"]
+mod exports;
