@@ -2,6 +2,7 @@
 
 use crate::encoder_names;
 use crate::figure::{Figure, Key, Panel, Scale, Theme};
+use crate::number::significant;
 use crate::selection;
 use crate::trace_view;
 use opabinia_engine::Error as EngineError;
@@ -187,7 +188,7 @@ impl MapFigure<'_> {
             }
             (quantity, _) => quantity.label().to_owned(),
         };
-        let label = format!("{label}, from {} to {}", rounded(low), rounded(high));
+        let label = format!("{label}, from {} to {}", significant(low, 3), significant(high, 3));
         Scale { colours, low, high, label }
     }
 
@@ -287,12 +288,6 @@ impl MapFigure<'_> {
     }
 }
 
-/// Three digits of a number.
-fn rounded(value: f32) -> String {
-    let digits = if value == 0.0 { 0 } else { (2.0 - value.abs().log10().floor()).clamp(0.0, 8.0) as usize };
-    format!("{value:.digits$}").replace('-', "−")
-}
-
 /// The maps as comma-separated values: one row for each texel.
 pub fn csv(maps: &[(String, Map)]) -> String {
     let mut text = String::from("map,row,column,value,state\n");
@@ -325,12 +320,6 @@ pub fn default_colours(quantity: Quantity) -> ColourMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ends_of_a_range_have_three_digits() {
-        let written = [0.0, 0.751_52, -1.5, 0.000_123_4, 123.4].map(rounded);
-        assert_eq!(written, ["0", "0.752", "−1.50", "0.000123", "123"]);
-    }
 
     #[test]
     fn numbers_as_csv() {

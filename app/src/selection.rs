@@ -74,7 +74,18 @@ pub fn heads(text: &str) -> Result<Heads> {
     if chosen.is_empty() { Err(refuse()) } else { Ok(Heads { chosen, maximum: false }) }
 }
 
-/// The names of `places`, with runs of neighbours of one kind drawn together: `C1–C3`, `S0`.
+/// `places` in words: `layer C1`, `layers C1–C3 and S0`, with runs of neighbours of one kind drawn together.
+pub fn words(what: &str, places: &[usize], name: impl Fn(usize) -> String) -> String {
+    let parts = runs(places, name);
+    let plural = if places.len() == 1 { "" } else { "s" };
+    let list = match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => parts.concat(),
+    };
+    format!("{what}{plural} {list}")
+}
+
+/// The names of `places`, with three or more neighbours of one kind drawn together: `C1–C3`, `S0`.
 pub fn runs(places: &[usize], name: impl Fn(usize) -> String) -> Vec<String> {
     let kind = |place: usize| name(place).chars().take_while(|c| c.is_alphabetic()).collect::<String>();
     let mut parts: Vec<String> = Vec::new();
@@ -85,17 +96,6 @@ pub fn runs(places: &[usize], name: impl Fn(usize) -> String) -> Vec<String> {
         }
     }
     parts
-}
-
-/// `places` in words: `layer C1`, `layers C1–C3 and S0`.
-pub fn words(what: &str, places: &[usize], name: impl Fn(usize) -> String) -> String {
-    let parts = runs(places, name);
-    let plural = if places.len() == 1 { "" } else { "s" };
-    let list = match parts.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => parts.concat(),
-    };
-    format!("{what}{plural} {list}")
 }
 
 #[cfg(test)]

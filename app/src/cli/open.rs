@@ -14,6 +14,9 @@ pub struct Open {
     /// Picture to attach.
     #[arg(long, short, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Directory in which conversations, pasted pictures and settings are kept, instead of the system's place for them.
+    #[arg(long, value_name = "DIR", env = window::store::DATA_DIR)]
+    data_dir: Option<PathBuf>,
 }
 
 impl Open {
@@ -22,6 +25,10 @@ impl Open {
     /// # Errors
     /// If there is no display or no graphics adapter.
     pub fn run(&self) -> Result<()> {
-        window::run(Start { model: self.model.clone(), image: self.image.clone() })
+        window::run(Start {
+            model: self.model.clone(),
+            image: self.image.clone(),
+            data_dir: window::store::data_dir(self.data_dir.as_deref()),
+        })
     }
 }

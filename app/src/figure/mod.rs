@@ -4,7 +4,7 @@
 
 mod canvas;
 mod text;
-mod ticks;
+pub(crate) mod ticks;
 
 use canvas::{Area, Canvas};
 use image::RgbImage;

@@ -32,6 +32,14 @@ pub enum Action {
 pub enum ModelAction {
     /// Find out what this checkpoint is and what it needs: a directory, or a repository id in the hub cache.
     Inspect(Slot, String),
+    /// Ask the person for the directory of a checkpoint.
+    Pick(Slot),
+    /// Look again at what is loaded, to load it with other settings.
+    Reconsider(Slot),
+    /// What is typed as the checkpoint to open.
+    SetSourceDraft(String),
+    /// What is typed as the directory of the encoder of this name.
+    SetTowerDraft(String, String),
     /// Where the encoder of this name is to be found.
     SetTower(Slot, TowerOverride),
     /// Ask the person for the directory of the encoder of this name.
@@ -129,6 +137,16 @@ pub enum ProgramAction {
     DismissNotice(u64),
     /// What is typed into the command palette.
     SetPaletteText(String),
+    /// Choose the command at this place of the palette's list.
+    ChooseInPalette(usize),
+    /// Size of everything; 1 is the system's.
+    SetScale(f32),
+    /// These files or directories were dropped on the window.
+    Dropped(Vec<PathBuf>),
+    /// This picture was pasted.
+    Pasted(Arc<egui::ColorImage>),
+    /// Save everything and start the program again: the graphics device is gone.
+    Restart,
     /// Put this text on the clipboard.
     Copy(String),
 }

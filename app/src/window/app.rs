@@ -1,16 +1,21 @@
 //! The window's loop: take in what was sent, draw, apply what was done.
 
-use super::action::Action;
+use super::action::{Action, ViewAction};
+use super::apply::Dropped;
 use super::background::Background;
 use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
+use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
-use super::state::{AppState, ExportKind, ExportOptions, GridKey, NoticeKind, PictureId, TraceKey};
+use super::state::{
+    AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId, SCALES,
+    TraceKey,
+};
 use super::theme;
-use egui::Context;
+use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::vision::Picture;
-use opabinia_engine::worker::{Engine, Slot};
+use opabinia_engine::worker::{Engine, EventKind, Slot};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -22,6 +27,8 @@ pub struct Start {
     pub model: Option<String>,
     /// Picture to attach at once.
     pub image: Option<PathBuf>,
+    /// Where everything is kept, as [`super::store::data_dir`] finds it; nothing is kept without one.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// What a background task found or did.
@@ -38,6 +45,14 @@ pub enum Finished {
     Hub(Vec<CachedModel>),
     /// A trace was put on the GPU.
     Uploaded(TraceKey, Result<TraceOnGpu, String>),
+    /// It was found out what was dropped.
+    Dropped(Vec<Dropped>),
+    /// A pasted picture is here; why it could not be kept, if it could not.
+    Pasted(PictureId, Picture, Option<String>),
+    /// The session was saved, or could not be.
+    Saved(Result<(), String>),
+    /// What an encoder is shown was computed.
+    Input(InputKey, EncoderInput),
     /// What a token attended to was put on the GPU.
     Grid(GridKey, Result<GridOnGpu, String>),
     /// A person chose the file of an export, or gave up choosing.
@@ -55,7 +70,10 @@ pub struct App {
     pub(super) ctx: Context,
     /// Load what is being inspected as soon as that is done, if nothing speaks against it.
     pub(super) load_after_inspection: bool,
+    /// What survives the window.
+    pub(super) keeper: Keeper,
     panels: Panels,
+    title: String,
 }
 
 impl App {
@@ -68,12 +86,25 @@ impl App {
         render_state: Option<&egui_wgpu::RenderState>,
         start: Start,
     ) -> opabinia_engine::Result<Self> {
+        let keeper = Keeper::open(start.data_dir.as_deref());
+        Self::with_keeper(ctx, render_state, start, keeper)
+    }
+
+    /// The same, with what is kept in [`Start::data_dir`] opened already.
+    pub(super) fn with_keeper(
+        ctx: &Context,
+        render_state: Option<&egui_wgpu::RenderState>,
+        start: Start,
+        mut keeper: Keeper,
+    ) -> opabinia_engine::Result<Self> {
         theme::install(ctx);
         let wake = ctx.clone();
         let engine = Engine::start(move || wake.request_repaint())?;
         let wake = ctx.clone();
         let background = Background::new(move || wake.request_repaint());
         let mut state = AppState::default();
+        keeper.restore(&mut state);
+        ctx.set_zoom_factor(state.settings.scale);
         let gpu = render_state.and_then(|render_state| {
             let gpu = MapGpu::new(render_state);
             gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
@@ -85,7 +116,9 @@ impl App {
             gpu,
             ctx: ctx.clone(),
             load_after_inspection: false,
+            keeper,
             panels: Panels::default(),
+            title: String::new(),
         };
         app.begin(start);
         Ok(app)
@@ -116,6 +149,9 @@ impl App {
     /// Takes in everything that was sent since the last frame.
     fn take_in(&mut self) {
         let events: Vec<_> = self.engine.events().try_iter().collect();
+        if events.iter().any(|event| !matches!(event.kind, EventKind::Started | EventKind::Progress(_))) {
+            self.changed();
+        }
         for event in events {
             self.take_event(event);
         }
@@ -123,10 +159,35 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.make_input();
         self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }
+        self.watch_graphics();
+        self.keep();
+    }
+
+    /// Says in the window's title which model is open.
+    fn entitle(&mut self) {
+        let model = self.state.models.loaded(Slot::A).map(Model::name);
+        let title = model.map_or_else(|| "Opabinia".to_owned(), |name| format!("{name} – Opabinia"));
+        if title != self.title {
+            self.ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    /// Notices that the graphics device is gone: saves, lets go of everything on it, and says so.
+    fn watch_graphics(&mut self) {
+        let Some(fault) = self.gpu.as_ref().and_then(MapGpu::fault) else { return };
+        self.gpu = None;
+        self.save_soon();
+        let text = format!("{}: {fault}", self.texts().program.graphics_lost);
+        // Where nothing can be drawn any more, whoever started the program from a terminal still sees it.
+        tracing::error!("{text}");
+        self.state.notices.add(NoticeKind::Failure, text);
+        self.state.overlay = Overlay::GraphicsLost;
     }
 }
 
@@ -143,18 +204,31 @@ impl eframe::App for App {
         let layout = self.panels.show(ui, &self.state, texts, self.gpu.as_ref(), &mut actions);
         if let Some(layout) = layout {
             self.state.layout = layout;
+            self.changed();
+        }
+        // The keyboard changes it without asking anybody.
+        if ui.ctx().zoom_factor() != self.state.settings.scale {
+            self.state.settings.scale = ui.ctx().zoom_factor().clamp(*SCALES.start(), *SCALES.end());
+            ui.ctx().set_zoom_factor(self.state.settings.scale);
+            self.changed();
         }
         if !actions.is_empty() {
             // What was done shows in the next frame.
             self.ctx.request_repaint();
         }
         for action in actions {
+            // Where the pointer is, is not kept.
+            if !matches!(action, Action::View(ViewAction::Hover(_))) {
+                self.changed();
+            }
             self.apply(action);
         }
+        self.entitle();
     }
 
     fn on_exit(&mut self) {
         self.state.conversations.settle();
+        self.save_now();
     }
 }
 
@@ -167,6 +241,10 @@ impl App {
             return;
         }
         let (PictureSource::File(path) | PictureSource::Pasted(path)) = entry.source.clone() else { return };
+        let path = match (&entry.source, self.keeper.store()) {
+            (PictureSource::Pasted(name), Some(store)) => store.picture_path(name),
+            _ => path,
+        };
         self.state.pictures.set_state(id, PictureState::Reading);
         self.run_beside(
             "picture",

@@ -107,7 +107,7 @@ impl App {
         self.state.conversations.shown().picture = Some(id);
     }
 
-    fn read_shown_picture(&mut self) {
+    pub(super) fn read_shown_picture(&mut self) {
         if let Some(id) = self.state.picture() {
             self.read_picture(id);
         }

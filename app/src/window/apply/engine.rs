@@ -36,7 +36,7 @@ impl App {
             EventKind::Failed(error) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     let text = error.to_string();
-                    self.ended_early(&running, AnswerStatus::Failed(text), Some(&error));
+                    self.ended_early(&running, AnswerStatus::Failed(text), Some(error));
                 }
             }
         }
@@ -82,7 +82,7 @@ impl App {
                     return;
                 };
                 if slot == Slot::A {
-                    self.state.settings.remember(&request.source);
+                    self.state.settings.remember(&request);
                 }
                 for note in &inspection.notes {
                     self.state.notices.add(NoticeKind::Warning, note.clone());
@@ -142,8 +142,10 @@ impl App {
     }
 
     /// A job was cancelled, or failed with `error`.
-    fn ended_early(&mut self, running: &RunningJob, status: AnswerStatus, error: Option<&Error>) {
-        if let Some(error) = error {
+    fn ended_early(&mut self, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
+        // What is wrong with a checkpoint is said where it is opened.
+        let opens = matches!(running.purpose, Purpose::Inspect(_) | Purpose::Load(_));
+        if let Some(error) = error.as_ref().filter(|_| !opens) {
             self.state.notices.add(NoticeKind::Failure, error.to_string());
         }
         match running.purpose {
@@ -155,7 +157,7 @@ impl App {
                     .find(|purpose| matches!(purpose, Purpose::Inspect(at) | Purpose::Load(at) if *at == slot));
                 if superseded.is_none() {
                     match (error, self.state.models.opening_mut(slot)) {
-                        (Some(error), Some(opening)) => opening.phase = ModelPhase::Refused(error.to_string()),
+                        (Some(error), Some(opening)) => opening.phase = ModelPhase::Refused(error),
                         _ => self.state.models.set_opening(slot, None),
                     }
                 }

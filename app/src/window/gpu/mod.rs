@@ -140,6 +140,8 @@ pub struct TraceOnGpu {
 pub struct GridOnGpu {
     /// Its map.
     pub shown: Arc<ShownMaps>,
+    /// Cells to a side of the padded frame.
+    pub side: u32,
 }
 
 impl MapGpu {
@@ -191,7 +193,7 @@ impl MapGpu {
         let upload = || -> Result<GridOnGpu> {
             let on_gpu = self.renderer.upload_grid(grid)?;
             let photo = self.upload_photo(picture)?;
-            Ok(GridOnGpu { shown: Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?) })
+            Ok(GridOnGpu { shown: Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?), side: grid.side })
         };
         upload().map_err(|error| error.to_string())
     }

@@ -4,12 +4,14 @@
 //! the window has its own struct beside this file.
 
 mod conversation;
+mod evidence;
 mod inspector;
 mod opening;
 mod probe;
 mod program;
 
 pub use conversation::ConversationTexts;
+pub use evidence::EvidenceTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
 pub use probe::ProbeTexts;
@@ -65,6 +67,8 @@ pub struct Texts {
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// What maps are evidence of.
+    pub evidence: EvidenceTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
 }
@@ -75,6 +79,7 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
+    evidence: evidence::ENGLISH,
     inspector: inspector::ENGLISH,
 };
 
@@ -84,6 +89,7 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
+    evidence: evidence::CHINESE,
     inspector: inspector::CHINESE,
 };
 

@@ -1,10 +1,11 @@
 //! The one state of the window. Panels read it; [`super::apply`] changes it.
 //!
 //! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
-//! layout); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
+//! layout; see [`super::store`]); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
 mod attention;
 mod conversation;
+mod inputs;
 mod export;
 mod jobs;
 mod models;
@@ -19,12 +20,13 @@ pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
+pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use export::{ExportKind, ExportOptions};
 pub use jobs::{Jobs, Purpose, RunningJob};
-pub use models::{Model, ModelPhase, Models, Opening};
+pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use notices::{Notice, NoticeKind, Notices};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures};
-pub use settings::{Sampling, Settings};
+pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
 pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
@@ -33,6 +35,7 @@ use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::worker::Slot;
 use opabinia_shaders::Cell;
+use std::path::PathBuf;
 
 /// What lies over the panels, at most one at a time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +47,8 @@ pub enum Overlay {
     Palette {
         /// What was typed.
         text: String,
+        /// Which of the commands that are listed is chosen, counted from 0.
+        chosen: usize,
     },
     /// Settings of answers and of the program.
     Settings,
@@ -51,6 +56,8 @@ pub enum Overlay {
     Log,
     /// What the program is.
     About,
+    /// The graphics device is gone; what to do now.
+    GraphicsLost,
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
 }
@@ -70,10 +77,16 @@ pub struct AppState {
     pub pictures: Pictures,
     /// Traces that have been recorded.
     pub traces: Traces,
+    /// What encoders were shown.
+    pub inputs: EncoderInputs,
     /// What tokens of answers attended to.
     pub attentions: Attentions,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
+    /// What is typed where checkpoints are opened.
+    pub drafts: OpeningDrafts,
+    /// Where everything is kept; `None` if it is not.
+    pub data_dir: Option<PathBuf>,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
     pub hub: Option<Vec<CachedModel>>,
     /// What is looked at, with its history.
