@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// The window with an answered question about `picture`, and its maps.
 pub fn answered(variant: &str, picture: &str, size: [f32; 2]) -> Harness<'static, App> {
-    let start = Start { model: Some(checkpoint(variant)), image: Some(image(picture)) };
+    let start = Start { model: Some(checkpoint(variant)), image: Some(image(picture)), ..Start::default() };
     let mut window = open(start, size);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
     window.state_mut().apply(ConversationAction::SetDraft("Describe this image in detail.".to_owned()).into());
