@@ -13,3 +13,15 @@ mod inspecting;
 
 #[path = "window/exports.rs"]
 mod exports;
+
+#[path = "window/keeping.rs"]
+mod keeping;
+
+#[path = "window/opening.rs"]
+mod opening;
+
+#[path = "window/program.rs"]
+mod program;
+
+#[path = "window/robust.rs"]
+mod robust;

@@ -113,10 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let question = Question {
                     system: None,
                     turns: vec![Turn { question: item.question.clone(), answer: None }],
-                    subject: way
-                        .ablation
-                        .clone()
-                        .map(|ablation| Subject { picture: Arc::clone(&picture), ablation }),
+                    subject: way.ablation.clone().map(|ablation| Subject { picture: Arc::clone(&picture), ablation }),
                     begin: Vec::new(),
                     options: GenerateOptions { max_tokens: 64, ..GenerateOptions::default() },
                 };

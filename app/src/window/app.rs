@@ -8,8 +8,8 @@ use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId, SCALES,
-    TraceKey,
+    AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
+    SCALES, TraceKey,
 };
 use super::theme;
 use egui::{Context, ViewportCommand};
@@ -127,6 +127,18 @@ impl App {
     /// What is shown: for tests.
     pub fn state(&self) -> &AppState {
         &self.state
+    }
+
+    /// The same, to be changed: for tests and benchmarks, which have no other way to a state that takes long to reach.
+    pub fn state_mut(&mut self) -> &mut AppState {
+        &mut self.state
+    }
+
+    /// Does what a person did: for tests and benchmarks.
+    pub fn act(&mut self, action: impl Into<Action>) {
+        self.changed();
+        self.apply(action.into());
+        self.ctx.request_repaint();
     }
 
     /// What the window says in the language that was chosen.

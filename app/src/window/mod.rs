@@ -56,7 +56,8 @@ pub fn run(start: Start) -> Result<()> {
 /// Says in one line that there is no display, rather than in the words of whichever library noticed.
 fn check_display() -> Result<()> {
     let named = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(all(unix, not(target_os = "macos"))) && !["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"].into_iter().any(named)
+    if cfg!(all(unix, not(target_os = "macos")))
+        && !["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"].into_iter().any(named)
     {
         return Err(Failure::no_window("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"));
     }

@@ -167,7 +167,7 @@ impl App {
                     exchange.status = status;
                 }
             }
-            Purpose::Attend(place) => self.not_attended(place, error.map(ToString::to_string)),
+            Purpose::Attend(place) => self.not_attended(place, error.map(|error| error.to_string())),
             Purpose::Unload(_) => {}
         }
     }

@@ -139,9 +139,9 @@ fn working(ui: &mut Ui, cx: &Cx<'_>, narrow: bool, out: &mut Vec<Action>) {
     if ui.add_enabled(!running.cancelling, Button::new(texts.stop)).clicked() {
         out.push(UiCommand::Stop.into());
     }
-    let bar = ProgressBar::new(part(running)).desired_width(if narrow { 110.0 } else { 160.0 }).text(
-        RichText::new(doing(cx, running)).small(),
-    );
+    let bar = ProgressBar::new(part(running))
+        .desired_width(if narrow { 110.0 } else { 160.0 })
+        .text(RichText::new(doing(cx, running)).small());
     ui.add(bar).on_hover_text(texts.working);
 }
 

@@ -5,8 +5,8 @@
 
 mod attention;
 mod conversation;
-mod inputs;
 mod export;
+mod inputs;
 mod jobs;
 mod models;
 mod notices;
@@ -20,8 +20,8 @@ pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
-pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use export::{ExportKind, ExportOptions};
+pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use notices::{Notice, NoticeKind, Notices};

@@ -77,7 +77,7 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
         Quantity::Lift => format!("log₂ {}", texts.lift),
         Quantity::Entropy => format!("{} ({})", texts.entropy, texts.bits),
         Quantity::NormalisedEntropy => format!("{} {}", texts.entropy, texts.of_uniform),
-        Quantity::Dominant => cx.texts.probe.dominant.to_owned(),
+        Quantity::Dominant => cx.texts.probe.dominant_unit.to_owned(),
     };
     let cells = view.side(&entry.trace);
     let of_cells = maps.iter().all(|map| map.side == cells);

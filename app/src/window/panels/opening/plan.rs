@@ -127,13 +127,7 @@ fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerRe
 }
 
 /// What it needs with weights kept in each type, beside what is free.
-fn memory(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    (slot, opening): (Slot, &Opening),
-    inspection: &Inspection,
-    out: &mut Vec<Action>,
-) {
+fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspection: &Inspection, out: &mut Vec<Action>) {
     let texts = &cx.texts.opening;
     let free = inspection.available_bytes;
     Grid::new("memory").num_columns(6).spacing([16.0, 4.0]).show(ui, |ui| {
@@ -174,13 +168,7 @@ fn memory(
 }
 
 /// Where to compute.
-fn device(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    (slot, opening): (Slot, &Opening),
-    inspection: &Inspection,
-    out: &mut Vec<Action>,
-) {
+fn device(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspection: &Inspection, out: &mut Vec<Action>) {
     let texts = &cx.texts.opening;
     ui.add_space(6.0);
     ui.horizontal(|ui| {

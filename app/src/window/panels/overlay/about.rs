@@ -13,8 +13,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     ScrollArea::vertical().max_height(height).show(ui, |ui| {
         ui.add(Label::new(texts.about_text).wrap());
         parts::section(ui, texts.claims);
-        for claim in
-            [texts.claim_prefill, texts.claim_hint, texts.claim_lift, texts.claim_grid, texts.claim_precision]
+        for claim in [texts.claim_prefill, texts.claim_hint, texts.claim_lift, texts.claim_grid, texts.claim_precision]
         {
             ui.horizontal_top(|ui| {
                 parts::weak(ui, "•");

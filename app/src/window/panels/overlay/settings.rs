@@ -45,8 +45,11 @@ fn appearance(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         ui.end_row();
         ui.label(texts.theme);
         ui.horizontal(|ui| {
-            let choices =
-                [(ThemeChoice::System, texts.system), (ThemeChoice::Light, texts.light), (ThemeChoice::Dark, texts.dark)];
+            let choices = [
+                (ThemeChoice::System, texts.system),
+                (ThemeChoice::Light, texts.light),
+                (ThemeChoice::Dark, texts.dark),
+            ];
             for (choice, name) in choices {
                 if ui.selectable_label(settings.theme == choice, name).clicked() {
                     out.push(ProgramAction::SetTheme(choice).into());
