@@ -8,6 +8,12 @@ mod harness;
 #[path = "window/asking.rs"]
 mod asking;
 
+#[path = "window/inspecting.rs"]
+mod inspecting;
+
+#[path = "window/exports.rs"]
+mod exports;
+
 #[path = "window/keeping.rs"]
 mod keeping;
 

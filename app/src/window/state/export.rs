@@ -57,7 +57,7 @@ impl AppState {
     /// The figure of what is looked at, with `options`. `None` where there is no trace, or the maps are not made from it.
     pub fn figure_settings(&self, options: &ExportOptions) -> Option<FigureSettings> {
         let trace = &self.trace()?.trace;
-        let view = self.view.now();
+        let view = self.view.now().fitted(trace);
         if view.source != MapSource::Sva {
             return None;
         }

@@ -74,8 +74,8 @@ impl Scale {
 /// Draws the matrix. Clicking a number looks at its layer and head alone.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
-    let view = cx.state.view.now();
-    let encoder = view.encoder.min(selected.entry.encoder_names.len().saturating_sub(1));
+    let view = &selected.view;
+    let encoder = view.encoder;
     let encoder_name = selected.entry.encoder_names.get(encoder).map(String::as_str).unwrap_or_default();
     let (quantity, what) = match view.quantity {
         Shown::Lift => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
@@ -126,7 +126,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
                 painter.rect_stroke(rect, 1, stroke, StrokeKind::Outside);
             }
             if response.on_hover_text(format!("{spoken}\n{}", texts.matrix_tip)).clicked() {
-                let next = looking_at(view, selected, at, head);
+                let next = looking_at(selected, at, head);
                 out.push(Action::View(ViewAction::Replace(Box::new(next))));
             }
         }
@@ -135,7 +135,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
 }
 
 /// The view of one layer and head, with the cell of that layer's own grid that holds the one now selected.
-fn looking_at(view: &View, selected: &Selected<'_>, layer: usize, head: usize) -> View {
+fn looking_at(selected: &Selected<'_>, layer: usize, head: usize) -> View {
     let side = selected.trace().layers[layer].frame.side;
     let cell = selected.cell;
     let from = |at: usize| u32::try_from((2 * at + 1) * side / (2 * cell.side)).unwrap_or(0);
@@ -143,7 +143,7 @@ fn looking_at(view: &View, selected: &Selected<'_>, layer: usize, head: usize) -
         layers: Indices::one(layer),
         heads: Indices::one(head),
         selected: Some(Cell { row: from(cell.row), col: from(cell.column) }),
-        ..view.clone()
+        ..selected.view.clone()
     }
 }
 

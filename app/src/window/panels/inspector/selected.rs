@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use crate::selection;
-use crate::window::state::TraceEntry;
+use crate::window::state::{TraceEntry, View};
 use opabinia_engine::probe::{Cell, Measured, Quantity, Reduction, Trace, reduce};
 use opabinia_engine::sva::{Frame, HEADS};
 
@@ -10,6 +10,8 @@ use opabinia_engine::sva::{Frame, HEADS};
 pub struct Selected<'a> {
     /// The trace with the names of its encoders.
     pub entry: &'a TraceEntry,
+    /// What is looked at, as this trace has it.
+    pub view: View,
     /// Layers, as places in the trace.
     pub layers: Vec<usize>,
     /// Heads.
@@ -24,7 +26,7 @@ impl<'a> Selected<'a> {
     /// What the view chooses; `None` if there is no trace, or no cell of it.
     pub fn of(cx: &Cx<'a>) -> Option<Self> {
         let entry = cx.state.trace()?;
-        let view = cx.state.view.now();
+        let view = cx.state.view.now().fitted(&entry.trace);
         let cell = view.selected?;
         let layers: Vec<usize> = (0..entry.trace.layers.len()).filter(|at| view.layers.contains(*at)).collect();
         let side = entry.trace.finest_side(&layers)?;
@@ -37,7 +39,7 @@ impl<'a> Selected<'a> {
             opabinia_shaders::Reduction::Max => Reduction::Max,
         };
         let heads = (0..HEADS).filter(|head| view.heads.contains(*head)).collect();
-        Some(Self { entry, layers, heads, reduction, cell })
+        Some(Self { entry, view, layers, heads, reduction, cell })
     }
 
     /// The trace.

@@ -65,6 +65,7 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
         return Some(Table { what: texts.attention.to_owned(), names: vec![name], maps, of_cells: true });
     }
     let entry = cx.state.trace()?;
+    let view = view.fitted(&entry.trace);
     let TraceUpload::Ready(on_gpu) = &entry.upload else { return None };
     let map_view = view.map_view();
     let shown = if view.quantity.per_encoder() { &on_gpu.small } else { &on_gpu.large };
@@ -78,10 +79,8 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
         Quantity::NormalisedEntropy => format!("{} {}", texts.entropy, texts.of_uniform),
         Quantity::Dominant => cx.texts.probe.dominant_unit.to_owned(),
     };
-    let cells = entry
-        .trace
-        .finest_side(&(0..entry.trace.layers.len()).filter(|at| view.layers.contains(*at)).collect::<Vec<_>>());
-    let of_cells = maps.iter().all(|map| Some(map.side as usize) == cells);
+    let cells = view.side(&entry.trace);
+    let of_cells = maps.iter().all(|map| map.side == cells);
     Some(Table { what, names, maps, of_cells })
 }
 

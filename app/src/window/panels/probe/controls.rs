@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
 pub fn source(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
     let is_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
-    if !is_token && cx.state.attention_map().is_none() {
+    if !is_token && cx.state.token.is_none() {
         return;
     }
     let token = MapSource::Token { layer: None, head: None };
