@@ -10,7 +10,6 @@ use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::{Command, Question, Slot};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Alternatives that are kept beside each token.
