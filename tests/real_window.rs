@@ -6,8 +6,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -156,7 +154,7 @@ fn colourful(picture: &image::RgbImage) -> f64 {
 fn the_program_answers_in_a_real_window_and_saves_when_it_is_closed() {
     let display = Display::start();
     let home = tempfile::tempdir().unwrap();
-    let goldens = support::goldens();
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests/goldens");
     let child = program(&display.name, home.path())
         .arg("open")
         .arg(goldens.join("tiny-llama3/checkpoint"))

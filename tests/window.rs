@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 #[path = "window/harness.rs"]
 mod harness;
 
 #[path = "window/asking.rs"]
 mod asking;
+
+#[path = "window/inspecting.rs"]
+mod inspecting;
+
+#[path = "window/exports.rs"]
+mod exports;
 
 #[path = "window/keeping.rs"]
 mod keeping;

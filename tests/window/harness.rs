@@ -5,7 +5,7 @@ use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
 use opabinia::window::app::App;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,14 +44,19 @@ pub fn wait(harness: &mut Harness<'_, App>, what: &str, ready: impl Fn(&App) -> 
     harness.run_ok();
 }
 
+/// The golden data committed with the tests.
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").join("tests/goldens")
+}
+
 /// The directory of a golden checkpoint.
 pub fn checkpoint(variant: &str) -> String {
-    crate::support::goldens().join(variant).join("checkpoint").display().to_string()
+    goldens().join(variant).join("checkpoint").display().to_string()
 }
 
 /// A golden picture.
 pub fn image(name: &str) -> PathBuf {
-    crate::support::goldens().join("images").join(name)
+    goldens().join("images").join(name)
 }
 
 /// Writes what the window shows to `name.png` in the directory that OPABINIA_SHOTS names, if it does: for people to

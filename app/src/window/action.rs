@@ -2,7 +2,8 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, ExchangeId, InspectorTab, PictureId, Sampling, TokenPlace, View, ViewChange,
+    BranchId, ConversationId, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, TokenPlace,
+    View, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
@@ -64,8 +65,12 @@ pub enum ConversationAction {
     New,
     /// Show this one.
     Show(ConversationId),
-    /// Remove this one. It can be brought back by undoing.
+    /// Remove this one. It can be brought back until the next one is removed or the next question is asked.
     Remove(ConversationId),
+    /// Bring back the one that was removed last.
+    BringBack,
+    /// Let go of the one that was removed last.
+    ForgetRemoved,
     /// What is in the field for the next question.
     SetDraft(String),
     /// System text instead of the template's own; empty for the template's.
@@ -74,8 +79,6 @@ pub enum ConversationAction {
     SetSampling(Sampling),
     /// Read this picture file and attach it.
     AttachFile(PathBuf),
-    /// Attach these pixels (pasted): width, height, RGB.
-    AttachPixels(usize, usize, Arc<Vec<u8>>),
     /// Attach a picture that is known already.
     AttachPicture(PictureId),
     /// Go on without a picture.
@@ -92,6 +95,8 @@ pub enum ConversationAction {
     CancelEdit,
     /// Show another branch.
     ShowBranch(BranchId),
+    /// Show the answer of this exchange as tokens, or as formatted text.
+    ShowTokens(ExchangeId, bool),
     /// Look at this token: its probability, its alternatives, its attention to the picture.
     SelectToken(Option<TokenPlace>),
     /// Answer again with the same tokens up to this place, and this token there.
@@ -109,21 +114,18 @@ pub enum ViewAction {
     Hover(Option<opabinia_shaders::Cell>),
     /// Which part of the inspector is shown.
     ShowInspector(InspectorTab),
+    /// Ask once more what the selected token attended to.
+    AttendAgain,
+    /// List the keys of a cell by their probability instead of by their place.
+    SortKeys(bool),
     /// Write what is on the screen to a file the person chooses.
     Export(ExportKind),
-}
-
-/// What is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportKind {
-    /// The maps as a picture.
-    Picture,
-    /// The numbers of the maps as CSV.
-    Numbers,
-    /// The whole trace as safetensors.
-    Trace,
-    /// The recipe from which `opabinia render --recipe` makes the picture again.
-    Recipe,
+    /// Change what is chosen in the dialog about a figure.
+    SetExport(ExportKind, ExportOptions),
+    /// Ask for the name of the file.
+    PickExport(ExportKind, ExportOptions),
+    /// Write this file.
+    ExportTo(ExportKind, ExportOptions, PathBuf),
 }
 
 /// About the program itself.

@@ -3,11 +3,14 @@
 use super::action::{Action, ViewAction};
 use super::apply::Dropped;
 use super::background::Background;
-use super::gpu::{MapGpu, TraceOnGpu};
+use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
-use super::state::{AppState, Model, NoticeKind, Overlay, PictureId, SCALES, TraceKey, TraceUpload};
+use super::state::{
+    AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
+    SCALES, TraceKey, TraceUpload,
+};
 use super::theme;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
@@ -48,6 +51,12 @@ pub enum Finished {
     Pasted(PictureId, Picture, Option<String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
+    /// What an encoder is shown was computed.
+    Input(InputKey, EncoderInput),
+    /// What a token attended to was put on the GPU.
+    Grid(GridKey, Result<GridOnGpu, String>),
+    /// A person chose the file of an export, or gave up choosing.
+    ExportFile(Option<(ExportKind, ExportOptions, PathBuf)>),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -165,6 +174,8 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.make_input();
+        self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }

@@ -1,7 +1,9 @@
 //! The one place that changes the state: what a person did, what the engine sent, what background tasks found.
 
+mod attention;
 mod conversation;
 mod engine;
+mod export;
 mod model;
 mod program;
 mod view;
@@ -32,8 +34,8 @@ impl App {
         }
     }
 
-    /// Does what a person did.
-    pub(super) fn apply(&mut self, action: Action) {
+    /// Does what a person did; public for tests, which cannot answer the system's file dialogs.
+    pub fn apply(&mut self, action: Action) {
         match action {
             Action::Command(command) => self.apply_command(command),
             Action::Model(action) => self.apply_model(action),
@@ -125,6 +127,10 @@ impl App {
                 self.take_finished(Finished::Picture(id, Ok(picture)));
             }
             Finished::Saved(saved) => self.saved(saved),
+            Finished::Input(key, input) => self.state.inputs.set(key, input),
+            Finished::Grid(key, uploaded) => self.grid_uploaded(key, uploaded),
+            Finished::ExportFile(Some((kind, options, path))) => self.export_to(kind, &options, path),
+            Finished::ExportFile(None) => {}
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -135,7 +141,12 @@ impl App {
             ViewAction::Replace(view) => self.state.view.replace(*view),
             ViewAction::Hover(cell) => self.state.hovered = cell,
             ViewAction::ShowInspector(tab) => self.state.inspector = tab,
+            ViewAction::AttendAgain => self.attend_again(),
+            ViewAction::SortKeys(sorted) => self.state.keys_sorted = sorted,
             ViewAction::Export(kind) => self.export(kind),
+            ViewAction::SetExport(kind, options) => self.state.overlay = Overlay::Export(kind, options),
+            ViewAction::PickExport(kind, options) => self.pick_export(kind, options),
+            ViewAction::ExportTo(kind, options, path) => self.export_to(kind, &options, path),
         }
     }
 }

@@ -3,7 +3,10 @@
 //! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
 //! layout; see [`super::store`]); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
+mod attention;
 mod conversation;
+mod export;
+mod inputs;
 mod jobs;
 mod models;
 mod notices;
@@ -12,10 +15,13 @@ mod settings;
 mod traces;
 mod view;
 
+pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
 pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
+pub use export::{ExportKind, ExportOptions};
+pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use notices::{Notice, NoticeKind, Notices};
@@ -24,6 +30,7 @@ pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
 pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
+use super::gpu::GridOnGpu;
 use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::worker::Slot;
@@ -51,6 +58,8 @@ pub enum Overlay {
     About,
     /// The graphics device is gone; what to do now.
     GraphicsLost,
+    /// How a figure is written.
+    Export(ExportKind, ExportOptions),
 }
 
 /// Everything the window shows.
@@ -68,6 +77,10 @@ pub struct AppState {
     pub pictures: Pictures,
     /// Traces that have been recorded.
     pub traces: Traces,
+    /// What encoders were shown.
+    pub inputs: EncoderInputs,
+    /// What tokens of answers attended to.
+    pub attentions: Attentions,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// What is typed where checkpoints are opened.
@@ -84,6 +97,8 @@ pub struct AppState {
     pub token: Option<TokenPlace>,
     /// Which part of the inspector is shown.
     pub inspector: InspectorTab,
+    /// Whether keys of a cell are listed by their probability instead of by their place.
+    pub keys_sorted: bool,
     /// What lies over the panels.
     pub overlay: Overlay,
     /// Messages and their log.
@@ -106,8 +121,23 @@ impl AppState {
         Some((self.models.loaded(Slot::A)?.generation, self.picture()?))
     }
 
+    /// The attention of the selected token by the model in slot A.
+    pub fn attention_key(&self) -> Option<AttentionKey> {
+        Some((self.models.loaded(Slot::A)?.generation, self.token?))
+    }
+
     /// The trace that is looked at.
     pub fn trace(&self) -> Option<&TraceEntry> {
         self.traces.get(self.trace_key()?)
+    }
+
+    /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
+    pub fn attention_map(&self) -> Option<&GridOnGpu> {
+        let MapSource::Token { layer, head } = self.view.now().source else { return None };
+        let wanted = GridKey { attention: self.attention_key()?, layer, head };
+        match self.attentions.grid()? {
+            (key, GridUpload::Ready(on_gpu)) if *key == wanted => Some(on_gpu),
+            _ => None,
+        }
     }
 }

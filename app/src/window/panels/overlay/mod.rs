@@ -7,7 +7,7 @@ mod settings;
 
 pub use log::{colour as notice_colour, name as notice_name};
 
-use super::{Cx, parts};
+use super::{Cx, export, parts};
 use crate::window::action::{Action, ProgramAction};
 use crate::window::state::Overlay;
 use egui::{Align2, Area, Context, Id, Label, Modal, Order, RichText, Ui, vec2};
@@ -17,7 +17,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let width = match cx.state.overlay {
         Overlay::None => return,
         Overlay::Palette { .. } => 520.0,
-        Overlay::Settings | Overlay::GraphicsLost => 480.0,
+        Overlay::Settings | Overlay::Export(..) | Overlay::GraphicsLost => 480.0,
         Overlay::Log => 680.0,
         Overlay::About => 560.0,
     };
@@ -34,6 +34,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Overlay::Settings => settings::show(ui, cx, out),
             Overlay::Log => log::show(ui, cx, out),
             Overlay::About => about::show(ui, cx, out),
+            Overlay::Export(kind, options) => export::show(ui, cx, *kind, *options, out),
             Overlay::GraphicsLost => graphics_lost(ui, cx, out),
             Overlay::None => {}
         }
