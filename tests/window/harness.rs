@@ -2,9 +2,11 @@
 
 use egui_kittest::Harness;
 use egui_kittest::wgpu::WgpuTestRenderer;
+use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
 use opabinia::window::app::App;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test gives up.
@@ -15,10 +17,11 @@ pub fn open(start: Start, size: [f32; 2]) -> Harness<'static, App> {
     let setup = egui_kittest::wgpu::default_wgpu_setup();
     let state = egui_kittest::wgpu::create_render_state(setup, egui_wgpu::RendererOptions::PREDICTABLE);
     let for_app = state.clone();
-    Harness::builder()
-        .with_size(size)
-        .renderer(WgpuTestRenderer::from_render_state(state))
-        .build_eframe(move |cc| App::new(&cc.egui_ctx, Some(&for_app), start).expect("a thread for the engine"))
+    Harness::builder().with_size(size).renderer(WgpuTestRenderer::from_render_state(state)).build_eframe(move |cc| {
+        // What eframe does for a real window: characters that egui's fonts lack come from the system's.
+        cc.egui_ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+        App::new(&cc.egui_ctx, Some(&for_app), start).expect("a thread for the engine")
+    })
 }
 
 /// Runs frames until `ready` holds.
