@@ -113,16 +113,17 @@ fn difference(window: &mut Harness<'static, App>, renderer: &MapRenderer) -> u8 
     };
     let look = Look { shown, background: theme::map_background(dark), line_px: 1.0, ..view.look() };
     let expected = renderer.render_to_image(&maps, Some(&photo), view.encoder, &look, width, height).unwrap();
-    let mut worst = 0;
+    let mut worst = (0, 0, 0);
     let mut compared = 0;
     for (at, pixel) in expected.as_chunks::<4>().0.iter().enumerate().filter(|(_, pixel)| pixel[3] == 255) {
         let (x, y) = (at as u32 % width, at as u32 / width);
         let got = shot.get_pixel(left + x, top + y).0;
-        worst = (0..3).map(|c| got[c].abs_diff(pixel[c])).fold(worst, u8::max);
+        worst = (0..3).map(|c| (got[c].abs_diff(pixel[c]), x, y)).fold(worst, Ord::max);
         compared += 1;
     }
     assert!(compared > width * height / 3, "only {compared} pixels of {width} × {height} were compared");
-    worst
+    println!("furthest apart: {worst:?} of {width} × {height}");
+    worst.0
 }
 
 #[test]
