@@ -127,7 +127,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     }
     for command in UiCommand::ALL {
         // In a text field, undoing is the field's.
-        let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.egui_wants_keyboard_input();
+        let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.text_edit_focused();
         // What cannot be done leaves its keys to others: escape ends editing when there is nothing to stop.
         let pressed = command.shortcut().filter(|_| !in_text && command.enabled(state));
         if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) {

@@ -51,7 +51,8 @@ pub fn show(
     }
     if response.has_focus() {
         let ring = Stroke::new(1.5, ui.visuals().hyperlink_color);
-        ui.painter().rect_stroke(rect, 2.0, ring, StrokeKind::Outside);
+        // Beside the map: its pixels are the picture's.
+        ui.painter().rect_stroke(rect.expand(1.0), 0.0, ring, StrokeKind::Outside);
     }
     use_pointer(ui, source, &response, &frame, out);
     use_keys(ui, source, &response, &frame, out);

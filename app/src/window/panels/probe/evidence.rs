@@ -53,7 +53,7 @@ fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
         format!("{} {ablation}", texts.intervened)
     } else if let Some(k) = biased {
         let uniform = texts.uniform(source.encoders[k].name, source.uniform_share(k));
-        format!("{} {uniform}", texts.sva)
+        format!("{uniform} {}", texts.sva)
     } else {
         texts.sva.to_owned()
     }

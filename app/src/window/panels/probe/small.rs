@@ -63,7 +63,8 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
     let mut ui = ui.new_child(UiBuilder::new().max_rect(area).id_salt(("caption", k)));
     ui.spacing_mut().item_spacing = vec2(4.0, 0.0);
     ui.spacing_mut().interact_size.y = 17.0;
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+    let line = vec2(area.width(), 17.0);
+    ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
         let shown = source.view.input_of == Some(k);
         let name = format!("{} {}", texts.input_of, encoder.name);
         let response = eye(ui, shown, &name).on_hover_text(texts.input_tip);
