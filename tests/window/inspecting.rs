@@ -38,6 +38,12 @@ pub fn show(window: &mut Harness<'_, App>, tab: InspectorTab) {
     window.run_ok();
 }
 
+/// What a screen reader says of a node.
+fn words(node: &egui_kittest::Node<'_>) -> String {
+    let node = node.accesskit_node();
+    node.value().or_else(|| node.label()).unwrap_or_default()
+}
+
 fn change(window: &mut Harness<'_, App>, change: ViewChange) {
     window.state_mut().apply(change.into());
     window.run_ok();
@@ -113,7 +119,7 @@ fn keys_are_listed_by_probability_when_asked() {
     window.run_ok();
     let most = attention(&trace, 0, 0, (row, column)).into_iter().fold(0.0, f64::max);
     let listed = window.get_all_by_label_contains("): 0.");
-    let first = listed.map(|node| (node.rect().top(), node.accesskit_node().label().unwrap_or_default()));
+    let first = listed.map(|node| (node.rect().top(), words(&node)));
     let first = first.filter(|(_, label)| label.contains('(')).min_by(|a, b| a.0.total_cmp(&b.0)).unwrap().1;
     assert!(first.ends_with(&format!("{most:.4}")), "{first} is not {most}");
 }
@@ -195,7 +201,7 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     assert!((values.iter().sum::<f32>() - mass.visual).abs() < 1e-4);
     let shown: f64 = (["picture: ", "row ends: ", "text before: ", "text after: "].iter())
         .map(|name| {
-            let label = window.get_by_label_contains(name).accesskit_node().label().unwrap_or_default();
+            let label = words(&window.get_by_label_contains(name));
             label[name.len()..].split(',').next().unwrap().parse::<f64>().unwrap()
         })
         .sum();
