@@ -100,7 +100,8 @@ fn a_recipe_makes_the_same_picture_and_numbers_again() {
     let (made, message) = render(&path("first.recipe.json"), &path("x.png"), &["--mode", "share"]);
     assert!(!made && message.contains("--mode"), "{message}");
     let trace = path("first.trace.safetensors");
-    let (made, message) = render(&path("first.recipe.json"), &trace.with_extension("png"), &["--csv", trace.to_str().unwrap()]);
+    let (made, message) =
+        render(&path("first.recipe.json"), &trace.with_extension("png"), &["--csv", trace.to_str().unwrap()]);
     assert!(!made && message.contains("replace the input"), "{message}");
     std::fs::remove_file(&trace).unwrap();
     let (made, message) = render(&path("first.recipe.json"), &path("x.png"), &[]);
@@ -160,7 +161,8 @@ fn what_a_token_attended_to_is_exported_as_numbers() {
     let state = window.state().state();
     let attention = state.attentions.ready(state.attention_key().unwrap()).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    let written: Vec<f32> = text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    let written: Vec<f32> =
+        text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
     assert_eq!(written, attention.map(0, 1).unwrap());
     window.state_mut().apply(Action::Command(UiCommand::ExportPicture));
     let notice = window.state().state().notices.all().next_back().unwrap().clone();

@@ -6,9 +6,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ViewAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{
-    AnswerStatus, InspectorTab, MapSource, TokenPlace, TraceUpload, ViewChange, chosen,
-};
+use opabinia::window::state::{AnswerStatus, InspectorTab, MapSource, TokenPlace, TraceUpload, ViewChange, chosen};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::{Frame, HEADS};
 use opabinia_engine::worker::Slot;
@@ -152,7 +150,10 @@ fn padding_is_named_and_warned_of() {
     change(&mut window, ViewChange::Select(Some(Cell { row: 0, col: 0 })));
     show(&mut window, InspectorTab::Cell);
     assert!(window.query_by_label_contains("The reference un-masks such cells").is_some());
-    assert!(window.query_by_label_contains(": padding").is_some() || window.query_all_by_label_contains(": padding").count() > 0);
+    assert!(
+        window.query_by_label_contains(": padding").is_some()
+            || window.query_all_by_label_contains(": padding").count() > 0
+    );
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn messages_stack_leave_the_question_free_and_stay_in_the_log() {
     let model = Some(checkpoint("tiny-llama3"));
     let mut window = open(Start { model, ..Start::default() }, [1024.0, 640.0]);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
-    let long = "The file /home/someone/pictures/desk.jpg could not be read: ".repeat(12);
+    let long = "The file /pictures/desk.jpg could not be read: ".repeat(12);
     for text in ["first", "second", &long, "fourth", "fifth"] {
         window.state_mut().state_mut().notices.add(NoticeKind::Failure, text);
     }

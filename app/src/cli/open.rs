@@ -3,7 +3,7 @@
 use super::failure::Result;
 use crate::window::{self, Start};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Open the window. This is also what happens without any command.
 #[derive(Debug, Default, Args)]
@@ -25,9 +25,15 @@ impl Open {
     /// # Errors
     /// If there is no display or no graphics adapter.
     pub fn run(&self) -> Result<()> {
+        // What is remembered has to mean the same wherever the program is started next.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let directory = |model: &String| {
+            let path = Path::new(model);
+            if path.exists() { absolute(path).to_string_lossy().into_owned() } else { model.clone() }
+        };
         window::run(Start {
-            model: self.model.clone(),
-            image: self.image.clone(),
+            model: self.model.as_ref().map(directory),
+            image: self.image.as_deref().map(absolute),
             data_dir: window::store::data_dir(self.data_dir.as_deref()),
         })
     }

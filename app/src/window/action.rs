@@ -65,8 +65,12 @@ pub enum ConversationAction {
     New,
     /// Show this one.
     Show(ConversationId),
-    /// Remove this one. It can be brought back by undoing.
+    /// Remove this one. It can be brought back until the next one is removed or the next question is asked.
     Remove(ConversationId),
+    /// Bring back the one that was removed last.
+    BringBack,
+    /// Let go of the one that was removed last.
+    ForgetRemoved,
     /// What is in the field for the next question.
     SetDraft(String),
     /// System text instead of the template's own; empty for the template's.
@@ -75,8 +79,6 @@ pub enum ConversationAction {
     SetSampling(Sampling),
     /// Read this picture file and attach it.
     AttachFile(PathBuf),
-    /// Attach these pixels (pasted): width, height, RGB.
-    AttachPixels(usize, usize, Arc<Vec<u8>>),
     /// Attach a picture that is known already.
     AttachPicture(PictureId),
     /// Go on without a picture.
@@ -93,6 +95,8 @@ pub enum ConversationAction {
     CancelEdit,
     /// Show another branch.
     ShowBranch(BranchId),
+    /// Show the answer of this exchange as tokens, or as formatted text.
+    ShowTokens(ExchangeId, bool),
     /// Look at this token: its probability, its alternatives, its attention to the picture.
     SelectToken(Option<TokenPlace>),
     /// Answer again with the same tokens up to this place, and this token there.

@@ -9,7 +9,7 @@ use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
     AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
-    SCALES, TraceKey,
+    SCALES, TraceKey, TraceUpload,
 };
 use super::theme;
 use egui::{Context, ViewportCommand};
@@ -74,6 +74,8 @@ pub struct App {
     pub(super) keeper: Keeper,
     panels: Panels,
     title: String,
+    /// Whether a fault of the graphics device has been reported.
+    fault_said: bool,
 }
 
 impl App {
@@ -119,6 +121,7 @@ impl App {
             keeper,
             panels: Panels::default(),
             title: String::new(),
+            fault_said: false,
         };
         app.begin(start);
         Ok(app)
@@ -190,14 +193,26 @@ impl App {
         }
     }
 
-    /// Notices that the graphics device is gone: saves, lets go of everything on it, and says so.
+    /// Notices what went wrong on the graphics device. If it is gone, saves, lets go of everything on it, and says so.
     fn watch_graphics(&mut self) {
-        let Some(fault) = self.gpu.as_ref().and_then(MapGpu::fault) else { return };
+        let Some(gpu) = &self.gpu else { return };
+        let (Some(fault), lost) = (gpu.fault(), gpu.is_lost()) else { return };
+        if !lost {
+            if !std::mem::replace(&mut self.fault_said, true) {
+                self.state
+                    .notices
+                    .add(NoticeKind::Failure, format!("{}: {fault}", self.texts().program.graphics_fault));
+            }
+            return;
+        }
         self.gpu = None;
         self.save_soon();
         let text = format!("{}: {fault}", self.texts().program.graphics_lost);
         // Where nothing can be drawn any more, whoever started the program from a terminal still sees it.
         tracing::error!("{text}");
+        for key in self.state.traces.lose_uploads() {
+            self.state.traces.set_upload(key, TraceUpload::Failed(text.clone()));
+        }
         self.state.notices.add(NoticeKind::Failure, text);
         self.state.overlay = Overlay::GraphicsLost;
     }
@@ -270,7 +285,11 @@ impl App {
 
     /// Puts the trace named `key` on the GPU.
     pub(super) fn upload_trace(&mut self, key: TraceKey) {
-        let (Some(gpu), Some(entry)) = (self.gpu.clone(), self.state.traces.get(key)) else { return };
+        let Some(gpu) = self.gpu.clone() else {
+            let reason = self.texts().program.no_graphics.to_owned();
+            return self.state.traces.set_upload(key, TraceUpload::Failed(reason));
+        };
+        let Some(entry) = self.state.traces.get(key) else { return };
         let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else { return };
         let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
         self.run_beside(

@@ -13,6 +13,9 @@ const SOON: Duration = Duration::from_secs(1);
 /// The same while an answer is being made, which changes with every token.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How long the window waits to be told how large the screen is.
+const SETTLED: Duration = Duration::from_secs(3);
+
 /// How long the window may stay while its last save is written.
 const AT_END: Duration = Duration::from_secs(20);
 
@@ -29,6 +32,8 @@ pub struct Keeper {
     geometry: Option<Geometry>,
     /// Where it is to be moved, once the screen is known.
     move_to: Option<Geometry>,
+    /// When the data directory was opened.
+    opened: Option<Instant>,
     /// Why saving failed last: said once, not every second.
     failed: Option<String>,
 }
@@ -40,7 +45,8 @@ impl Keeper {
         let (store, session, remarks) = Store::open(directory);
         let geometry = session.as_ref().and_then(|session| session.window);
         let found = Some((session, remarks));
-        Self { store: Some(Arc::new(store)), found, geometry, move_to: geometry, ..Self::default() }
+        let opened = Some(Instant::now());
+        Self { store: Some(Arc::new(store)), found, geometry, move_to: geometry, opened, ..Self::default() }
     }
 
     /// Brings what was found back into `state`.
@@ -85,7 +91,9 @@ impl App {
 
     /// Saves if it is time.
     pub(super) fn keep(&mut self) {
-        if self.keeper.move_to.is_some_and(|geometry| geometry.move_to(&self.ctx)) {
+        // Some systems never say how large the screen is, and place windows themselves.
+        let settled = self.keeper.opened.is_some_and(|opened| opened.elapsed() > SETTLED);
+        if settled || self.keeper.move_to.is_some_and(|geometry| geometry.move_to(&self.ctx)) {
             self.keeper.move_to = None;
         }
         if self.keeper.move_to.is_none() {

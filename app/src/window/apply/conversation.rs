@@ -3,14 +3,13 @@
 use crate::window::action::ConversationAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    AnswerStatus, Conversation, ConversationId, Exchange, ExchangeId, InspectorTab, PictureId, PictureSource,
-    PictureState, Purpose,
+    AnswerStatus, ConversationId, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
+    Purpose, Sampling, TokenPlace,
 };
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::{Command, Question, Slot};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Alternatives that are kept beside each token.
@@ -22,59 +21,57 @@ impl App {
         match action {
             ConversationAction::New => {
                 let picture = conversations.current().and_then(|shown| shown.picture);
-                conversations.start();
-                conversations.shown().picture = picture;
+                // One that is empty is as good as a new one.
+                if !conversations.shown().exchanges.is_empty() {
+                    conversations.start();
+                    conversations.shown().picture = picture;
+                }
             }
             ConversationAction::Show(id) => {
                 conversations.show(id);
                 self.read_shown_picture();
             }
-            ConversationAction::Remove(id) => {
-                conversations.remove(id);
-                self.state.attentions.forget_conversation(id);
+            ConversationAction::Remove(id) => self.remove(id),
+            ConversationAction::BringBack => {
+                conversations.bring_back();
                 self.read_shown_picture();
             }
+            ConversationAction::ForgetRemoved => conversations.forget_removed(),
             ConversationAction::SetDraft(text) => conversations.shown().draft = text,
             ConversationAction::SetSystem(text) => conversations.shown().system = text,
             ConversationAction::SetSampling(sampling) => self.state.settings.sampling = sampling,
-            ConversationAction::AttachFile(path) => self.attach(PictureSource::File(path)),
-            ConversationAction::AttachPixels(width, height, rgb) => self.attach_pixels(width, height, &rgb),
-            ConversationAction::AttachPicture(id) => {
-                conversations.shown().picture = Some(id);
-                self.read_picture(id);
+            ConversationAction::AttachFile(path) => {
+                let id = self.state.pictures.insert(PictureSource::File(path));
+                self.ask_about(Some(id));
             }
-            ConversationAction::Detach => conversations.shown().picture = None,
+            ConversationAction::AttachPicture(id) => self.ask_about(Some(id)),
+            ConversationAction::Detach => self.ask_about(None),
             ConversationAction::Ask => self.ask(),
             ConversationAction::Stop => self.stop(),
-            ConversationAction::Regenerate(exchange) => self.repeat(exchange, Vec::new()),
+            ConversationAction::Regenerate(exchange) => self.regenerate(exchange),
             ConversationAction::Edit(exchange) => {
-                let shown = conversations.shown();
-                if let Some(question) = shown.exchanges.get(exchange).map(|known| known.question.clone()) {
-                    shown.draft = question;
-                    shown.editing = Some(exchange);
+                conversations.shown().edit(exchange);
+                self.read_shown_picture();
+            }
+            ConversationAction::CancelEdit => conversations.shown().cancel_edit(),
+            ConversationAction::ShowBranch(exchange) => {
+                conversations.shown().show_branch(exchange);
+                self.read_shown_picture();
+            }
+            ConversationAction::ShowTokens(exchange, shown) => {
+                if let Some(exchange) = conversations.shown().exchanges.get_mut(exchange) {
+                    exchange.as_tokens = Some(shown);
                 }
             }
-            ConversationAction::CancelEdit => {
-                let shown = conversations.shown();
-                shown.editing = None;
-                shown.draft.clear();
-            }
-            ConversationAction::ShowBranch(exchange) => conversations.shown().show_branch(exchange),
             ConversationAction::SelectToken(place) => {
                 self.state.token = place;
                 if place.is_some() {
                     self.state.inspector = InspectorTab::Token;
                 }
             }
-            ConversationAction::ContinueFrom(place, id) => {
-                let known = conversations.exchange(place).and_then(|exchange| exchange.tokens.get(..place.token));
-                if let Some(known) = known {
-                    let begin = known.iter().map(|token| token.id).chain([id]).collect();
-                    conversations.show(place.conversation);
-                    self.repeat(place.exchange, begin);
-                }
-            }
+            ConversationAction::ContinueFrom(place, id) => self.continue_from(place, id),
         }
+        self.settle_token();
     }
 
     pub(super) fn pick_picture(&mut self) {
@@ -90,21 +87,45 @@ impl App {
         );
     }
 
-    fn attach(&mut self, source: PictureSource) {
-        let id = self.state.pictures.insert(source);
-        self.state.conversations.shown().picture = Some(id);
-        self.read_picture(id);
+    /// Makes the next question be about `picture`, or about none. Where it would follow questions about another
+    /// picture, it begins a conversation of its own instead, and takes along what is in the field.
+    fn ask_about(&mut self, picture: Option<PictureId>) {
+        let shown = self.state.conversations.shown();
+        if shown.picture != picture {
+            if !shown.can_change_picture() {
+                let draft = std::mem::take(&mut shown.draft);
+                let system = shown.system.clone();
+                shown.cancel_edit();
+                self.state.conversations.start();
+                let begun = self.state.conversations.shown();
+                (begun.draft, begun.system) = (draft, system);
+                self.state.notices.add(NoticeKind::Info, self.texts().conversation.begun_for_picture);
+            }
+            self.state.conversations.shown().picture = picture;
+        }
+        self.read_shown_picture();
     }
 
-    /// Keeps pasted pixels; they are written to a file by the next save.
-    fn attach_pixels(&mut self, width: usize, height: usize, rgb: &Arc<Vec<u8>>) {
-        if rgb.len() != width * height * 3 || rgb.is_empty() {
-            return;
+    /// Removes the conversation named `id`, and stops what is being answered in it.
+    fn remove(&mut self, id: ConversationId) {
+        let in_it = |purpose: &Purpose| matches!(purpose, Purpose::Answer { conversation, .. } if *conversation == id);
+        let jobs: Vec<_> =
+            self.state.jobs.iter().filter(|(_, running)| in_it(&running.purpose)).map(|(job, _)| job).collect();
+        for job in jobs {
+            self.cancel(job);
         }
-        let picture = opabinia_engine::vision::Picture { width, height, rgb: rgb.to_vec() };
-        let id = self.state.pictures.insert(PictureSource::Pasted(PathBuf::new()));
-        self.state.pictures.set_state(id, PictureState::Ready(Arc::new(picture)));
-        self.state.conversations.shown().picture = Some(id);
+        self.state.conversations.remove(id);
+        self.state.attentions.forget_conversation(id);
+        self.read_shown_picture();
+    }
+
+    /// Lets go of the token looked at if it is no longer on the path that is shown.
+    fn settle_token(&mut self) {
+        let shown = self.state.conversations.current();
+        let is_shown = |place: TokenPlace| {
+            shown.is_some_and(|shown| shown.id == place.conversation && shown.shows(place.exchange))
+        };
+        self.state.token = self.state.token.filter(|place| is_shown(*place));
     }
 
     pub(super) fn read_shown_picture(&mut self) {
@@ -115,59 +136,58 @@ impl App {
 
     /// Asks what is in the field.
     fn ask(&mut self) {
-        let model = self.state.models.loaded(Slot::A).map(crate::window::state::Model::name).unwrap_or_default();
         let sampling = self.state.settings.sampling.clone();
         let shown = self.state.conversations.shown();
-        let question = std::mem::take(&mut shown.draft).trim().to_owned();
-        if question.is_empty() {
-            return;
+        let id = shown.id;
+        if let Some(at) = shown.ask(sampling) {
+            self.state.conversations.forget_removed();
+            self.submit(id, at);
         }
-        let parent = match shown.editing.take() {
-            Some(edited) => shown.exchanges.get(edited).and_then(|edited| edited.parent),
-            None => shown.leaf,
-        };
-        let exchange = Exchange {
-            parent,
-            question,
-            picture: shown.picture,
-            model,
-            sampling,
-            begin: Vec::new(),
-            answer: String::new(),
-            tokens: Vec::new(),
-            status: AnswerStatus::Waiting,
-            times: None,
-        };
-        let at = add(shown, exchange);
-        let conversation = shown.id;
-        self.submit(conversation, at);
     }
 
-    /// Asks the question of `exchange` again, in a branch beside it, with an answer that begins with `begin`.
-    fn repeat(&mut self, exchange: ExchangeId, begin: Vec<u32>) {
-        let sampling = self.state.settings.sampling.clone();
+    /// Asks the question of `exchange` again, in a branch beside it.
+    fn regenerate(&mut self, exchange: ExchangeId) {
+        let mut sampling = self.state.settings.sampling.clone();
         let shown = self.state.conversations.shown();
-        let Some(known) = shown.exchanges.get(exchange) else { return };
-        let again = Exchange {
-            begin,
-            sampling,
-            answer: String::new(),
-            tokens: Vec::new(),
-            status: AnswerStatus::Waiting,
-            times: None,
-            ..known.clone()
-        };
-        let at = add(shown, again);
-        let conversation = shown.id;
-        self.submit(conversation, at);
+        let siblings: Vec<&Sampling> =
+            shown.siblings(exchange).iter().map(|at| &shown.exchanges[*at].sampling).collect();
+        // Another answer is wanted, and with the same seed it would be the same one.
+        while sampling.temperature > 0.0 && siblings.contains(&&sampling) {
+            sampling.seed = sampling.seed.wrapping_add(1);
+        }
+        let id = shown.id;
+        if let Some(at) = shown.repeat(exchange, sampling, Vec::new()) {
+            self.submit(id, at);
+        }
     }
 
-    /// Hands a waiting exchange to the engine, once its picture has been read and a model is loaded.
+    /// Answers again as at `place`, in a branch beside it, but with the token `id` there. Everything else stays as it
+    /// was, so that what changes comes from that token.
+    fn continue_from(&mut self, place: TokenPlace, id: u32) {
+        self.state.conversations.show(place.conversation);
+        let shown = self.state.conversations.shown();
+        let Some(known) = shown.exchanges.get(place.exchange).filter(|_| shown.id == place.conversation) else {
+            return;
+        };
+        let Some(before) = known.tokens.get(..place.token) else { return };
+        let begin = before.iter().map(|token| token.id).chain([id]).collect();
+        let sampling = known.sampling.clone();
+        if let Some(at) = shown.repeat(place.exchange, sampling, begin) {
+            self.state.token = Some(TokenPlace { exchange: at, ..place });
+            self.submit(place.conversation, at);
+        }
+    }
+
+    /// Hands a waiting exchange to the engine, once the answers before it are complete, its picture has been read and a
+    /// model is loaded.
     fn submit(&mut self, id: ConversationId, at: ExchangeId) {
         let Some(conversation) = self.state.conversations.get(id) else { return };
         let Some(exchange) = conversation.exchanges.get(at) else { return };
         let Some(model) = self.state.models.loaded(Slot::A) else { return };
-        let generation = model.generation;
+        if conversation.waits_for_earlier(at) {
+            return;
+        }
+        let (generation, model) = (model.generation, model.name());
         let picture = match exchange.picture.and_then(|picture| Some((picture, self.state.pictures.get(picture)?))) {
             None => None,
             Some((picture, entry)) => match &entry.state {
@@ -204,13 +224,16 @@ impl App {
         };
         let job = self.engine.submit(command);
         self.state.jobs.begin(job, Purpose::Answer { conversation: id, exchange: at, traced });
+        if let Some(exchange) = self.exchange_mut(id, at) {
+            exchange.model = model;
+        }
     }
 
     fn fail(&mut self, id: ConversationId, at: ExchangeId, error: String) {
-        let conversation = self.state.conversations.get_mut(id);
-        if let Some(exchange) = conversation.and_then(|conversation| conversation.exchanges.get_mut(at)) {
+        if let Some(exchange) = self.exchange_mut(id, at) {
             exchange.status = AnswerStatus::Failed(error);
         }
+        self.ask_what_waited();
     }
 
     /// Exchanges that wait and have not been handed to the engine.
@@ -238,18 +261,22 @@ impl App {
         }
     }
 
-    /// A model has been loaded.
-    pub(super) fn ask_what_waited_for_model(&mut self) {
-        for (conversation, at) in self.waiting() {
+    /// An answer has ended or a model has been loaded: what waited for that can be asked.
+    pub(super) fn ask_what_waited(&mut self) {
+        let mut waiting = self.waiting();
+        // In the order in which they were asked.
+        waiting.sort_unstable();
+        for (conversation, at) in waiting {
             self.submit(conversation, at);
         }
     }
-}
 
-/// Adds `exchange` to what is shown.
-fn add(conversation: &mut Conversation, exchange: Exchange) -> ExchangeId {
-    conversation.exchanges.push(exchange);
-    let at = conversation.exchanges.len() - 1;
-    conversation.leaf = Some(at);
-    at
+    /// Questions that wait and have not been handed to the engine will not be.
+    pub(super) fn stop_waiting(&mut self) {
+        for (conversation, at) in self.waiting() {
+            if let Some(exchange) = self.exchange_mut(conversation, at) {
+                exchange.status = AnswerStatus::Stopped;
+            }
+        }
+    }
 }

@@ -52,13 +52,14 @@ impl App {
 
     /// Stops everything the engine has been asked for.
     pub(super) fn stop(&mut self) {
+        self.stop_waiting();
         let jobs: Vec<_> = self.state.jobs.iter().map(|(job, _)| job).collect();
         for job in jobs {
             self.cancel(job);
         }
     }
 
-    fn exchange_mut(&mut self, conversation: ConversationId, exchange: ExchangeId) -> Option<&mut Exchange> {
+    pub(super) fn exchange_mut(&mut self, conversation: ConversationId, exchange: ExchangeId) -> Option<&mut Exchange> {
         self.state.conversations.get_mut(conversation)?.exchanges.get_mut(exchange)
     }
 
@@ -88,7 +89,7 @@ impl App {
                     self.state.notices.add(NoticeKind::Warning, note.clone());
                 }
                 self.state.models.set_loaded(slot, request, inspection);
-                self.ask_what_waited_for_model();
+                self.ask_what_waited();
             }
             (Purpose::Unload(slot), Outcome::Unloaded) => self.state.models.clear(slot),
             (Purpose::Answer { conversation, exchange, .. }, Outcome::Answered(answer)) => {
@@ -107,12 +108,7 @@ impl App {
 
     fn answered(&mut self, running: &RunningJob, conversation: ConversationId, exchange: ExchangeId, answer: Answer) {
         let first = running.first_token.unwrap_or_else(Instant::now);
-        let decode_secs = answer.timings.decode.as_secs_f64();
-        let more = answer.tokens.len().saturating_sub(1);
-        let times = AnswerTimes {
-            first_token_secs: first.duration_since(running.asked).as_secs_f64(),
-            tokens_per_sec: (more > 0 && decode_secs > 0.0).then(|| more as f64 / decode_secs),
-        };
+        let times = AnswerTimes::new(running.asked, first, answer.timings.decode, answer.tokens.len());
         if let Some(exchange) = self.exchange_mut(conversation, exchange) {
             exchange.status = match answer.stop {
                 StopReason::EndOfTurn | StopReason::StopText => AnswerStatus::Done,
@@ -121,9 +117,18 @@ impl App {
             exchange.answer = answer.text;
             exchange.times = Some(times);
         }
-        if self.state.token.is_none() {
-            let place = TokenPlace { conversation, exchange, token: 0 };
-            self.state.token = Some(place);
+        let shown = self.state.conversations.current();
+        if self.state.token.is_none() && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
+            self.state.token = Some(TokenPlace { conversation, exchange, token: 0 });
+        }
+        self.ask_what_waited();
+    }
+
+    /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
+    /// checkpoint in the repository gives.
+    pub fn show_trace(&mut self, trace: Trace) {
+        if let Some((generation, picture)) = self.state.trace_key() {
+            self.keep_trace(generation, picture, trace);
         }
     }
 
@@ -165,7 +170,11 @@ impl App {
             Purpose::Answer { conversation, exchange, .. } => {
                 if let Some(exchange) = self.exchange_mut(conversation, exchange) {
                     exchange.status = status;
+                    let count = exchange.tokens.len();
+                    exchange.times =
+                        running.first_token.map(|first| AnswerTimes::new(running.asked, first, first.elapsed(), count));
                 }
+                self.ask_what_waited();
             }
             Purpose::Attend(place) => self.not_attended(place, error.map(|error| error.to_string())),
             Purpose::Unload(_) => {}

@@ -160,6 +160,11 @@ impl MapGpu {
         self.faults.first().map(str::to_owned)
     }
 
+    /// Whether the device is gone: nothing more will be drawn on it.
+    pub fn is_lost(&self) -> bool {
+        self.faults.check_device().is_err()
+    }
+
     /// The renderer, for exports.
     pub fn renderer(&self) -> &Arc<MapRenderer> {
         &self.renderer

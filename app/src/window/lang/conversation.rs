@@ -1,100 +1,296 @@
 //! Asking and answering.
 
+use crate::window::state::Sampling;
+
 /// What the window says about conversations.
 #[derive(Debug)]
 pub struct ConversationTexts {
+    /// Opens the list of conversations.
+    pub conversations: &'static str,
+    /// A conversation without a question.
+    pub untitled: &'static str,
+    /// How many questions it has.
+    pub questions: fn(usize) -> String,
+    /// Removes the conversation of this title.
+    pub remove: fn(&str) -> String,
+    /// The conversation of this title was removed.
+    pub removed: fn(&str) -> String,
+    /// Brings it back.
+    pub bring_back: &'static str,
+    /// Lets go of it.
+    pub forget: &'static str,
+    /// Nobody has asked anything.
+    pub empty: &'static str,
     /// Name of the field for the question.
     pub question: &'static str,
     /// Hint in that field.
     pub question_hint: &'static str,
+    /// Hint in that field when there is no picture.
+    pub question_hint_text_only: &'static str,
     /// Asks.
     pub ask: &'static str,
+    /// How to ask with the keyboard.
+    pub ask_tip: &'static str,
     /// Stops the answer.
     pub stop: &'static str,
+    /// How to stop with the keyboard.
+    pub stop_tip: &'static str,
     /// Attaches a picture.
     pub attach: &'static str,
     /// Takes the picture away.
     pub detach: &'static str,
-    /// Nobody has asked anything.
-    pub empty: &'static str,
-    /// A conversation without a question.
-    pub untitled: &'static str,
-    /// Who asks.
-    pub you: &'static str,
+    /// What pixels from the clipboard are called.
+    pub pasted: &'static str,
+    /// Another picture has begun another conversation.
+    pub begun_for_picture: &'static str,
+    /// Opens the settings of answers.
+    pub settings: &'static str,
+    /// A question is being edited.
+    pub editing: &'static str,
+    /// Gives up editing.
+    pub cancel_edit: &'static str,
+    /// Changes the question.
+    pub edit: &'static str,
+    /// Asks again.
+    pub regenerate: &'static str,
+    /// Copies the answer.
+    pub copy: &'static str,
+    /// Shows the answer as tokens.
+    pub show_tokens: &'static str,
+    /// What that is good for.
+    pub show_tokens_tip: &'static str,
+    /// Shows the answer as formatted text.
+    pub show_text: &'static str,
+    /// What that is good for.
+    pub show_text_tip: &'static str,
+    /// Shows the branch before.
+    pub previous_branch: &'static str,
+    /// Shows the branch after.
+    pub next_branch: &'static str,
+    /// What branches are.
+    pub branches: &'static str,
     /// The answer waits.
     pub waiting: &'static str,
+    /// Reading a picture.
+    pub reading_picture: &'static str,
+    /// A picture could not be read.
+    pub picture_failed: &'static str,
+    /// The encoders run.
+    pub stage_encode: &'static str,
+    /// The connector runs.
+    pub stage_connect: &'static str,
+    /// The decoder runs over the question.
+    pub stage_prefill: &'static str,
+    /// The answer will stop.
+    pub stopping: &'static str,
     /// A person stopped it.
     pub stopped: &'static str,
     /// It was cut off.
     pub full: &'static str,
     /// It failed.
     pub failed: &'static str,
-    /// Asks again.
-    pub regenerate: &'static str,
-    /// Changes the question.
-    pub edit: &'static str,
-    /// Copies the answer.
-    pub copy: &'static str,
-    /// Reading a picture.
-    pub reading_picture: &'static str,
-    /// A picture could not be read.
-    pub picture_failed: &'static str,
-    /// Text only.
-    pub text_only: &'static str,
-    /// Unit: tokens.
-    pub tokens: &'static str,
-    /// Time to the first token.
-    pub first_token: &'static str,
+    /// How many tokens the answer has.
+    pub tokens: fn(usize) -> String,
+    /// Seconds to the first token.
+    pub first_token: fn(f64) -> String,
     /// Tokens per second.
-    pub tokens_per_second: &'static str,
+    pub tokens_per_second: fn(f64) -> String,
+    /// Which checkpoint answered.
+    pub answered_by: fn(&str) -> String,
+    /// How the answer was chosen.
+    pub sampled: fn(&Sampling) -> String,
+    /// A token by its number and text.
+    pub token: fn(usize, &str) -> String,
+    /// A token that was chosen, and its probability.
+    pub chosen_token: fn(&str, &str) -> String,
+    /// Answers again with this token, whose probability this is.
+    pub continue_from: fn(&str, &str) -> String,
+    /// What a click on an alternative does.
+    pub continue_hint: &'static str,
+    /// Setting: temperature.
+    pub temperature: &'static str,
+    /// What it does.
+    pub temperature_tip: &'static str,
+    /// Setting: top-p.
+    pub top_p: &'static str,
+    /// What it does.
+    pub top_p_tip: &'static str,
+    /// Setting: top-k.
+    pub top_k: &'static str,
+    /// What it does.
+    pub top_k_tip: &'static str,
+    /// Setting: seed.
+    pub seed: &'static str,
+    /// What it does.
+    pub seed_tip: &'static str,
+    /// Setting: the greatest number of tokens.
+    pub max_tokens: &'static str,
+    /// What it does.
+    pub max_tokens_tip: &'static str,
+    /// Back to the first settings.
+    pub defaults: &'static str,
+    /// Answers are not left to chance.
+    pub greedy: &'static str,
+    /// Answers are drawn.
+    pub random: &'static str,
+    /// Setting: system text.
+    pub system: &'static str,
+    /// What it does.
+    pub system_tip: &'static str,
+    /// Hint in its field.
+    pub system_hint: &'static str,
 }
 
 pub(super) const ENGLISH: ConversationTexts = ConversationTexts {
+    conversations: "Conversations",
+    untitled: "New conversation",
+    questions: |count| if count == 1 { "1 question".to_owned() } else { format!("{count} questions") },
+    remove: |title| format!("Remove “{title}”"),
+    removed: |title| format!("Removed “{title}”"),
+    bring_back: "Undo",
+    forget: "Let it go",
+    empty: "Attach a picture and ask about it,\nor ask without one.",
     question: "Question",
     question_hint: "Ask about the picture",
+    question_hint_text_only: "Ask without a picture, or drop one here",
     ask: "Ask",
+    ask_tip: "Enter asks, Shift+Enter begins a new line",
     stop: "Stop",
+    stop_tip: "Esc stops the answer",
     attach: "Attach a picture",
     detach: "Remove the picture",
-    empty: "Attach a picture and ask a question about it.",
-    untitled: "New conversation",
-    you: "You",
-    waiting: "waiting",
-    stopped: "stopped",
-    full: "cut off at the greatest length",
-    failed: "failed",
-    regenerate: "Ask again",
+    pasted: "Pasted picture",
+    begun_for_picture: "All questions of a conversation are about the same picture, so this is a new conversation.",
+    settings: "How answers are chosen",
+    editing: "Edited, it will be asked beside the old question.",
+    cancel_edit: "Stop editing",
     edit: "Edit the question",
+    regenerate: "Answer again",
     copy: "Copy the answer",
+    show_tokens: "Tokens",
+    show_tokens_tip: "Show the tokens of the answer: point at one for its probability",
+    show_text: "Formatted",
+    show_text_tip: "Show the answer as formatted text",
+    previous_branch: "Previous branch",
+    next_branch: "Next branch",
+    branches: "This question was asked, or answered, in more than one way",
+    waiting: "Waiting for its turn",
     reading_picture: "Reading the picture",
     picture_failed: "The picture could not be read",
-    text_only: "No picture: text only",
-    tokens: "tokens",
-    first_token: "to the first",
-    tokens_per_second: "tokens/s",
+    stage_encode: "The encoders look at the picture",
+    stage_connect: "The SVA gathers what they saw",
+    stage_prefill: "The language model reads the question",
+    stopping: "Stopping",
+    stopped: "Stopped",
+    full: "Cut off at the greatest length",
+    failed: "There is no answer",
+    tokens: |count| if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") },
+    first_token: |secs| format!("first after {secs:.2} s"),
+    tokens_per_second: |speed| format!("{speed:.1} tokens/s"),
+    answered_by: |model| format!("Answered by {model}"),
+    sampled: |sampling| match sampling {
+        Sampling { temperature, .. } if *temperature <= 0.0 => "The most likely token each time".to_owned(),
+        Sampling { temperature, top_p, top_k, seed, .. } => {
+            let top_p = top_p.map_or(String::new(), |p| format!(", top-p {p:.2}"));
+            let top_k = top_k.map_or(String::new(), |k| format!(", top-k {k}"));
+            format!("Temperature {temperature:.2}{top_p}{top_k}, seed {seed}")
+        }
+    },
+    token: |number, text| format!("Token {number}: {text}"),
+    chosen_token: |text, percent| format!("{text} was chosen, {percent}"),
+    continue_from: |text, percent| format!("Continue with {text}, {percent}"),
+    continue_hint: "Click one to let the answer go on from it.",
+    temperature: "Temperature",
+    temperature_tip: "0 takes the most likely token each time; more leaves more to chance",
+    top_p: "Top-p",
+    top_p_tip: "Draw only from the most likely tokens that together reach this probability",
+    top_k: "Top-k",
+    top_k_tip: "Draw only from this many of the most likely tokens",
+    seed: "Seed",
+    seed_tip: "The same seed draws the same answer again",
+    max_tokens: "Longest answer",
+    max_tokens_tip: "An answer is cut off after this many tokens",
+    defaults: "Back to the defaults",
+    greedy: "The most likely token each time: the same question has the same answer.",
+    random: "Tokens are drawn. Answering again takes another seed.",
+    system: "System text",
+    system_tip: "Stands before the first question of this conversation",
+    system_hint: "The model's own",
 };
 
 pub(super) const CHINESE: ConversationTexts = ConversationTexts {
+    conversations: "全部对话",
+    untitled: "新对话",
+    questions: |count| format!("{count} 个问题"),
+    remove: |title| format!("删除“{title}”"),
+    removed: |title| format!("已删除“{title}”"),
+    bring_back: "撤销",
+    forget: "不再保留",
+    empty: "添加一张图片并就它提问,\n也可以不带图片提问。",
     question: "问题",
     question_hint: "就图片提一个问题",
+    question_hint_text_only: "直接提问,或把图片拖到这里",
     ask: "提问",
+    ask_tip: "回车提问,Shift+回车换行",
     stop: "停止",
+    stop_tip: "按 Esc 停止回答",
     attach: "添加图片",
     detach: "移除图片",
-    empty: "添加一张图片,然后就它提问。",
-    untitled: "新对话",
-    you: "你",
-    waiting: "等待中",
-    stopped: "已停止",
-    full: "已达最大长度",
-    failed: "失败",
-    regenerate: "重新回答",
+    pasted: "粘贴的图片",
+    begun_for_picture: "同一对话的问题都围绕同一张图片,因此已开始新的对话。",
+    settings: "回答方式",
+    editing: "修改后的问题会成为旧问题旁的新分支。",
+    cancel_edit: "放弃修改",
     edit: "修改问题",
+    regenerate: "重新回答",
     copy: "复制回答",
+    show_tokens: "词元",
+    show_tokens_tip: "逐词元显示回答:指向词元可见其概率",
+    show_text: "排版",
+    show_text_tip: "按格式显示回答",
+    previous_branch: "上一分支",
+    next_branch: "下一分支",
+    branches: "这个问题有不止一种问法或回答",
+    waiting: "正在排队",
     reading_picture: "正在读取图片",
     picture_failed: "无法读取图片",
-    text_only: "无图片:仅文字",
-    tokens: "个词元",
-    first_token: "到首个词元",
-    tokens_per_second: "词元/秒",
+    stage_encode: "各编码器正在看图",
+    stage_connect: "SVA 正在汇总所见",
+    stage_prefill: "语言模型正在读问题",
+    stopping: "正在停止",
+    stopped: "已停止",
+    full: "已达最大长度",
+    failed: "没有得到回答",
+    tokens: |count| format!("{count} 个词元"),
+    first_token: |secs| format!("{secs:.2} 秒后出现首个"),
+    tokens_per_second: |speed| format!("{speed:.1} 词元/秒"),
+    answered_by: |model| format!("由 {model} 回答"),
+    sampled: |sampling| match sampling {
+        Sampling { temperature, .. } if *temperature <= 0.0 => "每次取最可能的词元".to_owned(),
+        Sampling { temperature, top_p, top_k, seed, .. } => {
+            let top_p = top_p.map_or(String::new(), |p| format!(",top-p {p:.2}"));
+            let top_k = top_k.map_or(String::new(), |k| format!(",top-k {k}"));
+            format!("温度 {temperature:.2}{top_p}{top_k},种子 {seed}")
+        }
+    },
+    token: |number, text| format!("词元 {number}:{text}"),
+    chosen_token: |text, percent| format!("选中的是 {text},{percent}"),
+    continue_from: |text, percent| format!("从 {text} 继续,{percent}"),
+    continue_hint: "点击一个词元,让回答从它继续。",
+    temperature: "温度",
+    temperature_tip: "0 表示每次取最可能的词元;越高越随机",
+    top_p: "Top-p",
+    top_p_tip: "只从累计概率达到此值的最可能词元中抽取",
+    top_k: "Top-k",
+    top_k_tip: "只从这么多个最可能的词元中抽取",
+    seed: "种子",
+    seed_tip: "相同的种子会抽出相同的回答",
+    max_tokens: "最长回答",
+    max_tokens_tip: "回答达到这么多词元后截断",
+    defaults: "恢复默认",
+    greedy: "每次取最可能的词元:相同的问题得到相同的回答。",
+    random: "词元按概率抽取;重新回答会换一个种子。",
+    system: "系统提示",
+    system_tip: "放在此对话第一个问题之前",
+    system_hint: "使用模型自带的",
 };

@@ -139,7 +139,11 @@ pub struct ProgramTexts {
     pub working: &'static str,
     /// The graphics device is gone.
     pub graphics_lost: &'static str,
-    /// What that means.
+    /// The graphics driver reported an error; its words follow.
+    pub graphics_fault: &'static str,
+    /// There is no graphics device to draw maps with.
+    pub no_graphics: &'static str,
+    /// What a lost device means.
     pub graphics_lost_text: &'static str,
     /// Starts the program again.
     pub restart: &'static str,
@@ -241,6 +245,8 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     stop: "Stop",
     working: "The engine is at work",
     graphics_lost: "The graphics device was lost",
+    graphics_fault: "The graphics driver reported an error",
+    no_graphics: "There is no graphics device to draw maps with.",
     graphics_lost_text: "Everything you asked and were answered has been saved. Maps cannot be drawn until the program is started again.",
     restart: "Start again",
     go_on: "Go on without maps",
@@ -320,6 +326,8 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     stop: "停止",
     working: "引擎正在工作",
     graphics_lost: "图形设备已丢失",
+    graphics_fault: "图形驱动报告了错误",
+    no_graphics: "没有可用来绘制注意力图的图形设备。",
     graphics_lost_text: "你的提问和回答都已保存。重新启动程序之前无法绘制注意力图。",
     restart: "重新启动",
     go_on: "不看图继续",

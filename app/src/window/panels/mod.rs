@@ -17,7 +17,6 @@ use super::lang::Texts;
 use super::layout::{Layout, PanelKind};
 use super::state::{AppState, Overlay};
 use egui::{CentralPanel, Context, Event, Frame, Panel, Ui};
-use egui_commonmark::CommonMarkCache;
 use egui_tiles::{Behavior, SimplificationOptions, TileId, UiResponse};
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub struct Cx<'a> {
 /// What panels keep for speed alone: dropping it changes nothing on the screen.
 #[derive(Default)]
 pub struct Panels {
-    markdown: CommonMarkCache,
+    conversation: conversation::Kept,
 }
 
 impl Panels {
@@ -56,7 +55,7 @@ impl Panels {
                 opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles = TilesOf { cx: &cx, markdown: &mut self.markdown, out, edited: false };
+                let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out, edited: false };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
@@ -72,7 +71,7 @@ impl Panels {
 /// The panels as tiles.
 struct TilesOf<'a> {
     cx: &'a Cx<'a>,
-    markdown: &'a mut CommonMarkCache,
+    conversation: &'a mut conversation::Kept,
     out: &'a mut Vec<Action>,
     edited: bool,
 }
@@ -83,7 +82,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
         Frame::new().fill(fill).inner_margin(12).show(ui, |ui| {
             ui.expand_to_include_rect(ui.max_rect());
             match panel {
-                PanelKind::Conversation => conversation::show(ui, self.cx, self.markdown, self.out),
+                PanelKind::Conversation => conversation::show(ui, self.cx, self.conversation, self.out),
                 PanelKind::Probe => probe::show(ui, self.cx, self.out),
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
             }

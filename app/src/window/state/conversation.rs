@@ -5,6 +5,7 @@ use opabinia_engine::generate;
 use opabinia_engine::text::Turn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Names a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,10 +93,21 @@ impl AnswerStatus {
 /// Where the time of an answer went.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AnswerTimes {
-    /// From pressing enter to the first token, in seconds.
+    /// From handing the question to the engine to the first token, in seconds.
     pub first_token_secs: f64,
     /// Tokens after the first one, per second; `None` for a single token.
     pub tokens_per_sec: Option<f64>,
+}
+
+impl AnswerTimes {
+    /// The times of an answer of `tokens` tokens: handed over at `asked`, begun at `first`, and `decode` after that.
+    pub fn new(asked: Instant, first: Instant, decode: Duration, tokens: usize) -> Self {
+        let (more, decode) = (tokens.saturating_sub(1), decode.as_secs_f64());
+        Self {
+            first_token_secs: first.duration_since(asked).as_secs_f64(),
+            tokens_per_sec: (more > 0 && decode > 0.0).then(|| more as f64 / decode),
+        }
+    }
 }
 
 /// A question and its answer.
@@ -121,6 +133,34 @@ pub struct Exchange {
     pub status: AnswerStatus,
     /// Where the time went.
     pub times: Option<AnswerTimes>,
+    /// Whether the answer is shown as tokens rather than as formatted text; `None` for what its text suggests.
+    #[serde(default)]
+    pub as_tokens: Option<bool>,
+}
+
+impl Exchange {
+    /// A question that waits for its answer.
+    pub fn new(parent: Option<ExchangeId>, question: String, picture: Option<PictureId>, sampling: Sampling) -> Self {
+        Self {
+            parent,
+            question,
+            picture,
+            model: String::new(),
+            sampling,
+            begin: Vec::new(),
+            answer: String::new(),
+            tokens: Vec::new(),
+            status: AnswerStatus::Waiting,
+            times: None,
+            as_tokens: None,
+        }
+    }
+
+    /// Whether it has its place in the prompts of later questions: one that failed or was stopped before its first
+    /// word has nothing to tell.
+    fn is_told(&self) -> bool {
+        self.status == AnswerStatus::Done || !self.answer.is_empty()
+    }
 }
 
 /// One conversation.
@@ -177,11 +217,108 @@ impl Conversation {
 
     /// Shows the branch through `exchange`, down to its newest end.
     pub fn show_branch(&mut self, exchange: ExchangeId) {
-        let mut leaf = exchange;
-        while let Some(child) = self.exchanges.iter().rposition(|other| other.parent == Some(leaf)) {
-            leaf = child;
+        if exchange >= self.exchanges.len() {
+            return;
         }
-        self.leaf = Some(leaf);
+        // Children stand behind their parents, so one pass from the front follows the newest of them down.
+        let mut newest: Vec<Option<ExchangeId>> = vec![None; self.exchanges.len()];
+        for (at, known) in self.exchanges.iter().enumerate() {
+            if let Some(child) = known.parent.and_then(|parent| newest.get_mut(parent)) {
+                *child = Some(at);
+            }
+        }
+        self.leaf = std::iter::successors(Some(exchange), |at| newest.get(*at).copied().flatten()).last();
+        self.follow_picture();
+    }
+
+    /// Whether `exchange` is on the path that is shown.
+    pub fn shows(&self, exchange: ExchangeId) -> bool {
+        let mut path = std::iter::successors(self.leaf, |at| self.exchanges.get(*at)?.parent);
+        path.any(|at| at == exchange)
+    }
+
+    /// The exchange after which the next question is asked; `None` if it begins a path of its own.
+    pub fn next_parent(&self) -> Option<ExchangeId> {
+        match self.editing {
+            Some(edited) => self.exchanges.get(edited).and_then(|edited| edited.parent),
+            None => self.leaf,
+        }
+    }
+
+    /// Whether the next question can be about another picture than it is. The template puts the picture before the
+    /// first question of a path, so that everything on the path is about that one.
+    pub fn can_change_picture(&self) -> bool {
+        self.next_parent().is_none()
+    }
+
+    /// Makes the next question be about the picture of the path that is shown.
+    fn follow_picture(&mut self) {
+        if let Some(leaf) = self.leaf.and_then(|leaf| self.exchanges.get(leaf)) {
+            self.picture = leaf.picture;
+        }
+    }
+
+    /// Puts the question of `exchange` into the field for editing.
+    pub fn edit(&mut self, exchange: ExchangeId) {
+        if let Some(known) = self.exchanges.get(exchange) {
+            self.draft = known.question.clone();
+            self.picture = known.picture;
+            self.editing = Some(exchange);
+        }
+    }
+
+    /// Gives up editing.
+    pub fn cancel_edit(&mut self) {
+        if self.editing.take().is_some() {
+            self.draft.clear();
+            self.follow_picture();
+        }
+    }
+
+    /// Adds the question in the field, and shows it. Gives nothing if there is none.
+    pub fn ask(&mut self, sampling: Sampling) -> Option<ExchangeId> {
+        let question = self.draft.trim().to_owned();
+        if question.is_empty() {
+            return None;
+        }
+        let parent = self.next_parent();
+        let picture = parent.and_then(|parent| self.exchanges.get(parent)).map_or(self.picture, |known| known.picture);
+        self.draft.clear();
+        self.editing = None;
+        Some(self.add(Exchange::new(parent, question, picture, sampling)))
+    }
+
+    /// Adds the question of `exchange` once more, beside it, and shows it. The answer will begin with `begin`.
+    pub fn repeat(&mut self, exchange: ExchangeId, sampling: Sampling, begin: Vec<u32>) -> Option<ExchangeId> {
+        let known = self.exchanges.get(exchange)?;
+        let again = Exchange {
+            begin,
+            as_tokens: known.as_tokens,
+            ..Exchange::new(known.parent, known.question.clone(), known.picture, sampling)
+        };
+        Some(self.add(again))
+    }
+
+    fn add(&mut self, exchange: Exchange) -> ExchangeId {
+        self.exchanges.push(exchange);
+        let at = self.exchanges.len() - 1;
+        self.leaf = Some(at);
+        self.follow_picture();
+        at
+    }
+
+    /// Whether an answer before `exchange` is still being made: it is a part of the prompt, so `exchange` has to wait.
+    pub fn waits_for_earlier(&self, exchange: ExchangeId) -> bool {
+        let parent = self.exchanges.get(exchange).and_then(|known| known.parent);
+        let mut before = std::iter::successors(parent, |at| self.exchanges.get(*at)?.parent);
+        before.any(|at| self.exchanges.get(at).is_some_and(|known| known.status.is_open()))
+    }
+
+    /// Answers that are being made will not go on.
+    pub fn settle(&mut self) {
+        for exchange in self.exchanges.iter_mut().filter(|exchange| exchange.status.is_open()) {
+            exchange.status = AnswerStatus::Stopped;
+        }
     }
 
     /// The turns before and with `exchange`, whose own answer is left open, as the engine takes them.
@@ -190,6 +327,7 @@ impl Conversation {
         path.reverse();
         let turns = path.iter().filter_map(|at| self.exchanges.get(*at).map(|exchange| (*at, exchange)));
         turns
+            .filter(|(at, known)| *at == exchange || known.is_told())
             .map(|(at, known)| Turn {
                 question: known.question.clone(),
                 answer: (at != exchange).then(|| known.answer.clone()),
@@ -203,20 +341,25 @@ impl Conversation {
 pub struct Conversations {
     all: BTreeMap<ConversationId, Conversation>,
     shown: ConversationId,
+    /// The last one that was removed, as long as it can be brought back.
+    #[serde(skip)]
+    removed: Option<Conversation>,
 }
 
 impl Default for Conversations {
     /// One empty conversation.
     fn default() -> Self {
         let shown = ConversationId(0);
-        Self { all: BTreeMap::from([(shown, Conversation::new(shown))]), shown }
+        Self { all: BTreeMap::from([(shown, Conversation::new(shown))]), shown, removed: None }
     }
 }
 
 impl Conversations {
     /// Begins a conversation and shows it.
     pub fn start(&mut self) -> ConversationId {
-        let id = ConversationId(self.all.keys().last().map_or(0, |last| last.0 + 1));
+        // The one that was removed keeps its name, in case it comes back.
+        let last = self.all.keys().last().copied().max(self.removed.as_ref().map(|removed| removed.id));
+        let id = ConversationId(last.map_or(0, |last| last.0 + 1));
         self.all.insert(id, Conversation::new(id));
         self.shown = id;
         id
@@ -240,9 +383,15 @@ impl Conversations {
         }
     }
 
-    /// Removes `id` and shows the newest of the rest, or an empty one.
-    pub fn remove(&mut self, id: ConversationId) -> Option<Conversation> {
-        let removed = self.all.remove(&id);
+    /// Removes `id` and shows the newest of the rest, or an empty one. It can be brought back until the next one is
+    /// removed. What was being answered in it will not go on.
+    pub fn remove(&mut self, id: ConversationId) {
+        let Some(mut removed) = self.all.remove(&id) else { return };
+        removed.settle();
+        // Nothing is lost with one in which nothing was asked.
+        if !removed.exchanges.is_empty() {
+            self.removed = Some(removed);
+        }
         if self.shown == id {
             match self.all.keys().last() {
                 Some(last) => self.shown = *last,
@@ -251,13 +400,24 @@ impl Conversations {
                 }
             }
         }
-        removed
     }
 
-    /// Brings back a conversation and shows it.
-    pub fn restore(&mut self, conversation: Conversation) {
-        self.shown = conversation.id;
-        self.all.insert(conversation.id, conversation);
+    /// The conversation that can be brought back.
+    pub fn removed(&self) -> Option<&Conversation> {
+        self.removed.as_ref()
+    }
+
+    /// Brings back the conversation that was removed last, and shows it.
+    pub fn bring_back(&mut self) {
+        if let Some(removed) = self.removed.take() {
+            self.shown = removed.id;
+            self.all.insert(removed.id, removed);
+        }
+    }
+
+    /// Lets go of the conversation that was removed last.
+    pub fn forget_removed(&mut self) {
+        self.removed = None;
     }
 
     /// The conversation named `id`.
@@ -307,10 +467,6 @@ impl Conversations {
 
     /// Answers that were being made when the program ended will not go on.
     pub fn settle(&mut self) {
-        for exchange in self.all.values_mut().flat_map(|conversation| &mut conversation.exchanges) {
-            if exchange.status.is_open() {
-                exchange.status = AnswerStatus::Stopped;
-            }
-        }
+        self.all.values_mut().for_each(Conversation::settle);
     }
 }

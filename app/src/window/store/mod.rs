@@ -179,15 +179,17 @@ impl Store {
         match read(&place) {
             Ok(None) => {}
             Ok(Some((session, lost))) => {
+                // What could be read goes on; what could not must not be lost with the next save.
                 if !lost.is_empty() {
-                    // What could be read goes on; what could not is not lost with the next save.
-                    self.set_aside(&place, Some(String::new()), remarks);
-                    remarks.pop();
+                    remarks.extend(self.set_aside(&place).err());
                 }
                 remarks.extend(lost.into_iter().map(|(part, why)| Remark::PartLost(part, why)));
                 return Some(session);
             }
-            Err(why) => self.set_aside(&place, why.reason(), remarks),
+            Err(why) => {
+                let aside = self.set_aside(&place);
+                remarks.push(aside.map_or_else(|unusable| unusable, |path| Remark::KeptAside(path, why.reason())));
+            }
         }
         // Killed between the two renames, or damaged: the copy is the last good one.
         let (session, _) = read(&self.directory.join(COPY)).ok()??;
@@ -197,26 +199,20 @@ impl Store {
         Some(session)
     }
 
-    /// Moves a file that cannot be used out of the way of the next save.
-    fn set_aside(&mut self, place: &Path, why: Option<String>, remarks: &mut Vec<Remark>) {
+    /// Moves a file that cannot be used out of the way of the next save, and says where it is now. Another window's is
+    /// left where it is.
+    fn set_aside(&mut self, place: &Path) -> Result<PathBuf, Remark> {
         if !self.keeps() {
-            // It is another window's to move.
-            remarks.push(Remark::KeptAside(place.to_path_buf(), why));
-            return;
+            return Ok(place.to_path_buf());
         }
         let names = (1..=KEPT_ASIDE).map(|number| self.directory.join(format!("session.kept-{number}.json")));
         let free = names.into_iter().find(|name| fs::symlink_metadata(name).is_err());
-        match free.ok_or_else(|| io::Error::other("too many unreadable sessions")).and_then(|free| {
-            fs::rename(place, &free)?;
-            Ok(free)
-        }) {
-            Ok(free) => remarks.push(Remark::KeptAside(free, why)),
-            Err(error) => {
-                // Rather nothing is kept than that is written over.
-                self.lock = None;
-                remarks.push(Remark::Unusable(format!("{}: {error}", place.display())));
-            }
-        }
+        let free = free.ok_or_else(|| io::Error::other("too many files are kept aside already"));
+        free.and_then(|free| fs::rename(place, &free).map(|()| free)).map_err(|error| {
+            // Rather nothing is kept than that is written over.
+            self.lock = None;
+            Remark::Unusable(format!("{}: {error}", place.display()))
+        })
     }
 }
 

@@ -19,7 +19,7 @@ const WIDTH: f32 = 268.0;
 /// Draws the button that opens the choices.
 pub fn button(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     let name = cx.texts.probe.appearance;
-    let button = chip(ui, &format!("{name} ⏷"), false, name);
+    let button = chip(ui, &format!("{name}…"), false, name);
     Popup::from_toggle_button_response(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
         ui.set_width(WIDTH);
         ui.spacing_mut().item_spacing = vec2(6.0, 5.0);

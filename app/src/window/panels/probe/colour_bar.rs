@@ -133,8 +133,8 @@ fn words(ui: &Ui, rect: Rect, texts: &ProbeTexts, quantity: Quantity, title: &st
         painter.text(rect.min, egui::Align2::LEFT_TOP, title, font, text);
         return;
     }
-    let less = painter.layout_no_wrap(format!("← {}", texts.less_than_uniform), font.clone(), weak);
-    let more = painter.layout_no_wrap(format!("{} →", texts.more_than_uniform), font.clone(), weak);
+    let less = painter.layout_no_wrap(texts.less_than_uniform.to_owned(), font.clone(), weak);
+    let more = painter.layout_no_wrap(texts.more_than_uniform.to_owned(), font.clone(), weak);
     let title = painter.layout_no_wrap(title.to_owned(), font, text);
     let gap = 12.0;
     let middle = pos2(rect.center().x - title.size().x / 2.0, rect.top());

@@ -1,10 +1,11 @@
 //! What a map is evidence of: one line, and more for who asks.
 
 use super::super::Cx;
+use super::scrubber::chip;
 use super::source::Source;
 use crate::window::action::Action;
 use crate::window::state::ViewChange;
-use egui::{Align, Button, Label, Layout, Popup, PopupCloseBehavior, RichText, Ui, WidgetInfo, vec2};
+use egui::{Align, Label, Layout, Popup, PopupCloseBehavior, RichText, Ui, vec2};
 use opabinia_shaders::Quantity;
 
 /// Height of the line.
@@ -16,8 +17,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
     let full = ui.available_width();
     ui.allocate_ui_with_layout(vec2(full, HEIGHT), Layout::left_to_right(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        let more = ui.add(Button::new(RichText::new("ℹ").small()).small()).on_hover_text(texts.about);
-        more.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, texts.about));
+        let more = chip(ui, "i", false, texts.about).on_hover_text(texts.about);
         Popup::from_toggle_button_response(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
             explanation(ui, cx, source, out);
         });

@@ -9,7 +9,10 @@ use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::MapGpu;
 use crate::window::state::{View, ViewChange};
 use egui::emath::GuiRounding as _;
-use egui::{Align, Button, Id, Label, Layout, Rect, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo};
+use egui::epaint::EllipseShape;
+use egui::{
+    Align, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2,
+};
 use opabinia_shaders::{Normalisation, Quantity};
 
 /// Draws the small map of encoder `k` into `rect`, its caption above it, and says where the pointer is over it.
@@ -56,16 +59,14 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
     let (Some(maps), Some(encoder)) = (&source.small, source.encoders.get(k)) else { return };
     let texts = &cx.texts.probe;
     let geometry = texts.geometry(encoder.tokens, encoder.window);
-    let area = Rect::from_min_max(below.min - egui::vec2(0.0, super::arrange::CAPTION), below.right_top());
+    let area = Rect::from_min_max(below.min - vec2(0.0, super::arrange::CAPTION), below.right_top());
     let mut ui = ui.new_child(UiBuilder::new().max_rect(area).id_salt(("caption", k)));
-    ui.spacing_mut().item_spacing = egui::vec2(4.0, 0.0);
+    ui.spacing_mut().item_spacing = vec2(4.0, 0.0);
     ui.spacing_mut().interact_size.y = 17.0;
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let shown = source.view.input_of == Some(k);
-        let eye = Button::selectable(shown, RichText::new("👁").size(12.0)).small();
-        let response = ui.add(eye).on_hover_text(texts.input_tip);
         let name = format!("{} {}", texts.input_of, encoder.name);
-        response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, shown, &name));
+        let response = eye(ui, shown, &name).on_hover_text(texts.input_tip);
         if response.clicked() {
             out.push(ViewChange::InputOf((!shown).then_some(k)).into());
         }
@@ -82,4 +83,21 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
     let range = maps.shown.last_numbers().filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
     let second = range.map_or(geometry, |(low, high)| format!("{} … {}", number(low), number(high)));
     ui.add(Label::new(RichText::new(second).small().weak()).truncate());
+}
+
+/// A button with an eye on it.
+fn eye(ui: &mut Ui, chosen: bool, name: &str) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(20.0, 16.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, chosen, name));
+    let visuals = ui.visuals();
+    let focused = response.has_focus() || response.hovered();
+    if chosen || focused {
+        let fill = if chosen { visuals.selection.bg_fill } else { visuals.widgets.hovered.bg_fill };
+        ui.painter().rect_filled(rect, 4.0, fill);
+    }
+    let colour = if chosen || focused { visuals.strong_text_color() } else { visuals.weak_text_color() };
+    let lids = EllipseShape::stroke(rect.center(), vec2(6.5, 4.0), Stroke::new(1.2, colour));
+    ui.painter().add(lids);
+    ui.painter().circle_filled(rect.center(), 1.9, colour);
+    response
 }

@@ -1,0 +1,95 @@
+//! Which conversation this is, and all the others.
+
+use super::super::Cx;
+use super::{named, symbol_button};
+use crate::window::action::{Action, ConversationAction};
+use crate::window::command::UiCommand;
+use crate::window::state::{Conversation, ConversationId};
+use egui::{
+    Align, Button, CornerRadius, Frame, Label, Layout, Margin, Popup, PopupCloseBehavior, RichText, Role, ScrollArea,
+    Ui,
+};
+
+/// Draws the head of the panel.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>) {
+    let texts = &cx.texts.conversation;
+    ui.horizontal(|ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let (name, tip) = UiCommand::NewConversation.words(cx.texts.language);
+            let new = symbol_button(ui, "➕", name).on_hover_text(tip);
+            if new.clicked() {
+                out.push(UiCommand::NewConversation.into());
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let title = RichText::new(format!("{}  ⏷", title(cx, shown))).strong();
+                let button = ui.add(Button::new(title).frame_when_inactive(false).truncate());
+                named(&button, Role::Button, texts.conversations);
+                let button = button.on_hover_text(texts.conversations);
+                Popup::from_toggle_button_response(&button)
+                    .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+                    .show(|ui| all(ui, cx, shown.id, out));
+            });
+        });
+    });
+    if let Some(removed) = cx.state.conversations.removed() {
+        strip(ui, cx, removed, out);
+    }
+    ui.add_space(6.0);
+}
+
+/// The first line of what a conversation is called.
+fn title(cx: &Cx<'_>, conversation: &Conversation) -> String {
+    let title = conversation.title().and_then(|title| title.lines().next());
+    title.unwrap_or(cx.texts.conversation.untitled).to_owned()
+}
+
+fn all(ui: &mut Ui, cx: &Cx<'_>, shown: ConversationId, out: &mut Vec<Action>) {
+    let texts = &cx.texts.conversation;
+    ui.set_width(300.0);
+    ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+        for conversation in cx.state.conversations.newest_first() {
+            let title = title(cx, conversation);
+            ui.horizontal(|ui| {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let remove = (texts.remove)(&title);
+                    if symbol_button(ui, "🗑", &remove).clicked() {
+                        out.push(ConversationAction::Remove(conversation.id).into());
+                    }
+                    ui.label(RichText::new((texts.questions)(conversation.exchanges.len())).small().weak());
+                    ui.with_layout(Layout::left_to_right(Align::Center).with_main_justify(true), |ui| {
+                        let button = Button::selectable(conversation.id == shown, &title).truncate();
+                        if ui.add(button.right_text("")).clicked() {
+                            out.push(ConversationAction::Show(conversation.id).into());
+                            ui.close();
+                        }
+                    });
+                });
+            });
+        }
+    });
+}
+
+/// What was removed, and the way back.
+fn strip(ui: &mut Ui, cx: &Cx<'_>, removed: &Conversation, out: &mut Vec<Action>) {
+    let texts = &cx.texts.conversation;
+    ui.add_space(4.0);
+    Frame::new()
+        .fill(ui.visuals().extreme_bg_color)
+        .corner_radius(CornerRadius::same(7))
+        .inner_margin(Margin::symmetric(10, 5))
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    if symbol_button(ui, "✖", texts.forget).clicked() {
+                        out.push(ConversationAction::ForgetRemoved.into());
+                    }
+                    if ui.button(texts.bring_back).clicked() {
+                        out.push(ConversationAction::BringBack.into());
+                    }
+                    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                        ui.add(Label::new((texts.removed)(&title(cx, removed))).truncate());
+                    });
+                });
+            });
+        });
+}

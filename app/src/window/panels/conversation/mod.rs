@@ -1,0 +1,158 @@
+//! Questions and answers.
+//!
+//! From top to bottom: which conversation this is ([`list`]), its exchanges ([`exchange`], with answers in [`answer`] and
+//! their tokens in [`token`]), and the field for the next question ([`question`]). [`settings`] says how answers are
+//! chosen. Only exchanges in view are laid out, at places that [`measure`] knows.
+
+mod answer;
+mod exchange;
+mod list;
+mod measure;
+mod question;
+pub mod settings;
+mod thumbnail;
+mod token;
+mod token_text;
+
+use super::Cx;
+use crate::window::action::Action;
+use crate::window::state::{Conversation, ConversationId, ExchangeId};
+use egui::{Align, Button, Frame, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
+use egui_commonmark::CommonMarkCache;
+use measure::Measures;
+use thumbnail::Thumbnails;
+
+/// How far beyond what is in view exchanges are laid out, so that scrolling meets measured ones.
+const MARGIN: f32 = 300.0;
+
+/// Space between exchanges.
+const GAP: f32 = 22.0;
+
+/// What the panel keeps for speed, and what it saw last to tell that something is new.
+#[derive(Default)]
+pub struct Kept {
+    markdown: CommonMarkCache,
+    measures: Measures,
+    thumbnails: Thumbnails,
+    /// Where the list was scrolled to, and how far it has to move to keep in place what is in view.
+    scrolled: f32,
+    shift: f32,
+    seen: Option<Seen>,
+    /// Whether an input method is in the middle of a word.
+    composing: bool,
+}
+
+/// What was shown in the frame before.
+#[derive(PartialEq, Clone, Copy)]
+struct Seen {
+    conversation: ConversationId,
+    exchanges: usize,
+    editing: Option<ExchangeId>,
+}
+
+/// What is new since the frame before.
+#[derive(Default, Clone, Copy)]
+struct New {
+    /// A question was asked: show its answer.
+    asked: bool,
+    /// Something else is to be written: put the cursor into the field.
+    writing: bool,
+}
+
+impl Kept {
+    fn notice(&mut self, shown: &Conversation) -> New {
+        let now = Seen { conversation: shown.id, exchanges: shown.exchanges.len(), editing: shown.editing };
+        let Some(before) = self.seen.replace(now) else { return New::default() };
+        let same = before.conversation == now.conversation;
+        New {
+            asked: same && now.exchanges > before.exchanges,
+            writing: !same || (now.editing.is_some() && now.editing != before.editing),
+        }
+    }
+}
+
+/// Draws the panel.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
+    let Some(shown) = cx.state.conversations.current() else { return };
+    let new = kept.notice(shown);
+    let plain = Frame::new();
+    Panel::top("conversations").frame(plain).show_separator_line(false).show(ui, |ui| list::show(ui, cx, shown, out));
+    Panel::bottom("question").frame(plain).show_separator_line(false).show(ui, |ui| {
+        question::show(ui, cx, shown, kept, new.writing, out);
+    });
+    if shown.leaf.is_none() {
+        ui.vertical_centered(|ui| {
+            ui.add_space(ui.available_height() * 0.35);
+            ui.weak(cx.texts.conversation.empty);
+        });
+    } else {
+        exchanges(ui, cx, shown, kept, new.asked, out);
+    }
+}
+
+/// The path that is shown, of which only what is in view is laid out.
+fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, asked: bool, out: &mut Vec<Action>) {
+    kept.measures.follow(shown, ui.available_width());
+    let mut area = ScrollArea::vertical().id_salt(shown.id).auto_shrink(false).stick_to_bottom(true).animated(false);
+    let shift = std::mem::take(&mut kept.shift);
+    if shift != 0.0 {
+        area = area.vertical_scroll_offset((kept.scrolled + shift).max(0.0));
+    }
+    let mut moved = 0.0;
+    let mut changed = false;
+    let scrolled = area.show_viewport(ui, |ui, viewport| {
+        let spacing = ui.spacing().item_spacing;
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let (first, mut top) = kept.measures.first_in(viewport.top() - MARGIN);
+        ui.add_space(top);
+        for place in first.. {
+            let Some(at) = kept.measures.path().get(place).copied() else { break };
+            let Some(exchange) = shown.exchanges.get(at).filter(|_| top <= viewport.bottom() + MARGIN) else { break };
+            let drawn = ui.push_id((shown.id, at), |ui| {
+                ui.spacing_mut().item_spacing = spacing;
+                let siblings = kept.measures.siblings(exchange.parent);
+                let shown = exchange::Shown { conversation: shown, at, exchange, siblings, first: place == 0 };
+                exchange::show(ui, cx, &shown, &mut kept.markdown, &mut kept.thumbnails, out);
+                ui.add_space(GAP);
+            });
+            let height = drawn.response.rect.height();
+            let (known, measured) = kept.measures.height(at);
+            if (known - height).abs() > 0.5 {
+                changed = true;
+                // What is above grows upwards, so that what a person reads stays where it is.
+                let above = top + known <= viewport.top();
+                if above || (top < viewport.top() && !measured) {
+                    moved += height - known;
+                }
+            }
+            kept.measures.set_height(at, height);
+            top += height;
+        }
+        ui.add_space((kept.measures.total() - top).max(0.0));
+        if asked {
+            ui.scroll_to_cursor(Some(Align::BOTTOM));
+        }
+    });
+    kept.scrolled = scrolled.state.clamped_offset().y;
+    let at_end = kept.scrolled + scrolled.inner_rect.height() >= scrolled.content_size.y - 1.0;
+    if moved != 0.0 && !at_end {
+        kept.shift = moved;
+        ui.ctx().request_discard("exchanges above were measured");
+    }
+    if changed || asked {
+        ui.ctx().request_repaint();
+    }
+}
+
+/// A button of one symbol, quiet until it is pointed at.
+fn symbol_button(ui: &mut Ui, symbol: &str, name: &str) -> Response {
+    let text = RichText::new(symbol).color(ui.visuals().weak_text_color());
+    let response = ui.add(Button::new(text).frame_when_inactive(false).min_size(egui::vec2(24.0, 24.0)));
+    named(&response, Role::Button, name);
+    response.on_hover_text(name)
+}
+
+/// Gives a widget the name by which it is known to those who do not see it.
+fn named(response: &Response, kind: Role, name: &str) {
+    response.widget_info(|| WidgetInfo::labeled(kind, response.enabled(), name));
+}

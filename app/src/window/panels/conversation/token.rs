@@ -1,0 +1,128 @@
+//! One token of an answer: how probable it was, and what could have stood in its place.
+
+use super::super::Cx;
+use super::{named, token_text};
+use crate::window::action::{Action, ConversationAction};
+use crate::window::state::{TokenPlace, TokenRecord};
+use egui::{Align2, CornerRadius, CursorIcon, Frame, Margin, Rect, RichText, Role, Sense, TextStyle, Ui, vec2};
+
+/// Height of one alternative.
+const ROW: f32 = 21.0;
+
+/// How many alternatives a card shows; a tip shows all that are known.
+const ON_CARD: usize = 5;
+
+/// One bar.
+struct Row {
+    id: u32,
+    text: String,
+    log_prob: f32,
+    chosen: bool,
+}
+
+/// Draws the alternatives of the chosen token under its answer.
+pub fn card(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, out: &mut Vec<Action>) {
+    ui.add_space(2.0);
+    Frame::new()
+        .fill(ui.visuals().extreme_bg_color)
+        .corner_radius(CornerRadius::same(7))
+        .inner_margin(Margin::same(8))
+        .show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            let title = (cx.texts.conversation.token)(place.token + 1, &token_text::name(token));
+            ui.label(RichText::new(title).small().weak());
+            bars(ui, cx, place, token, ON_CARD, out);
+        });
+}
+
+/// Draws what is shown when the pointer rests on a token.
+pub fn tip(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, out: &mut Vec<Action>) {
+    ui.set_width(220.0);
+    let title = (cx.texts.conversation.token)(place.token + 1, &token_text::name(token));
+    ui.label(RichText::new(title).small().weak());
+    bars(ui, cx, place, token, usize::MAX, out);
+    ui.label(RichText::new(cx.texts.conversation.continue_hint).small().weak());
+}
+
+/// The most likely tokens, at most `count`, and the token itself wherever it stands among them.
+fn rows(token: &TokenRecord, count: usize) -> Vec<Row> {
+    let row = |id, text: String, log_prob| Row { id, text, log_prob, chosen: id == token.id };
+    let likely = token.alternatives.iter().take(count);
+    let mut rows: Vec<Row> = likely
+        .map(|other| row(other.id, token_text::quoted(&token_text::readable(&other.text)), other.log_prob))
+        .collect();
+    if !rows.iter().any(|row| row.chosen) {
+        rows.truncate(count.saturating_sub(1));
+        rows.push(row(token.id, token_text::name(token), token.log_prob));
+    }
+    rows
+}
+
+fn bars(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, count: usize, out: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for row in rows(token, count) {
+        if bar(ui, cx, &row) {
+            out.push(ConversationAction::ContinueFrom(place, row.id).into());
+        }
+    }
+}
+
+/// Draws one alternative, and says whether it was chosen.
+fn bar(ui: &mut Ui, cx: &Cx<'_>, row: &Row) -> bool {
+    let texts = &cx.texts.conversation;
+    let sense = if row.chosen { Sense::hover() } else { Sense::click() };
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), sense);
+    let percent = token_text::percent(row.log_prob);
+    let (kind, name) = if row.chosen {
+        (Role::Label, (texts.chosen_token)(&row.text, &percent))
+    } else {
+        (Role::Button, (texts.continue_from)(&row.text, &percent))
+    };
+    named(&response, kind, &name);
+    if !ui.is_rect_visible(rect) {
+        return false;
+    }
+    let visuals = ui.visuals();
+    let radius = CornerRadius::same(3);
+    let painter = ui.painter_at(rect);
+    if response.hovered() && !row.chosen || response.has_focus() {
+        painter.rect_filled(rect, radius, visuals.widgets.hovered.bg_fill);
+    }
+    let mut bar = rect;
+    bar.set_width((rect.width() * row.log_prob.exp().clamp(0.0, 1.0)).max(2.0));
+    let fill = if row.chosen { visuals.selection.bg_fill } else { visuals.widgets.inactive.bg_fill };
+    painter.rect_filled(bar, radius, fill);
+    let font = TextStyle::Body.resolve(ui.style());
+    let colour = if row.chosen { visuals.strong_text_color() } else { visuals.text_color() };
+    let number = painter.text(
+        rect.right_center() - vec2(6.0, 0.0),
+        Align2::RIGHT_CENTER,
+        percent,
+        TextStyle::Small.resolve(ui.style()),
+        visuals.text_color(),
+    );
+    let words = Rect::from_min_max(rect.min, egui::pos2(number.left() - 6.0, rect.bottom()));
+    let galley = painter.layout_no_wrap(row.text.clone(), font, colour);
+    let top = rect.center().y - galley.size().y / 2.0;
+    painter.with_clip_rect(words).galley(egui::pos2(rect.left() + 6.0, top), galley, colour);
+    !row.chosen && response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(name).clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::state::Alternative;
+
+    #[test]
+    fn the_token_itself_is_always_among_its_alternatives() {
+        let other = |id: u32, log_prob| Alternative { id, text: format!("t{id}"), log_prob };
+        let alternatives = vec![other(1, -0.1), other(2, -2.0), other(3, -3.0)];
+        let mut token = TokenRecord { id: 9, text: " x".into(), log_prob: -7.0, alternatives };
+        let ids = |token: &TokenRecord, count| rows(token, count).iter().map(|row| row.id).collect::<Vec<_>>();
+        assert_eq!(ids(&token, 3), [1, 2, 9]);
+        assert_eq!(ids(&token, usize::MAX), [1, 2, 3, 9]);
+        token.id = 2;
+        assert_eq!(ids(&token, 3), [1, 2, 3]);
+        assert_eq!(ids(&token, 2), [1, 2]);
+    }
+}
