@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-mod support;
-
 #[path = "window/harness.rs"]
 mod harness;
 
 #[path = "window/asking.rs"]
 mod asking;
+
+#[path = "window/conversing.rs"]
+mod conversing;

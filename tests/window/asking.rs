@@ -26,5 +26,4 @@ fn a_question_is_answered_and_its_maps_appear() {
     wait(&mut window, "the maps", |app| {
         app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
     });
-    window.render().unwrap().save("/tmp/window.png").unwrap();
 }

@@ -21,8 +21,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action
                 out.push(UiCommand::NewConversation.into());
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let title = RichText::new(format!("{}  ⏷", title(cx, shown))).strong();
-                let button = ui.add(Button::new(title).frame_when_inactive(false).truncate());
+                let title = RichText::new(title(cx, shown)).strong();
+                let button = Button::new(title).right_text(RichText::new("⏷").weak());
+                let button = ui.add(button.frame_when_inactive(false).truncate());
                 named(&button, Role::Button, texts.conversations);
                 let button = button.on_hover_text(texts.conversations);
                 Popup::from_toggle_button_response(&button)

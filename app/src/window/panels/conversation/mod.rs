@@ -14,6 +14,9 @@ mod thumbnail;
 mod token;
 mod token_text;
 
+#[cfg(test)]
+mod tests;
+
 use super::Cx;
 use crate::window::action::Action;
 use crate::window::state::{Conversation, ConversationId, ExchangeId};
