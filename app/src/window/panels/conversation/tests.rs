@@ -3,7 +3,7 @@
 use super::*;
 use crate::window::lang::Language;
 use crate::window::state::{Alternative, AnswerStatus, AppState, Sampling, TokenRecord};
-use egui::{Context, Event, Modifiers, MouseWheelUnit, RawInput, Shape, TouchPhase, Vec2, vec2};
+use egui::{Context, Event, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Shape, TouchPhase, Vec2, vec2};
 use std::time::{Duration, Instant};
 
 /// A panel of the size it has in a window of 1360 × 860.
@@ -82,7 +82,13 @@ fn scrolled(points: f32) -> Vec<Event> {
     let delta = vec2(0.0, points);
     vec![
         pointer,
-        Event::MouseWheel { unit: MouseWheelUnit::Point, delta, phase: TouchPhase::Move, modifiers: Modifiers::NONE },
+        Event::MouseWheel {
+            unit: MouseWheelUnit::Point,
+            delta,
+            phase: TouchPhase::Move,
+            modifiers: Modifiers::NONE,
+            source: MouseWheelSource::Trackpad,
+        },
     ]
 }
 
