@@ -25,3 +25,5 @@ mod program;
 
 #[path = "window/robust.rs"]
 mod robust;
+#[path = "window/conversing.rs"]
+mod conversing;

@@ -1,10 +1,13 @@
 //! The real window in a test: its own engine thread, a software adapter, a golden checkpoint.
 
+use egui::DroppedFile;
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
 use opabinia::window::app::App;
+use opabinia::window::state::Exchange;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,4 +69,46 @@ pub fn shot(harness: &mut Harness<'_, App>, name: &str) {
     if let Some(directory) = std::env::var_os("OPABINIA_SHOTS") {
         picture.save(PathBuf::from(directory).join(format!("{name}.png"))).unwrap();
     }
+}
+
+/// Types `text` where it belongs.
+pub fn typed(harness: &mut Harness<'_, App>, text: &str) {
+    harness.get_by_label("Question").focus();
+    harness.run_ok();
+    harness.get_by_label("Question").type_text(text);
+    harness.run_ok();
+}
+
+/// Asks `question`.
+pub fn ask(harness: &mut Harness<'_, App>, question: &str) {
+    typed(harness, question);
+    harness.get_by_label("Ask").click();
+    harness.step();
+    harness.step();
+}
+
+/// The exchange shown last.
+pub fn last(app: &App) -> Option<&Exchange> {
+    let shown = app.state().conversations.current()?;
+    shown.exchanges.get(shown.leaf?)
+}
+
+/// A file as the window system drops it.
+#[derive(Debug)]
+struct File(PathBuf);
+
+impl DroppedFile for File {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+/// Drops the file at `path` on the window.
+pub fn drop_file(harness: &mut Harness<'_, App>, path: &Path) {
+    harness.input_mut().dropped_files.push(Arc::new(File(path.to_path_buf())));
+    harness.step();
 }

@@ -470,3 +470,108 @@ impl Conversations {
         self.all.values_mut().for_each(Conversation::settle);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(conversation: &mut Conversation, question: &str, status: AnswerStatus) -> ExchangeId {
+        conversation.draft = question.to_owned();
+        let at = conversation.ask(Sampling::default()).unwrap();
+        conversation.exchanges[at].status = status;
+        at
+    }
+
+    fn answered(conversation: &mut Conversation, question: &str) -> ExchangeId {
+        let at = asked(conversation, question, AnswerStatus::Done);
+        conversation.exchanges[at].answer = format!("to {question}");
+        at
+    }
+
+    #[test]
+    fn an_edited_question_branches_off_where_the_old_one_did() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        let first = answered(&mut conversation, "a");
+        let second = answered(&mut conversation, "b");
+        let third = answered(&mut conversation, "c");
+        conversation.edit(second);
+        assert_eq!(conversation.draft, "b");
+        let edited = answered(&mut conversation, "B");
+        assert_eq!(conversation.path(), [first, edited]);
+        assert_eq!(conversation.siblings(edited), [second, edited]);
+        assert!(conversation.shows(first) && !conversation.shows(second));
+        conversation.show_branch(second);
+        assert_eq!(conversation.path(), [first, second, third]);
+        conversation.show_branch(99);
+        assert_eq!(conversation.leaf, Some(third));
+    }
+
+    #[test]
+    fn a_path_has_one_picture() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        conversation.picture = Some(PictureId(1));
+        assert!(conversation.can_change_picture());
+        let first = answered(&mut conversation, "a");
+        assert!(!conversation.can_change_picture());
+        // Its own first question can be asked about another one.
+        conversation.edit(first);
+        assert!(conversation.can_change_picture());
+        conversation.picture = Some(PictureId(2));
+        let other = answered(&mut conversation, "b");
+        assert_eq!(conversation.exchanges[other].picture, Some(PictureId(2)));
+        let later = answered(&mut conversation, "c");
+        assert_eq!(conversation.exchanges[later].picture, Some(PictureId(2)));
+        conversation.show_branch(first);
+        assert_eq!(conversation.picture, Some(PictureId(1)));
+        conversation.edit(later);
+        conversation.cancel_edit();
+        assert_eq!((conversation.picture, conversation.draft.as_str()), (Some(PictureId(1)), ""));
+    }
+
+    #[test]
+    fn what_failed_is_no_part_of_later_prompts() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        answered(&mut conversation, "a");
+        asked(&mut conversation, "b", AnswerStatus::Failed("no".into()));
+        let stopped = asked(&mut conversation, "c", AnswerStatus::Stopped);
+        conversation.exchanges[stopped].answer = "half".into();
+        asked(&mut conversation, "d", AnswerStatus::Stopped);
+        asked(&mut conversation, "e", AnswerStatus::Done);
+        let last = asked(&mut conversation, "f", AnswerStatus::Waiting);
+        let turns = conversation.turns(last);
+        let written: Vec<_> = turns.iter().map(|turn| (turn.question.as_str(), turn.answer.as_deref())).collect();
+        assert_eq!(written, [("a", Some("to a")), ("c", Some("half")), ("e", Some("")), ("f", None)]);
+    }
+
+    #[test]
+    fn a_question_waits_for_what_stands_before_it() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        let first = asked(&mut conversation, "a", AnswerStatus::Streaming);
+        let second = asked(&mut conversation, "b", AnswerStatus::Waiting);
+        let third = asked(&mut conversation, "c", AnswerStatus::Waiting);
+        assert!(!conversation.waits_for_earlier(first));
+        assert!(conversation.waits_for_earlier(second) && conversation.waits_for_earlier(third));
+        conversation.exchanges[first].status = AnswerStatus::Stopped;
+        assert!(!conversation.waits_for_earlier(second) && conversation.waits_for_earlier(third));
+    }
+
+    #[test]
+    fn the_last_removed_conversation_comes_back_as_it_was() {
+        let mut conversations = Conversations::default();
+        answered(conversations.shown(), "a");
+        asked(conversations.shown(), "b", AnswerStatus::Streaming);
+        let first = conversations.shown().id;
+        conversations.remove(first);
+        let begun = conversations.shown().id;
+        assert_ne!(begun, first, "a name is not given twice while its bearer can come back");
+        assert!(conversations.shown().exchanges.is_empty());
+        conversations.bring_back();
+        let back = conversations.shown();
+        assert_eq!((back.id, back.exchanges[0].answer.as_str()), (first, "to a"));
+        assert_eq!(back.exchanges[1].status, AnswerStatus::Stopped);
+        assert!(conversations.removed().is_none() && conversations.is_sound());
+        // With an empty one nothing is lost.
+        conversations.remove(begun);
+        assert!(conversations.removed().is_none());
+    }
+}

@@ -75,7 +75,7 @@ fn run_on(exchange: &Exchange) -> (String, Vec<Range<usize>>) {
         let ended = at + 1 == exchange.tokens.len() && exchange.status == AnswerStatus::Done;
         let own = match piece {
             // What ends the answer, and what is only a part of a letter, can be pointed at too.
-            "" if ended => " ⏹".to_owned(),
+            "" if ended => " ◊".to_owned(),
             "" => "·".to_owned(),
             piece if piece.trim_matches('\n').is_empty() => format!("¶{piece}"),
             // Tabs and the like have no width of their own.
@@ -227,15 +227,15 @@ mod tests {
     #[test]
     fn every_token_has_letters_of_its_own() {
         let (text, ranges) = run_on(&answered(&[" two", " cats", "", "猫", ".", "\n\n", ""], AnswerStatus::Done));
-        assert_eq!(text, "two cats·猫.¶\n\n ⏹");
+        assert_eq!(text, "two cats·猫.¶\n\n ◊");
         let letters: Vec<char> = text.chars().collect();
         let own: Vec<String> = ranges.iter().map(|range| letters[range.clone()].iter().collect()).collect();
-        assert_eq!(own, ["two", " cats", "·", "猫", ".", "¶\n\n", " ⏹"]);
+        assert_eq!(own, ["two", " cats", "·", "猫", ".", "¶\n\n", " ◊"]);
     }
 
     #[test]
     fn only_what_ends_an_answer_is_shown_as_its_end() {
         assert_eq!(run_on(&answered(&["a", ""], AnswerStatus::Stopped)).0, "a·");
-        assert_eq!(run_on(&answered(&["a\tb", ""], AnswerStatus::Done)).0, "a b ⏹");
+        assert_eq!(run_on(&answered(&["a\tb", ""], AnswerStatus::Done)).0, "a b ◊");
     }
 }

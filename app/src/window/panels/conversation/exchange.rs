@@ -1,8 +1,9 @@
 //! One exchange: the question on a card, the answer under it, and what can be done with both.
 
 use super::super::Cx;
+use super::icon::{self, Icon};
 use super::thumbnail::Thumbnails;
-use super::{answer, named, symbol_button};
+use super::{answer, named};
 use crate::window::action::{Action, ConversationAction, ProgramAction};
 use crate::window::state::{
     AnswerStatus, Conversation, Exchange, ExchangeId, PictureId, PictureState, Purpose, RunningJob,
@@ -57,7 +58,7 @@ fn question(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbn
                 ui.add_space(2.0);
             }
             ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-                if symbol_button(ui, "✏", texts.edit).clicked() {
+                if icon::button(ui, Icon::Edit, texts.edit).clicked() {
                     out.push(ConversationAction::Edit(shown.at).into());
                 }
                 ui.with_layout(Layout::top_down(Align::Min), |ui| {
@@ -179,11 +180,11 @@ fn footer(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) {
         if shown.siblings.len() > 1 {
             switcher(ui, cx, shown, out);
         }
-        if !exchange.status.is_open() && symbol_button(ui, "⟳", texts.regenerate).clicked() {
+        if !exchange.status.is_open() && icon::button(ui, Icon::Repeat, texts.regenerate).clicked() {
             out.push(ConversationAction::Regenerate(shown.at).into());
         }
         if !exchange.answer.is_empty() {
-            if symbol_button(ui, "📋", texts.copy).clicked() {
+            if icon::button(ui, Icon::Copy, texts.copy).clicked() {
                 out.push(ProgramAction::Copy(exchange.answer.clone()).into());
             }
             let tokens = answer::as_tokens(exchange);
@@ -218,15 +219,15 @@ fn switcher(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) 
     let place = shown.siblings.iter().position(|at| *at == shown.at).unwrap_or(0);
     let before = place.checked_sub(1).and_then(|place| shown.siblings.get(place));
     let after = shown.siblings.get(place + 1);
-    let mut step = |ui: &mut Ui, symbol: &str, name: &str, to: Option<&ExchangeId>| {
-        let response = ui.add_enabled_ui(to.is_some(), |ui| symbol_button(ui, symbol, name)).inner;
+    let mut step = |ui: &mut Ui, icon: Icon, name: &str, to: Option<&ExchangeId>| {
+        let response = ui.add_enabled_ui(to.is_some(), |ui| icon::button(ui, icon, name)).inner;
         if let Some(to) = to.filter(|_| response.clicked()) {
             out.push(ConversationAction::ShowBranch(*to).into());
         }
     };
-    step(ui, "‹", texts.previous_branch, before);
+    step(ui, Icon::Previous, texts.previous_branch, before);
     let position = format!("{}/{}", place + 1, shown.siblings.len());
     ui.label(RichText::new(position).small().weak()).on_hover_text(texts.branches);
-    step(ui, "›", texts.next_branch, after);
+    step(ui, Icon::Next, texts.next_branch, after);
     ui.add_space(6.0);
 }

@@ -1,7 +1,8 @@
 //! Which conversation this is, and all the others.
 
 use super::super::Cx;
-use super::{named, symbol_button};
+use super::icon::{self, Icon};
+use super::named;
 use crate::window::action::{Action, ConversationAction};
 use crate::window::command::UiCommand;
 use crate::window::state::{Conversation, ConversationId};
@@ -16,14 +17,17 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action
     ui.horizontal(|ui| {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let (name, tip) = UiCommand::NewConversation.words(cx.texts.language);
-            let new = symbol_button(ui, "➕", name).on_hover_text(tip);
+            let new = icon::button(ui, Icon::Add, name).on_hover_text(tip);
             if new.clicked() {
                 out.push(UiCommand::NewConversation.into());
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let title = RichText::new(format!("{}  ⏷", title(cx, shown))).strong();
-                let button = ui.add(Button::new(title).frame_when_inactive(false).truncate());
+                let title = RichText::new(title(cx, shown)).strong();
+                // The space is for the symbol.
+                let button = Button::new(title).right_text("     ");
+                let button = ui.add(button.frame_when_inactive(false).truncate());
                 named(&button, Role::Button, texts.conversations);
+                icon::paint(ui.painter(), Icon::Down, icon::right_end(button.rect), ui.visuals().weak_text_color());
                 let button = button.on_hover_text(texts.conversations);
                 Popup::from_toggle_button_response(&button)
                     .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
@@ -52,7 +56,7 @@ fn all(ui: &mut Ui, cx: &Cx<'_>, shown: ConversationId, out: &mut Vec<Action>) {
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let remove = (texts.remove)(&title);
-                    if symbol_button(ui, "🗑", &remove).clicked() {
+                    if icon::button(ui, Icon::Remove, &remove).clicked() {
                         out.push(ConversationAction::Remove(conversation.id).into());
                     }
                     ui.label(RichText::new((texts.questions)(conversation.exchanges.len())).small().weak());
@@ -80,7 +84,7 @@ fn strip(ui: &mut Ui, cx: &Cx<'_>, removed: &Conversation, out: &mut Vec<Action>
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if symbol_button(ui, "✖", texts.forget).clicked() {
+                    if icon::button(ui, Icon::Close, texts.forget).clicked() {
                         out.push(ConversationAction::ForgetRemoved.into());
                     }
                     if ui.button(texts.bring_back).clicked() {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod exchange;
+mod icon;
 mod list;
 mod measure;
 mod question;
@@ -14,10 +15,13 @@ mod thumbnail;
 mod token;
 mod token_text;
 
+#[cfg(test)]
+mod tests;
+
 use super::Cx;
 use crate::window::action::Action;
 use crate::window::state::{Conversation, ConversationId, ExchangeId};
-use egui::{Align, Button, Frame, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
+use egui::{Align, Frame, Panel, Response, Role, ScrollArea, Ui, WidgetInfo};
 use egui_commonmark::CommonMarkCache;
 use measure::Measures;
 use thumbnail::Thumbnails;
@@ -142,14 +146,6 @@ fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, as
     if changed || asked {
         ui.ctx().request_repaint();
     }
-}
-
-/// A button of one symbol, quiet until it is pointed at.
-fn symbol_button(ui: &mut Ui, symbol: &str, name: &str) -> Response {
-    let text = RichText::new(symbol).color(ui.visuals().weak_text_color());
-    let response = ui.add(Button::new(text).frame_when_inactive(false).min_size(egui::vec2(24.0, 24.0)));
-    named(&response, Role::Button, name);
-    response.on_hover_text(name)
 }
 
 /// Gives a widget the name by which it is known to those who do not see it.

@@ -1,7 +1,8 @@
 //! The field for the next question, with its picture above and its buttons below.
 
 use super::super::Cx;
-use super::{Kept, exchange, named, settings, symbol_button};
+use super::icon::{self, Icon};
+use super::{Kept, exchange, named, settings};
 use crate::window::action::{Action, ConversationAction};
 use crate::window::command::UiCommand;
 use crate::window::state::Conversation;
@@ -20,7 +21,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
     if shown.editing.is_some() {
         ui.horizontal(|ui| {
             ui.weak(texts.editing);
-            if symbol_button(ui, "✖", texts.cancel_edit).clicked() {
+            if icon::button(ui, Icon::Close, texts.cancel_edit).clicked() {
                 out.push(ConversationAction::CancelEdit.into());
             }
         });
@@ -36,7 +37,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
             if let Some(picture) = shown.picture {
                 ui.horizontal(|ui| {
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                        if symbol_button(ui, "✖", texts.detach).clicked() {
+                        if icon::button(ui, Icon::Close, texts.detach).clicked() {
                             out.push(ConversationAction::Detach.into());
                         }
                         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -109,10 +110,10 @@ fn buttons(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>
     let texts = &cx.texts.conversation;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        if symbol_button(ui, "📎", texts.attach).clicked() {
+        if icon::button(ui, Icon::Attach, texts.attach).clicked() {
             out.push(UiCommand::AttachPicture.into());
         }
-        let gear = symbol_button(ui, "⚙", texts.settings);
+        let gear = icon::button(ui, Icon::Settings, texts.settings);
         Popup::from_toggle_button_response(&gear).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
             ui.set_width(290.0);
             settings::sampling_settings(ui, cx, out);
