@@ -38,7 +38,7 @@ fn without_clip() -> tempfile::TempDir {
     directory
 }
 
-fn phase<'a>(app: &'a App, slot: Slot) -> Option<&'a ModelPhase> {
+fn phase(app: &App, slot: Slot) -> Option<&ModelPhase> {
     app.state().models.opening(slot).map(|opening| &opening.phase)
 }
 

@@ -1,6 +1,6 @@
 //! Where the panels are. People drag them about; what they made of it is saved.
 
-use egui_tiles::{Container, Linear, LinearDir, Tile, Tiles, Tree};
+use egui_tiles::{Container, Linear, LinearDir, Shares, Tile, Tiles, Tree};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ impl Layout {
         panels.len() == all.len()
             && all.iter().all(|panel| panels.contains(panel))
             && seen.len() == tiles.iter().count()
-            && shares.flat_map(|shares| shares.iter()).all(|(_, share)| usable(*share))
+            && shares.flat_map(Shares::iter).all(|(_, share)| usable(*share))
     }
 }
 

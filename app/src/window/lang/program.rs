@@ -57,20 +57,8 @@ pub struct ProgramTexts {
     pub light: &'static str,
     /// Dark colours.
     pub dark: &'static str,
-    /// Setting: temperature.
-    pub temperature: &'static str,
-    /// What the temperature does.
-    pub temperature_tip: &'static str,
-    /// Setting: length of answers.
-    pub max_tokens: &'static str,
     /// Unit of it.
     pub tokens: &'static str,
-    /// Setting: seed.
-    pub seed: &'static str,
-    /// Setting: system text.
-    pub system_text: &'static str,
-    /// Empty means the template's own.
-    pub system_text_hint: &'static str,
     /// Where everything is kept.
     pub kept_in: &'static str,
     /// Nothing is kept.
@@ -204,13 +192,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     system: "As the system",
     light: "Light",
     dark: "Dark",
-    temperature: "Temperature",
-    temperature_tip: "0 takes the most likely token each time; higher values vary more",
-    max_tokens: "Longest answer",
     tokens: "tokens",
-    seed: "Seed",
-    system_text: "System text",
-    system_text_hint: "Empty: the template’s own",
     kept_in: "Kept in",
     not_kept: "Nothing is kept: this window has no data directory.",
     log: "Messages",
@@ -285,13 +267,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     system: "跟随系统",
     light: "浅色",
     dark: "深色",
-    temperature: "温度",
-    temperature_tip: "0 表示每次取最可能的词元；值越大变化越多",
-    max_tokens: "回答上限",
     tokens: "词元",
-    seed: "随机种子",
-    system_text: "系统提示",
-    system_text_hint: "留空则使用模板自带的提示",
     kept_in: "保存在",
     not_kept: "不会保存任何内容：此窗口没有数据目录。",
     log: "消息",

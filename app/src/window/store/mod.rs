@@ -16,7 +16,7 @@ pub use session::{KeptPicture, Lost, Session, VERSION};
 
 use crate::window::lang::ProgramTexts;
 use opabinia_engine::vision::Picture;
-use session::Unreadable;
+use session::{Parsed, Unreadable};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -236,7 +236,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// The session at `path` and its parts that could not be read; `None` if there is none.
-fn read(path: &Path) -> Result<Option<(Session, Vec<(Lost, String)>)>, Unreadable> {
+fn read(path: &Path) -> Result<Option<Parsed>, Unreadable> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

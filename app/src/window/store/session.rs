@@ -74,6 +74,9 @@ impl Lost {
     }
 }
 
+/// A session, and its parts that could not be read, with the reasons.
+pub(super) type Parsed = (Session, Vec<(Lost, String)>);
+
 /// Why a session cannot be read at all.
 #[derive(Debug)]
 pub(super) enum Unreadable {
@@ -122,7 +125,7 @@ impl Session {
     }
 
     /// Reads a file, part by part: what is damaged in one does not take the others along.
-    pub(super) fn parse(text: &[u8]) -> Result<(Self, Vec<(Lost, String)>), Unreadable> {
+    pub(super) fn parse(text: &[u8]) -> Result<Parsed, Unreadable> {
         let damaged = |why: serde_json::Error| Unreadable::Damaged(why.to_string());
         let head: Head = serde_json::from_slice(text).map_err(damaged)?;
         match head.version {

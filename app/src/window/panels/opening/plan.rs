@@ -178,7 +178,7 @@ fn device(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspectio
     ui.horizontal(|ui| {
         ui.label(texts.device);
         let choices = devices();
-        if let [] = choices.as_slice() {
+        if choices.is_empty() {
             ui.strong(&inspection.device).on_hover_text(texts.only_cpu);
             return;
         }
