@@ -9,3 +9,6 @@ mod harness;
 
 #[path = "window/asking.rs"]
 mod asking;
+
+#[path = "window/maps.rs"]
+mod maps;
