@@ -27,3 +27,5 @@ mod program;
 mod robust;
 #[path = "window/conversing.rs"]
 mod conversing;
+#[path = "window/maps.rs"]
+mod maps;

@@ -126,17 +126,16 @@ fn use_keys(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame, ou
     let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, escape: true, tab: false };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
     let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
-    let last = source.side - 1;
-    let moves: [(Key, fn(Cell, u32) -> Cell); 4] = [
-        (Key::ArrowLeft, |cell, _| Cell { col: cell.col.saturating_sub(1), ..cell }),
-        (Key::ArrowRight, |cell, last| Cell { col: (cell.col + 1).min(last), ..cell }),
-        (Key::ArrowUp, |cell, _| Cell { row: cell.row.saturating_sub(1), ..cell }),
-        (Key::ArrowDown, |cell, last| Cell { row: (cell.row + 1).min(last), ..cell }),
-    ];
-    for (key, moved) in moves {
+    let moves =
+        [(Key::ArrowLeft, (0, -1)), (Key::ArrowRight, (0, 1)), (Key::ArrowUp, (-1, 0)), (Key::ArrowDown, (1, 0))];
+    for (key, (down, right)) in moves {
         if pressed(key) {
+            let moved = |at: u32, by: i32| at.saturating_add_signed(by).min(source.side - 1);
             let middle = Cell { row: source.side / 2, col: source.side / 2 };
-            let next = source.view.selected.map_or(middle, |cell| moved(cell, last));
+            let next = source
+                .view
+                .selected
+                .map_or(middle, |cell| Cell { row: moved(cell.row, down), col: moved(cell.col, right) });
             out.push(ViewChange::Select(Some(next)).into());
         }
     }

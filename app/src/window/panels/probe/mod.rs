@@ -87,7 +87,7 @@ fn says(ui: &mut Ui, text: &str) {
 /// Draws all maps and says where the pointer is over one of them.
 fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) -> Option<Pointed> {
     let gaps = 5.0 * ui.spacing().item_spacing.y;
-    let below = colour_bar::HEIGHT + readout::HEIGHT + evidence::HEIGHT + gaps + 4.0;
+    let below = colour_bar::HEIGHT + readout::height(ui.available_width()) + evidence::HEIGHT + gaps + 4.0;
     let room = vec2(ui.available_width(), (ui.available_height() - below).max(LOWEST));
     let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };

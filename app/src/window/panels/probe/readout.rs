@@ -11,14 +11,16 @@ use egui::{Label, RichText, Ui, vec2};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Cell, Indices, Map, MapTexel, Quantity, Reduction};
 
-/// Height of both lines, so that nothing moves when a cell is pointed at.
-pub const HEIGHT: f32 = 40.0;
+/// Height of all lines, so that nothing moves when a cell is pointed at: where there is little room, the values need two.
+pub fn height(width: f32) -> f32 {
+    if width < 680.0 { 58.0 } else { 40.0 }
+}
 
 /// Draws what is known of the cell under the pointer, or else of the selected one, and which layers and heads it is of.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, pointed: Option<Pointed>) {
     let full = ui.available_width();
-    ui.allocate_ui(vec2(full, HEIGHT), |ui| {
-        ui.set_height(HEIGHT);
+    ui.allocate_ui(vec2(full, height(full)), |ui| {
+        ui.set_height(height(full));
         ui.spacing_mut().item_spacing.y = 3.0;
         let cell = cx.state.hovered.or(source.view.selected);
         let text = match cell.filter(|cell| cell.row < source.side && cell.col < source.side) {
@@ -26,7 +28,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, pointed: Option<Point
             None => cx.texts.probe.point.to_owned(),
         };
         let text = RichText::new(text);
-        ui.add(Label::new(if cell.is_some() { text } else { text.weak() }).truncate());
+        ui.add(Label::new(if cell.is_some() { text } else { text.weak() }).wrap());
         ui.add(Label::new(RichText::new(of_what(cx, source)).small().weak()).truncate());
     });
 }
