@@ -131,7 +131,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
             }
         }
     }
-    legend(ui, scale, &table);
+    if matrix.iter().any(|layer| matches!(layer, Measured::Value(_))) {
+        legend(ui, scale, &table);
+    }
 }
 
 /// The view of one layer and head, with the cell of that layer's own grid that holds the one now selected.
