@@ -162,8 +162,8 @@ fn legend(ui: &mut Ui, scale: Scale, table: &[[u8; 3]]) {
     let weak = ui.visuals().weak_text_color();
     let painter = ui.painter();
     let middle = area.center().y;
-    let left =
-        painter.text(pos2(area.left() + NAMES, middle), Align2::LEFT_CENTER, scale.end(scale.low), font.clone(), weak);
+    let low = format!("{}{}", if scale.cut.0 { "≤ " } else { "" }, scale.end(scale.low));
+    let left = painter.text(pos2(area.left() + NAMES, middle), Align2::LEFT_CENTER, low, font.clone(), weak);
     let bar = Rect::from_min_size(pos2(left.right() + 6.0, area.top() + 4.0), vec2(96.0, 8.0));
     const STEPS: usize = 48;
     for step in 0..STEPS {
