@@ -81,7 +81,7 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
                 ),
                 (measured, _) => (
                     None,
-                    [(state(measured).to_owned(), 50.0), ("–".to_owned(), 50.0)],
+                    [(state(measured).to_owned(), 100.0), (String::new(), 0.0)],
                     format!("{name}: {}", state(measured)),
                     name.clone(),
                 ),
@@ -98,7 +98,9 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
             bar.show(ui, 0.0).on_hover_text(exact);
         }
     });
-    ui.label(RichText::new(texts.uniform_mark).small().weak());
+    if !selected.is_padding() {
+        ui.label(RichText::new(texts.uniform_mark).small().weak());
+    }
 }
 
 /// How spread out the cell's attention was.

@@ -13,18 +13,23 @@ use opabinia_shaders::{Cell, ColourMap, Indices, Quantity as Shown};
 /// Room for the names of layers.
 const NAMES: f32 = 30.0;
 
+/// Colours of lift reach no further than this power of 2 either way.
+const FURTHEST: f64 = 3.0;
+
 /// How one number of the matrix is written and coloured.
 #[derive(Clone, Copy)]
 struct Scale {
     quantity: Quantity,
     low: f64,
     high: f64,
+    /// Whether there are values below `low` and above `high`, which have the colours of the ends.
+    cut: (bool, bool),
 }
 
 impl Scale {
     /// A scale over all `values`.
     fn over(quantity: Quantity, values: &[Measured<Vec<f64>>]) -> Self {
-        let scale = Self { quantity, low: 0.0, high: 1.0 };
+        let scale = Self { quantity, low: 0.0, high: 1.0, cut: (false, false) };
         let all = values.iter().filter_map(|layer| if let Measured::Value(heads) = layer { Some(heads) } else { None });
         let (low, high) = all
             .flatten()
@@ -35,8 +40,9 @@ impl Scale {
         }
         match quantity {
             Quantity::Lift(_) => {
-                let reach = low.abs().max(high.abs()).max(0.01);
-                Self { low: -reach, high: reach, ..scale }
+                // A head that read nothing of an encoder would leave no colours for the others.
+                let reach = low.abs().max(high.abs()).clamp(0.01, FURTHEST);
+                Self { low: -reach, high: reach, cut: (low < -reach, high > reach), ..scale }
             }
             _ if low == high => Self { low: low - 0.5, high: high + 0.5, ..scale },
             _ => Self { low, high, ..scale },
@@ -131,7 +137,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
             }
         }
     }
-    legend(ui, scale, &table);
+    if matrix.iter().any(|layer| matches!(layer, Measured::Value(_))) {
+        legend(ui, scale, &table);
+    }
 }
 
 /// The view of one layer and head, with the cell of that layer's own grid that holds the one now selected.
@@ -154,8 +162,8 @@ fn legend(ui: &mut Ui, scale: Scale, table: &[[u8; 3]]) {
     let weak = ui.visuals().weak_text_color();
     let painter = ui.painter();
     let middle = area.center().y;
-    let left =
-        painter.text(pos2(area.left() + NAMES, middle), Align2::LEFT_CENTER, scale.end(scale.low), font.clone(), weak);
+    let low = format!("{}{}", if scale.cut.0 { "≤ " } else { "" }, scale.end(scale.low));
+    let left = painter.text(pos2(area.left() + NAMES, middle), Align2::LEFT_CENTER, low, font.clone(), weak);
     let bar = Rect::from_min_size(pos2(left.right() + 6.0, area.top() + 4.0), vec2(96.0, 8.0));
     const STEPS: usize = 48;
     for step in 0..STEPS {
@@ -165,7 +173,8 @@ fn legend(ui: &mut Ui, scale: Scale, table: &[[u8; 3]]) {
             Rect::from_min_size(pos2(bar.left() + step as f32 * width, bar.top()), vec2(width + 0.5, bar.height()));
         painter.rect_filled(rect, 0, Color32::from_rgb(r, g, b));
     }
-    painter.text(pos2(bar.right() + 6.0, middle), Align2::LEFT_CENTER, scale.end(scale.high), font, weak);
+    let high = format!("{}{}", if scale.cut.1 { "≥ " } else { "" }, scale.end(scale.high));
+    painter.text(pos2(bar.right() + 6.0, middle), Align2::LEFT_CENTER, high, font, weak);
 }
 
 #[cfg(test)]
@@ -180,6 +189,12 @@ mod tests {
         let table = [[0, 0, 0], [1, 1, 1], [2, 2, 2]];
         let colours = [0.25, 1.0, 4.0].map(|value| scale.colour(&table, value).r());
         assert_eq!(colours, [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_was_not_read_at_all_leaves_colours_for_the_rest() {
+        let scale = Scale::over(Quantity::Lift(0), &[Measured::Value(vec![0.0, 2.0])]);
+        assert_eq!((scale.low, scale.high, scale.cut), (-FURTHEST, FURTHEST, (true, false)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::super::Cx;
 use super::parts::{Bar, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
 use crate::window::state::{Attended, Exchange, GridUpload, MapSource, TokenPlace, TokenRecord, ViewChange, chosen};
-use egui::{Button, ComboBox, RichText, Ui};
+use egui::{Align, Button, ComboBox, Layout, RichText, Ui, vec2};
 use opabinia_engine::probe::{Mass, TokenAttention};
 
 /// Draws the tab.
@@ -161,7 +161,11 @@ fn choice(ui: &mut Ui, name: &str, all: &str, now: Option<usize>, count: usize) 
     let mut chosen = now;
     ui.horizontal(|ui| {
         let width = 108.0_f32.min(ui.available_width() * 0.45);
-        let label = ui.add_sized([width, 20.0], egui::Label::new(RichText::new(name).weak()).halign(egui::Align::LEFT));
+        let label = ui.allocate_ui_with_layout(vec2(width, 20.0), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(width);
+            ui.weak(name)
+        });
+        let label = label.inner;
         let words = |at: Option<usize>| at.map_or_else(|| all.to_owned(), |at| at.to_string());
         let combo = ComboBox::from_id_salt(name).selected_text(words(now)).width(110.0);
         let combo = combo.show_ui(ui, |ui| {
