@@ -112,8 +112,7 @@ fn an_answer_goes_on_from_another_token() {
     let place = window.state().state().token.unwrap();
     assert_eq!((place.exchange, place.token), (0, 2));
     let other = first.tokens[2].alternatives.iter().find(|other| other.id != first.tokens[2].id).unwrap();
-    let chosen = window.get_all_by(|node| node.label().is_some_and(|label| label.contains("was chosen, "))).count();
-    assert_eq!(chosen, 1);
+    window.get_by(|node| node.value().is_some_and(|text| text.contains("was chosen, ")));
     let continues = |label: &str| label.starts_with("Continue with ");
     window.get_all_by(|node| node.label().is_some_and(|label| continues(&label))).next().unwrap().click();
     window.run_ok();
@@ -163,7 +162,7 @@ fn without_a_picture_there_is_text_only() {
     wait(&mut window, "the answer", is_answered);
     let exchange = last(window.state()).unwrap();
     assert_eq!((exchange.picture, exchange.tokens.len(), &exchange.status), (None, 3, &AnswerStatus::Full));
-    assert_eq!(exchange.model, "tiny-llama3");
+    assert_eq!(exchange.model, "checkpoint");
     assert!(window.state().state().trace().is_none());
     window.get_by_label("Cut off at the greatest length");
 }
@@ -288,8 +287,16 @@ fn enter_asks_and_shift_enter_breaks_the_line_and_input_methods_keep_their_enter
     window.key_press(Key::Enter);
     window.run_ok();
     assert!(shown(window.state()).exchanges.is_empty());
-    window.event(Event::Ime(ImeEvent::Commit("你".to_owned())));
-    window.key_press(Key::Enter);
+    // Some input methods let the enter through with which their word was taken over.
+    let enter = |pressed| Event::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    window.input_mut().events.extend([Event::Ime(ImeEvent::Commit("你".to_owned())), enter(true), enter(false)]);
+    window.step();
     window.run_ok();
     assert!(shown(window.state()).exchanges.is_empty());
     assert_eq!(shown(window.state()).draft, "one\ntwo你");

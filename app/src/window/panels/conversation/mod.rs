@@ -87,7 +87,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
     if shown.leaf.is_none() {
         ui.vertical_centered(|ui| {
             ui.add_space(ui.available_height() * 0.35);
-            ui.weak(cx.texts.conversation.empty);
+            let texts = &cx.texts.conversation;
+            ui.weak(if shown.picture.is_some() { texts.empty_with_picture } else { texts.empty });
         });
     } else {
         exchanges(ui, cx, shown, kept, new.asked, out);
