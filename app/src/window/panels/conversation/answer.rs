@@ -6,13 +6,13 @@
 
 use super::super::Cx;
 use super::exchange::Shown;
-use super::{named, token, token_text};
+use super::{token, token_text};
 use crate::window::action::{Action, ConversationAction};
 use crate::window::state::{AnswerStatus, Exchange, TokenPlace, TokenRecord};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Color32, CornerRadius, CursorIcon, EventFilter, Galley, Id, Key, Label, Rect, Role, Sense, TextStyle, Ui, pos2,
-    vec2,
+    Color32, CornerRadius, CursorIcon, EventFilter, Galley, Id, Key, Label, Rect, Role, Sense, TextStyle, Ui,
+    WidgetInfo, pos2, vec2,
 };
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 use std::ops::Range;
@@ -146,7 +146,10 @@ fn tokens(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, chosen: Option<usize>, ou
             let response = ui.interact(rect, id, sense).on_hover_cursor(CursorIcon::PointingHand);
             paint(ui, known, rect, chosen == Some(at), response.hovered() || response.has_focus());
             if part == 0 {
-                named(&response, Role::Button, &(cx.texts.conversation.token)(at + 1, &token_text::name(known)));
+                response.widget_info(|| {
+                    let name = (cx.texts.conversation.token)(at + 1, &token_text::name(known));
+                    WidgetInfo::labeled(Role::Button, true, name)
+                });
             }
             if response.clicked() {
                 let select = (chosen != Some(at)).then_some(place);

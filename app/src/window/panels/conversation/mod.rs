@@ -27,7 +27,7 @@ use measure::Measures;
 use thumbnail::Thumbnails;
 
 /// How far beyond what is in view exchanges are laid out, so that scrolling meets measured ones.
-const MARGIN: f32 = 300.0;
+const MARGIN: f32 = 200.0;
 
 /// Space between exchanges.
 const GAP: f32 = 22.0;
