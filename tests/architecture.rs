@@ -183,6 +183,28 @@ fn model_never_sees_the_probes_or_the_thread() {
 }
 
 #[test]
+fn panels_never_change_the_state() {
+    let panels = files(&root().join("app/src/window/panels"), &is_rust);
+    assert!(panels.len() > 4, "the panels are somewhere else: this test looks in the wrong place");
+    for file in panels {
+        let code = code(&file);
+        for banned in ["&mut AppState", "state_mut", "window::apply", "worker::Engine", "std::fs::"] {
+            assert!(!code.contains(banned), "{} names {banned}", file.display());
+        }
+    }
+}
+
+#[test]
+fn state_never_sees_panels_or_actions() {
+    for file in files(&root().join("app/src/window/state"), &is_rust) {
+        let code = code(&file);
+        for banned in ["window::panels", "window::action", "window::apply", "window::app", "egui::Ui"] {
+            assert!(!code.contains(banned), "{} names {banned}", file.display());
+        }
+    }
+}
+
+#[test]
 fn unsafe_code_stays_in_its_files() {
     for member in MEMBERS {
         for file in files(&root().join(member), &is_rust) {

@@ -4,16 +4,19 @@
 
 mod support;
 
+use candle_core::{Device, Tensor};
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, GenerateOptions, Sampling, Session, StopReason, Subject, Token, Watch};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
-use opabinia_engine::probe::{Detail, Recorder};
-use opabinia_engine::sva::Ablation;
-use opabinia_engine::text::{PromptIds, Turn};
+use opabinia_engine::probe::{Detail, LastRows, Recorder, TokenAttention};
+use opabinia_engine::sva::{Ablation, Frame, PictureSize};
+use opabinia_engine::text::{ImageNewline, PromptIds, Turn, encode_prompt_raw};
 use opabinia_engine::vision::{Exif, Picture};
+use std::path::Path;
 use std::sync::Arc;
+use support::{Case, cases, deviation, golden_roots, goldens};
 
 /// Of the largest log-probability: what one pass over many positions may differ from many passes over one, as in
 /// `tests/parity.rs`.
@@ -28,18 +31,9 @@ struct Asked {
 
 impl Asked {
     fn new(variant: &str) -> Self {
-        let request = LoadRequest {
-            source: support::goldens().join(variant).join("checkpoint").display().to_string(),
-            device: "cpu".parse().unwrap(),
-            dtype: DtypeChoice::F32,
-            ..LoadRequest::default()
-        };
-        let (model, _) = Model::load(&request, &Job::unattended()).unwrap();
-        let turns = [Turn { question: "Describe this image in detail.".into(), answer: None }];
-        let prompt = model.prompt(None, &turns, true).unwrap();
-        let picture = Picture::open(&support::goldens().join("images/wide.png"), Exif::Ignore).unwrap();
-        let subject = Subject { picture: Arc::new(picture), ablation: Ablation::default() };
-        Self { model, prompt, subject }
+        let model = load(&goldens(), variant);
+        let prompt = model.prompt(None, &[turn("Describe this image in detail.", None)], true).unwrap();
+        Self { model, prompt, subject: subject(&goldens(), "wide.png") }
     }
 
     fn observed(
@@ -61,6 +55,38 @@ impl Asked {
     fn answer(&self, session: &mut Session, begin: &[u32], options: &GenerateOptions) -> Answer {
         self.observed(session, begin, options, &mut Unobserved).unwrap()
     }
+
+    fn attention(&self, session: &mut Session, answer: &[u32]) -> TokenAttention {
+        let job = Job::unattended();
+        let mut rows = LastRows::default();
+        let mut watch = Watch { job: &job, observer: &mut rows, on_token: &mut |_| {} };
+        session.revisit(&self.model, &self.prompt, Some(&self.subject), answer, &mut watch).unwrap();
+        let frame = Frame::new(self.model.config().sva.final_side, size(&self.subject));
+        rows.around(frame, self.prompt.image_index.unwrap()).unwrap()
+    }
+}
+
+fn load(root: &Path, variant: &str) -> Model {
+    let request = LoadRequest {
+        source: root.join(variant).join("checkpoint").display().to_string(),
+        device: "cpu".parse().unwrap(),
+        dtype: DtypeChoice::F32,
+        ..LoadRequest::default()
+    };
+    Model::load(&request, &Job::unattended()).unwrap().0
+}
+
+fn subject(root: &Path, image: &str) -> Subject {
+    let picture = Picture::open(&root.join("images").join(image), Exif::Ignore).unwrap();
+    Subject { picture: Arc::new(picture), ablation: Ablation::default() }
+}
+
+fn size(subject: &Subject) -> PictureSize {
+    PictureSize { width: subject.picture.width, height: subject.picture.height }
+}
+
+fn turn(question: &str, answer: Option<&str>) -> Turn {
+    Turn { question: question.into(), answer: answer.map(str::to_owned) }
 }
 
 fn options(max_tokens: usize) -> GenerateOptions {
@@ -135,11 +161,6 @@ fn an_alternative_is_continued_as_if_it_had_been_chosen() {
     assert_eq!(recorded["llm.attn_rows"].dims()[3], positions + 15, "rows of single positions");
 }
 
-fn size(subject: &Subject) -> opabinia_engine::sva::PictureSize {
-    let Picture { width, height, .. } = *subject.picture;
-    opabinia_engine::sva::PictureSize { width, height }
-}
-
 #[test]
 fn what_was_sampled_after_a_beginning_is_sampled_again() {
     let asked = Asked::new("tiny-phi3");
@@ -189,4 +210,106 @@ fn a_token_the_model_does_not_know_is_refused() {
     let beyond = u32::try_from(asked.model.vocabulary()).unwrap();
     let error = asked.observed(&mut Session::default(), &[1, beyond], &options(4), &mut Unobserved).unwrap_err();
     assert!(matches!(error, Error::Input { .. }) && error.to_string().contains(&beyond.to_string()), "{error}");
+}
+
+/// Every recorded row of every recorded pass, from a session that knows the answer and from one that knows nothing.
+#[test]
+fn the_attention_of_a_token_is_the_recorded_one() {
+    for root in golden_roots() {
+        for variant in ["tiny-llama3", "tiny-vicuna", "tiny-phi3", "tiny-yi"] {
+            let mut checked = 0;
+            let mut model = Some(load(&root, variant));
+            for name in cases(&root, variant) {
+                let case = Case::read(&root, variant, &name);
+                let Some(recorded) = case.tensors.get("llm.attn_rows") else { continue };
+                let Some(image) = case.str("image") else { continue };
+                let loaded = model.take().unwrap();
+                let prompt =
+                    encode_prompt_raw(loaded.tokenizer(), case.str("prompt").unwrap(), ImageNewline::Reference)
+                        .unwrap();
+                let asked = Asked { model: loaded, prompt, subject: subject(&root, image) };
+                let generated: Vec<u32> =
+                    case.ids("generated_ids").iter().map(|&id| u32::try_from(id).unwrap()).collect();
+                let mut session = Session::default();
+                asked.answer(&mut session, &[], &options(generated.len()));
+                for row in 0..generated.len().min(8) {
+                    let expected = recorded.narrow(2, row, 1).unwrap().squeeze(2).unwrap();
+                    let place = format!("{variant}/{name}, row {row}");
+                    check_row(&asked.attention(&mut session, &generated[..row]), &expected, &place);
+                    if row % 4 == 3 {
+                        check_row(&asked.attention(&mut Session::default(), &generated[..row]), &expected, &place);
+                    }
+                }
+                checked += 1;
+                model = Some(asked.model);
+            }
+            assert!(checked >= 1, "{variant}: no rows are recorded in {}", root.display());
+        }
+    }
+}
+
+/// `expected`: `[layers, heads, ≥ positions]`, zeros from the last position on.
+fn check_row(got: &TokenAttention, expected: &Tensor, place: &str) {
+    let (rows, columns) = got.frame.size_hw();
+    let (layers, heads, _) = expected.dims3().unwrap();
+    assert_eq!((got.layers, got.heads), (layers, heads), "{place}");
+    let part = |start: usize, count: usize| expected.narrow(2, start, count).unwrap();
+    let host = |values: &[f32], shape: &[usize]| Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+    let near = |got: &Tensor, expected: &Tensor, what: &str| {
+        let deviation = deviation(got, expected);
+        assert!(deviation <= f64::from(LIMIT), "{place}: {what} deviates by {deviation:.2e} of its maximum");
+    };
+
+    let start = got.positions.before;
+    let image = part(start, rows * (columns + 1)).reshape((layers, heads, rows, columns + 1)).unwrap();
+    let visual = image.narrow(3, 0, columns).unwrap();
+    let newlines = image.narrow(3, columns, 1).unwrap().squeeze(3).unwrap();
+    near(&host(&got.visual, &[layers, heads, rows, columns]), &visual, "visual tokens");
+    near(&host(&got.newlines, &[layers, heads, rows]), &newlines, "newline tokens");
+
+    let end = start + rows * (columns + 1);
+    assert_eq!(got.positions.total(), end + got.positions.after, "{place}");
+    let total = |t: &Tensor| t.flatten_from(2).unwrap().sum(2).unwrap();
+    let mass = |part: fn(&opabinia_engine::probe::Mass) -> f32| {
+        host(&got.mass.iter().map(part).collect::<Vec<_>>(), &[layers, heads])
+    };
+    near(&mass(|mass| mass.before), &total(&part(0, start)), "text before");
+    near(&mass(|mass| mass.visual), &total(&visual), "mass of visual tokens");
+    near(&mass(|mass| mass.newline), &total(&newlines.unsqueeze(3).unwrap()), "mass of newline tokens");
+    near(&mass(|mass| mass.after), &total(&part(end, got.positions.after)), "text after");
+    // Nothing lies beyond the attending position.
+    let beyond = part(got.positions.total(), expected.dims()[2] - got.positions.total());
+    assert_eq!(beyond.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap(), 0.0, "{place}");
+}
+
+/// Looking back must not change what comes next, nor make it dearer.
+#[test]
+fn looking_at_a_token_leaves_the_conversation_as_it_is() {
+    let asked = Asked::new("tiny-llama3");
+    let later = [turn("Describe this image in detail.", Some("It shows a scene.")), turn("And now?", None)];
+    let later = Asked { prompt: asked.model.prompt(None, &later, true).unwrap(), ..Asked::new("tiny-llama3") };
+    let (mut left_alone, mut looked_at) = (Session::default(), Session::default());
+    for session in [&mut left_alone, &mut looked_at] {
+        asked.answer(session, &[], &options(12));
+        later.answer(session, &[], &options(12));
+    }
+    let answer = ids(&later.answer(&mut left_alone, &[], &options(12)));
+    let again = later.answer(&mut looked_at, &[], &options(12));
+    assert_eq!(ids(&again), answer);
+    for t in [5, 0, 11] {
+        later.attention(&mut looked_at, &answer[..t]);
+    }
+    // The same question goes on from the same positions to the same answer.
+    let (expected, got) = (
+        later.answer(&mut left_alone, &answer[..4], &options(12)),
+        later.answer(&mut looked_at, &answer[..4], &options(12)),
+    );
+    assert_same(&got, &expected, "after looking back");
+    assert_eq!(got.timings.reused_positions, expected.timings.reused_positions);
+    assert!(got.timings.prefill_positions == 1, "{:?}", got.timings);
+    // A token of an earlier question, of which only the beginning is kept.
+    let first = ids(&asked.answer(&mut Session::default(), &[], &options(12)));
+    let attention = asked.attention(&mut looked_at, &first[..3]);
+    assert_eq!(attention, asked.attention(&mut looked_at, &first[..3]));
+    assert_same(&later.answer(&mut looked_at, &[], &options(12)), &expected, "after an earlier question's token");
 }

@@ -10,3 +10,21 @@ mod asking;
 
 #[path = "window/conversing.rs"]
 mod conversing;
+
+#[path = "window/inspecting.rs"]
+mod inspecting;
+
+#[path = "window/exports.rs"]
+mod exports;
+
+#[path = "window/keeping.rs"]
+mod keeping;
+
+#[path = "window/opening.rs"]
+mod opening;
+
+#[path = "window/program.rs"]
+mod program;
+
+#[path = "window/robust.rs"]
+mod robust;

@@ -9,11 +9,13 @@ use opabinia_engine::Error;
 use opabinia_engine::generate::{GenerateOptions, Subject};
 use opabinia_engine::job::Stage;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
-use opabinia_engine::sva::Ablation;
+use opabinia_engine::probe::Detail;
+use opabinia_engine::sva::{Ablation, HEADS};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Command, Engine, Event, EventKind, JobId, Outcome, Question, Slot};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An engine that stands still after every event until the test has looked at it, so that a test can cancel at an
 /// exact point of the computation.
@@ -209,6 +211,88 @@ fn the_prefix_of_each_picture_is_computed_once() {
     assert!(answer.timings.reused_positions >= 11 + 2 * 5, "{:?}", answer.timings);
 }
 
+/// A trace computes everything but the encoders again.
+#[test]
+fn a_trace_takes_over_the_encoders_features() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    engine.complete(Command::SetImage(Slot::A, picture()));
+    let trace = |detail| Command::Trace { slot: Slot::A, question: question(2), detail, output: None };
+    let events = engine.run(trace(Detail::Sva), |_| false);
+    assert_eq!(reports(&events, Stage::Encode), 0);
+    assert!(reports(&events, Stage::Connect) > 0 && reports(&events, Stage::Prefill) > 0);
+    let Some(EventKind::Done(Outcome::Traced(answer, Some(trace_of_it)))) = events.last() else { panic!() };
+    assert_eq!(answer.timings.reused_positions, 0);
+    assert!(!trace_of_it.layers.is_empty());
+    let events = engine.run(trace(Detail::All), |_| false);
+    assert!(reports(&events, Stage::Encode) > 0);
+    // And an answer takes over what a trace computed.
+    let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, question(2))) else { panic!() };
+    assert_eq!(answer.timings.prefill_positions, 1);
+}
+
+/// In every cell, of connectors of one and of two grids, and of samplers.
+#[test]
+fn the_shares_of_every_cell_make_one() {
+    let mut engine = LockStep::new();
+    for variant in ["tiny-llama3", "tiny-vicuna"] {
+        engine.complete(Command::Load(Slot::A, load(variant)));
+        let trace = Command::Trace { slot: Slot::A, question: question(1), detail: Detail::Sva, output: None };
+        let Outcome::Traced(_, Some(trace)) = engine.complete(trace) else { panic!() };
+        for (l, layer) in trace.layers.iter().enumerate() {
+            let side = layer.frame.side;
+            let cells = (0..side * side).filter_map(|cell| trace.cell(l, cell / side, cell % side));
+            let mut seen = 0;
+            for cell in cells {
+                seen += 1;
+                for head in 0..HEADS {
+                    let total: f64 = cell.encoders.iter().map(|encoder| encoder.share[head]).sum();
+                    assert!((total - 1.0).abs() < 1e-5, "{variant} {}: {total}", layer.label);
+                    assert!(cell.entropy[head] <= cell.uniform_entropy + 1e-5, "{variant} {}", layer.label);
+                }
+                let masked = cell.keys.iter().enumerate().filter(|(_, key)| !key.open);
+                for (key, about) in masked {
+                    assert_eq!(cell.prob(3, key), Some(0.0), "a masked key is attended to");
+                    assert!(about.padding, "only padding is masked: {about:?}");
+                }
+                // Padding is un-masked only where an encoder's whole window is padding.
+                let open_padding = cell.keys.iter().filter(|key| key.open && key.padding);
+                assert!(open_padding.into_iter().all(|key| cell.encoders[key.encoder].padding));
+            }
+            assert_eq!(seen, layer.frame.rows.len() * layer.frame.columns.len());
+            // The example of the specification: of 6 rows of cells, the first and the last lie in the padding.
+            let padded = (0..side).filter(|&row| trace.cell(l, row, 0).is_some_and(|cell| cell.padding)).count();
+            let expected = if layer.frame.rows.len() == 6 { 2 } else { 0 };
+            assert_eq!(padded, expected, "{variant} {}", layer.label);
+        }
+    }
+}
+
+#[test]
+fn what_a_token_attended_to_costs_one_pass_over_one_position() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, question(6))) else { panic!() };
+    let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
+    let attend = |question, answer: &[u32]| Command::Attend { slot: Slot::A, question, answer: answer.to_vec() };
+    let events = engine.run(attend(question(6), &ids[..3]), |_| false);
+    assert_eq!((reports(&events, Stage::Encode), reports(&events, Stage::Connect)), (0, 0));
+    assert!(!events.iter().any(|kind| matches!(kind, EventKind::Token(_))));
+    let Some(EventKind::Done(Outcome::Attended(attention))) = events.last() else { panic!("{:?}", events.last()) };
+    assert_eq!(attention.positions.total(), answer.prompt_positions + 3);
+    assert!(attention.mass.iter().all(|m| (m.before + m.visual + m.newline + m.after - 1.0).abs() < 1e-5));
+
+    let mut blind = question(6);
+    blind.subject = None;
+    let events = engine.run(attend(blind, &[]), |_| false);
+    let Some(EventKind::Failed(Error::Input { .. })) = events.last() else { panic!("{:?}", events.last()) };
+    let events = engine.run(attend(question(6), &[1; 5000]), |_| false);
+    let Some(EventKind::Failed(error)) = events.last() else { panic!("{:?}", events.last()) };
+    assert!(error.to_string().contains("4096"), "{error}");
+    let events = engine.run(attend(question(6), &[u32::MAX]), |_| false);
+    assert!(matches!(events.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", events.last());
+}
+
 #[test]
 fn a_prompt_longer_than_the_context_is_refused_before_anything_is_computed() {
     let mut engine = LockStep::new();
@@ -219,6 +303,38 @@ fn a_prompt_longer_than_the_context_is_refused_before_anything_is_computed() {
     assert_eq!(reports(&events, Stage::Encode), 0);
     let Some(EventKind::Failed(error)) = events.last() else { panic!("{:?}", events.last()) };
     assert!(error.to_string().contains("2048"), "{error}");
+}
+
+/// Whoever is woken panics at every event of a job, which is in the middle of its work then.
+#[test]
+fn a_panic_is_reported_and_survived() {
+    let (armed, trigger) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (reads, fires) = (Arc::clone(&armed), Arc::clone(&trigger));
+    let mut engine = Engine::start(move || {
+        if reads.load(Ordering::Acquire) {
+            fires.store(true, Ordering::Release);
+            panic!("on request");
+        }
+    })
+    .unwrap();
+    let load_job = engine.submit(Command::Load(Slot::A, load("tiny-phi3")));
+    assert!(matches!(terminal(&engine, load_job), EventKind::Done(_)));
+    let ask = |engine: &mut Engine, question| {
+        let job = engine.submit(Command::Ask(Slot::A, question));
+        terminal(engine, job)
+    };
+    let EventKind::Done(Outcome::Answered(before)) = ask(&mut engine, question(6)) else { panic!() };
+    armed.store(true, Ordering::Release);
+    let mut other = question(6);
+    other.turns[0].question = "What is this?".into();
+    let ended = ask(&mut engine, other);
+    armed.store(false, Ordering::Release);
+    assert!(trigger.load(Ordering::Acquire));
+    let EventKind::Failed(Error::Panicked(text)) = ended else { panic!("not reported: {ended:?}") };
+    assert_eq!(text, "on request");
+    // The model is still there; what was half done is not.
+    let EventKind::Done(Outcome::Answered(after)) = ask(&mut engine, question(6)) else { panic!() };
+    assert_eq!((after.tokens, after.timings.reused_positions), (before.tokens, 0));
 }
 
 #[test]

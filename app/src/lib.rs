@@ -2,13 +2,16 @@
 //!
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
 //! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
-//! fills them with maps, [`encoder_names`] says how people call encoders, and [`output`] writes files.
+//! fills them with maps, [`recipe`] keeps how that was done, [`encoder_names`] says how people call encoders, [`number`]
+//! writes numbers, and [`output`] files.
 
 pub mod cli;
 pub mod encoder_names;
 pub mod figure;
 pub mod map_figure;
+pub mod number;
 pub mod output;
+pub mod recipe;
 pub mod selection;
 pub mod trace_view;
 pub mod window;

@@ -2,6 +2,7 @@
 
 use crate::encoder_names;
 use crate::figure::{Figure, Key, Panel, Scale, Theme};
+use crate::number::significant;
 use crate::selection;
 use crate::trace_view;
 use opabinia_engine::Error as EngineError;
@@ -11,6 +12,7 @@ use opabinia_shaders::{
     Cell, ColourMap, Error as ShaderError, Focus, Gpu, Granularity, Look, Map, MapRenderer, MapTexel, MapView,
     Normalisation, Quantity, Rect, Reduction, encoder_colours,
 };
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// Why a figure could not be made.
@@ -25,6 +27,18 @@ pub enum Error {
     /// The program's own fonts cannot be read.
     #[error("the fonts of the program cannot be read: {0}")]
     Fonts(String),
+}
+
+/// Which part of the frame each panel of a figure shows.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub enum Part {
+    /// All of the padded square.
+    #[default]
+    Padded,
+    /// The picture, with the padding cut off.
+    Picture,
+    /// This part of the padded square.
+    Zoomed(Rect),
 }
 
 /// What a figure shows.
@@ -46,8 +60,8 @@ pub struct MapFigure<'a> {
     pub view: MapView,
     /// How it is shown. The part of the frame, ground and line width follow from the fields below.
     pub look: Look,
-    /// Whether the padding is cut off.
-    pub cropped: bool,
+    /// The part of the frame that each panel shows.
+    pub part: Part,
     /// Pixels of the longer side of a panel.
     pub side: u32,
     /// Colours of everything but the maps.
@@ -81,7 +95,11 @@ impl MapFigure<'_> {
             ..self.view
         };
         let maps = renderer.measure(&trace, &view)?;
-        let shown = if self.cropped { trace.photo_rect() } else { Rect::SQUARE };
+        let shown = match self.part {
+            Part::Padded => Rect::SQUARE,
+            Part::Picture => trace.photo_rect(),
+            Part::Zoomed(rect) => rect,
+        };
         let pixels = |part: f32| ((part / shown.width.max(shown.height) * self.side as f32).round() as u32).max(1);
         let panel_size = (pixels(shown.width), pixels(shown.height));
         let look = Look { shown, background: self.theme.padding(), line_px: self.side as f32 / 500.0, ..self.look };
@@ -170,7 +188,7 @@ impl MapFigure<'_> {
             }
             (quantity, _) => quantity.label().to_owned(),
         };
-        let label = format!("{label}, from {} to {}", rounded(low), rounded(high));
+        let label = format!("{label}, from {} to {}", significant(low, 3), significant(high, 3));
         Scale { colours, low, high, label }
     }
 
@@ -230,7 +248,10 @@ impl MapFigure<'_> {
             (true, false) => " C: layers before the language model.",
             _ => " S: layers between those of the language model.",
         });
-        if let Some(Cell { row, col }) = self.view.focus.cell() {
+        if let Focus::Outline(Cell { row, col }) = self.view.focus {
+            let _ = write!(what, " Cell (row {row}, column {col}) is outlined.");
+        }
+        if let Focus::Window(Cell { row, col }) = self.view.focus {
             let _ = write!(what, " Only the window of cell (row {row}, column {col}), outlined");
             let totals: Vec<String> = maps
                 .iter()
@@ -250,7 +271,7 @@ impl MapFigure<'_> {
             Normalisation::Common => "Colours span the same range in all maps.",
             Normalisation::Fixed { .. } => "Colours span a fixed range; values beyond it take the colours of its ends.",
         };
-        let hatched = !self.cropped && self.picture.width != self.picture.height;
+        let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
         let evidence = if self.trace.ablation.is_empty() {
             "Attention: where it read, not what it was worth.".to_owned()
@@ -265,12 +286,6 @@ impl MapFigure<'_> {
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]
     }
-}
-
-/// Three digits of a number.
-fn rounded(value: f32) -> String {
-    let digits = if value == 0.0 { 0 } else { (2.0 - value.abs().log10().floor()).clamp(0.0, 8.0) as usize };
-    format!("{value:.digits$}").replace('-', "−")
 }
 
 /// The maps as comma-separated values: one row for each texel.
@@ -305,12 +320,6 @@ pub fn default_colours(quantity: Quantity) -> ColourMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ends_of_a_range_have_three_digits() {
-        let written = [0.0, 0.751_52, -1.5, 0.000_123_4, 123.4].map(rounded);
-        assert_eq!(written, ["0", "0.752", "−1.50", "0.000123", "123"]);
-    }
 
     #[test]
     fn numbers_as_csv() {

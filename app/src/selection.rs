@@ -76,6 +76,17 @@ pub fn heads(text: &str) -> Result<Heads> {
 
 /// `places` in words: `layer C1`, `layers C1–C3 and S0`, with runs of neighbours of one kind drawn together.
 pub fn words(what: &str, places: &[usize], name: impl Fn(usize) -> String) -> String {
+    let parts = runs(places, name);
+    let plural = if places.len() == 1 { "" } else { "s" };
+    let list = match parts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => parts.concat(),
+    };
+    format!("{what}{plural} {list}")
+}
+
+/// The names of `places`, with three or more neighbours of one kind drawn together: `C1–C3`, `S0`.
+pub fn runs(places: &[usize], name: impl Fn(usize) -> String) -> Vec<String> {
     let kind = |place: usize| name(place).chars().take_while(|c| c.is_alphabetic()).collect::<String>();
     let mut parts: Vec<String> = Vec::new();
     for run in places.chunk_by(|a, b| a + 1 == *b && kind(*a) == kind(*b)) {
@@ -84,12 +95,7 @@ pub fn words(what: &str, places: &[usize], name: impl Fn(usize) -> String) -> St
             few => parts.extend(few.iter().map(|place| name(*place))),
         }
     }
-    let plural = if places.len() == 1 { "" } else { "s" };
-    let list = match parts.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => parts.concat(),
-    };
-    format!("{what}{plural} {list}")
+    parts
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use opabinia_engine::worker::Slot;
 
 #[test]
 fn a_question_is_answered_and_its_maps_appear() {
-    let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")) };
+    let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")), ..Start::default() };
     let mut window = open(start, [1360.0, 860.0]);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
     window.get_by_label("Question").focus();

@@ -1,6 +1,6 @@
 //! Conversations: branches, tokens, many of them, several languages.
 
-use crate::harness::{ask, checkpoint, drop_file, image, last, open, typed, wait};
+use crate::harness::{ask, checkpoint, drop_file, image, last, open, shot, typed, wait};
 use egui::{Event, ImeEvent, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
@@ -11,7 +11,7 @@ use opabinia_engine::worker::Slot;
 
 /// The window with a model, and a picture if one is named.
 fn with_model(picture: Option<&str>) -> Harness<'static, App> {
-    let start = Start { model: Some(checkpoint("tiny-llama3")), image: picture.map(image) };
+    let start = Start { model: Some(checkpoint("tiny-llama3")), image: picture.map(image), ..Start::default() };
     let mut window = open(start, [1360.0, 860.0]);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
     window
@@ -324,4 +324,45 @@ fn a_conversation_is_held_in_chinese() {
     window.get_by_label("修改问题");
     window.get_by_label("已达最大长度");
     assert!(window.get_all_by(|node| node.label().is_some_and(|label| label.starts_with("词元 1:"))).count() > 0);
+}
+
+#[test]
+fn it_is_a_sight_in_both_languages_light_and_dark_large_and_small() {
+    let mut window = with_model(Some("wide.png"));
+    shot(&mut window, "conversation-empty");
+    window.get_by_label("How answers are chosen").click();
+    window.run_ok();
+    shot(&mut window, "conversation-settings");
+    window.key_press(Key::Escape);
+    window.run_ok();
+    limit_answers(&mut window, "24");
+    ask(&mut window, "How many red squares are there in this picture?");
+    wait(&mut window, "the answer", is_answered);
+    ask(&mut window, "And where?");
+    wait(&mut window, "the second answer", is_answered);
+    window.get_all_by_label("Answer again").last().unwrap().click();
+    wait(&mut window, "the third answer", |app| shown(app).exchanges.len() == 3 && is_answered(app));
+    typed(&mut window, "What colour is the sky, and");
+    let choose = |window: &mut Harness<'_, App>, menu: &str, command: &str| {
+        window.get_by_label(menu).click();
+        window.run_ok();
+        window.get_by_label(command).click();
+        window.run_ok();
+    };
+    for (view, switch, language, names) in [
+        ("View", "Light or dark", "中文界面", ["en", "en-other"]),
+        ("视图", "浅色或深色", "English", ["zh", "zh-other"]),
+    ] {
+        for name in names {
+            for size in [[1360.0, 860.0], [1024.0, 640.0]] {
+                window.set_size(size.into());
+                window.run_ok();
+                shot(&mut window, &format!("conversation-{name}-{}", size[0]));
+            }
+            window.set_size(egui::vec2(1360.0, 860.0));
+            window.run_ok();
+            choose(&mut window, view, switch);
+        }
+        choose(&mut window, view, language);
+    }
 }

@@ -17,8 +17,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The window with `start`, at `size` points.
 pub fn open(start: Start, size: [f32; 2]) -> Harness<'static, App> {
+    open_on(graphics(), start, size)
+}
+
+/// A software graphics device.
+pub fn graphics() -> egui_wgpu::RenderState {
     let setup = egui_kittest::wgpu::default_wgpu_setup();
-    let state = egui_kittest::wgpu::create_render_state(setup, egui_wgpu::RendererOptions::PREDICTABLE);
+    egui_kittest::wgpu::create_render_state(setup, egui_wgpu::RendererOptions::PREDICTABLE)
+}
+
+/// The window with `start` on the device of `state`, at `size` points.
+pub fn open_on(state: egui_wgpu::RenderState, start: Start, size: [f32; 2]) -> Harness<'static, App> {
     let for_app = state.clone();
     Harness::builder().with_size(size).renderer(WgpuTestRenderer::from_render_state(state)).build_eframe(move |cc| {
         // What eframe does for a real window: characters that egui's fonts lack come from the system's.
@@ -93,4 +102,13 @@ impl DroppedFile for File {
 pub fn drop_file(harness: &mut Harness<'_, App>, path: &Path) {
     harness.input_mut().dropped_files.push(Arc::new(File(path.to_path_buf())));
     harness.step();
+}
+
+/// Writes what the window shows to `name.png` in the directory that OPABINIA_SHOTS names, if it does: for people to
+/// look at. Rendering it at all is a test of its own: a character that no font has fails it.
+pub fn shot(harness: &mut Harness<'_, App>, name: &str) {
+    let picture = harness.render().expect("a picture of the window");
+    if let Some(directory) = std::env::var_os("OPABINIA_SHOTS") {
+        picture.save(PathBuf::from(directory).join(format!("{name}.png"))).unwrap();
+    }
 }

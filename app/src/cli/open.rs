@@ -3,7 +3,7 @@
 use super::failure::Result;
 use crate::window::{self, Start};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Open the window. This is also what happens without any command.
 #[derive(Debug, Default, Args)]
@@ -14,6 +14,9 @@ pub struct Open {
     /// Picture to attach.
     #[arg(long, short, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Directory in which conversations, pasted pictures and settings are kept, instead of the system's place for them.
+    #[arg(long, value_name = "DIR", env = window::store::DATA_DIR)]
+    data_dir: Option<PathBuf>,
 }
 
 impl Open {
@@ -22,6 +25,16 @@ impl Open {
     /// # Errors
     /// If there is no display or no graphics adapter.
     pub fn run(&self) -> Result<()> {
-        window::run(Start { model: self.model.clone(), image: self.image.clone() })
+        // What is remembered has to mean the same wherever the program is started next.
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let directory = |model: &String| {
+            let path = Path::new(model);
+            if path.exists() { absolute(path).to_string_lossy().into_owned() } else { model.clone() }
+        };
+        window::run(Start {
+            model: self.model.as_ref().map(directory),
+            image: self.image.as_deref().map(absolute),
+            data_dir: window::store::data_dir(self.data_dir.as_deref()),
+        })
     }
 }

@@ -4,17 +4,16 @@ use super::args::exif;
 use super::console::Console;
 use super::failure::{Cause, Failure, Result};
 use crate::figure::Theme;
-use crate::map_figure::{self, MapFigure};
+use crate::map_figure::{self, Part};
+use crate::recipe::{self, FigureSettings, Ingredients, Recipe, SIDES};
 use crate::{encoder_names, output, selection};
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::{
-    AdapterChoice, Cell, ColourMap, Filter, Focus, Gpu, Granularity, Look, MapView, Normalisation, Quantity, Reduction,
-};
+use opabinia_shaders::{AdapterChoice, Cell, ColourMap, Filter, Gpu, Granularity, Normalisation, Quantity, Reduction};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const EXAMPLES: &str = "\
@@ -25,13 +24,11 @@ Examples:
   opabinia render desk.safetensors -i desk.jpg --mode dominant --theme dark -o who.png
   opabinia render desk.safetensors -i desk.jpg --cell 9,14 --csv cell.csv -o cell.png
   opabinia render desk.safetensors -i desk.jpg --granularity tokens --norm 0..0.02 -o tokens.png
+  opabinia render --recipe desk.recipe.json -o desk.png
 
 Layers are C1, C2, … before the language model and S0, S3, … after its layers 0, 3, …; lists
 (C1,S0) and ranges (C1..C3) are understood.
 A cell is an entry of the query grid; rows and columns count from 0 over the padded square.";
-
-/// The largest panel.
-const MAX_SIDE: u32 = 8192;
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -83,9 +80,10 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let pixels = || text.parse().ok().filter(|pixels| (16..=MAX_SIDE).contains(pixels)).map(Self::Pixels);
-        if text == "native" { Some(Self::Native) } else { pixels() }
-            .ok_or_else(|| format!("`{text}` is no size: use native or a number of pixels from 16 to {MAX_SIDE}"))
+        let pixels = || text.parse().ok().filter(|pixels| SIDES.contains(pixels)).map(Self::Pixels);
+        if text == "native" { Some(Self::Native) } else { pixels() }.ok_or_else(|| {
+            format!("`{text}` is no size: use native or a number of pixels from {} to {}", SIDES.start(), SIDES.end())
+        })
     }
 }
 
@@ -97,11 +95,18 @@ impl FromStr for Size {
 #[command(after_help = EXAMPLES)]
 pub struct Render {
     /// A trace that `opabinia trace` wrote.
-    #[arg(value_name = "T.safetensors")]
-    trace: PathBuf,
+    #[arg(value_name = "T.safetensors", required_unless_present = "recipe")]
+    trace: Option<PathBuf>,
     /// The picture the trace was made from.
-    #[arg(long, short, value_name = "FILE")]
-    image: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present = "recipe")]
+    image: Option<PathBuf>,
+    /// A recipe that the window exported: it names the trace and the picture beside it and says how they are drawn. It
+    /// says all of that, so it goes with no option but --out, --csv and --adapter.
+    #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
+        "trace", "image", "exif", "encoder", "layer", "head", "cell", "mode", "granularity", "norm", "colormap",
+        "opacity", "smooth", "size", "frame", "theme",
+    ])]
+    recipe: Option<PathBuf>,
     /// Turn the picture as its EXIF data say: if and only if the trace was made so.
     #[arg(long)]
     exif: bool,
@@ -161,7 +166,8 @@ impl Render {
     /// # Errors
     /// Whatever keeps the maps from being drawn or written.
     pub fn run(&self, console: Console) -> Result<()> {
-        let inputs = [self.trace.as_path(), self.image.as_path()];
+        let inputs: Vec<&Path> =
+            [&self.trace, &self.image, &self.recipe].into_iter().flatten().map(PathBuf::as_path).collect();
         output::check(&self.out, &inputs)?;
         if !self.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
             return Err(Error::input(
@@ -176,61 +182,84 @@ impl Render {
                 return Err(Error::input("--out and --csv name the same file", "give two names").into());
             }
         }
-        let trace = Trace::read(&self.trace)?;
-        let picture = Picture::open(&self.image, exif(self.exif))?;
-        let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
-        let layers = selection::layers(&labels, &self.layer)?;
-        let heads = selection::heads(&self.head)?;
-        let quantity = self.quantity();
-        let encoders = self.encoders(&trace, quantity)?;
-        let colour_map = self.colormap.unwrap_or(map_figure::default_colours(quantity));
-        let view = MapView {
-            reduction: if heads.maximum { Reduction::Max } else { Reduction::Mean },
-            granularity: match self.granularity {
-                Patch::Cells => Granularity::Cells,
-                Patch::Tokens => Granularity::Tokens,
-            },
-            focus: self.cell.map_or(Focus::Whole, Focus::Window),
-            normalisation: self.norm,
-            symmetric: colour_map == ColourMap::Diverging && !matches!(self.norm, Normalisation::Fixed { .. }),
-            ..MapView::of(quantity)
-        };
-        let filter = if self.smooth { Filter::Bilinear } else { Filter::Nearest };
-        let name = self.image.file_name().unwrap_or(self.image.as_os_str()).to_string_lossy();
-        let wanted = MapFigure {
-            trace: &trace,
-            picture: &picture,
-            picture_name: &name,
-            encoders: &encoders,
-            layers: &layers,
-            heads: &heads.chosen,
-            view,
-            look: Look { colour_map, opacity: self.opacity, filter, ..Look::default() },
-            cropped: self.frame == Frame::Picture,
-            side: match self.size {
-                Size::Native => (picture.width.max(picture.height) as u32).min(MAX_SIDE),
-                Size::Pixels(pixels) => pixels,
-            },
-            theme: match self.theme {
-                Ground::Light => Theme::Light,
-                Ground::Dark => Theme::Dark,
-            },
-        };
-        wanted.check()?;
+        let Ingredients { trace, picture, picture_name, settings, .. } = self.ingredients()?;
+        let wanted = settings.figure(&trace, &picture, &picture_name)?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
         let drawn = wanted.draw(&gpu)?;
         let image = drawn.figure.draw().map_err(Failure::internal)?;
-        output::write(&self.out, |file| {
-            let mut png = std::io::Cursor::new(Vec::new());
-            image.write_to(&mut png, image::ImageFormat::Png).map_err(std::io::Error::other)?;
-            file.write_all(png.get_ref())
-        })?;
+        recipe::write_png(&self.out, &image)?;
         console.say(&format!("wrote {} ({} × {} pixels)", self.out.display(), image.width(), image.height()));
         if let Some(csv) = &self.csv {
             output::write(csv, |file| file.write_all(map_figure::csv(&drawn.maps).as_bytes()))?;
             console.say(&format!("wrote {}", csv.display()));
         }
         Ok(())
+    }
+
+    /// What is drawn and how: from the recipe, or from the other arguments.
+    fn ingredients(&self) -> Result<Ingredients> {
+        if let Some(recipe) = &self.recipe {
+            let ingredients = Recipe::read(recipe)?;
+            // What the recipe names is an input, too.
+            for output in [Some(&self.out), self.csv.as_ref()].into_iter().flatten() {
+                let named = [&ingredients.trace_path, &ingredients.picture_path].map(PathBuf::as_path);
+                output::check(output, &named)?;
+            }
+            return Ok(ingredients);
+        }
+        let (Some(trace_path), Some(picture_path)) = (&self.trace, &self.image) else {
+            return Err(Failure::internal("neither a recipe nor a trace with its picture was given"));
+        };
+        let trace = Trace::read(trace_path)?;
+        let picture = Picture::open(picture_path, exif(self.exif))?;
+        let settings = self.settings(&trace, &picture)?;
+        let picture_name = picture_path.file_name().unwrap_or(picture_path.as_os_str()).to_string_lossy().into_owned();
+        Ok(Ingredients {
+            trace,
+            picture,
+            picture_name,
+            settings,
+            trace_path: trace_path.clone(),
+            picture_path: picture_path.clone(),
+        })
+    }
+
+    fn settings(&self, trace: &Trace, picture: &Picture) -> Result<FigureSettings> {
+        let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
+        let heads = selection::heads(&self.head)?;
+        let quantity = self.quantity();
+        let colour_map = self.colormap.unwrap_or(map_figure::default_colours(quantity));
+        Ok(FigureSettings {
+            encoders: self.encoders(trace, quantity)?,
+            layers: selection::layers(&labels, &self.layer)?,
+            heads: heads.chosen,
+            quantity,
+            reduction: if heads.maximum { Reduction::Max } else { Reduction::Mean },
+            granularity: match self.granularity {
+                Patch::Cells => Granularity::Cells,
+                Patch::Tokens => Granularity::Tokens,
+            },
+            cell: self.cell,
+            only_window: true,
+            normalisation: self.norm,
+            symmetric: colour_map == ColourMap::Diverging && !matches!(self.norm, Normalisation::Fixed { .. }),
+            colour_map,
+            opacity: self.opacity,
+            filter: if self.smooth { Filter::Bilinear } else { Filter::Nearest },
+            grid: false,
+            part: match self.frame {
+                Frame::Padded => Part::Padded,
+                Frame::Picture => Part::Picture,
+            },
+            side: match self.size {
+                Size::Native => (picture.width.max(picture.height) as u32).clamp(*SIDES.start(), *SIDES.end()),
+                Size::Pixels(pixels) => pixels,
+            },
+            theme: match self.theme {
+                Ground::Light => Theme::Light,
+                Ground::Dark => Theme::Dark,
+            },
+        })
     }
 
     fn quantity(&self) -> Quantity {

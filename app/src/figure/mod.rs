@@ -4,14 +4,15 @@
 
 mod canvas;
 mod text;
-mod ticks;
+pub(crate) mod ticks;
 
 use canvas::{Area, Canvas};
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use text::Typeface;
 
 /// Colours of everything but the maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Theme {
     /// Dark text on a light ground, for paper.
     #[default]

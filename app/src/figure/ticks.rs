@@ -1,7 +1,7 @@
 //! Round numbers along a scale.
 
 /// About `wanted` round numbers from `low` to `high`, with the digits needed to tell them apart.
-pub(super) fn ticks(low: f32, high: f32, wanted: usize) -> Vec<(f32, String)> {
+pub fn ticks(low: f32, high: f32, wanted: usize) -> Vec<(f32, String)> {
     let (low, high) = (f64::from(low), f64::from(high));
     let span = high - low;
     // A span that is lost in the rounding of its ends has nothing between them.

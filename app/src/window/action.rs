@@ -2,7 +2,8 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, ExchangeId, InspectorTab, PictureId, Sampling, TokenPlace, View, ViewChange,
+    BranchId, ConversationId, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, TokenPlace,
+    View, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
@@ -31,6 +32,14 @@ pub enum Action {
 pub enum ModelAction {
     /// Find out what this checkpoint is and what it needs: a directory, or a repository id in the hub cache.
     Inspect(Slot, String),
+    /// Ask the person for the directory of a checkpoint.
+    Pick(Slot),
+    /// Look again at what is loaded, to load it with other settings.
+    Reconsider(Slot),
+    /// What is typed as the checkpoint to open.
+    SetSourceDraft(String),
+    /// What is typed as the directory of the encoder of this name.
+    SetTowerDraft(String, String),
     /// Where the encoder of this name is to be found.
     SetTower(Slot, TowerOverride),
     /// Ask the person for the directory of the encoder of this name.
@@ -70,8 +79,6 @@ pub enum ConversationAction {
     SetSampling(Sampling),
     /// Read this picture file and attach it.
     AttachFile(PathBuf),
-    /// Attach these pixels (pasted): width, height, RGB.
-    AttachPixels(usize, usize, Arc<Vec<u8>>),
     /// Attach a picture that is known already.
     AttachPicture(PictureId),
     /// Go on without a picture.
@@ -107,21 +114,18 @@ pub enum ViewAction {
     Hover(Option<opabinia_shaders::Cell>),
     /// Which part of the inspector is shown.
     ShowInspector(InspectorTab),
+    /// Ask once more what the selected token attended to.
+    AttendAgain,
+    /// List the keys of a cell by their probability instead of by their place.
+    SortKeys(bool),
     /// Write what is on the screen to a file the person chooses.
     Export(ExportKind),
-}
-
-/// What is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportKind {
-    /// The maps as a picture.
-    Picture,
-    /// The numbers of the maps as CSV.
-    Numbers,
-    /// The whole trace as safetensors.
-    Trace,
-    /// The recipe from which `opabinia render --recipe` makes the picture again.
-    Recipe,
+    /// Change what is chosen in the dialog about a figure.
+    SetExport(ExportKind, ExportOptions),
+    /// Ask for the name of the file.
+    PickExport(ExportKind, ExportOptions),
+    /// Write this file.
+    ExportTo(ExportKind, ExportOptions, PathBuf),
 }
 
 /// About the program itself.
@@ -137,6 +141,16 @@ pub enum ProgramAction {
     DismissNotice(u64),
     /// What is typed into the command palette.
     SetPaletteText(String),
+    /// Choose the command at this place of the palette's list.
+    ChooseInPalette(usize),
+    /// Size of everything; 1 is the system's.
+    SetScale(f32),
+    /// These files or directories were dropped on the window.
+    Dropped(Vec<PathBuf>),
+    /// This picture was pasted.
+    Pasted(Arc<egui::ColorImage>),
+    /// Save everything and start the program again: the graphics device is gone.
+    Restart,
     /// Put this text on the clipboard.
     Copy(String),
 }

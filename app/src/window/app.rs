@@ -1,16 +1,21 @@
 //! The window's loop: take in what was sent, draw, apply what was done.
 
-use super::action::Action;
+use super::action::{Action, ViewAction};
+use super::apply::Dropped;
 use super::background::Background;
-use super::gpu::{MapGpu, TraceOnGpu};
+use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
+use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
-use super::state::{AppState, NoticeKind, PictureId, TraceKey};
+use super::state::{
+    AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
+    SCALES, TraceKey, TraceUpload,
+};
 use super::theme;
-use egui::Context;
+use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::vision::Picture;
-use opabinia_engine::worker::{Engine, Slot};
+use opabinia_engine::worker::{Engine, EventKind, Slot};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -22,6 +27,8 @@ pub struct Start {
     pub model: Option<String>,
     /// Picture to attach at once.
     pub image: Option<PathBuf>,
+    /// Where everything is kept, as [`super::store::data_dir`] finds it; nothing is kept without one.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// What a background task found or did.
@@ -38,6 +45,18 @@ pub enum Finished {
     Hub(Vec<CachedModel>),
     /// A trace was put on the GPU.
     Uploaded(TraceKey, Result<TraceOnGpu, String>),
+    /// It was found out what was dropped.
+    Dropped(Vec<Dropped>),
+    /// A pasted picture is here; why it could not be kept, if it could not.
+    Pasted(PictureId, Picture, Option<String>),
+    /// The session was saved, or could not be.
+    Saved(Result<(), String>),
+    /// What an encoder is shown was computed.
+    Input(InputKey, EncoderInput),
+    /// What a token attended to was put on the GPU.
+    Grid(GridKey, Result<GridOnGpu, String>),
+    /// A person chose the file of an export, or gave up choosing.
+    ExportFile(Option<(ExportKind, ExportOptions, PathBuf)>),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -51,7 +70,12 @@ pub struct App {
     pub(super) ctx: Context,
     /// Load what is being inspected as soon as that is done, if nothing speaks against it.
     pub(super) load_after_inspection: bool,
+    /// What survives the window.
+    pub(super) keeper: Keeper,
     panels: Panels,
+    title: String,
+    /// Whether a fault of the graphics device has been reported.
+    fault_said: bool,
 }
 
 impl App {
@@ -64,12 +88,25 @@ impl App {
         render_state: Option<&egui_wgpu::RenderState>,
         start: Start,
     ) -> opabinia_engine::Result<Self> {
+        let keeper = Keeper::open(start.data_dir.as_deref());
+        Self::with_keeper(ctx, render_state, start, keeper)
+    }
+
+    /// The same, with what is kept in [`Start::data_dir`] opened already.
+    pub(super) fn with_keeper(
+        ctx: &Context,
+        render_state: Option<&egui_wgpu::RenderState>,
+        start: Start,
+        mut keeper: Keeper,
+    ) -> opabinia_engine::Result<Self> {
         theme::install(ctx);
         let wake = ctx.clone();
         let engine = Engine::start(move || wake.request_repaint())?;
         let wake = ctx.clone();
         let background = Background::new(move || wake.request_repaint());
         let mut state = AppState::default();
+        keeper.restore(&mut state);
+        ctx.set_zoom_factor(state.settings.scale);
         let gpu = render_state.and_then(|render_state| {
             let gpu = MapGpu::new(render_state);
             gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
@@ -81,7 +118,10 @@ impl App {
             gpu,
             ctx: ctx.clone(),
             load_after_inspection: false,
+            keeper,
             panels: Panels::default(),
+            title: String::new(),
+            fault_said: false,
         };
         app.begin(start);
         Ok(app)
@@ -90,6 +130,18 @@ impl App {
     /// What is shown: for tests.
     pub fn state(&self) -> &AppState {
         &self.state
+    }
+
+    /// The same, to be changed: for tests and benchmarks, which have no other way to a state that takes long to reach.
+    pub fn state_mut(&mut self) -> &mut AppState {
+        &mut self.state
+    }
+
+    /// Does what a person did: for tests and benchmarks.
+    pub fn act(&mut self, action: impl Into<Action>) {
+        self.changed();
+        self.apply(action.into());
+        self.ctx.request_repaint();
     }
 
     /// What the window says in the language that was chosen.
@@ -112,6 +164,9 @@ impl App {
     /// Takes in everything that was sent since the last frame.
     fn take_in(&mut self) {
         let events: Vec<_> = self.engine.events().try_iter().collect();
+        if events.iter().any(|event| !matches!(event.kind, EventKind::Started | EventKind::Progress(_))) {
+            self.changed();
+        }
         for event in events {
             self.take_event(event);
         }
@@ -119,9 +174,47 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.make_input();
+        self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }
+        self.watch_graphics();
+        self.keep();
+    }
+
+    /// Says in the window's title which model is open.
+    fn entitle(&mut self) {
+        let model = self.state.models.loaded(Slot::A).map(Model::name);
+        let title = model.map_or_else(|| "Opabinia".to_owned(), |name| format!("{name} – Opabinia"));
+        if title != self.title {
+            self.ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    /// Notices what went wrong on the graphics device. If it is gone, saves, lets go of everything on it, and says so.
+    fn watch_graphics(&mut self) {
+        let Some(gpu) = &self.gpu else { return };
+        let (Some(fault), lost) = (gpu.fault(), gpu.is_lost()) else { return };
+        if !lost {
+            if !std::mem::replace(&mut self.fault_said, true) {
+                self.state
+                    .notices
+                    .add(NoticeKind::Failure, format!("{}: {fault}", self.texts().program.graphics_fault));
+            }
+            return;
+        }
+        self.gpu = None;
+        self.save_soon();
+        let text = format!("{}: {fault}", self.texts().program.graphics_lost);
+        // Where nothing can be drawn any more, whoever started the program from a terminal still sees it.
+        tracing::error!("{text}");
+        for key in self.state.traces.lose_uploads() {
+            self.state.traces.set_upload(key, TraceUpload::Failed(text.clone()));
+        }
+        self.state.notices.add(NoticeKind::Failure, text);
+        self.state.overlay = Overlay::GraphicsLost;
     }
 }
 
@@ -138,18 +231,31 @@ impl eframe::App for App {
         let layout = self.panels.show(ui, &self.state, texts, self.gpu.as_ref(), &mut actions);
         if let Some(layout) = layout {
             self.state.layout = layout;
+            self.changed();
+        }
+        // The keyboard changes it without asking anybody.
+        if ui.ctx().zoom_factor() != self.state.settings.scale {
+            self.state.settings.scale = ui.ctx().zoom_factor().clamp(*SCALES.start(), *SCALES.end());
+            ui.ctx().set_zoom_factor(self.state.settings.scale);
+            self.changed();
         }
         if !actions.is_empty() {
             // What was done shows in the next frame.
             self.ctx.request_repaint();
         }
         for action in actions {
+            // Where the pointer is, is not kept.
+            if !matches!(action, Action::View(ViewAction::Hover(_))) {
+                self.changed();
+            }
             self.apply(action);
         }
+        self.entitle();
     }
 
     fn on_exit(&mut self) {
         self.state.conversations.settle();
+        self.save_now();
     }
 }
 
@@ -162,6 +268,10 @@ impl App {
             return;
         }
         let (PictureSource::File(path) | PictureSource::Pasted(path)) = entry.source.clone() else { return };
+        let path = match (&entry.source, self.keeper.store()) {
+            (PictureSource::Pasted(name), Some(store)) => store.picture_path(name),
+            _ => path,
+        };
         self.state.pictures.set_state(id, PictureState::Reading);
         self.run_beside(
             "picture",
@@ -175,7 +285,11 @@ impl App {
 
     /// Puts the trace named `key` on the GPU.
     pub(super) fn upload_trace(&mut self, key: TraceKey) {
-        let (Some(gpu), Some(entry)) = (self.gpu.clone(), self.state.traces.get(key)) else { return };
+        let Some(gpu) = self.gpu.clone() else {
+            let reason = self.texts().program.no_graphics.to_owned();
+            return self.state.traces.set_upload(key, TraceUpload::Failed(reason));
+        };
+        let Some(entry) = self.state.traces.get(key) else { return };
         let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else { return };
         let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
         self.run_beside(

@@ -252,10 +252,60 @@ impl UiCommand {
     }
 }
 
+/// Commands that can be done now and whose words have the letters of `text` in this order, the best match first.
+pub fn found(text: &str, language: Language, state: &AppState) -> Vec<UiCommand> {
+    let wanted = text.trim().to_lowercase();
+    let score = |command: UiCommand| {
+        let (name, tip) = command.words(language);
+        // Names in the other language are found too, and what a command does counts less than its name.
+        let (english, _) = command.words(Language::English);
+        let name = matched(&wanted, name).max(matched(&wanted, english));
+        name.or_else(|| tip.to_lowercase().contains(&wanted).then_some(i32::MIN))
+    };
+    let doable = UiCommand::ALL.into_iter().filter(|command| *command != UiCommand::Palette && command.enabled(state));
+    let mut found: Vec<_> = doable.filter_map(|command| Some((score(command)?, command))).collect();
+    if wanted.is_empty() {
+        return found.into_iter().map(|(_, command)| command).collect();
+    }
+    // Stable: equally good ones stay in the order of the menus.
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    found.into_iter().map(|(_, command)| command).collect()
+}
+
+/// How well the letters of `wanted` are found in `name` in their order; `None` if they are not. Letters that begin a
+/// word or follow one another count more; the length of the name counts against it.
+fn matched(wanted: &str, name: &str) -> Option<i32> {
+    let name: Vec<char> = name.to_lowercase().chars().collect();
+    let (mut score, mut at) = (-(name.len() as i32), 0);
+    let mut last = None;
+    for letter in wanted.chars().filter(|letter| !letter.is_whitespace()) {
+        let place = at + name.get(at..)?.iter().position(|known| *known == letter)?;
+        let begins_word = place == 0 || !name[place - 1].is_alphanumeric();
+        let follows = last.is_some_and(|last| last + 1 == place);
+        score += 4 + 16 * i32::from(begins_word) + 12 * i32::from(follows);
+        (last, at) = (Some(place), place + 1);
+    }
+    Some(score)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn the_palette_finds_by_beginnings_of_words_and_in_both_languages() {
+        let state = AppState::default();
+        let first = |text, language| found(text, language, &state).first().copied();
+        assert_eq!(first("new conv", Language::English), Some(UiCommand::NewConversation));
+        assert_eq!(first("rl", Language::English), Some(UiCommand::ResetLayout));
+        assert_eq!(first("about", Language::Chinese), Some(UiCommand::About));
+        assert_eq!(first("关于", Language::Chinese), Some(UiCommand::About));
+        assert_eq!(first("qqq", Language::English), None);
+        let all = found("", Language::English, &state);
+        assert!(!all.contains(&UiCommand::Stop), "nothing can be stopped");
+        assert_eq!(all.first(), Some(&UiCommand::OpenFolder), "{all:?}");
+    }
 
     #[test]
     fn no_two_commands_share_their_keys() {

@@ -2,6 +2,7 @@
 
 use egui_tiles::{Container, Linear, LinearDir, Tile, Tiles, Tree};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// A panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,10 +35,58 @@ impl Default for Layout {
 }
 
 impl Layout {
-    /// Whether every panel is in it exactly once: a saved one may have been edited.
+    /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
     pub fn is_sound(&self) -> bool {
-        let count =
-            |kind| self.0.tiles.tiles().filter(|tile| matches!(tile, Tile::Pane(pane) if *pane == kind)).count();
-        [PanelKind::Conversation, PanelKind::Probe, PanelKind::Inspector].into_iter().all(|kind| count(kind) == 1)
+        let tiles = &self.0.tiles;
+        let (mut seen, mut panels) = (HashSet::new(), Vec::new());
+        let mut next: Vec<_> = self.0.root.into_iter().collect();
+        while let Some(id) = next.pop() {
+            let Some(tile) = tiles.get(id).filter(|_| seen.insert(id)) else { return false };
+            match tile {
+                Tile::Pane(panel) => panels.push(*panel),
+                Tile::Container(container) => next.extend(container.children()),
+            }
+        }
+        let shares = tiles.tiles().filter_map(|tile| match tile {
+            Tile::Container(Container::Linear(linear)) => Some(&linear.shares),
+            _ => None,
+        });
+        let usable = |share: f32| share.is_finite() && share >= 0.0;
+        let all = [PanelKind::Conversation, PanelKind::Probe, PanelKind::Inspector];
+        panels.len() == all.len()
+            && all.iter().all(|panel| panels.contains(panel))
+            && seen.len() == tiles.iter().count()
+            && shares.flat_map(|shares| shares.iter()).all(|(_, share)| usable(*share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tree_with_every_panel_is_sound() {
+        let sound = Layout::default();
+        assert!(sound.is_sound());
+        let text = serde_json::to_string(&sound).unwrap();
+        assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), sound);
+
+        let mut twice = sound.clone();
+        let again = twice.0.tiles.insert_pane(PanelKind::Probe);
+        let Some(root) = twice.0.root else { panic!("no root") };
+        let add = |layout: &mut Layout, child| match layout.0.tiles.get_mut(root) {
+            Some(Tile::Container(container)) => container.add_child(child),
+            _ => panic!("no row"),
+        };
+        add(&mut twice, again);
+        assert!(!twice.is_sound(), "a panel twice");
+
+        let mut round = sound.clone();
+        add(&mut round, root);
+        assert!(!round.is_sound(), "a row in itself");
+
+        let mut stray = sound;
+        stray.0.root = None;
+        assert!(!stray.is_sound(), "no root");
     }
 }

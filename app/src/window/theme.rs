@@ -107,6 +107,8 @@ fn style(mut visuals: egui::Visuals, colours: &Palette) -> Style {
     visuals.window_fill = colours.panel;
     visuals.extreme_bg_color = colours.raised;
     visuals.faint_bg_color = colours.ground;
+    // Fields are sunk into panels and cards alike.
+    visuals.text_edit_bg_color = Some(colours.ground);
     visuals.code_bg_color = colours.raised;
     visuals.hyperlink_color = colours.accent;
     visuals.warn_fg_color = colours.warning;

@@ -103,7 +103,7 @@ impl Decoded {
     pub(super) fn generate(
         &mut self,
         model: &Model,
-        logits: Tensor,
+        logits: &Tensor,
         begin: &[u32],
         options: &GenerateOptions,
         watch: &mut Watch<'_>,

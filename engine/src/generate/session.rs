@@ -202,7 +202,7 @@ fn answer(
     let started = Instant::now();
     let logits = decoded.prefill(model, prompt, positions + room, watch)?;
     let prefill = started.elapsed();
-    let Generated { tokens, text, stop, decode } = decoded.generate(model, logits, begin, options, watch)?;
+    let Generated { tokens, text, stop, decode } = decoded.generate(model, &logits, begin, options, watch)?;
     let timings = Timings {
         prefill,
         decode,

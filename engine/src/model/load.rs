@@ -11,7 +11,7 @@ use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{Conversation, ImageNewline, Template, Tokenizer};
-use crate::vision::Encoder;
+use crate::vision::{Encoder, PixelSpec};
 use candle_core::{DType, Device};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,8 @@ pub struct TowerReport {
     pub location: Result<(PathBuf, String), Refusal>,
     /// Input side in pixels and width of its features, once its files were found.
     pub input_side: Option<usize>,
+    /// What it is shown of a picture.
+    pub pixels: Option<PixelSpec>,
     /// Width of its features.
     pub width: Option<usize>,
     /// Parameters that are used.
@@ -185,6 +187,7 @@ impl Found {
                 spec: spec.clone(),
                 location: found.as_ref().map(|f| (f.dir.clone(), f.source.to_string())).map_err(Clone::clone),
                 input_side: None,
+                pixels: None,
                 width: None,
                 parameters: 0,
                 stored_bytes: 0,
@@ -195,6 +198,7 @@ impl Found {
                 loader.finish(|key| encoder.ignores(key))?;
                 let survey = loader.into_survey();
                 report.input_side = Some(encoder.pixel_spec().size);
+                report.pixels = Some(encoder.pixel_spec().clone());
                 report.width = Some(encoder.width());
                 report.parameters = survey.parameters();
                 report.stored_bytes = files.weights.stored_bytes();

@@ -112,11 +112,21 @@ impl InplaceOp2 for AddBias {
 trait Weight: Copy + Sync {
     /// Writes `from` as f32 into `to`, of the same length.
     fn widen(from: &[Self], to: &mut [f32]);
+
+    /// `from` as f32: in `space`, of the same length, unless it is f32 already.
+    fn widened<'a>(from: &'a [Self], space: &'a mut [f32]) -> &'a [f32] {
+        Self::widen(from, space);
+        space
+    }
 }
 
 impl Weight for f32 {
     fn widen(from: &[Self], to: &mut [f32]) {
         to.copy_from_slice(from);
+    }
+
+    fn widened<'a>(from: &'a [Self], _space: &'a mut [f32]) -> &'a [f32] {
+        from
     }
 }
 
@@ -150,9 +160,9 @@ fn few_rows<W: Weight>(x: &Tensor, w: &[W]) -> Result<Tensor> {
     let block = output.div_ceil(4 * rayon::current_num_threads()).max(1);
     y.par_chunks_mut(block * rows).zip(w.par_chunks(block * input)).for_each_init(
         || vec![0f32; input],
-        |widened, (y, w)| {
+        |space, (y, w)| {
             for (y, w) in y.chunks_exact_mut(rows).zip(w.chunks_exact(input)) {
-                W::widen(w, widened);
+                let widened = W::widened(w, space);
                 for (y, x) in y.iter_mut().zip(values.chunks_exact(input)) {
                     *y = dot(arch, x, widened);
                 }
@@ -194,6 +204,20 @@ mod tests {
                 let got = Linear::new(weight, Some(bias.clone())).forward(&x)?;
                 let error = (got - expected)?.abs()?.max_all()?.to_scalar::<f32>()?;
                 assert!(error < 2e-4, "{rows}×{input}×{output} {dtype:?}: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// What type a weight is kept in makes no difference to what is computed with it, not even in the last bit.
+    #[test]
+    fn few_rows_of_any_type_are_the_same_product() -> Result<()> {
+        for (rows, input, output) in [(1, 200, 33), (5, 64, 130)] {
+            let x = Tensor::randn(0f32, 1.0, (rows, input), &Device::Cpu)?;
+            for dtype in [DType::BF16, DType::F16] {
+                let weight = Tensor::randn(0f32, 1.0, (output, input), &Device::Cpu)?.to_dtype(dtype)?;
+                let widened = Linear::new(weight.to_dtype(DType::F32)?, None).forward(&x)?.to_vec2::<f32>()?;
+                assert_eq!(Linear::new(weight, None).forward(&x)?.to_vec2::<f32>()?, widened);
             }
         }
         Ok(())

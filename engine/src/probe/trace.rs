@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::observe::SvaLayer;
 use crate::sva::{Frame, HEADS, PictureSize};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -204,6 +204,24 @@ impl Trace {
         let text = serde_json::to_string(&description)
             .map_err(|e| Error::io(path, std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
         write_tensors(tensors, Some(HashMap::from([(METADATA_KEY.to_owned(), text)])), path)
+    }
+
+    /// Writes this trace to `path` from its own numbers: probabilities and masks with the description, and nothing else.
+    /// An existing file is replaced only once the new one is complete.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming `path`.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors = BTreeMap::new();
+        for layer in &self.layers {
+            let (rows, columns) = layer.frame.size_hw();
+            let cells = rows * columns;
+            let probs = Tensor::from_slice(&layer.probs, (cells, HEADS, layer.keys), &Device::Cpu)?;
+            let mask = Tensor::from_slice(&layer.mask, (cells, layer.keys), &Device::Cpu)?;
+            tensors.insert(format!("sva.{}.probs", layer.name), probs);
+            tensors.insert(format!("sva.{}.mask", layer.name), mask);
+        }
+        self.write(&tensors, path)
     }
 
     /// Reads a trace file.

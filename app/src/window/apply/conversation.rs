@@ -10,7 +10,6 @@ use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::{Command, Question, Slot};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Alternatives that are kept beside each token.
@@ -45,7 +44,6 @@ impl App {
                 let id = self.state.pictures.insert(PictureSource::File(path));
                 self.ask_about(Some(id));
             }
-            ConversationAction::AttachPixels(width, height, rgb) => self.attach_pixels(width, height, &rgb),
             ConversationAction::AttachPicture(id) => self.ask_about(Some(id)),
             ConversationAction::Detach => self.ask_about(None),
             ConversationAction::Ask => self.ask(),
@@ -117,6 +115,7 @@ impl App {
             self.cancel(job);
         }
         self.state.conversations.remove(id);
+        self.state.attentions.forget_conversation(id);
         self.read_shown_picture();
     }
 
@@ -129,19 +128,7 @@ impl App {
         self.state.token = self.state.token.filter(|place| is_shown(*place));
     }
 
-    /// Keeps pasted pixels; they are written to a file by the next save.
-    fn attach_pixels(&mut self, width: usize, height: usize, rgb: &Arc<Vec<u8>>) {
-        let bytes = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3));
-        if bytes != Some(rgb.len()) || rgb.is_empty() {
-            return;
-        }
-        let picture = opabinia_engine::vision::Picture { width, height, rgb: rgb.to_vec() };
-        let id = self.state.pictures.insert(PictureSource::Pasted(PathBuf::new()));
-        self.state.pictures.set_state(id, PictureState::Ready(Arc::new(picture)));
-        self.ask_about(Some(id));
-    }
-
-    fn read_shown_picture(&mut self) {
+    pub(super) fn read_shown_picture(&mut self) {
         if let Some(id) = self.state.picture() {
             self.read_picture(id);
         }

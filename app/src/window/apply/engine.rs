@@ -36,7 +36,7 @@ impl App {
             EventKind::Failed(error) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     let text = error.to_string();
-                    self.ended_early(&running, AnswerStatus::Failed(text), Some(&error));
+                    self.ended_early(&running, AnswerStatus::Failed(text), Some(error));
                 }
             }
         }
@@ -83,7 +83,7 @@ impl App {
                     return;
                 };
                 if slot == Slot::A {
-                    self.state.settings.remember(&request.source);
+                    self.state.settings.remember(&request);
                 }
                 for note in &inspection.notes {
                     self.state.notices.add(NoticeKind::Warning, note.clone());
@@ -101,6 +101,7 @@ impl App {
                     self.keep_trace(generation, picture, *trace);
                 }
             }
+            (Purpose::Attend(place), Outcome::Attended(attention)) => self.attended(place, *attention),
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
         }
     }
@@ -123,6 +124,14 @@ impl App {
         self.ask_what_waited();
     }
 
+    /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
+    /// checkpoint in the repository gives.
+    pub fn show_trace(&mut self, trace: Trace) {
+        if let Some((generation, picture)) = self.state.trace_key() {
+            self.keep_trace(generation, picture, trace);
+        }
+    }
+
     fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Trace) {
         let Some(model) = self.state.models.loaded(Slot::A).filter(|model| model.generation == generation) else {
             return;
@@ -138,8 +147,10 @@ impl App {
     }
 
     /// A job was cancelled, or failed with `error`.
-    fn ended_early(&mut self, running: &RunningJob, status: AnswerStatus, error: Option<&Error>) {
-        if let Some(error) = error {
+    fn ended_early(&mut self, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
+        // What is wrong with a checkpoint is said where it is opened.
+        let opens = matches!(running.purpose, Purpose::Inspect(_) | Purpose::Load(_));
+        if let Some(error) = error.as_ref().filter(|_| !opens) {
             self.state.notices.add(NoticeKind::Failure, error.to_string());
         }
         match running.purpose {
@@ -151,7 +162,7 @@ impl App {
                     .find(|purpose| matches!(purpose, Purpose::Inspect(at) | Purpose::Load(at) if *at == slot));
                 if superseded.is_none() {
                     match (error, self.state.models.opening_mut(slot)) {
-                        (Some(error), Some(opening)) => opening.phase = ModelPhase::Refused(error.to_string()),
+                        (Some(error), Some(opening)) => opening.phase = ModelPhase::Refused(error),
                         _ => self.state.models.set_opening(slot, None),
                     }
                 }
@@ -165,7 +176,8 @@ impl App {
                 }
                 self.ask_what_waited();
             }
-            Purpose::Unload(_) | Purpose::Attend(_) => {}
+            Purpose::Attend(place) => self.not_attended(place, error.map(|error| error.to_string())),
+            Purpose::Unload(_) => {}
         }
     }
 }

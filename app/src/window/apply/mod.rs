@@ -1,11 +1,16 @@
 //! The one place that changes the state: what a person did, what the engine sent, what background tasks found.
 
+mod attention;
 mod conversation;
 mod engine;
+mod export;
 mod model;
+mod program;
 mod view;
 
-use super::action::{Action, ConversationAction, ModelAction, ProgramAction, ViewAction};
+pub use program::Dropped;
+
+use super::action::{Action, ConversationAction, ModelAction, ViewAction};
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
@@ -20,16 +25,17 @@ impl App {
     /// Does what the window begins with.
     pub(super) fn begin(&mut self, start: Start) {
         self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
-        if let Some(file) = start.image {
-            self.apply(ConversationAction::AttachFile(file).into());
+        match start.image {
+            Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
+            None => self.read_shown_picture(),
         }
-        if let Some(model) = start.model {
+        if let Some(model) = start.model.or_else(|| self.state.settings.last_model.clone()) {
             self.open_at_once(Slot::A, &model);
         }
     }
 
-    /// Does what a person did.
-    pub(super) fn apply(&mut self, action: Action) {
+    /// Does what a person did; public for tests, which cannot answer the system's file dialogs.
+    pub fn apply(&mut self, action: Action) {
         match action {
             Action::Command(command) => self.apply_command(command),
             Action::Model(action) => self.apply_model(action),
@@ -79,22 +85,11 @@ impl App {
                 };
             }
             UiCommand::ResetLayout => self.state.layout = Layout::default(),
-            UiCommand::Palette => self.state.overlay = Overlay::Palette { text: String::new() },
+            UiCommand::Palette => self.state.overlay = Overlay::Palette { text: String::new(), chosen: 0 },
             UiCommand::Settings => self.state.overlay = Overlay::Settings,
             UiCommand::Log => self.state.overlay = Overlay::Log,
             UiCommand::About => self.state.overlay = Overlay::About,
             _ => self.apply_view_command(command),
-        }
-    }
-
-    fn apply_program(&mut self, action: ProgramAction) {
-        match action {
-            ProgramAction::SetLanguage(language) => self.state.settings.language = language,
-            ProgramAction::SetTheme(theme) => self.state.settings.theme = theme,
-            ProgramAction::CloseOverlay => self.state.overlay = Overlay::None,
-            ProgramAction::DismissNotice(id) => self.state.notices.dismiss(id),
-            ProgramAction::SetPaletteText(text) => self.state.overlay = Overlay::Palette { text },
-            ProgramAction::Copy(text) => self.ctx.copy_text(text),
         }
     }
 
@@ -124,6 +119,18 @@ impl App {
                 self.state.notices.add(NoticeKind::Failure, error.clone());
                 self.state.traces.set_upload(key, TraceUpload::Failed(error));
             }
+            Finished::Dropped(dropped) => self.take_dropped(dropped),
+            Finished::Pasted(id, picture, unkept) => {
+                if let Some(why) = unkept {
+                    self.state.notices.add(NoticeKind::Warning, why);
+                }
+                self.take_finished(Finished::Picture(id, Ok(picture)));
+            }
+            Finished::Saved(saved) => self.saved(saved),
+            Finished::Input(key, input) => self.state.inputs.set(key, input),
+            Finished::Grid(key, uploaded) => self.grid_uploaded(key, uploaded),
+            Finished::ExportFile(Some((kind, options, path))) => self.export_to(kind, &options, path),
+            Finished::ExportFile(None) => {}
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -134,7 +141,12 @@ impl App {
             ViewAction::Replace(view) => self.state.view.replace(*view),
             ViewAction::Hover(cell) => self.state.hovered = cell,
             ViewAction::ShowInspector(tab) => self.state.inspector = tab,
+            ViewAction::AttendAgain => self.attend_again(),
+            ViewAction::SortKeys(sorted) => self.state.keys_sorted = sorted,
             ViewAction::Export(kind) => self.export(kind),
+            ViewAction::SetExport(kind, options) => self.state.overlay = Overlay::Export(kind, options),
+            ViewAction::PickExport(kind, options) => self.pick_export(kind, options),
+            ViewAction::ExportTo(kind, options, path) => self.export_to(kind, &options, path),
         }
     }
 }

@@ -11,7 +11,20 @@ use std::path::PathBuf;
 impl App {
     pub(super) fn apply_model(&mut self, action: ModelAction) {
         match action {
-            ModelAction::Inspect(slot, source) => self.inspect(slot, LoadRequest { source, ..LoadRequest::default() }),
+            ModelAction::Inspect(slot, source) => {
+                let request = self.state.settings.request(&source);
+                self.inspect(slot, request);
+            }
+            ModelAction::Pick(slot) => self.pick_model(slot),
+            ModelAction::Reconsider(slot) => {
+                if let Some(request) = self.state.models.loaded(slot).map(|model| model.request.clone()) {
+                    self.inspect(slot, request);
+                }
+            }
+            ModelAction::SetSourceDraft(text) => self.state.drafts.source = text,
+            ModelAction::SetTowerDraft(name, text) => {
+                self.state.drafts.towers.insert(name, text);
+            }
             ModelAction::SetTower(slot, tower) => self.change_request(slot, |request| {
                 request.towers.retain(|known| known.name != tower.name);
                 request.towers.push(tower);
@@ -29,11 +42,16 @@ impl App {
                     self.cancel(job);
                 }
             }
-            ModelAction::Dismiss(slot) => self.state.models.set_opening(slot, None),
+            ModelAction::Dismiss(slot) => {
+                self.state.models.set_opening(slot, None);
+                self.state.drafts.towers.clear();
+            }
             ModelAction::Unload(slot) => {
                 let job = self.engine.submit(Command::Unload(slot));
                 self.state.jobs.begin(job, Purpose::Unload(slot));
-                self.state.settings.last_model = None;
+                if slot == Slot::A {
+                    self.state.settings.last_model = None;
+                }
             }
         }
     }
@@ -49,7 +67,8 @@ impl App {
     /// Opens `source` without asking, if it can be loaded as it is: what the command line named.
     pub(in crate::window) fn open_at_once(&mut self, slot: Slot, source: &str) {
         self.load_after_inspection = true;
-        self.inspect(slot, LoadRequest { source: source.to_owned(), ..LoadRequest::default() });
+        let request = self.state.settings.request(source);
+        self.inspect(slot, request);
     }
 
     /// Takes in what an inspection found.
@@ -70,6 +89,9 @@ impl App {
         }
         opening.phase = ModelPhase::Loading(inspection.clone());
         let request = opening.request.clone();
+        if slot == Slot::A {
+            self.state.settings.last_model = None;
+        }
         // The engine drops what the slot holds before it reads the new weights, so that both need not fit.
         self.state.models.clear(slot);
         let job = self.engine.submit(Command::Load(slot, request));

@@ -1,15 +1,14 @@
 //! What is looked at.
 
-use crate::window::action::ExportKind;
-use crate::window::app::App;
+use crate::window::app::{App, Finished};
 use crate::window::command::UiCommand;
-use crate::window::state::{View, ViewChange};
+use crate::window::state::{EncoderInput, ExportKind, View, ViewChange};
+use egui::{ColorImage, TextureOptions};
+use opabinia_engine::job::CancelToken;
 use opabinia_engine::sva::HEADS;
-use opabinia_shaders::{Indices, Quantity, Rect};
-
-/// Quantities in the order in which they are stepped through.
-pub const QUANTITIES: [Quantity; 5] =
-    [Quantity::Lift, Quantity::Share, Quantity::Entropy, Quantity::NormalisedEntropy, Quantity::Dominant];
+use opabinia_engine::worker::Slot;
+use opabinia_shaders::{Indices, Rect};
+use std::sync::Arc;
 
 impl App {
     pub(super) fn apply_view_command(&mut self, command: UiCommand) {
@@ -33,8 +32,8 @@ impl App {
             UiCommand::NextHead => ViewChange::Heads(step(view.heads, HEADS, true)),
             UiCommand::PreviousHead => ViewChange::Heads(step(view.heads, HEADS, false)),
             UiCommand::NextQuantity => {
-                let at = QUANTITIES.iter().position(|quantity| *quantity == view.quantity).unwrap_or(0);
-                ViewChange::Quantity(QUANTITIES[(at + 1) % QUANTITIES.len()])
+                let at = View::QUANTITIES.iter().position(|quantity| *quantity == view.quantity).unwrap_or(0);
+                ViewChange::Quantity(View::QUANTITIES[(at + 1) % View::QUANTITIES.len()])
             }
             UiCommand::NextEncoder if encoders > 0 => ViewChange::Encoder((view.encoder + 1) % encoders),
             _ => return,
@@ -42,7 +41,34 @@ impl App {
         self.state.view.change(&change);
     }
 
-    pub(super) fn export(&mut self, _kind: ExportKind) {}
+    /// Computes what the encoder that is looked at was shown, unless that was done. However the view came about: by a
+    /// click, by undoing, from a file.
+    pub(in crate::window) fn make_input(&mut self) {
+        let Some(encoder) = self.state.view.now().input_of else { return };
+        let Some(key) = self.state.trace_key().map(|trace| (trace, encoder)) else { return };
+        if self.state.inputs.get(key).is_some() {
+            return;
+        }
+        let Some(picture) = self.state.pictures.ready(key.0.1).map(Arc::clone) else { return };
+        let Some(model) = self.state.models.loaded(Slot::A) else { return };
+        let Some(pixels) = model.inspection.towers.get(encoder).and_then(|tower| tower.pixels.clone()) else { return };
+        self.state.inputs.set(key, EncoderInput::Making);
+        let ctx = self.ctx.clone();
+        self.run_beside(
+            "encoder input",
+            move |error| Finished::Input(key, EncoderInput::Failed(error)),
+            move || {
+                let input = pixels.view(&picture, &CancelToken::default()).map(|input| {
+                    let image = ColorImage::from_rgb([input.width, input.height], &input.rgb);
+                    // Pixels are to be seen as they are, however close one looks.
+                    let options =
+                        TextureOptions { magnification: egui::TextureFilter::Nearest, ..TextureOptions::LINEAR };
+                    EncoderInput::Ready(ctx.load_texture("encoder input", image, options))
+                });
+                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(error.to_string())))
+            },
+        );
+    }
 }
 
 /// The index after or before the only one of `chosen`; from several to the first or the last of `count`, and around.

@@ -43,17 +43,7 @@ impl CallbackTrait for DrawMap {
     ) -> Vec<wgpu::CommandBuffer> {
         let renderer = &self.gpu.renderer;
         let mut measured = self.maps.measured();
-        if measured.view != Some(self.view) {
-            let update = renderer.update(encoder, &mut measured.maps, &self.view);
-            match update.and_then(|()| renderer.read_later(encoder, &measured.maps)) {
-                Ok(pending) => {
-                    measured.view = Some(self.view);
-                    measured.pending = Some(pending);
-                    measured.numbers = None;
-                }
-                Err(error) => tracing::warn!("{error}"),
-            }
-        }
+        measured.update(renderer, encoder, &self.view);
         let scale = screen.pixels_per_point;
         let edge = |points: f32| (points * scale).round();
         let (left, top) = (edge(self.rect.min.x), edge(self.rect.min.y));

@@ -6,7 +6,9 @@ pub use draw::DrawMap;
 
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::{Faults, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Quantity, Result};
+use opabinia_shaders::{
+    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Quantity, Result,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Makes maps on the window's device.
@@ -33,33 +35,50 @@ pub struct ShownMaps {
 #[derive(Debug)]
 struct Measured {
     maps: MapSet,
-    /// `None` until they have been measured within a frame.
+    /// `None` until a frame has tried to measure them.
     view: Option<MapView>,
+    /// What `pending` and `numbers` are the numbers of.
+    numbers_of: Option<MapView>,
     /// Their numbers on the way from the device.
     pending: Option<PendingMaps>,
-    /// Their numbers.
+    /// Their numbers, until others are there.
     numbers: Option<Arc<Vec<Map>>>,
 }
 
+/// What the numbers of `view` depend on: which cell is outlined is not a part of it.
+fn numbers_key(view: &MapView) -> MapView {
+    let focus = if let Focus::Outline(_) = view.focus { Focus::Whole } else { view.focus };
+    MapView { focus, ..*view }
+}
+
 impl ShownMaps {
+    fn new(renderer: &MapRenderer, trace: &GpuTrace, photo: &GpuPhoto, panes: usize) -> Result<Self> {
+        let maps = renderer.measure(trace, &MapView::of(Quantity::Share))?;
+        let panes = (0..panes).map(|_| renderer.pane(&maps, Some(photo))).collect::<Result<_>>()?;
+        let measured = Measured { maps, view: None, numbers_of: None, pending: None, numbers: None };
+        Ok(Self { maps: Mutex::new(measured), panes })
+    }
+
     /// The numbers of the maps of `view`, one for each encoder, or one for all; exactly what the colours are made from.
-    /// `None` until they have come from the device, some frames after the maps were drawn: ask again in the next frame.
+    /// `None` until they have come from the device, some frames after the maps were drawn: see [`Self::are_awaited`].
     pub fn numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
-        if let Some(arrived) = measured.pending.as_mut().map(PendingMaps::poll) {
-            match arrived {
-                Ok(None) => {}
-                Ok(Some(maps)) => {
-                    measured.numbers = Some(Arc::new(maps));
-                    measured.pending = None;
-                }
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    measured.pending = None;
-                }
-            }
-        }
-        measured.numbers.clone().filter(|_| measured.view.as_ref() == Some(view))
+        measured.take_numbers();
+        let current = measured.pending.is_none() && measured.numbers_of == Some(numbers_key(view));
+        measured.numbers.clone().filter(|_| current)
+    }
+
+    /// The numbers of the maps as they were last known: for what may lag behind the maps by a frame or two.
+    pub fn last_numbers(&self) -> Option<Arc<Vec<Map>>> {
+        let mut measured = self.measured();
+        measured.take_numbers();
+        measured.numbers.clone()
+    }
+
+    /// Whether numbers of `view` will come once the maps have been drawn in it: ask for them in the next frame.
+    pub fn are_awaited(&self, view: &MapView) -> bool {
+        let measured = self.measured();
+        measured.pending.is_some() || measured.view != Some(*view)
     }
 
     fn measured(&self) -> MutexGuard<'_, Measured> {
@@ -68,13 +87,61 @@ impl ShownMaps {
     }
 }
 
+impl Measured {
+    /// Takes in numbers that have arrived.
+    fn take_numbers(&mut self) {
+        match self.pending.as_mut().map(PendingMaps::poll) {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(maps))) => {
+                self.numbers = Some(Arc::new(maps));
+                self.pending = None;
+            }
+            Some(Err(error)) => {
+                tracing::warn!("{error}");
+                self.pending = None;
+                self.numbers_of = None;
+            }
+        }
+    }
+
+    /// Measures `view` within a frame, unless that was done.
+    fn update(&mut self, renderer: &MapRenderer, encoder: &mut wgpu::CommandEncoder, view: &MapView) {
+        if self.view == Some(*view) {
+            return;
+        }
+        // A view that cannot be measured is not tried again in every frame.
+        self.view = Some(*view);
+        let measured = renderer.update(encoder, &mut self.maps, view).and_then(|()| {
+            if self.numbers_of != Some(numbers_key(view)) {
+                self.pending = Some(renderer.read_later(encoder, &self.maps)?);
+                self.numbers_of = Some(numbers_key(view));
+            }
+            Ok(())
+        });
+        if let Err(error) = measured {
+            tracing::warn!("{error}");
+            (self.pending, self.numbers_of) = (None, None);
+        }
+    }
+}
+
 /// A trace on the GPU with everything that is drawn from it.
 #[derive(Debug)]
 pub struct TraceOnGpu {
-    /// The large map: one pane.
+    /// One map for all encoders: one pane.
     pub large: Arc<ShownMaps>,
-    /// The small maps: one pane for each encoder.
+    /// A map for each encoder: a pane for each small map, and one more for the large one.
     pub small: Arc<ShownMaps>,
+}
+
+/// Values on the query grid on the GPU, such as the attention of one token to the visual tokens: drawn in one pane,
+/// with `MapView::of(Quantity::Share)`.
+#[derive(Debug)]
+pub struct GridOnGpu {
+    /// Its map.
+    pub shown: Arc<ShownMaps>,
+    /// Cells to a side of the padded frame.
+    pub side: u32,
 }
 
 impl MapGpu {
@@ -91,6 +158,11 @@ impl MapGpu {
     /// The first thing that went wrong on the device, if anything did.
     pub fn fault(&self) -> Option<String> {
         self.faults.first().map(str::to_owned)
+    }
+
+    /// Whether the device is gone: nothing more will be drawn on it.
+    pub fn is_lost(&self) -> bool {
+        self.faults.check_device().is_err()
     }
 
     /// The renderer, for exports.
@@ -111,19 +183,28 @@ impl MapGpu {
         let data = crate::trace_view::of(trace, names).map_err(|error| error.to_string())?;
         let upload = || -> Result<TraceOnGpu> {
             let on_gpu = self.renderer.upload_trace(&data)?;
-            let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-            let photo = self.renderer.upload_photo(&picture.rgb, side(picture.width), side(picture.height))?;
-            let view = MapView::of(Quantity::Share);
-            let shown = |panes: usize| -> Result<Arc<ShownMaps>> {
-                let maps = self.renderer.measure(&on_gpu, &view)?;
-                let panes = (0..panes).map(|_| self.renderer.pane(&maps, Some(&photo))).collect::<Result<_>>()?;
-                Ok(Arc::new(ShownMaps {
-                    maps: Mutex::new(Measured { maps, view: None, pending: None, numbers: None }),
-                    panes,
-                }))
-            };
-            Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len())? })
+            let photo = self.upload_photo(picture)?;
+            let shown = |panes| ShownMaps::new(&self.renderer, &on_gpu, &photo, panes).map(Arc::new);
+            Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len() + 1)? })
         };
         upload().map_err(|error| error.to_string())
+    }
+
+    /// Puts values on the query grid and their photo on the GPU. Takes its time: not for the window's own thread.
+    ///
+    /// # Errors
+    /// In words, if they cannot be drawn.
+    pub fn upload_grid(&self, grid: &GridData<'_>, picture: &Picture) -> std::result::Result<GridOnGpu, String> {
+        let upload = || -> Result<GridOnGpu> {
+            let on_gpu = self.renderer.upload_grid(grid)?;
+            let photo = self.upload_photo(picture)?;
+            Ok(GridOnGpu { shown: Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?), side: grid.side })
+        };
+        upload().map_err(|error| error.to_string())
+    }
+
+    fn upload_photo(&self, picture: &Picture) -> Result<GpuPhoto> {
+        let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
+        self.renderer.upload_photo(&picture.rgb, side(picture.width), side(picture.height))
     }
 }

@@ -4,11 +4,15 @@
 //! the window has its own struct beside this file.
 
 mod conversation;
+mod evidence;
+mod inspector;
 mod opening;
 mod probe;
 mod program;
 
 pub use conversation::ConversationTexts;
+pub use evidence::EvidenceTexts;
+pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
@@ -63,6 +67,10 @@ pub struct Texts {
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// What maps are evidence of.
+    pub evidence: EvidenceTexts,
+    /// Numbers of what is selected, and exports.
+    pub inspector: InspectorTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -71,6 +79,8 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
+    evidence: evidence::ENGLISH,
+    inspector: inspector::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -79,6 +89,8 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
+    evidence: evidence::CHINESE,
+    inspector: inspector::CHINESE,
 };
 
 impl Language {

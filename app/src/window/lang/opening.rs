@@ -5,18 +5,28 @@
 pub struct OpeningTexts {
     /// What the program does, in one line.
     pub tagline: &'static str,
-    /// No model is there.
+    /// No model is open.
     pub no_model: &'static str,
     /// What can be opened.
     pub what_can_be_opened: &'static str,
     /// Opens a folder.
     pub open_folder: &'static str,
+    /// Name of the field for a checkpoint.
+    pub source: &'static str,
+    /// Hint in that field.
+    pub source_hint: &'static str,
+    /// Opens what the field names.
+    pub open: &'static str,
     /// Heading of the list of recent checkpoints.
     pub recent: &'static str,
     /// Heading of the list of checkpoints in the hub cache.
     pub hub: &'static str,
+    /// The hub cache is being looked through.
+    pub hub_searching: &'static str,
     /// The hub cache is empty.
     pub hub_empty: &'static str,
+    /// Files hang over the window.
+    pub drop: &'static str,
     /// Looking at a checkpoint.
     pub inspecting: &'static str,
     /// Reading weights.
@@ -25,68 +35,198 @@ pub struct OpeningTexts {
     pub cancelling: &'static str,
     /// It cannot be opened.
     pub refused: &'static str,
+    /// It cannot be loaded as it is set.
+    pub does_not_fit: &'static str,
+    /// Encoders are missing.
+    pub encoders_first: &'static str,
+    /// Looks at it once more.
+    pub try_again: &'static str,
+    /// Label: the file at fault.
+    pub file: &'static str,
+    /// Label: the key in it.
+    pub key: &'static str,
+    /// Label: what is wrong.
+    pub problem: &'static str,
+    /// Label: what would have been right.
+    pub expected: &'static str,
+    /// Label: what is there.
+    pub found: &'static str,
+    /// Label: what to do.
+    pub what_to_do: &'static str,
+    /// Label: details.
+    pub details: &'static str,
     /// Loads it.
     pub load: &'static str,
     /// Where to compute.
     pub device: &'static str,
+    /// The best device there is.
+    pub device_auto: &'static str,
+    /// This build has no other device.
+    pub only_cpu: &'static str,
     /// Type of the weights.
     pub weights: &'static str,
-    /// Memory that is needed.
-    pub needs: &'static str,
+    /// The widest type that fits.
+    pub weights_auto: &'static str,
+    /// Memory of keys and values.
+    pub kv_cache: &'static str,
+    /// Memory of intermediate results.
+    pub activations: &'static str,
+    /// Sum.
+    pub total: &'static str,
+    /// Heading: memory.
+    pub memory: &'static str,
+    /// How the numbers were found.
+    pub memory_note: &'static str,
     /// Memory that is there.
     pub available: &'static str,
+    /// It is not known.
+    pub unknown: &'static str,
+    /// It fits.
+    pub fits: &'static str,
+    /// It does not fit.
+    pub too_large: &'static str,
     /// Encoders.
     pub encoders: &'static str,
     /// An encoder's files were not found.
     pub missing: &'static str,
+    /// Places that were looked at.
+    pub looked_in: &'static str,
     /// Picks a folder.
     pub pick_folder: &'static str,
+    /// Name of the field for an encoder's folder; the encoder's name follows.
+    pub tower_path: &'static str,
+    /// Takes the folder in the field.
+    pub use_folder: &'static str,
+    /// Number of parameters.
+    pub parameters: &'static str,
+    /// How it is stored.
+    pub stored: &'static str,
+    /// Prompt template.
+    pub template: &'static str,
+    /// Length of the context.
+    pub context: &'static str,
+    /// Heading: what to know before loading.
+    pub notes: &'static str,
+    /// Heading: a second model is being opened.
+    pub compare_title: &'static str,
     /// Time gone by.
     pub elapsed: &'static str,
+    /// Time that is left.
+    pub left: &'static str,
 }
 
 pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
-    tagline: "Shows where the Cambrian-1 multimodal models look.",
+    tagline: "Five eyes, one answer: see where Cambrian-1 models look.",
     no_model: "No model is open",
-    what_can_be_opened: "Open the folder of a Cambrian-1 checkpoint, drop it on this window, or choose one below.",
-    open_folder: "Open a folder…",
+    what_can_be_opened: "Open the folder of a Cambrian-1 checkpoint, or drop it anywhere on this window.",
+    open_folder: "Choose a folder…",
+    source: "Checkpoint",
+    source_hint: "Path of a folder, or organisation/name in the Hugging Face cache",
+    open: "Open",
     recent: "Opened before",
     hub: "In the Hugging Face cache",
-    hub_empty: "There is no Cambrian-1 checkpoint in the cache.",
-    inspecting: "Looking at the checkpoint",
+    hub_searching: "Looking through the cache",
+    hub_empty: "No Cambrian-1 checkpoint is in the cache. This fetches one; this program itself never goes to the network:",
+    drop: "Drop a checkpoint’s folder to open it, or a picture to ask about it",
+    inspecting: "Examining the files",
     loading: "Reading weights",
     cancelling: "Stopping",
     refused: "This cannot be opened",
+    does_not_fit: "It cannot be loaded like this",
+    encoders_first: "Encoders are missing: say above where their files are.",
+    try_again: "Try again",
+    file: "File",
+    key: "Key",
+    problem: "Problem",
+    expected: "Expected",
+    found: "Found",
+    what_to_do: "What to do",
+    details: "Details",
     load: "Load",
     device: "Compute on",
-    weights: "Keep weights as",
-    needs: "Needs",
+    device_auto: "Automatic",
+    only_cpu: "This build computes on the CPU. Builds for CUDA or Metal offer those devices here.",
+    weights: "Weights",
+    weights_auto: "Choose the widest type that fits",
+    kv_cache: "Keys and values",
+    activations: "Working memory",
+    total: "Total",
+    memory: "Memory",
+    memory_note: "Calculated from the shapes of the weights and a full context; intermediate results are estimated from above.",
     available: "Free",
+    unknown: "not known",
+    fits: "fits",
+    too_large: "too large",
     encoders: "Encoders",
     missing: "not found",
+    looked_in: "Looked in",
     pick_folder: "Choose its folder…",
+    tower_path: "Folder of",
+    use_folder: "Use",
+    parameters: "parameters",
+    stored: "stored as",
+    template: "template",
+    context: "context of",
+    notes: "Good to know",
+    compare_title: "For comparison (B)",
     elapsed: "elapsed",
+    left: "left",
 };
 
 pub(super) const CHINESE: OpeningTexts = OpeningTexts {
-    tagline: "看清 Cambrian-1 多模态模型在看哪里。",
+    tagline: "五只眼，一个答案：看清 Cambrian-1 模型在看哪里。",
     no_model: "尚未打开模型",
-    what_can_be_opened: "请打开 Cambrian-1 检查点所在的文件夹,也可以把它拖到窗口里,或从下面选择。",
-    open_folder: "打开文件夹…",
+    what_can_be_opened: "打开 Cambrian-1 检查点所在的文件夹，也可以把它拖到窗口的任意位置。",
+    open_folder: "选择文件夹…",
+    source: "检查点",
+    source_hint: "文件夹路径，或 Hugging Face 缓存中的 组织/名称",
+    open: "打开",
     recent: "最近打开",
     hub: "Hugging Face 缓存中的模型",
-    hub_empty: "缓存中没有 Cambrian-1 检查点。",
+    hub_searching: "正在查找缓存",
+    hub_empty: "缓存中没有 Cambrian-1 检查点。可用以下命令下载；本程序自身从不联网：",
+    drop: "松开即可打开检查点文件夹，或添加要提问的图片",
     inspecting: "正在检查模型文件",
     loading: "正在读取权重",
     cancelling: "正在停止",
     refused: "无法打开",
+    does_not_fit: "按此设置无法载入",
+    encoders_first: "缺少视觉编码器：请在上方指定其文件所在位置。",
+    try_again: "重试",
+    file: "文件",
+    key: "键",
+    problem: "问题",
+    expected: "应为",
+    found: "实为",
+    what_to_do: "处理办法",
+    details: "详情",
     load: "载入",
     device: "计算设备",
-    weights: "权重精度",
-    needs: "需要内存",
-    available: "可用内存",
+    device_auto: "自动",
+    only_cpu: "此版本只用 CPU 计算；支持 CUDA 或 Metal 的版本会在此列出相应设备。",
+    weights: "权重",
+    weights_auto: "自动选择放得下的最高精度",
+    kv_cache: "键值缓存",
+    activations: "中间结果",
+    total: "合计",
+    memory: "内存",
+    memory_note: "由权重形状和最长上下文算出；中间结果取上限估计。",
+    available: "可用",
+    unknown: "未知",
+    fits: "放得下",
+    too_large: "放不下",
     encoders: "视觉编码器",
     missing: "未找到",
+    looked_in: "查找过的位置",
     pick_folder: "选择所在文件夹…",
-    elapsed: "已用时",
+    tower_path: "所在文件夹：",
+    use_folder: "使用",
+    parameters: "参数",
+    stored: "存储为",
+    template: "提示模板",
+    context: "上下文",
+    notes: "须知",
+    compare_title: "对照模型（B）",
+    elapsed: "已用",
+    left: "剩余",
 };

@@ -7,78 +7,301 @@ pub struct ProbeTexts {
     pub no_picture: &'static str,
     /// There is a picture but no trace.
     pub no_trace: &'static str,
+    /// Maps are to show a token's attention, but none is known.
+    pub no_token_map: &'static str,
+    /// The maps are being made.
+    pub uploading: &'static str,
     /// Accessible name of the large map.
     pub large_map: &'static str,
     /// Accessible name of a small map; the encoder's name follows.
     pub small_map: &'static str,
-    /// Quantity: share.
-    pub share: &'static str,
+    /// What the maps are made from: the SVA.
+    pub source_sva: (&'static str, &'static str),
+    /// What the maps are made from: a token.
+    pub source_token: (&'static str, &'static str),
+    /// Label of the quantities.
+    pub quantity: &'static str,
+    /// Quantity: share, and what it is.
+    pub share: (&'static str, &'static str),
     /// Quantity: lift.
-    pub lift: &'static str,
+    pub lift: (&'static str, &'static str),
     /// Quantity: entropy.
-    pub entropy: &'static str,
+    pub entropy: (&'static str, &'static str),
+    /// Quantity: entropy as a part of that of uniform attention.
+    pub relative_entropy: (&'static str, &'static str),
     /// Quantity: dominant encoder.
-    pub dominant: &'static str,
-    /// Label of the layers.
-    pub layers: &'static str,
+    pub dominant: (&'static str, &'static str),
+    /// Colour bar of share, with its unit.
+    pub share_unit: &'static str,
+    /// Colour bar of share where a texel is a token.
+    pub token_share_unit: &'static str,
+    /// Colour bar of lift.
+    pub lift_unit: &'static str,
+    /// Colour bar of entropy.
+    pub entropy_unit: &'static str,
+    /// Colour bar of relative entropy.
+    pub relative_entropy_unit: &'static str,
+    /// Legend of encoders.
+    pub dominant_unit: &'static str,
+    /// Colour bar of a token's attention.
+    pub attention_unit: &'static str,
+    /// Low end of lift.
+    pub less_than_uniform: &'static str,
+    /// High end of lift.
+    pub more_than_uniform: &'static str,
+    /// The colour bar is only the large map's.
+    pub only_large: &'static str,
+    /// The colour bar is only the small maps'.
+    pub only_small: &'static str,
+    /// Label of the layers, and what they are.
+    pub layers: (&'static str, &'static str),
+    /// One layer; its name follows.
+    pub layer: &'static str,
     /// Label of the heads.
-    pub heads: &'static str,
+    pub heads: (&'static str, &'static str),
+    /// One head; its number follows.
+    pub head: &'static str,
     /// All of them.
     pub all: &'static str,
+    /// How to choose several.
+    pub several_tip: &'static str,
+    /// Label of mean and maximum.
+    pub reduction: &'static str,
     /// Mean.
-    pub mean: &'static str,
+    pub mean: (&'static str, &'static str),
     /// Maximum.
-    pub max: &'static str,
+    pub max: (&'static str, &'static str),
+    /// Between runs of layers in a list, and before the last one.
+    pub and: (&'static str, &'static str),
+    /// Opens what colours and lines are chosen in.
+    pub appearance: &'static str,
+    /// Label of colour maps.
+    pub colours: &'static str,
+    /// The colour map that fits the quantity.
+    pub fitting: &'static str,
+    /// Colour map: grey.
+    pub grey: &'static str,
+    /// Colour map: diverging.
+    pub diverging: &'static str,
     /// Opacity.
     pub opacity: &'static str,
-    /// Evidence of SVA maps, and its limits.
-    pub sva_evidence: &'static str,
+    /// Label of the range of colours.
+    pub scale: &'static str,
+    /// One range for all maps.
+    pub scale_common: (&'static str, &'static str),
+    /// Each map its own.
+    pub scale_own: (&'static str, &'static str),
+    /// A fixed one.
+    pub scale_fixed: (&'static str, &'static str),
+    /// Lower end of the fixed range.
+    pub from: &'static str,
+    /// Upper end of the fixed range.
+    pub to: &'static str,
+    /// Label of what a patch is.
+    pub patches: &'static str,
+    /// A patch is a cell.
+    pub cells: (&'static str, &'static str),
+    /// A patch is a token.
+    pub tokens: (&'static str, &'static str),
+    /// Patches or a smooth surface.
+    pub smooth: (&'static str, &'static str),
+    /// The query grid.
+    pub grid: (&'static str, &'static str),
+    /// Back to the first view.
+    pub reset: &'static str,
+    /// Shows the whole square.
+    pub fit: (&'static str, &'static str),
+    /// All encoders.
+    pub all_encoders: &'static str,
+    /// An encoder's window in words: tokens to a side of its grid, of a cell's window.
+    geometry: fn(usize, usize) -> String,
+    /// Before the name of an encoder: what it was shown.
+    pub input_of: &'static str,
+    /// What that is.
+    pub input_tip: &'static str,
+    /// Goes back from there.
+    pub back_to_maps: &'static str,
+    /// A cell by its row and column.
+    cell_at: fn(u32, u32) -> String,
+    /// How many tokens a range of values is of.
+    tokens_in: fn(usize) -> String,
+    /// Nothing is pointed at.
+    pub point: &'static str,
+    /// Numbers are on their way.
+    pub numbers_awaited: &'static str,
     /// A cell.
     pub cell: &'static str,
     /// Nothing is selected.
     pub no_cell: &'static str,
     /// The cell is padding.
     pub padding: &'static str,
+    /// Its keys are masked.
+    pub masked: &'static str,
+    /// These layers do not cover it.
+    pub outside: &'static str,
+}
+
+impl ProbeTexts {
+    /// An encoder's grid of `tokens` to a side, with `window` of them to a side for one cell.
+    pub fn geometry(&self, tokens: usize, window: usize) -> String {
+        (self.geometry)(tokens, window)
+    }
+
+    /// The cell at this place.
+    pub fn cell_at(&self, cell: opabinia_shaders::Cell) -> String {
+        (self.cell_at)(cell.row, cell.col)
+    }
+
+    /// So many tokens.
+    pub fn tokens_in(&self, count: usize) -> String {
+        (self.tokens_in)(count)
+    }
 }
 
 pub(super) const ENGLISH: ProbeTexts = ProbeTexts {
     no_picture: "No picture yet. Drop one here, paste it, or attach it beside the question.",
     no_trace: "Ask about the picture, and the maps appear here.",
+    no_token_map: "Choose a word of the answer, and what it attended to appears here.",
+    uploading: "Making the maps",
     large_map: "Map",
     small_map: "Map of",
-    share: "Share",
-    lift: "Lift",
-    entropy: "Entropy",
-    dominant: "Dominant",
-    layers: "Layers",
-    heads: "Heads",
+    source_sva: ("Encoders", "What the SVA read from each encoder while it looked at the picture"),
+    source_token: ("Chosen word", "What the language model attended to in the picture when it wrote the chosen word"),
+    quantity: "Quantity",
+    share: ("Share", "The encoder's part of a cell's attention; the shares of a cell sum to 1"),
+    lift: ("Lift", "Share compared with what uniform attention would give: 0 is as much, 1 twice as much, −1 half"),
+    entropy: ("Entropy", "How spread out a cell's attention is over all of its keys, in bits"),
+    relative_entropy: (
+        "Relative entropy",
+        "Entropy as a part of that of uniform attention: 1 is as spread out as can be",
+    ),
+    dominant: ("Dominant", "The encoder with the largest share of a cell's attention"),
+    share_unit: "Share of attention",
+    token_share_unit: "Attention to one token (probability)",
+    lift_unit: "Lift (log₂ of share ÷ uniform share)",
+    entropy_unit: "Entropy (bits)",
+    relative_entropy_unit: "Entropy ÷ entropy of uniform attention",
+    dominant_unit: "Dominant encoder",
+    attention_unit: "Attention of the chosen word (probability)",
+    less_than_uniform: "less than uniform",
+    more_than_uniform: "more than uniform",
+    only_large: "large map",
+    only_small: "small maps",
+    layers: ("Layers", "SVA layers. C: before the language model; S: between its layers"),
+    layer: "Layer",
+    heads: ("Heads", "Attention heads of each layer"),
+    head: "Head",
     all: "all",
-    mean: "mean",
-    max: "max",
+    several_tip: "Drag for a range; Ctrl-click adds, Shift-click extends",
+    reduction: "Layers and heads become one number by",
+    mean: ("mean", "Mean over the chosen layers and heads"),
+    max: ("max", "Maximum over the chosen layers and heads"),
+    and: (", ", " and "),
+    appearance: "Appearance",
+    colours: "Colours",
+    fitting: "as it fits",
+    grey: "grey",
+    diverging: "diverging",
     opacity: "Opacity",
-    sva_evidence: "Attention: where the model read while it looked at the picture, before it knew the question.",
+    scale: "Range of colours",
+    scale_common: ("same for all", "One range for all maps, so that they can be compared"),
+    scale_own: ("each its own", "Each map's own range: its colours cannot be compared with those of other maps"),
+    scale_fixed: (
+        "fixed",
+        "A range that stays when layers and heads change; what lies beyond takes the colours of its ends",
+    ),
+    from: "from",
+    to: "to",
+    patches: "Patches",
+    cells: ("cells", "One patch for each cell of the query grid"),
+    tokens: ("tokens", "One patch for each token of the encoder"),
+    smooth: ("Smooth", "Interpolate between the middles of patches"),
+    grid: ("Query grid", "Draw lines between the cells"),
+    reset: "Reset the view",
+    fit: ("Fit", "Show the whole picture"),
+    all_encoders: "all encoders",
+    geometry: |tokens, window| format!("{tokens}×{tokens}, window {window}×{window}"),
+    input_of: "What was shown to",
+    input_tip: "Show the pixels this encoder was given: padded to a square in its own colour and resized",
+    back_to_maps: "Back to the map",
+    cell_at: |row, col| format!("Cell (row {row}, column {col})"),
+    tokens_in: |count| format!("{count} tokens"),
+    point: "Point at a cell to read its values; click to look into it.",
+    numbers_awaited: "reading",
     cell: "Cell",
     no_cell: "Click a cell of the map to see its numbers.",
     padding: "padding",
+    masked: "masked",
+    outside: "not covered",
 };
 
 pub(super) const CHINESE: ProbeTexts = ProbeTexts {
-    no_picture: "还没有图片。可以拖到这里、粘贴,或在问题旁边添加。",
-    no_trace: "就图片提问后,注意力图会显示在这里。",
+    no_picture: "还没有图片。可以拖到这里、粘贴，或在问题旁边添加。",
+    no_trace: "就图片提问后，注意力图会显示在这里。",
+    no_token_map: "在回答中选择一个词，这里会显示它关注了图片的哪些位置。",
+    uploading: "正在生成注意力图",
     large_map: "注意力图",
-    small_map: "编码器注意力图:",
-    share: "占比",
-    lift: "提升度",
-    entropy: "熵",
-    dominant: "主导编码器",
-    layers: "层",
-    heads: "注意力头",
+    small_map: "编码器注意力图：",
+    source_sva: ("编码器", "模型看图时，SVA 从每个编码器读取了什么"),
+    source_token: ("所选词", "语言模型写出所选词时，关注了图片的哪些位置"),
+    quantity: "显示的量",
+    share: ("占比", "单元格的注意力中属于该编码器的部分；同一单元格的占比之和为 1"),
+    lift: ("提升度", "占比与均匀注意力的比较：0 表示相同，1 表示两倍，−1 表示一半"),
+    entropy: ("熵", "单元格的注意力在全部键上有多分散，单位为比特"),
+    relative_entropy: ("相对熵", "熵与均匀注意力的熵之比：1 表示最分散"),
+    dominant: ("主导编码器", "单元格的注意力中占比最大的编码器"),
+    share_unit: "注意力占比",
+    token_share_unit: "对单个词元的注意力（概率）",
+    lift_unit: "提升度（占比 ÷ 均匀占比的 log₂）",
+    entropy_unit: "熵（比特）",
+    relative_entropy_unit: "熵 ÷ 均匀注意力的熵",
+    dominant_unit: "主导编码器",
+    attention_unit: "所选词的注意力（概率）",
+    less_than_uniform: "少于均匀",
+    more_than_uniform: "多于均匀",
+    only_large: "大图",
+    only_small: "小图",
+    layers: ("层", "SVA 层。C：语言模型之前；S：语言模型各层之间"),
+    layer: "层",
+    heads: ("头", "每层的注意力头"),
+    head: "头",
     all: "全部",
-    mean: "平均",
-    max: "最大",
+    several_tip: "拖动可选一段；按住 Ctrl 点击可增减，按住 Shift 点击可延伸",
+    reduction: "合并各层各头的方式",
+    mean: ("平均", "对所选层与头求平均"),
+    max: ("最大", "对所选层与头取最大值"),
+    and: ("、", "、"),
+    appearance: "外观",
+    colours: "配色",
+    fitting: "自动",
+    grey: "灰度",
+    diverging: "双向",
     opacity: "不透明度",
-    sva_evidence: "注意力:模型看图时读取了哪里;此时它还不知道问题。",
+    scale: "颜色范围",
+    scale_common: ("全部相同", "所有图使用同一范围，可以相互比较"),
+    scale_own: ("各自范围", "每张图用自己的范围：颜色不能在图之间比较"),
+    scale_fixed: ("固定", "改变层与头时保持不变的范围；超出部分取两端的颜色"),
+    from: "从",
+    to: "到",
+    patches: "色块",
+    cells: ("单元格", "查询网格的每个单元格一个色块"),
+    tokens: ("词元", "编码器的每个词元一个色块"),
+    smooth: ("平滑", "在色块中心之间插值"),
+    grid: ("查询网格", "在单元格之间画线"),
+    reset: "重置视图",
+    fit: ("适合", "显示整张图片"),
+    all_encoders: "全部编码器",
+    geometry: |tokens, window| format!("{tokens}×{tokens}，窗口 {window}×{window}"),
+    input_of: "实际输入：",
+    input_tip: "显示该编码器实际得到的像素：以它自己的颜色填充成正方形，再缩放",
+    back_to_maps: "返回注意力图",
+    cell_at: |row, col| format!("单元格（第 {row} 行，第 {col} 列）"),
+    tokens_in: |count| format!("{count} 个词元"),
+    point: "指向单元格可读取数值，点击可细看。",
+    numbers_awaited: "读取中",
     cell: "单元格",
     no_cell: "点击图上的单元格查看数值。",
     padding: "填充",
+    masked: "已屏蔽",
+    outside: "未覆盖",
 };

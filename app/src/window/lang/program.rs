@@ -1,5 +1,7 @@
 //! Menus, settings and messages.
 
+use opabinia_engine::job::Stage;
+
 /// What the window says about itself.
 #[derive(Debug)]
 pub struct ProgramTexts {
@@ -21,12 +23,30 @@ pub struct ProgramTexts {
     pub close: &'static str,
     /// Gives something up.
     pub cancel: &'static str,
+    /// Copies something.
+    pub copy: &'static str,
+    /// Copies everything.
+    pub copy_all: &'static str,
+    /// Accessible name of the menu of the first model.
+    pub model_a: &'static str,
+    /// Accessible name of the menu of the second model.
+    pub model_b: &'static str,
+    /// Takes a model out of memory.
+    pub unload: &'static str,
+    /// Opens another model in its place.
+    pub change_model: &'static str,
+    /// Opens it again with other settings.
+    pub reload: &'static str,
+    /// A place for a second model.
+    pub compare: &'static str,
     /// Heading of the settings.
     pub settings: &'static str,
-    /// Heading of the log.
-    pub log: &'static str,
-    /// The log has nothing in it.
-    pub log_empty: &'static str,
+    /// Heading: how the window looks.
+    pub appearance: &'static str,
+    /// Heading: how answers are made.
+    pub answers: &'static str,
+    /// Setting: size of everything.
+    pub scale: &'static str,
     /// Setting: language.
     pub language: &'static str,
     /// Setting: light or dark.
@@ -37,14 +57,124 @@ pub struct ProgramTexts {
     pub light: &'static str,
     /// Dark colours.
     pub dark: &'static str,
+    /// Setting: temperature.
+    pub temperature: &'static str,
+    /// What the temperature does.
+    pub temperature_tip: &'static str,
+    /// Setting: length of answers.
+    pub max_tokens: &'static str,
+    /// Unit of it.
+    pub tokens: &'static str,
+    /// Setting: seed.
+    pub seed: &'static str,
+    /// Setting: system text.
+    pub system_text: &'static str,
+    /// Empty means the template's own.
+    pub system_text_hint: &'static str,
+    /// Where everything is kept.
+    pub kept_in: &'static str,
+    /// Nothing is kept.
+    pub not_kept: &'static str,
+    /// Heading of the log.
+    pub log: &'static str,
+    /// The log has nothing in it.
+    pub log_empty: &'static str,
+    /// A message that something was done.
+    pub info: &'static str,
+    /// A message to be careful about.
+    pub warning: &'static str,
+    /// A message that something did not work.
+    pub failure: &'static str,
+    /// More messages than are shown.
+    pub more_in_log: &'static str,
     /// Label of the palette's field.
     pub palette: &'static str,
     /// Hint in the palette's field.
     pub palette_hint: &'static str,
     /// The palette finds nothing.
     pub palette_nothing: &'static str,
-    /// A place for a second model.
-    pub compare: &'static str,
+    /// How the palette is used.
+    pub palette_keys: &'static str,
+    /// Accessible name of the button that opens the palette.
+    pub find_command: &'static str,
+    /// Heading: what the program is.
+    pub about: &'static str,
+    /// What the program is.
+    pub about_text: &'static str,
+    /// Heading: what the numbers may claim.
+    pub claims: &'static str,
+    /// What SVA maps show.
+    pub claim_prefill: &'static str,
+    /// Attention is a hint.
+    pub claim_hint: &'static str,
+    /// Why lift stands beside share.
+    pub claim_lift: &'static str,
+    /// A token is not a patch.
+    pub claim_grid: &'static str,
+    /// When numbers can be compared.
+    pub claim_precision: &'static str,
+    /// Its licence.
+    pub licence: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// It never goes to the network.
+    pub offline: &'static str,
+    /// Stage: finding files.
+    pub stage_inspect: &'static str,
+    /// Stage: reading weights.
+    pub stage_load: &'static str,
+    /// Stage: running encoders.
+    pub stage_encode: &'static str,
+    /// Stage: running the connector.
+    pub stage_connect: &'static str,
+    /// Stage: reading the prompt.
+    pub stage_prefill: &'static str,
+    /// Stage: generating.
+    pub stage_decode: &'static str,
+    /// A job waits for its turn.
+    pub waiting: &'static str,
+    /// Stops what the engine does.
+    pub stop: &'static str,
+    /// Accessible name of what the engine is doing.
+    pub working: &'static str,
+    /// The graphics device is gone.
+    pub graphics_lost: &'static str,
+    /// The graphics driver reported an error; its words follow.
+    pub graphics_fault: &'static str,
+    /// There is no graphics device to draw maps with.
+    pub no_graphics: &'static str,
+    /// What a lost device means.
+    pub graphics_lost_text: &'static str,
+    /// Starts the program again.
+    pub restart: &'static str,
+    /// Goes on without.
+    pub go_on: &'static str,
+    /// A saved file could not be used; the file it was moved to, and why, follow.
+    pub kept_aside: &'static str,
+    /// The last good copy was used instead.
+    pub from_copy: &'static str,
+    /// The saved file is of a newer version.
+    pub newer: &'static str,
+    /// A part of the saved file could not be used; its name follows.
+    pub part_lost: &'static str,
+    /// Another window has the data directory.
+    pub second_window: &'static str,
+    /// Saving failed; why follows.
+    pub save_failed: &'static str,
+}
+
+impl ProgramTexts {
+    /// What the engine is doing, in one word.
+    pub fn stage(&self, stage: Stage) -> &'static str {
+        match stage {
+            Stage::Inspect => self.stage_inspect,
+            Stage::Load => self.stage_load,
+            Stage::Encode => self.stage_encode,
+            Stage::Connect => self.stage_connect,
+            Stage::Prefill => self.stage_prefill,
+            Stage::Decode => self.stage_decode,
+        }
+    }
 }
 
 pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
@@ -57,18 +187,75 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     panel_inspector: "Inspector",
     close: "Close",
     cancel: "Cancel",
+    copy: "Copy",
+    copy_all: "Copy all",
+    model_a: "Model A",
+    model_b: "Model B",
+    unload: "Unload",
+    change_model: "Change…",
+    reload: "Device and weights…",
+    compare: "Compare…",
     settings: "Settings",
-    log: "Messages",
-    log_empty: "Nothing has been reported.",
+    appearance: "Appearance",
+    answers: "Answers",
+    scale: "Size",
     language: "Language",
     theme: "Colours",
     system: "As the system",
     light: "Light",
     dark: "Dark",
+    temperature: "Temperature",
+    temperature_tip: "0 takes the most likely token each time; higher values vary more",
+    max_tokens: "Longest answer",
+    tokens: "tokens",
+    seed: "Seed",
+    system_text: "System text",
+    system_text_hint: "Empty: the template’s own",
+    kept_in: "Kept in",
+    not_kept: "Nothing is kept: this window has no data directory.",
+    log: "Messages",
+    log_empty: "Nothing has been reported.",
+    info: "Note",
+    warning: "Warning",
+    failure: "Problem",
+    more_in_log: "more in Messages",
     palette: "Command",
     palette_hint: "Type what you want to do",
     palette_nothing: "No command has these words.",
-    compare: "Compare with…",
+    palette_keys: "↑ ↓ choose · Enter does it · Esc closes",
+    find_command: "Find a command",
+    about: "About Opabinia",
+    about_text: "Opabinia was a Cambrian animal with five eyes. Cambrian-1 models look at a picture with several encoders and fuse them into one view; this program shows which eye saw what.",
+    claims: "What the numbers mean",
+    claim_prefill: "SVA maps show where visual tokens came from. They are made from the picture alone, before the question.",
+    claim_hint: "Attention is a hint at what was used, not proof of it. Only an intervention – switching something off – measures an effect.",
+    claim_lift: "Encoders have windows of different sizes. Lift compares a share with what uniform attention would give.",
+    claim_grid: "Features were resampled to the query grid before they were fused: a cell is not exactly a patch of the photo.",
+    claim_precision: "Compare numbers with the reference implementation only with weights kept as f32 on the CPU.",
+    licence: "Licence",
+    version: "Version",
+    offline: "This program never goes to the network.",
+    stage_inspect: "examining",
+    stage_load: "loading",
+    stage_encode: "encoding",
+    stage_connect: "connecting",
+    stage_prefill: "reading",
+    stage_decode: "answering",
+    waiting: "waiting",
+    stop: "Stop",
+    working: "The engine is at work",
+    graphics_lost: "The graphics device was lost",
+    graphics_fault: "The graphics driver reported an error",
+    no_graphics: "There is no graphics device to draw maps with.",
+    graphics_lost_text: "Everything you asked and were answered has been saved. Maps cannot be drawn until the program is started again.",
+    restart: "Start again",
+    go_on: "Go on without maps",
+    kept_aside: "The saved session could not be read; it has been kept as",
+    from_copy: "The copy saved before it is used instead.",
+    newer: "it was written by a newer version of this program",
+    part_lost: "A part of the saved session could not be read and is left out:",
+    second_window: "Another window of this program is open and keeps the session. What is done in this one is not kept.",
+    save_failed: "The session could not be saved:",
 };
 
 pub(super) const CHINESE: ProgramTexts = ProgramTexts {
@@ -81,16 +268,73 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     panel_inspector: "检查器",
     close: "关闭",
     cancel: "取消",
+    copy: "复制",
+    copy_all: "全部复制",
+    model_a: "模型 A",
+    model_b: "模型 B",
+    unload: "卸载",
+    change_model: "更换…",
+    reload: "设备与精度…",
+    compare: "对照…",
     settings: "设置",
-    log: "消息",
-    log_empty: "还没有任何消息。",
+    appearance: "外观",
+    answers: "回答",
+    scale: "大小",
     language: "语言",
     theme: "配色",
     system: "跟随系统",
     light: "浅色",
     dark: "深色",
+    temperature: "温度",
+    temperature_tip: "0 表示每次取最可能的词元；值越大变化越多",
+    max_tokens: "回答上限",
+    tokens: "词元",
+    seed: "随机种子",
+    system_text: "系统提示",
+    system_text_hint: "留空则使用模板自带的提示",
+    kept_in: "保存在",
+    not_kept: "不会保存任何内容：此窗口没有数据目录。",
+    log: "消息",
+    log_empty: "还没有任何消息。",
+    info: "提示",
+    warning: "警告",
+    failure: "错误",
+    more_in_log: "条，见“消息”",
     palette: "命令",
     palette_hint: "输入想做的事",
     palette_nothing: "没有符合的命令。",
-    compare: "与另一模型比较…",
+    palette_keys: "↑ ↓ 选择 · 回车执行 · Esc 关闭",
+    find_command: "查找命令",
+    about: "关于 Opabinia",
+    about_text: "欧巴宾海蝎是寒武纪的五眼动物。Cambrian-1 模型用多个编码器看同一张图，再融合成一个视图；本程序让你看清哪只眼看到了什么。",
+    claims: "这些数字意味着什么",
+    claim_prefill: "SVA 图显示视觉词元来自哪里，只由图片得出，此时模型还没有看到问题。",
+    claim_hint: "注意力只是线索，不是证据；只有干预（把某部分关掉）才能测出影响。",
+    claim_lift: "各编码器的窗口大小不同。提升度把占比与均匀注意力应有的占比相比较。",
+    claim_grid: "特征在融合之前已被重采样到查询网格：一个单元格并不精确对应照片上的一块。",
+    claim_precision: "只有在 CPU 上以 f32 保存权重时，数值才可与参考实现相比较。",
+    licence: "许可",
+    version: "版本",
+    offline: "本程序从不联网。",
+    stage_inspect: "检查",
+    stage_load: "载入",
+    stage_encode: "编码",
+    stage_connect: "融合",
+    stage_prefill: "阅读",
+    stage_decode: "回答",
+    waiting: "等待",
+    stop: "停止",
+    working: "引擎正在工作",
+    graphics_lost: "图形设备已丢失",
+    graphics_fault: "图形驱动报告了错误",
+    no_graphics: "没有可用来绘制注意力图的图形设备。",
+    graphics_lost_text: "你的提问和回答都已保存。重新启动程序之前无法绘制注意力图。",
+    restart: "重新启动",
+    go_on: "不看图继续",
+    kept_aside: "无法读取上次保存的内容，已另存为",
+    from_copy: "改用之前保存的副本。",
+    newer: "它由更新版本的程序写入",
+    part_lost: "上次保存的内容有一部分无法读取，已略去：",
+    second_window: "本程序的另一个窗口正在保存会话，此窗口中的内容不会被保存。",
+    save_failed: "无法保存会话：",
 };

@@ -1,14 +1,16 @@
 //! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
 
 mod conversation;
+mod export;
 mod inspector;
 mod notices;
 mod opening;
 mod overlay;
+mod parts;
 mod probe;
 mod top_bar;
 
-use super::action::{Action, ConversationAction, ModelAction};
+use super::action::{Action, ProgramAction};
 use super::command::UiCommand;
 use super::gpu::MapGpu;
 use super::lang::Texts;
@@ -16,7 +18,6 @@ use super::layout::{Layout, PanelKind};
 use super::state::{AppState, Overlay};
 use egui::{CentralPanel, Context, Event, Frame, Panel, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, TileId, UiResponse};
-use opabinia_engine::worker::Slot;
 use std::sync::Arc;
 
 /// What every panel is given.
@@ -51,7 +52,7 @@ impl Panels {
         let ground = ui.visuals().faint_bg_color;
         CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| {
             if opening::is_needed(state) {
-                opening::show(ui, &cx, out);
+                opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
                 let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out, edited: false };
@@ -59,8 +60,10 @@ impl Panels {
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
         });
+        opening::over_panels(ui.ctx(), &cx, out);
         overlay::show(ui.ctx(), &cx, out);
         notices::show(ui.ctx(), &cx, out);
+        opening::drop_hint(ui.ctx(), &cx);
         layout
     }
 }
@@ -112,15 +115,19 @@ impl Behavior<PanelKind> for TilesOf<'_> {
 
 /// Takes in what does not belong to a widget: shortcuts, dropped files, pasted pictures.
 pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
-    if state.overlay != Overlay::None
-        && ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape))
+    let escape = |ctx: &Context| ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape));
+    if state.overlay != Overlay::None {
+        if escape(ctx) {
+            out.push(ProgramAction::CloseOverlay.into());
+        }
+    } else if let Some(opening) = opening::current(state)
+        && escape(ctx)
     {
-        out.push(super::action::ProgramAction::CloseOverlay.into());
-        return;
+        out.push(opening::give_up(opening).into());
     }
     for command in UiCommand::ALL {
         // In a text field, undoing is the field's.
-        let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.egui_wants_keyboard_input();
+        let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.text_edit_focused();
         // What cannot be done leaves its keys to others: escape ends editing when there is nothing to stop.
         let pressed = command.shortcut().filter(|_| !in_text && command.enabled(state));
         if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) {
@@ -134,16 +141,11 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         });
         (input.raw.dropped_files.clone(), pasted)
     });
-    for path in dropped.iter().filter_map(|file| Some(file.path().to_path_buf())) {
-        if path.is_dir() {
-            out.push(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()).into());
-        } else {
-            out.push(ConversationAction::AttachFile(path).into());
-        }
+    let dropped: Vec<_> = dropped.iter().map(|file| file.path().to_path_buf()).collect();
+    if !dropped.is_empty() {
+        out.push(ProgramAction::Dropped(dropped).into());
     }
     if let Some(image) = pasted {
-        let [width, height] = image.size;
-        let rgb = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
-        out.push(ConversationAction::AttachPixels(width, height, Arc::new(rgb)).into());
+        out.push(ProgramAction::Pasted(image).into());
     }
 }

@@ -1,14 +1,21 @@
-//! Menus, the models, and what the engine is doing.
+//! Menus, both models, what the engine is doing, and the switches people look for.
 
-use super::Cx;
-use crate::window::action::Action;
+use super::{Cx, parts};
+use crate::window::action::{Action, ModelAction, ProgramAction};
 use crate::window::command::{Menu, UiCommand};
-use egui::{Button, ProgressBar, Ui};
+use crate::window::lang::{Language, LanguageChoice};
+use crate::window::state::{Model, RunningJob};
+use crate::window::theme::ThemeChoice;
+use egui::{Button, Layout, ProgressBar, RichText, Ui};
 use opabinia_engine::checkpoint::Bytes;
 use opabinia_engine::worker::Slot;
 
+/// Below this width the bar says less about the models.
+const NARROW: f32 = 1180.0;
+
 /// Draws the bar.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let narrow = ui.available_width() < NARROW;
     egui::MenuBar::new().ui(ui, |ui| {
         let texts = &cx.texts.program;
         for (menu, name) in [
@@ -24,31 +31,155 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             });
         }
         ui.separator();
-        if let Some(model) = cx.state.models.loaded(Slot::A) {
-            let memory = Bytes(model.inspection.need(model.inspection.precision.weights).total());
-            ui.strong(model.name());
-            ui.weak(format!(
-                "{} · {} · {memory}",
-                model.inspection.device,
-                model.inspection.precision.weights.as_str()
-            ));
-        } else {
-            ui.weak(cx.texts.opening.no_model);
+        model(ui, cx, Slot::A, narrow, out);
+        if cx.state.models.loaded(Slot::A).is_some() {
+            ui.separator();
+            model(ui, cx, Slot::B, narrow, out);
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if let Some((_, running)) = cx.state.jobs.iter().next() {
-                if ui.button(cx.texts.conversation.stop).clicked() {
-                    out.push(UiCommand::Stop.into());
-                }
-                if let Some(progress) = running.progress {
-                    let part = progress.done as f32 / progress.total.max(1) as f32;
-                    ui.add(ProgressBar::new(part).desired_width(120.0).text(format!("{:?}", progress.stage)));
-                } else {
-                    ui.spinner();
-                }
-            }
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+            switches(ui, cx, out);
+            working(ui, cx, narrow, out);
         });
     });
+}
+
+/// A model and what can be done with it.
+fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Action>) {
+    let texts = &cx.texts.program;
+    let (letter, name) = match slot {
+        Slot::A => ("A", texts.model_a),
+        Slot::B => ("B", texts.model_b),
+    };
+    let Some(model) = cx.state.models.loaded(slot) else {
+        match slot {
+            Slot::A => parts::weak(ui, cx.texts.opening.no_model),
+            Slot::B => {
+                let (_, tip) = UiCommand::CompareFolder.words(cx.texts.language);
+                let button = Button::new(format!("B  {}", texts.compare)).frame_when_inactive(false);
+                if ui.add(button).on_hover_text(tip).clicked() {
+                    out.push(UiCommand::CompareFolder.into());
+                }
+            }
+        }
+        return;
+    };
+    let facts = facts(model);
+    let mut label = format!("{letter}  {}", shortened(&model.name(), if narrow { 22 } else { 40 }));
+    if !narrow {
+        label.push_str(&format!("   {facts}"));
+    }
+    let menu = ui.menu_button(label, |ui| {
+        ui.strong(model.name());
+        parts::weak(ui, &facts);
+        ui.label(RichText::new(model.inspection.directory.display().to_string()).small().weak());
+        ui.separator();
+        let mut entry = |ui: &mut Ui, text: &str, action: ModelAction| {
+            if ui.button(text).clicked() {
+                out.push(action.into());
+                ui.close();
+            }
+        };
+        entry(ui, texts.change_model, ModelAction::Pick(slot));
+        entry(ui, texts.reload, ModelAction::Reconsider(slot));
+        entry(ui, texts.unload, ModelAction::Unload(slot));
+    });
+    let spoken = format!("{name}: {}, {facts}", model.name());
+    menu.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &spoken));
+    menu.response.on_hover_text(spoken);
+}
+
+/// Where a model computes, how its weights are kept, and the memory it takes.
+fn facts(model: &Model) -> String {
+    let weights = model.inspection.precision.weights;
+    let memory = Bytes(model.inspection.need(weights).total());
+    format!("{} · {} · {memory}", model.inspection.device, weights.as_str())
+}
+
+/// The first letters of a long name.
+fn shortened(name: &str, letters: usize) -> String {
+    match name.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// Palette, colours, language: from right to left.
+fn switches(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let language = cx.texts.language;
+    let (name, other) = match language {
+        Language::English => ("中文", LanguageChoice::Chinese),
+        Language::Chinese => ("EN", LanguageChoice::English),
+    };
+    let tip = UiCommand::SwitchLanguage.words(language).1;
+    if ui.add(Button::new(name).frame_when_inactive(false)).on_hover_text(tip).clicked() {
+        out.push(ProgramAction::SetLanguage(other).into());
+    }
+    let texts = &cx.texts.program;
+    let dark = ui.visuals().dark_mode;
+    let (name, other) = if dark { (texts.light, ThemeChoice::Light) } else { (texts.dark, ThemeChoice::Dark) };
+    let theme = half_disc(ui);
+    theme.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{}: {name}", texts.theme)));
+    if theme.on_hover_text(format!("{}: {name}", texts.theme)).clicked() {
+        out.push(ProgramAction::SetTheme(other).into());
+    }
+    let keys = UiCommand::Palette.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
+    let palette = ui.add(Button::new(RichText::new(keys).small()).frame_when_inactive(true));
+    palette.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, texts.find_command));
+    if palette.on_hover_text(UiCommand::Palette.words(language).1).clicked() {
+        out.push(UiCommand::Palette.into());
+    }
+    ui.add_space(6.0);
+}
+
+/// The button for light and dark. Drawn, as not every font has a sun and a moon.
+fn half_disc(ui: &mut Ui) -> egui::Response {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(26.0, 24.0), egui::Sense::click());
+    let visuals = ui.style().interact(&response);
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, visuals.corner_radius, visuals.weak_bg_fill);
+    }
+    let (centre, radius) = (rect.center(), 6.0);
+    let right = (0..=24).map(|step| std::f32::consts::PI * (step as f32 / 24.0 - 0.5));
+    let edge = right.map(|angle| centre + radius * egui::Vec2::angled(angle)).collect();
+    ui.painter().add(egui::Shape::convex_polygon(edge, visuals.fg_stroke.color, egui::Stroke::NONE));
+    ui.painter().circle_stroke(centre, radius, egui::Stroke::new(1.2, visuals.fg_stroke.color));
+    response
+}
+
+/// What the engine is doing, and what stops it.
+fn working(ui: &mut Ui, cx: &Cx<'_>, narrow: bool, out: &mut Vec<Action>) {
+    let Some((_, running)) = cx.state.jobs.iter().next() else { return };
+    let texts = &cx.texts.program;
+    if ui.add_enabled(!running.cancelling, Button::new(texts.stop)).clicked() {
+        out.push(UiCommand::Stop.into());
+    }
+    let bar = ProgressBar::new(part(running))
+        .desired_width(if narrow { 110.0 } else { 160.0 })
+        .text(RichText::new(doing(cx, running)).small());
+    ui.add(bar).on_hover_text(texts.working);
+}
+
+/// How much of its stage a job has done.
+fn part(running: &RunningJob) -> f32 {
+    running.progress.map_or(0.0, |progress| progress.done as f32 / progress.total.max(1) as f32)
+}
+
+/// What a job is doing, in a few words.
+fn doing(cx: &Cx<'_>, running: &RunningJob) -> String {
+    use opabinia_engine::job::Stage;
+    let texts = &cx.texts.program;
+    match running.progress {
+        _ if running.cancelling => cx.texts.opening.cancelling.to_owned(),
+        None => texts.waiting.to_owned(),
+        Some(progress) => {
+            let word = texts.stage(progress.stage);
+            match progress.stage {
+                Stage::Load => format!("{word} {:.0} %", part(running) * 100.0),
+                Stage::Decode => format!("{word} {}", progress.done),
+                _ => format!("{word} {}/{}", progress.done, progress.total),
+            }
+        }
+    }
 }
 
 /// A menu's entry for `command`.
@@ -61,5 +192,16 @@ fn command_button(ui: &mut Ui, cx: &Cx<'_>, command: UiCommand, out: &mut Vec<Ac
     if ui.add_enabled(command.enabled(cx.state), button).on_hover_text(tip).clicked() {
         out.push(command.into());
         ui.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_between_letters() {
+        assert_eq!(shortened("模型一二三", 3), "模型一…");
+        assert_eq!(shortened("short", 22), "short");
     }
 }

@@ -454,6 +454,17 @@ impl Conversations {
             })
     }
 
+    /// Brings log-probabilities that JSON has no word for to the least there is.
+    pub fn make_finite(&mut self) {
+        let exchanges = self.all.values_mut().flat_map(|conversation| &mut conversation.exchanges);
+        for token in exchanges.flat_map(|exchange| &mut exchange.tokens) {
+            let others = token.alternatives.iter_mut().map(|other| &mut other.log_prob);
+            for log_prob in others.chain([&mut token.log_prob]).filter(|log_prob| !log_prob.is_finite()) {
+                *log_prob = f32::MIN;
+            }
+        }
+    }
+
     /// Answers that were being made when the program ended will not go on.
     pub fn settle(&mut self) {
         self.all.values_mut().for_each(Conversation::settle);

@@ -1,9 +1,12 @@
 //! The one state of the window. Panels read it; [`super::apply`] changes it.
 //!
 //! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
-//! layout); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
+//! layout; see [`super::store`]); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
+mod attention;
 mod conversation;
+mod export;
+mod inputs;
 mod jobs;
 mod models;
 mod notices;
@@ -12,22 +15,27 @@ mod settings;
 mod traces;
 mod view;
 
+pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
 pub use conversation::{
     Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
     ExchangeId, TokenPlace, TokenRecord,
 };
+pub use export::{ExportKind, ExportOptions};
+pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
-pub use models::{Model, ModelPhase, Models, Opening};
+pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use notices::{Notice, NoticeKind, Notices};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures};
-pub use settings::{Sampling, Settings};
+pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
 pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
+use super::gpu::GridOnGpu;
 use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::worker::Slot;
 use opabinia_shaders::Cell;
+use std::path::PathBuf;
 
 /// What lies over the panels, at most one at a time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +47,8 @@ pub enum Overlay {
     Palette {
         /// What was typed.
         text: String,
+        /// Which of the commands that are listed is chosen, counted from 0.
+        chosen: usize,
     },
     /// Settings of answers and of the program.
     Settings,
@@ -46,6 +56,10 @@ pub enum Overlay {
     Log,
     /// What the program is.
     About,
+    /// The graphics device is gone; what to do now.
+    GraphicsLost,
+    /// How a figure is written.
+    Export(ExportKind, ExportOptions),
 }
 
 /// Everything the window shows.
@@ -63,8 +77,16 @@ pub struct AppState {
     pub pictures: Pictures,
     /// Traces that have been recorded.
     pub traces: Traces,
+    /// What encoders were shown.
+    pub inputs: EncoderInputs,
+    /// What tokens of answers attended to.
+    pub attentions: Attentions,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
+    /// What is typed where checkpoints are opened.
+    pub drafts: OpeningDrafts,
+    /// Where everything is kept; `None` if it is not.
+    pub data_dir: Option<PathBuf>,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
     pub hub: Option<Vec<CachedModel>>,
     /// What is looked at, with its history.
@@ -75,6 +97,8 @@ pub struct AppState {
     pub token: Option<TokenPlace>,
     /// Which part of the inspector is shown.
     pub inspector: InspectorTab,
+    /// Whether keys of a cell are listed by their probability instead of by their place.
+    pub keys_sorted: bool,
     /// What lies over the panels.
     pub overlay: Overlay,
     /// Messages and their log.
@@ -97,8 +121,23 @@ impl AppState {
         Some((self.models.loaded(Slot::A)?.generation, self.picture()?))
     }
 
+    /// The attention of the selected token by the model in slot A.
+    pub fn attention_key(&self) -> Option<AttentionKey> {
+        Some((self.models.loaded(Slot::A)?.generation, self.token?))
+    }
+
     /// The trace that is looked at.
     pub fn trace(&self) -> Option<&TraceEntry> {
         self.traces.get(self.trace_key()?)
+    }
+
+    /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
+    pub fn attention_map(&self) -> Option<&GridOnGpu> {
+        let MapSource::Token { layer, head } = self.view.now().source else { return None };
+        let wanted = GridKey { attention: self.attention_key()?, layer, head };
+        match self.attentions.grid()? {
+            (key, GridUpload::Ready(on_gpu)) if *key == wanted => Some(on_gpu),
+            _ => None,
+        }
     }
 }

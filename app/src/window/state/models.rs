@@ -1,7 +1,18 @@
 //! Checkpoints: what is being opened, and what is in memory.
 
+use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::worker::Slot;
+use std::collections::BTreeMap;
+
+/// What is typed on the page on which checkpoints are opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpeningDrafts {
+    /// The checkpoint to open: a directory or a repository id.
+    pub source: String,
+    /// Directories of encoders, by the encoder's name.
+    pub towers: BTreeMap<String, String>,
+}
 
 /// A checkpoint that is being opened.
 #[derive(Debug)]
@@ -18,7 +29,7 @@ pub enum ModelPhase {
     /// It is being looked at.
     Inspecting,
     /// It cannot be opened at all: why.
-    Refused(String),
+    Refused(Error),
     /// What it is and needs is known; the person decides.
     Inspected(Box<Inspection>),
     /// Its weights are being read.

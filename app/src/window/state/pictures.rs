@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Names a picture for as long as a saved session lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub enum PictureSource {
     File(PathBuf),
     /// A sample that is part of the program, by its name.
     Sample(String),
-    /// Pixels from the clipboard, kept as a PNG file of our own.
+    /// Pixels from the clipboard, kept as a PNG file of this name among our own.
     Pasted(PathBuf),
 }
 
@@ -72,6 +73,16 @@ impl Pictures {
         self.next += 1;
         self.entries.insert(id, PictureEntry { source, state: PictureState::Unread });
         id
+    }
+
+    /// A new picture from the clipboard, whose pixels are on their way.
+    pub fn paste(&mut self) -> (PictureId, PathBuf) {
+        // Unique among the files of all windows that ever had this data directory.
+        let millis = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let name = PathBuf::from(format!("pasted-{millis}-{}-{}.png", std::process::id(), self.next));
+        let id = self.insert(PictureSource::Pasted(name.clone()));
+        self.set_state(id, PictureState::Reading);
+        (id, name)
     }
 
     /// Brings back a picture of a saved session.

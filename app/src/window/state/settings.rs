@@ -2,35 +2,106 @@
 
 use crate::window::lang::LanguageChoice;
 use crate::window::theme::ThemeChoice;
+use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::generate;
+use opabinia_engine::model::LoadRequest;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// How many checkpoints are remembered.
 const RECENT: usize = 12;
 
+/// How small and how large everything can be drawn.
+pub const SCALES: std::ops::RangeInclusive<f32> = 0.75..=2.0;
+
 /// Settings that survive a restart.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// Which language the window speaks.
     pub language: LanguageChoice,
     /// Light or dark.
     pub theme: ThemeChoice,
+    /// Size of everything; 1 is the system's.
+    pub scale: f32,
     /// How answers are chosen.
     pub sampling: Sampling,
-    /// Checkpoints opened before, the last one first: directories or repository ids.
-    pub recent: Vec<String>,
-    /// Checkpoint to open when the program starts.
+    /// Checkpoints opened before, the last one first.
+    pub recent: Vec<Recent>,
+    /// Checkpoint to open when the program starts: one of `recent`. Not there while one is being loaded, so that one
+    /// that brings the program down is not loaded again and again.
     pub last_model: Option<String>,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            language: LanguageChoice::default(),
+            theme: ThemeChoice::default(),
+            scale: 1.0,
+            sampling: Sampling::default(),
+            recent: Vec::new(),
+            last_model: None,
+        }
+    }
+}
+
 impl Settings {
-    /// Remembers that `source` was opened.
-    pub fn remember(&mut self, source: &str) {
-        self.recent.retain(|known| known != source);
-        self.recent.insert(0, source.to_owned());
+    /// Remembers that `request` was loaded.
+    pub fn remember(&mut self, request: &LoadRequest) {
+        self.recent.retain(|known| known.source != request.source);
+        self.recent.insert(0, Recent::of(request));
         self.recent.truncate(RECENT);
-        self.last_model = Some(source.to_owned());
+        self.last_model = Some(request.source.clone());
+    }
+
+    /// How to open `source`: as it was opened before, if it was.
+    pub fn request(&self, source: &str) -> LoadRequest {
+        let known = self.recent.iter().find(|known| known.source == source);
+        known.map_or_else(|| LoadRequest { source: source.to_owned(), ..LoadRequest::default() }, Recent::request)
+    }
+
+    /// Brings what a file said into its bounds.
+    pub fn settle(&mut self) {
+        self.scale = if self.scale.is_finite() { self.scale.clamp(*SCALES.start(), *SCALES.end()) } else { 1.0 };
+        self.recent.truncate(RECENT);
+    }
+}
+
+/// A checkpoint opened before, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recent {
+    /// Its directory, or its repository id.
+    pub source: String,
+    /// Encoders for which a directory was given.
+    pub towers: Vec<(String, PathBuf)>,
+    /// The device that was asked for, as on the command line.
+    pub device: String,
+    /// The type of the weights that was asked for, as on the command line.
+    pub dtype: String,
+}
+
+impl Recent {
+    fn of(request: &LoadRequest) -> Self {
+        Self {
+            source: request.source.clone(),
+            towers: request.towers.iter().map(|tower| (tower.name.clone(), tower.dir.clone())).collect(),
+            device: request.device.to_string(),
+            dtype: request.dtype.to_string(),
+        }
+    }
+
+    /// The request that opens it again. What a file says of devices and types that are unknown here counts as nothing.
+    pub fn request(&self) -> LoadRequest {
+        let towers = self.towers.iter();
+        LoadRequest {
+            source: self.source.clone(),
+            towers: towers.map(|(name, dir)| TowerOverride { name: name.clone(), dir: dir.clone() }).collect(),
+            device: self.device.parse().unwrap_or_default(),
+            dtype: self.dtype.parse().unwrap_or_default(),
+            ..LoadRequest::default()
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What is looked at: which maps, of which layers and heads, in which colours. Every change can be undone.
 
+use crate::map_figure::default_colours;
+use opabinia_engine::probe::Trace;
+use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{
     Cell, ColourMap, Filter, Focus, Granularity, Indices, Look, MapView, Normalisation, Quantity, Rect, Reduction,
 };
@@ -24,7 +27,7 @@ pub enum MapSource {
 }
 
 /// Which part of the inspector is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum InspectorTab {
     /// The selected cell.
     #[default]
@@ -96,6 +99,37 @@ impl Default for View {
 }
 
 impl View {
+    /// Quantities, in the order in which they are stepped through.
+    pub const QUANTITIES: [Quantity; 5] =
+        [Quantity::Share, Quantity::Lift, Quantity::Entropy, Quantity::NormalisedEntropy, Quantity::Dominant];
+
+    /// This view as `trace` can show it: with an encoder, layers, heads and a cell that it has. A view is kept when
+    /// another picture or another model comes.
+    pub fn fitted(&self, trace: &Trace) -> Self {
+        let among = |chosen: Indices, count| {
+            if (0..count).any(|index| chosen.contains(index)) { chosen } else { Indices::ALL }
+        };
+        let mut fitted = self.clone();
+        fitted.encoder = self.encoder.min(trace.encoders.len().saturating_sub(1));
+        fitted.input_of = self.input_of.filter(|encoder| *encoder < trace.encoders.len());
+        fitted.layers = among(self.layers, trace.layers.len());
+        fitted.heads = among(self.heads, HEADS);
+        let side = fitted.side(trace);
+        fitted.selected = self.selected.filter(|cell| cell.row < side && cell.col < side);
+        if let Normalisation::Fixed { low, high } = self.normalisation
+            && (low >= high || !low.is_finite() || !high.is_finite())
+        {
+            fitted.normalisation = Normalisation::Common;
+        }
+        fitted
+    }
+
+    /// Cells to a side of the padded frame of the chosen layers.
+    pub fn side(&self, trace: &Trace) -> u32 {
+        let chosen = trace.layers.iter().enumerate().filter(|(layer, _)| self.layers.contains(*layer));
+        chosen.map(|(_, layer)| layer.frame.side as u32).max().unwrap_or(1)
+    }
+
     /// What is measured, as the shaders take it.
     pub fn map_view(&self) -> MapView {
         MapView {
@@ -110,10 +144,21 @@ impl View {
         }
     }
 
+    /// This view, with a quantity that every encoder has: the same, or else share.
+    pub fn of_each_encoder(&self) -> Self {
+        if self.quantity.per_encoder() {
+            return self.clone();
+        }
+        let mut each = Self { quantity: Quantity::Share, ..self.clone() };
+        if matches!(self.normalisation, Normalisation::Fixed { .. }) {
+            each.normalisation = Normalisation::Common;
+        }
+        each
+    }
+
     /// The colours that are used.
     pub fn colours(&self) -> ColourMap {
-        let fitting = if self.quantity == Quantity::Lift { ColourMap::Diverging } else { ColourMap::Viridis };
-        self.colour_map.unwrap_or(fitting)
+        self.colour_map.unwrap_or_else(|| default_colours(self.quantity))
     }
 
     /// How it is shown.
@@ -123,6 +168,8 @@ impl View {
             opacity: self.opacity,
             filter: self.filter,
             shown: self.shown,
+            cell_grid: self.grid,
+            token_grid: self.selected.is_some(),
             ..Look::default()
         }
     }
@@ -167,7 +214,13 @@ impl ViewChange {
     fn apply(&self, view: &mut View) {
         match self {
             Self::Source(source) => view.source = *source,
-            Self::Quantity(quantity) => view.quantity = *quantity,
+            Self::Quantity(quantity) => {
+                // A range of one quantity means nothing for another.
+                if *quantity != view.quantity && matches!(view.normalisation, Normalisation::Fixed { .. }) {
+                    view.normalisation = Normalisation::Common;
+                }
+                view.quantity = *quantity;
+            }
             Self::Encoder(encoder) => view.encoder = *encoder,
             Self::Layers(layers) => view.layers = *layers,
             Self::Heads(heads) => view.heads = *heads,
@@ -186,13 +239,24 @@ impl ViewChange {
 
     /// Whether `self` goes on with what `before` began, as dragging a slider does: both are one step of the history.
     fn continues(&self, before: &Self) -> bool {
-        matches!(
-            (self, before),
+        match (self, before) {
             (Self::Opacity(_), Self::Opacity(_))
-                | (Self::Shown(_), Self::Shown(_))
-                | (Self::Normalisation(Normalisation::Fixed { .. }), Self::Normalisation(Normalisation::Fixed { .. }))
-        )
+            | (Self::Shown(_), Self::Shown(_))
+            | (Self::Normalisation(Normalisation::Fixed { .. }), Self::Normalisation(Normalisation::Fixed { .. })) => {
+                true
+            }
+            // Dragging over layers or heads takes in, or lets go of, one after another.
+            (Self::Layers(now), Self::Layers(then)) | (Self::Heads(now), Self::Heads(then)) => {
+                grows(*now, *then) || grows(*then, *now)
+            }
+            _ => false,
+        }
     }
+}
+
+/// Whether `all` is `part` with more to it, and not everything there is.
+fn grows(all: Indices, part: Indices) -> bool {
+    all != Indices::ALL && all != part && (0..128).all(|index| all.contains(index) || !part.contains(index))
 }
 
 /// The view with its past and its undone future.
@@ -268,5 +332,38 @@ impl ViewHistory {
             self.past.push(std::mem::replace(&mut self.now, after));
             self.last = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(indices: impl IntoIterator<Item = usize>) -> Indices {
+        indices.into_iter().collect()
+    }
+
+    #[test]
+    fn dragging_is_one_step_of_the_history_and_choosing_another_is_not() {
+        let mut history = ViewHistory::default();
+        for end in 1..4 {
+            history.change(&ViewChange::Layers(chosen(0..end)));
+        }
+        history.change(&ViewChange::Layers(chosen([5])));
+        history.undo();
+        assert_eq!(history.now().layers, chosen(0..3));
+        history.undo();
+        assert_eq!(history.now().layers, Indices::ALL);
+        assert!(!history.can_undo());
+    }
+
+    #[test]
+    fn a_range_of_one_quantity_is_not_taken_for_another() {
+        let mut history = ViewHistory::default();
+        history.change(&ViewChange::Normalisation(Normalisation::Fixed { low: -3.0, high: 3.0 }));
+        history.change(&ViewChange::Quantity(Quantity::Share));
+        assert_eq!(history.now().normalisation, Normalisation::Common);
+        history.undo();
+        assert_eq!(history.now().normalisation, Normalisation::Fixed { low: -3.0, high: 3.0 });
     }
 }

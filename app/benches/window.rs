@@ -1,0 +1,180 @@
+//! What a frame of the window costs: our own code for everything on the screen, on a trace of the 8B model's size and a
+//! long conversation, and how soon the program shows its first frame.
+//!
+//! A frame here is everything the processor does before the graphics device takes over: taking in events, layout, text,
+//! the accessibility tree. The device's work is measured by the benchmarks of `opabinia-shaders`.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark says what it found, or why not"
+)]
+
+use egui_kittest::Harness;
+use egui_kittest::wgpu::WgpuTestRenderer;
+use egui_system_font_provider::SystemFontProvider;
+use opabinia::window::Start;
+use opabinia::window::action::ConversationAction;
+use opabinia::window::app::App;
+use opabinia::window::state::{AnswerStatus, TraceUpload, ViewChange};
+use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
+use opabinia_engine::sva::{Frame, HEADS, PictureSize};
+use opabinia_engine::worker::Slot;
+use opabinia_shaders::{Cell, Indices};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SIDE: usize = 24;
+const LAYERS: usize = 13;
+const KEYS: usize = 19;
+const TOKEN_SIDES: [usize; 4] = [24, 24, 24, 96];
+const MESSAGES: usize = 200;
+const FRAMES: usize = 400;
+
+/// A trace as the 8B model gives one, with made-up numbers.
+fn trace(names: &[String], picture: PictureSize) -> Trace {
+    let frame = Frame::new(SIDE, PictureSize { width: 1, height: 1 });
+    let cells = SIDE * SIDE;
+    let sharp = |at: usize| ((at * 7919) % 31 + 1) as f32;
+    let probs: Vec<f32> = (0..cells * HEADS)
+        .flat_map(|row| {
+            let sum: f32 = (0..KEYS).map(|key| sharp(row * KEYS + key)).sum();
+            (0..KEYS).map(move |key| sharp(row * KEYS + key) / sum)
+        })
+        .collect();
+    let layer = |at: usize| TraceLayer {
+        name: format!("vision_sampler_layers.{at}"),
+        label: if at < 3 { format!("C{}", at + 1) } else { format!("S{}", 3 * (at - 3)) },
+        frame: frame.clone(),
+        keys: KEYS,
+        probs: probs.clone(),
+        mask: vec![1; cells * KEYS],
+    };
+    Trace {
+        model: "cambrian-8b".into(),
+        question: String::new(),
+        ablation: String::new(),
+        picture,
+        encoders: names.iter().zip(TOKEN_SIDES).map(|(name, side)| TraceEncoder { name: name.clone(), side }).collect(),
+        layers: (0..LAYERS).map(layer).collect(),
+    }
+}
+
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("tests/goldens")
+}
+
+/// Runs frames until `ready` holds.
+fn wait(window: &mut Harness<'_, App>, ready: impl Fn(&App) -> bool) {
+    let started = Instant::now();
+    while !ready(window.state()) {
+        assert!(started.elapsed() < Duration::from_secs(120), "the window did not get ready");
+        std::thread::sleep(Duration::from_millis(2));
+        window.step();
+    }
+}
+
+/// The window with a model, a full-size trace and a long conversation.
+fn full() -> Harness<'static, App> {
+    let setup = egui_kittest::wgpu::default_wgpu_setup();
+    let state = egui_kittest::wgpu::create_render_state(setup, egui_wgpu::RendererOptions::PREDICTABLE);
+    let for_app = state.clone();
+    let start = Start {
+        model: Some(goldens().join("tiny-llama3/checkpoint").display().to_string()),
+        image: Some(goldens().join("images/square.png")),
+        ..Start::default()
+    };
+    let mut window = Harness::builder()
+        .with_size([1360.0, 860.0])
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .build_eframe(move |cc| {
+            cc.egui_ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+            App::new(&cc.egui_ctx, Some(&for_app), start).expect("a thread for the engine")
+        });
+    wait(&mut window, |app| {
+        let state = app.state();
+        state.models.loaded(Slot::A).is_some() && state.picture().is_some_and(|id| state.pictures.ready(id).is_some())
+    });
+    window.state_mut().act(ConversationAction::SetDraft("How many are there?".to_owned()));
+    window.state_mut().act(ConversationAction::Ask);
+    wait(&mut window, |app| !app.state().is_busy() && app.state().trace().is_some());
+    let shown = window.state_mut().state_mut().conversations.shown();
+    let one = shown.exchanges.first().expect("the answer").clone();
+    shown.exchanges = (0..MESSAGES / 2)
+        .map(|at| {
+            let mut exchange = one.clone();
+            exchange.parent = at.checked_sub(1);
+            exchange.question = format!("Question {at}: what is to the left of the *lamp*?");
+            exchange.answer = "There are **three** books, and\n\n- a cup\n- a pen\n\nbeside it.".repeat(2);
+            exchange.status = AnswerStatus::Done;
+            exchange
+        })
+        .collect();
+    shown.leaf = Some(MESSAGES / 2 - 1);
+    let names = window.state().state().models.loaded(Slot::A).expect("the model").encoder_names.clone();
+    let picture = window.state().state().trace().expect("the trace").trace.picture;
+    window.state_mut().show_trace(trace(&names, picture));
+    wait(&mut window, |app| {
+        app.state()
+            .trace()
+            .is_some_and(|entry| entry.trace.layers.len() == LAYERS && matches!(entry.upload, TraceUpload::Ready(_)))
+    });
+    window
+}
+
+/// Times frames, each after `change`.
+fn measure(window: &mut Harness<'_, App>, what: &str, mut change: impl FnMut(&mut App, usize)) {
+    let mut times: Vec<Duration> = (0..FRAMES)
+        .map(|at| {
+            change(window.state_mut(), at);
+            let started = Instant::now();
+            window.step();
+            started.elapsed()
+        })
+        .collect();
+    times.sort();
+    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+    println!("{what:<44} p50 {:>7.2} ms   p99 {:>7.2} ms   of {FRAMES} frames", at(0.5), at(0.99));
+}
+
+/// The time from the start of the process to its first frame, and the part of it that opening a software adapter takes.
+fn first_frame() {
+    let adapter = Instant::now();
+    let setup = egui_kittest::wgpu::default_wgpu_setup();
+    let state = egui_kittest::wgpu::create_render_state(setup, egui_wgpu::RendererOptions::PREDICTABLE);
+    let adapter = adapter.elapsed();
+    let ours = Instant::now();
+    let for_app = state.clone();
+    let mut window = Harness::builder()
+        .with_size([1360.0, 860.0])
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .build_eframe(move |cc| {
+            cc.egui_ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+            App::new(&cc.egui_ctx, Some(&for_app), Start::default()).expect("a thread for the engine")
+        });
+    window.step();
+    let ours = ours.elapsed();
+    println!(
+        "first frame: {:.0} ms of our own; opening the adapter takes {:.0} ms before it, which is the driver's",
+        ours.as_secs_f64() * 1e3,
+        adapter.as_secs_f64() * 1e3
+    );
+}
+
+fn main() {
+    first_frame();
+    let mut window = full();
+    println!("{LAYERS} layers × {HEADS} heads × {} cells × {KEYS} keys, {MESSAGES} messages, 1360×860", SIDE * SIDE);
+    measure(&mut window, "nothing changes", |_, _| {});
+    measure(&mut window, "another cell is selected in every frame", |app, at| {
+        let (row, col) = (at / SIDE % SIDE, at % SIDE);
+        app.act(ViewChange::Select(Some(Cell { row: row as u32, col: col as u32 })));
+    });
+    measure(&mut window, "another layer is shown in every frame", |app, at| {
+        app.act(ViewChange::Layers(Indices::one(at % LAYERS)));
+    });
+    measure(&mut window, "the opacity is dragged", |app, at| {
+        app.act(ViewChange::Opacity((at % 100) as f32 / 100.0));
+    });
+}

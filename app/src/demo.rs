@@ -1,0 +1,169 @@
+//! The demo checkpoint and the sample pictures that are part of the program.
+//!
+//! The checkpoint is put into the user's cache directory as the files it is made of, and opened from there like any
+//! other. Files that are there already are compared with those in the program, byte by byte: what is opened is what
+//! was shipped.
+
+use crate::output;
+use crate::window::lang::LanguageChoice;
+use directories::ProjectDirs;
+use opabinia_engine::vision::{Exif, Picture};
+use opabinia_engine::{Error, Result};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What people type to open it.
+pub const NAME: &str = "demo";
+
+/// How the names of sample pictures begin where a file could be meant.
+const SAMPLE_PREFIX: &str = "sample:";
+
+macro_rules! embedded {
+    ($directory:literal: $($file:literal),+ $(,)?) => {
+        &[$(($file, include_bytes!(concat!("../../assets/demo/", $directory, "/", $file)).as_slice())),+]
+    };
+}
+
+/// Every file of the checkpoint, by its path in it.
+static CHECKPOINT: &[(&str, &[u8])] = embedded!["checkpoint":
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "towers/facebook/dinov2-giant/config.json",
+    "towers/facebook/dinov2-giant/model.safetensors",
+    "towers/facebook/dinov2-giant/preprocessor_config.json",
+    "towers/laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-soup/open_clip_config.json",
+    "towers/laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-soup/open_clip_model.safetensors",
+    "towers/openai/clip-vit-large-patch14-336/config.json",
+    "towers/openai/clip-vit-large-patch14-336/model.safetensors",
+    "towers/openai/clip-vit-large-patch14-336/preprocessor_config.json",
+    "towers/timm/ViT-SO400M-14-SigLIP-384/open_clip_config.json",
+    "towers/timm/ViT-SO400M-14-SigLIP-384/open_clip_model.safetensors",
+];
+
+/// Pictures of the recipe's drawn world, none of which the checkpoint was trained on.
+pub static SAMPLES: &[Sample] = &[
+    Sample {
+        name: "signpost",
+        question: "How many red circles are there?",
+        bytes: include_bytes!("../../assets/demo/samples/signpost.png"),
+    },
+];
+
+/// What the demo checkpoint is and is not, in the language of the system.
+pub fn notice() -> &'static str {
+    LanguageChoice::System.language().texts().opening.demo_is
+}
+
+/// Where the checkpoint that people call `name` is: as they say, unless they mean the demo checkpoint.
+///
+/// # Errors
+/// Those of [`checkpoint`].
+pub fn source(name: &str) -> Result<String> {
+    if name == NAME { Ok(checkpoint()?.to_string_lossy().into_owned()) } else { Ok(name.to_owned()) }
+}
+
+/// A picture that is part of the program.
+#[derive(Debug)]
+pub struct Sample {
+    /// Its name.
+    pub name: &'static str,
+    /// A question the demo checkpoint answers about it.
+    pub question: &'static str,
+    /// PNG.
+    bytes: &'static [u8],
+}
+
+impl Sample {
+    /// The sample that `text` (`sample:NAME`) names.
+    ///
+    /// # Errors
+    /// [`Error::Input`] listing the samples, if there is none of that name. `None` if `text` names no sample at all.
+    pub fn named(text: &str) -> Option<Result<&'static Self>> {
+        let name = text.strip_prefix(SAMPLE_PREFIX)?;
+        let found = SAMPLES.iter().find(|sample| sample.name == name);
+        let names: Vec<_> = SAMPLES.iter().map(|sample| sample.name).collect();
+        Some(found.ok_or_else(|| {
+            Error::input(format!("there is no sample picture `{name}`"), format!("the samples are {}", names.join(", ")))
+        }))
+    }
+
+    /// What stands for it where a file could.
+    pub fn path(&self) -> PathBuf {
+        format!("{SAMPLE_PREFIX}{}", self.name).into()
+    }
+
+    /// Its pixels.
+    ///
+    /// # Errors
+    /// Those of [`Picture::from_bytes`].
+    pub fn picture(&self) -> Result<Picture> {
+        Picture::from_bytes(self.name, self.bytes, Exif::Ignore)
+    }
+}
+
+/// The directory that holds the demo checkpoint: written on first use.
+///
+/// # Errors
+/// [`Error::Io`] if neither the cache directory nor the directory for temporary files takes it.
+pub fn checkpoint() -> Result<PathBuf> {
+    let cache = ProjectDirs::from("", "", "opabinia").map(|dirs| dirs.cache_dir().to_path_buf());
+    let temporary = std::env::temp_dir().join("opabinia");
+    let cached = cache.map(|cache| unpack(&cache.join(NAME)));
+    match cached {
+        Some(Ok(directory)) => Ok(directory),
+        _ => unpack(&temporary.join(NAME)),
+    }
+}
+
+/// Puts the checkpoint's files into `directory`, unless they are there.
+fn unpack(directory: &Path) -> Result<PathBuf> {
+    for (name, bytes) in CHECKPOINT {
+        let file = directory.join(name);
+        let same = std::fs::metadata(&file).is_ok_and(|about| about.len() == bytes.len() as u64)
+            && std::fs::read(&file).is_ok_and(|found| found == *bytes);
+        if same {
+            continue;
+        }
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| Error::io(parent, error))?;
+        }
+        output::write(&file, |out| out.write_all(bytes))?;
+    }
+    Ok(directory.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_is_put_right() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = unpack(place.path()).unwrap();
+        let config = directory.join("config.json");
+        let shipped = std::fs::read(&config).unwrap();
+        std::fs::write(&config, b"{}").unwrap();
+        unpack(place.path()).unwrap();
+        assert_eq!(std::fs::read(&config).unwrap(), shipped);
+    }
+
+    #[test]
+    fn the_whole_checkpoint_is_small() {
+        let bytes: usize = CHECKPOINT.iter().map(|(_, bytes)| bytes.len()).sum();
+        assert!(bytes <= 16 << 20, "{bytes} bytes");
+    }
+
+    #[test]
+    fn samples_are_pictures_with_names_of_their_own() {
+        for sample in SAMPLES {
+            sample.picture().unwrap();
+            assert_eq!(Sample::named(&format!("{SAMPLE_PREFIX}{}", sample.name)).unwrap().unwrap().name, sample.name);
+        }
+        assert!(Sample::named("sample:nothing").unwrap().is_err());
+        assert!(Sample::named("photo.png").is_none());
+    }
+}

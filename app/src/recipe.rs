@@ -1,0 +1,420 @@
+//! Recipes: everything from which a figure can be made again, as a file that a person keeps beside a paper.
+//!
+//! A recipe is a small JSON file that names a trace and a picture *beside itself* and says how they are drawn. Recipes
+//! come from strangers: the size of the file is bounded, nothing outside its own folder is named, and every number is
+//! checked before anything is opened or drawn with it.
+
+use crate::figure::Theme;
+use crate::map_figure::{self, MapFigure, Part};
+use opabinia_engine::probe::Trace;
+use opabinia_engine::sva::HEADS;
+use opabinia_engine::vision::{Exif, Picture};
+use opabinia_engine::{Error, Result};
+use opabinia_shaders::{
+    Cell, ColourMap, Filter, Focus, Granularity, Look, MapView, Normalisation, Quantity, Rect, Reduction,
+};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Read;
+use std::ops::RangeInclusive;
+use std::path::{Component, Path, PathBuf};
+
+/// Version of the format. Raised when a reader of the old one would be misled.
+const VERSION: u32 = 1;
+
+/// No recipe is larger.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// No name in a recipe is longer, in bytes; they are drawn.
+const MAX_NAME: usize = 1024;
+
+/// Pixels of the longer side of a panel.
+pub const SIDES: RangeInclusive<u32> = 16..=8192;
+
+/// How a trace is drawn: everything about a figure but its numbers and its photo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FigureSettings {
+    /// Encoders with a panel, where there is a map for each, in order.
+    pub encoders: Vec<usize>,
+    /// Layers that are reduced, as places in the trace, in order.
+    pub layers: Vec<usize>,
+    /// Heads that are reduced, in order.
+    pub heads: Vec<usize>,
+    /// What is measured.
+    pub quantity: Quantity,
+    /// How layers and heads become one number.
+    pub reduction: Reduction,
+    /// Cells or tokens.
+    pub granularity: Granularity,
+    /// The cell that is outlined.
+    pub cell: Option<Cell>,
+    /// Whether only that cell's window is shown, token by token.
+    pub only_window: bool,
+    /// Which range the colours span.
+    pub normalisation: Normalisation,
+    /// Whether that range is widened to lie symmetrically about 0.
+    pub symmetric: bool,
+    /// Colours.
+    pub colour_map: ColourMap,
+    /// How much of the photo the map hides, 0 to 1.
+    pub opacity: f32,
+    /// Patches or a smooth surface.
+    pub filter: Filter,
+    /// Whether the query grid is drawn.
+    pub grid: bool,
+    /// The part of the frame that each panel shows.
+    pub part: Part,
+    /// Pixels of the longer side of a panel.
+    pub side: u32,
+    /// Colours around the maps.
+    pub theme: Theme,
+}
+
+impl FigureSettings {
+    /// The figure of `trace` over `picture`, which people call `picture_name`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the setting that does not fit the trace, or cannot be drawn at all.
+    pub fn figure<'a>(
+        &'a self,
+        trace: &'a Trace,
+        picture: &'a Picture,
+        picture_name: &'a str,
+    ) -> Result<MapFigure<'a>> {
+        self.check(trace)?;
+        let focus = match (self.cell, self.only_window) {
+            (None, _) => Focus::Whole,
+            (Some(cell), false) => Focus::Outline(cell),
+            (Some(cell), true) => Focus::Window(cell),
+        };
+        let view = MapView {
+            reduction: self.reduction,
+            granularity: self.granularity,
+            focus,
+            normalisation: self.normalisation,
+            symmetric: self.symmetric,
+            ..MapView::of(self.quantity)
+        };
+        let look = Look {
+            colour_map: self.colour_map,
+            opacity: self.opacity,
+            filter: self.filter,
+            cell_grid: self.grid,
+            ..Look::default()
+        };
+        let figure = MapFigure {
+            trace,
+            picture,
+            picture_name,
+            encoders: &self.encoders,
+            layers: &self.layers,
+            heads: &self.heads,
+            view,
+            look,
+            part: self.part,
+            side: self.side,
+            theme: self.theme,
+        };
+        figure.check()?;
+        Ok(figure)
+    }
+
+    fn check(&self, trace: &Trace) -> Result<()> {
+        for (what, chosen, count) in [
+            ("encoders", &self.encoders, trace.encoders.len()),
+            ("layers", &self.layers, trace.layers.len()),
+            ("heads", &self.heads, HEADS),
+        ] {
+            let ordered = chosen.is_sorted_by(|before, after| before < after);
+            if chosen.is_empty() || !ordered || chosen.iter().any(|place| *place >= count) {
+                return Err(Error::input(
+                    format!("{what} {chosen:?} do not fit the trace, which has {count}"),
+                    format!("choose from 0 to {}, in order and each once", count.saturating_sub(1)),
+                ));
+            }
+        }
+        let refuse = |what: &str, expected: &str| Err(Error::input(what.to_owned(), format!("expected {expected}")));
+        if !SIDES.contains(&self.side) {
+            let expected = format!("{} to {}", SIDES.start(), SIDES.end());
+            return refuse(&format!("a panel's side has {} pixels", self.side), &expected);
+        }
+        if !(0.0..=1.0).contains(&self.opacity) {
+            return refuse(&format!("the opacity is {}", self.opacity), "a number from 0 to 1");
+        }
+        if let Part::Zoomed(Rect { left, top, width, height }) = self.part {
+            let near = |edge: f32| (-2.0..=2.0).contains(&edge);
+            let extent = |length: f32| (0.001..=4.0).contains(&length);
+            // Neither side may vanish, nor a panel become a thread.
+            if !near(left)
+                || !near(top)
+                || !extent(width)
+                || !extent(height)
+                || !(0.01..=100.0).contains(&(width / height))
+            {
+                return refuse("the part that is shown is no part of the square", "parts of its side, such as 0.25");
+            }
+        }
+        if let Normalisation::Fixed { low, high } = self.normalisation
+            && !(low.is_finite() && high.is_finite() && low < high)
+        {
+            return refuse(&format!("the colours run from {low} to {high}"), "a lower and a higher number");
+        }
+        Ok(())
+    }
+}
+
+/// A recipe as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Version of the format.
+    opabinia_recipe: u32,
+    /// The trace, beside the recipe.
+    trace: String,
+    /// The picture, beside the recipe, as the model was given it: never turned by EXIF data.
+    picture: String,
+    /// What the figure calls the picture.
+    picture_name: String,
+    /// How they are drawn.
+    figure: FigureSettings,
+}
+
+/// A recipe with what it names.
+#[derive(Debug)]
+pub struct Ingredients {
+    /// The trace.
+    pub trace: Trace,
+    /// The picture.
+    pub picture: Picture,
+    /// What the figure calls the picture.
+    pub picture_name: String,
+    /// How they are drawn.
+    pub settings: FigureSettings,
+    /// Where the trace lies.
+    pub trace_path: PathBuf,
+    /// Where the picture lies.
+    pub picture_path: PathBuf,
+}
+
+impl Recipe {
+    /// Writes a recipe to `path`, and beside it the trace and the picture that it names.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Input`] naming the file that cannot be written.
+    pub fn write(
+        path: &Path,
+        trace: &Trace,
+        picture: &Picture,
+        picture_name: &str,
+        settings: &FigureSettings,
+    ) -> Result<()> {
+        let stem = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = stem.strip_suffix(".json").unwrap_or(&stem);
+        let stem = stem.strip_suffix(".recipe").unwrap_or(stem);
+        let mut picture_name = picture_name.to_owned();
+        while picture_name.len() > MAX_NAME {
+            picture_name.pop();
+        }
+        let recipe = Self {
+            opabinia_recipe: VERSION,
+            trace: format!("{stem}.trace.safetensors"),
+            picture: format!("{stem}.picture.png"),
+            picture_name,
+            figure: settings.clone(),
+        };
+        let text =
+            serde_json::to_string_pretty(&recipe).map_err(|error| Error::io(path, std::io::Error::other(error)))?;
+        crate::output::check(path, &[])?;
+        // A person was asked about the recipe's name only. What lies beside it is replaced along with an old recipe.
+        for name in [&recipe.trace, &recipe.picture] {
+            if path.with_file_name(name).exists() && !path.exists() {
+                return Err(Error::input(
+                    format!("{name}: lies beside the recipe already and would be replaced"),
+                    "give the recipe another name, or another folder",
+                ));
+            }
+        }
+        trace.save(&path.with_file_name(&recipe.trace))?;
+        write_picture(&path.with_file_name(&recipe.picture), picture)?;
+        crate::output::write(path, |file| std::io::Write::write_all(file, text.as_bytes()))
+    }
+
+    /// Reads the recipe at `path` and what it names.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the file and what is wrong in it.
+    pub fn read(path: &Path) -> Result<Ingredients> {
+        let bad = |problem: String| {
+            Error::input(
+                format!("{}: {problem}", path.display()),
+                "give a recipe that the window exported, with the trace and the picture beside it",
+            )
+        };
+        let mut text = String::new();
+        let file = File::open(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| bad(format!("cannot be read: {error}")))?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(bad(format!("has more than {MAX_BYTES} bytes, more than any recipe")));
+        }
+        let about: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| bad(format!("is no JSON: {error}")))?;
+        match about.get("opabinia_recipe").and_then(serde_json::Value::as_u64) {
+            None => return Err(bad("has no `opabinia_recipe`: this is not a recipe".to_owned())),
+            Some(version) if version > u64::from(VERSION) => {
+                return Err(bad(format!("was written by a later version (format {version})")));
+            }
+            Some(_) => {}
+        }
+        let recipe: Self =
+            serde_json::from_value(about).map_err(|error| bad(format!("cannot be understood: {error}")))?;
+        let name = &recipe.picture_name;
+        if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(bad("`picture_name` is too long or holds control characters".to_owned()));
+        }
+        for (what, name) in [("trace", &recipe.trace), ("picture", &recipe.picture)] {
+            let mut parts = Path::new(name).components();
+            if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) || name.contains('\\') {
+                return Err(bad(format!("`{what}` should be the name of a file beside the recipe, not `{name}`")));
+            }
+        }
+        let (trace_path, picture_path) = (path.with_file_name(&recipe.trace), path.with_file_name(&recipe.picture));
+        let trace = Trace::read(&trace_path)?;
+        let picture = Picture::open(&picture_path, Exif::Ignore)?;
+        recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
+        let Self { picture_name, figure: settings, .. } = recipe;
+        Ok(Ingredients { trace, picture, picture_name, settings, trace_path, picture_path })
+    }
+}
+
+/// Writes the pixels of `picture` to `path` as PNG.
+fn write_picture(path: &Path, picture: &Picture) -> Result<()> {
+    let failed = |error: String| Error::io(path, std::io::Error::other(error));
+    let side = |pixels: usize| u32::try_from(pixels).map_err(|error| failed(error.to_string()));
+    let pixels = image::RgbImage::from_raw(side(picture.width)?, side(picture.height)?, picture.rgb.clone())
+        .ok_or_else(|| failed("the picture contradicts its own size".to_owned()))?;
+    write_png(path, &pixels)
+}
+
+/// Writes `image` to `path` as PNG.
+///
+/// # Errors
+/// [`Error::Io`] naming `path`.
+pub fn write_png(path: &Path, image: &image::RgbImage) -> Result<()> {
+    crate::output::write(path, |file| {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut png, image::ImageFormat::Png).map_err(std::io::Error::other)?;
+        std::io::Write::write_all(file, png.get_ref())
+    })
+}
+
+impl FigureSettings {
+    /// The settings with which `opabinia render` begins: shares, averaged over everything, over the padded square.
+    pub fn of_all(trace: &Trace) -> Self {
+        Self {
+            encoders: (0..trace.encoders.len()).collect(),
+            layers: (0..trace.layers.len()).collect(),
+            heads: (0..HEADS).collect(),
+            quantity: Quantity::Share,
+            reduction: Reduction::Mean,
+            granularity: Granularity::Cells,
+            cell: None,
+            only_window: false,
+            normalisation: Normalisation::Common,
+            symmetric: false,
+            colour_map: map_figure::default_colours(Quantity::Share),
+            opacity: 0.6,
+            filter: Filter::Nearest,
+            grid: false,
+            part: Part::Padded,
+            side: 640,
+            theme: Theme::Light,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opabinia_engine::probe::{TraceEncoder, TraceLayer};
+    use opabinia_engine::sva::{Frame, PictureSize};
+
+    fn ingredients() -> (Trace, Picture) {
+        let trace = Trace {
+            model: "m".into(),
+            question: String::new(),
+            ablation: String::new(),
+            picture: PictureSize { width: 4, height: 2 },
+            encoders: vec![TraceEncoder { name: "x".into(), side: 4 }],
+            layers: vec![TraceLayer {
+                name: "vision_sampler_layers.0.layers.0".into(),
+                label: "C1".into(),
+                frame: Frame::padded(2),
+                keys: 4,
+                probs: vec![0.25; 4 * HEADS * 4],
+                mask: vec![1; 16],
+            }],
+        };
+        (trace, Picture { width: 4, height: 2, rgb: (0..24).collect() })
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.recipe.json");
+        let (trace, picture) = ingredients();
+        let settings = FigureSettings {
+            cell: Some(Cell { row: 1, col: 0 }),
+            part: Part::Zoomed(Rect { left: 0.25, top: 0.0, width: 0.5, height: 0.5 }),
+            normalisation: Normalisation::Fixed { low: 0.1, high: 0.3 },
+            ..FigureSettings::of_all(&trace)
+        };
+        Recipe::write(&path, &trace, &picture, "desk.jpg", &settings).unwrap();
+        let read = Recipe::read(&path).unwrap();
+        assert_eq!((read.trace, read.settings, read.picture_name), (trace, settings, "desk.jpg".to_owned()));
+        assert_eq!((read.picture.width, read.picture.height, read.picture.rgb), (4, 2, picture.rgb));
+    }
+
+    #[test]
+    fn what_a_stranger_may_write_is_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.recipe.json");
+        let (trace, picture) = ingredients();
+        Recipe::write(&path, &trace, &picture, "desk.jpg", &FigureSettings::of_all(&trace)).unwrap();
+        let sound = std::fs::read_to_string(&path).unwrap();
+        let outside = folder.path().join("a.trace.safetensors").display().to_string();
+        for (from, to, reason) in [
+            ("\"opabinia_recipe\": 1", "\"opabinia_recipe\": 2", "later version"),
+            ("\"opabinia_recipe\": 1,", "", "not a recipe"),
+            ("\"a.trace.safetensors\"", "\"../a.trace.safetensors\"", "beside the recipe"),
+            ("\"a.trace.safetensors\"", &format!("\"{outside}\""), "beside the recipe"),
+            ("\"a.picture.png\"", "\"..\"", "beside the recipe"),
+            ("\"a.picture.png\"", "\"b.png\"", "b.png"),
+            ("desk.jpg", "desk\\u0007.jpg", "control"),
+            ("\"side\": 640", "\"side\": 100000", "100000 pixels"),
+            ("\"opacity\": 0.6", "\"opacity\": 7.5", "opacity"),
+            ("\"grid\": false", "\"grid\": false, \"surprise\": 1", "surprise"),
+            ("\"quantity\": \"Share\"", "\"quantity\": \"Fame\"", "Fame"),
+            ("\"layers\": [\n      0\n    ]", "\"layers\": [3]", "layers [3]"),
+            ("\"layers\": [\n      0\n    ]", "\"layers\": []", "layers []"),
+            (
+                "\"part\": \"Padded\"",
+                "\"part\": {\"Zoomed\": {\"left\": 0, \"top\": 0, \"width\": 0, \"height\": 1}}",
+                "part",
+            ),
+            (
+                "\"normalisation\": \"Common\"",
+                "\"normalisation\": {\"Fixed\": {\"low\": 1, \"high\": 0}}",
+                "from 1 to 0",
+            ),
+        ] {
+            let broken = sound.replacen(from, to, 1);
+            assert_ne!(broken, sound, "{from} is not in the recipe");
+            std::fs::write(&path, broken).unwrap();
+            let message = Recipe::read(&path).unwrap_err().to_string();
+            assert!(message.contains(reason), "{to}: {message}");
+        }
+        std::fs::write(&path, " ".repeat(MAX_BYTES as usize + 1)).unwrap();
+        assert!(Recipe::read(&path).unwrap_err().to_string().contains("more than any recipe"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Writing what is on the screen to files: a dialog for the figure, a dialog for the file's name, and the writing, all
+//! beside the window.
+
+use crate::map_figure;
+use crate::output;
+use crate::recipe::{FigureSettings, Recipe, write_png};
+use crate::window::app::{App, Finished};
+use crate::window::state::{ExportKind, ExportOptions, MapSource, NoticeKind, Overlay, TraceKey, chosen};
+use opabinia_engine::probe::{TokenAttention, Trace};
+use opabinia_engine::vision::Picture;
+use opabinia_shaders::{AdapterChoice, Gpu};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything that one export needs, taken from the state before the writing begins.
+enum Job {
+    /// A figure, or its numbers, or how it is made.
+    Figure { kind: ExportKind, trace: Arc<Trace>, picture: Arc<Picture>, name: String, settings: Box<FigureSettings> },
+    /// A trace.
+    Trace(Arc<Trace>),
+    /// The map of a token's attention as numbers.
+    Attention(Arc<TokenAttention>, Option<usize>, Option<usize>),
+}
+
+impl App {
+    /// Begins to export: with the dialog about the figure where there is something to choose about it.
+    pub(super) fn export(&mut self, kind: ExportKind) {
+        let options = ExportOptions::of(self.state.view.now());
+        match kind {
+            ExportKind::Picture | ExportKind::Recipe if self.state.view.now().source != MapSource::Sva => {
+                self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_sva_figures);
+            }
+            ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
+            ExportKind::Numbers | ExportKind::Trace => self.pick_export(kind, options),
+        }
+    }
+
+    /// Asks for the name of the file.
+    pub(super) fn pick_export(&mut self, kind: ExportKind, options: ExportOptions) {
+        self.state.overlay = Overlay::None;
+        let title = self.texts().inspector.export_title(kind);
+        let stem = self.export_stem();
+        self.run_beside(
+            "export dialog",
+            |_| Finished::ExportFile(None),
+            move || {
+                let extension = kind.extension();
+                let dialog = rfd::FileDialog::new()
+                    .set_title(title)
+                    .add_filter(title, &[extension])
+                    .set_file_name(format!("{stem}.{extension}"));
+                let chosen = dialog.save_file().map(|path| with_extension(path, extension));
+                Finished::ExportFile(chosen.map(|path| (kind, options, path)))
+            },
+        );
+    }
+
+    /// What the file is called unless a person says otherwise: after the picture.
+    fn export_stem(&self) -> String {
+        let name = self.picture_name(self.state.trace_key());
+        let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if stem.is_empty() { "opabinia".to_owned() } else { stem }
+    }
+
+    fn picture_name(&self, key: Option<TraceKey>) -> String {
+        let entry = key.and_then(|(_, picture)| self.state.pictures.get(picture));
+        entry.map(|entry| entry.source.name()).unwrap_or_default()
+    }
+
+    /// Writes to `path`, beside the window; a notice says how that went.
+    pub(super) fn export_to(&mut self, kind: ExportKind, options: &ExportOptions, path: PathBuf) {
+        let Some(job) = self.export_job(kind, options) else {
+            self.state.notices.add(NoticeKind::Warning, self.texts().inspector.nothing_to_export);
+            return;
+        };
+        let written = self.texts().inspector.written;
+        let task = move || match job.write(&path) {
+            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
+            Err(error) => Finished::Notice(NoticeKind::Failure, error),
+        };
+        self.run_beside("export", |error| Finished::Notice(NoticeKind::Failure, error), task);
+    }
+
+    fn export_job(&self, kind: ExportKind, options: &ExportOptions) -> Option<Job> {
+        let state = &self.state;
+        if let (ExportKind::Numbers, MapSource::Token { layer, head }) = (kind, state.view.now().source) {
+            let attention = state.attentions.ready(state.attention_key()?)?;
+            return Some(Job::Attention(Arc::clone(attention), layer, head));
+        }
+        let key = state.trace_key()?;
+        let trace = Arc::clone(&state.traces.get(key)?.trace);
+        if kind == ExportKind::Trace {
+            return Some(Job::Trace(trace));
+        }
+        Some(Job::Figure {
+            kind,
+            trace,
+            picture: Arc::clone(state.pictures.ready(key.1)?),
+            name: self.picture_name(Some(key)),
+            settings: Box::new(state.figure_settings(options)?),
+        })
+    }
+}
+
+impl Job {
+    /// Does it; the error is in words.
+    fn write(&self, path: &Path) -> Result<(), String> {
+        let words = |error: opabinia_engine::Error| error.to_string();
+        output::check(path, &[]).map_err(words)?;
+        match self {
+            Self::Trace(trace) => trace.save(path).map_err(words),
+            Self::Attention(attention, layer, head) => {
+                let (values, _) = chosen(attention, *layer, *head)
+                    .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
+                let text = attention_csv(attention, &values);
+                output::write(path, |file| file.write_all(text.as_bytes())).map_err(words)
+            }
+            Self::Figure { kind, trace, picture, name, settings } => {
+                let figure = settings.figure(trace, picture, name).map_err(words)?;
+                if *kind == ExportKind::Recipe {
+                    return Recipe::write(path, trace, picture, name, settings).map_err(words);
+                }
+                // The device that `opabinia render` would take, so that its picture is this one.
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| error.to_string())?;
+                let drawn = figure.draw(&gpu).map_err(|error| error.to_string())?;
+                if *kind == ExportKind::Numbers {
+                    let text = map_figure::csv(&drawn.maps);
+                    return output::write(path, |file| file.write_all(text.as_bytes())).map_err(words);
+                }
+                write_png(path, &drawn.figure.draw()?).map_err(words)
+            }
+        }
+    }
+}
+
+/// What a token attended to as comma-separated values: one row for each cell of the unpadded frame, counted on the
+/// padded one.
+fn attention_csv(attention: &TokenAttention, values: &[f32]) -> String {
+    let frame = &attention.frame;
+    let cells = frame.rows.clone().flat_map(|row| frame.columns.clone().map(move |column| (row, column)));
+    let mut text = String::from("row,column,attention\n");
+    for ((row, column), value) in cells.zip(values) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{row},{column},{value}");
+    }
+    text
+}
+
+/// `path`, ending in `extension`: some dialogs leave it to the program.
+fn with_extension(path: PathBuf, extension: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if name.to_lowercase().ends_with(&format!(".{extension}")) {
+        path
+    } else {
+        path.with_file_name(format!("{name}.{extension}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_get_the_ending_they_lack() {
+        let named = |name: &str, extension| with_extension(PathBuf::from(name), extension);
+        assert_eq!(named("/a/b.png", "png"), PathBuf::from("/a/b.png"));
+        assert_eq!(named("/a/b.PNG", "png"), PathBuf::from("/a/b.PNG"));
+        assert_eq!(named("/a/b.v2", "csv"), PathBuf::from("/a/b.v2.csv"));
+        assert_eq!(named("/a/b", "recipe.json"), PathBuf::from("/a/b.recipe.json"));
+    }
+}

@@ -1,0 +1,121 @@
+//! The program itself: settings, overlays, what was dropped and pasted.
+
+use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
+use crate::window::app::{App, Finished};
+use crate::window::state::{NoticeKind, Overlay, SCALES};
+use crate::window::store::write_picture;
+use egui::ColorImage;
+use opabinia_engine::vision::Picture;
+use opabinia_engine::worker::Slot;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Something that was dropped on the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dropped {
+    /// A checkpoint: its directory, or the directory of the file of one that was dropped.
+    Checkpoint(PathBuf),
+    /// Anything else is taken for a picture.
+    Picture(PathBuf),
+}
+
+impl Dropped {
+    /// What `path` is. Asks the file system: not for the window's own thread.
+    fn of(path: &Path) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let of_checkpoint = [".json", ".safetensors", ".bin", ".pth"].iter().any(|end| name.ends_with(end));
+        match path.parent() {
+            _ if path.is_dir() => Self::Checkpoint(path.to_path_buf()),
+            Some(directory) if of_checkpoint => Self::Checkpoint(directory.to_path_buf()),
+            _ => Self::Picture(path.to_path_buf()),
+        }
+    }
+}
+
+impl App {
+    pub(super) fn apply_program(&mut self, action: ProgramAction) {
+        match action {
+            ProgramAction::SetLanguage(language) => self.state.settings.language = language,
+            ProgramAction::SetTheme(theme) => self.state.settings.theme = theme,
+            ProgramAction::SetScale(scale) => {
+                self.state.settings.scale = scale.clamp(*SCALES.start(), *SCALES.end());
+                self.ctx.set_zoom_factor(self.state.settings.scale);
+            }
+            ProgramAction::CloseOverlay => self.state.overlay = Overlay::None,
+            ProgramAction::DismissNotice(id) => self.state.notices.dismiss(id),
+            ProgramAction::SetPaletteText(text) => self.state.overlay = Overlay::Palette { text, chosen: 0 },
+            ProgramAction::ChooseInPalette(at) => {
+                if let Overlay::Palette { chosen, .. } = &mut self.state.overlay {
+                    *chosen = at;
+                }
+            }
+            ProgramAction::Copy(text) => self.ctx.copy_text(text),
+            ProgramAction::Dropped(paths) => self.run_beside(
+                "dropped files",
+                |_| Finished::Dropped(Vec::new()),
+                move || Finished::Dropped(paths.iter().map(|path| Dropped::of(path)).collect()),
+            ),
+            ProgramAction::Pasted(image) => self.paste(image),
+            ProgramAction::Restart => self.restart(),
+        }
+    }
+
+    /// Opens and attaches what was dropped.
+    pub(super) fn take_dropped(&mut self, dropped: Vec<Dropped>) {
+        for dropped in dropped {
+            match dropped {
+                Dropped::Checkpoint(path) => {
+                    self.apply_model(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()));
+                }
+                Dropped::Picture(path) => self.apply_conversation(ConversationAction::AttachFile(path)),
+            }
+        }
+    }
+
+    /// Attaches pixels from the clipboard, and keeps them as a file beside the window.
+    fn paste(&mut self, image: Arc<ColorImage>) {
+        let (id, name) = self.state.pictures.paste();
+        self.apply_conversation(ConversationAction::AttachPicture(id));
+        let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
+        self.run_beside(
+            "picture",
+            move |error| Finished::Picture(id, Err(error)),
+            move || {
+                let [width, height] = image.size;
+                let rgb: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+                let picture = Picture { width, height, rgb };
+                let kept = path.map_or(Ok(()), |path| write_picture(&path, &picture));
+                Finished::Pasted(id, picture, kept.err())
+            },
+        );
+    }
+
+    /// Saves everything and starts the program anew: a graphics device that was lost cannot be had back in this one.
+    fn restart(&mut self) {
+        self.save_now();
+        // Its lock on the data directory goes with it.
+        self.keeper.let_go();
+        let again = std::env::current_exe().and_then(|program| {
+            std::process::Command::new(program).args(std::env::args_os().skip(1)).spawn().map(drop)
+        });
+        match again {
+            Ok(()) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Err(error) => self.state.notices.add(NoticeKind::Failure, error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_a_checkpoint_stands_for_its_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("model-00001-of-00003.safetensors");
+        assert_eq!(Dropped::of(directory.path()), Dropped::Checkpoint(directory.path().to_path_buf()));
+        assert_eq!(Dropped::of(&file), Dropped::Checkpoint(directory.path().to_path_buf()));
+        let photo = directory.path().join("desk.JPG");
+        assert_eq!(Dropped::of(&photo), Dropped::Picture(photo.clone()));
+    }
+}

@@ -1,0 +1,514 @@
+//! Numbers of what is selected, and what is written to files.
+
+use crate::window::state::ExportKind;
+
+/// What the window says about numbers and exports.
+#[derive(Debug)]
+pub struct InspectorTexts {
+    /// Tab: the selected cell.
+    pub tab_cell: &'static str,
+    /// Tab: the selected token.
+    pub tab_token: &'static str,
+    /// Tab: the maps as a table.
+    pub tab_table: &'static str,
+    /// Tab: the checkpoint.
+    pub tab_model: &'static str,
+    /// No cell is selected.
+    pub no_cell: &'static str,
+    /// There are no maps.
+    pub no_trace: &'static str,
+    /// Row.
+    pub row: &'static str,
+    /// Column.
+    pub column: &'static str,
+    /// The padded frame; its size follows.
+    pub padded_frame: &'static str,
+    /// The unpadded frame; a place and its size follow.
+    pub unpadded_frame: &'static str,
+    /// The cell is wholly in the padding.
+    pub in_padding: &'static str,
+    /// Layers; a list follows.
+    pub layers: &'static str,
+    /// Heads; a list follows.
+    pub heads: &'static str,
+    /// One layer.
+    pub layer: &'static str,
+    /// One head.
+    pub head: &'static str,
+    /// Mean over; a list follows.
+    pub mean_over: &'static str,
+    /// Maximum over; a list follows.
+    pub max_over: &'static str,
+    /// Heading: encoders.
+    pub encoders: &'static str,
+    /// Share.
+    pub share: &'static str,
+    /// Lift.
+    pub lift: &'static str,
+    /// Entropy.
+    pub entropy: &'static str,
+    /// Unit: bits.
+    pub bits: &'static str,
+    /// Between a value and its maximum.
+    pub of_at_most: &'static str,
+    /// A part of that of uniform attention.
+    pub of_uniform: &'static str,
+    /// What the mark on a bar is.
+    pub uniform_mark: &'static str,
+    /// All keys are masked.
+    pub masked: &'static str,
+    /// Lies in the padding.
+    pub padding: &'static str,
+    /// Heading: the matrix of layers and heads.
+    pub matrix: &'static str,
+    /// What clicking the matrix does.
+    pub matrix_tip: &'static str,
+    /// Heading: keys.
+    pub keys: &'static str,
+    /// What a key is.
+    pub keys_tip: &'static str,
+    /// Order: by place.
+    pub by_place: &'static str,
+    /// Order: by probability.
+    pub by_probability: &'static str,
+    /// Probability.
+    pub probability: &'static str,
+    /// Not all keys are listed; their number follows.
+    pub keys_cut: &'static str,
+    /// Heading: what the numbers show.
+    pub evidence: &'static str,
+    /// Evidence of a cell's numbers and how one may be misled.
+    pub sva_evidence: &'static str,
+    /// No token is selected.
+    pub no_token: &'static str,
+    /// A token; its place follows.
+    pub token: &'static str,
+    /// Between a token's place and the number of tokens.
+    pub of_answer: &'static str,
+    /// A token's id.
+    pub id: &'static str,
+    /// Natural logarithm of a probability.
+    pub log_probability: &'static str,
+    /// A token's place among the most likely ones.
+    pub rank: &'static str,
+    /// Below the ranks that were kept; their number follows.
+    pub below: &'static str,
+    /// Heading: alternatives.
+    pub alternatives: &'static str,
+    /// Answer again with this token here.
+    pub continue_from: &'static str,
+    /// What that does.
+    pub continue_tip: &'static str,
+    /// An empty token text.
+    pub unusual: &'static str,
+    /// Heading: what the token attended to.
+    pub attended: &'static str,
+    /// Asks for the attention of the selected token.
+    pub show_attended: &'static str,
+    /// What that does.
+    pub show_attended_tip: &'static str,
+    /// Back to the maps of the SVA.
+    pub back_to_sva: &'static str,
+    /// The engine is asked for a token's attention.
+    pub attending: &'static str,
+    /// Asks again.
+    pub again: &'static str,
+    /// The mean of all.
+    pub all_mean: &'static str,
+    /// A layer of the language model.
+    pub decoder_layer: &'static str,
+    /// A head of the language model.
+    pub decoder_head: &'static str,
+    /// Part of the prompt: visual tokens.
+    pub on_visual: &'static str,
+    /// Part of the prompt: newline tokens.
+    pub on_newline: &'static str,
+    /// Part of the prompt: text before the image.
+    pub before_image: &'static str,
+    /// Part of the prompt: text after the image.
+    pub after_image: &'static str,
+    /// What that part is.
+    pub on_visual_tip: &'static str,
+    /// What that part is.
+    pub on_newline_tip: &'static str,
+    /// What that part is.
+    pub before_image_tip: &'static str,
+    /// What that part is.
+    pub after_image_tip: &'static str,
+    /// Number of positions; it stands before.
+    pub positions: &'static str,
+    /// What uniform attention gives; a number follows.
+    pub uniform: &'static str,
+    /// Evidence of a token's attention and how one may be misled.
+    pub token_evidence: &'static str,
+    /// What the table of a token's attention shows.
+    pub token_table_evidence: &'static str,
+    /// The loaded checkpoint did not give this answer.
+    pub other_model: &'static str,
+    /// The answer is not about a picture.
+    pub no_picture: &'static str,
+    /// The numbers of the maps are not here.
+    pub no_numbers: &'static str,
+    /// Column of cells.
+    pub cell: &'static str,
+    /// Copies the table.
+    pub copy_csv: &'static str,
+    /// What that does.
+    pub copy_csv_tip: &'static str,
+    /// Writes the table to a file.
+    pub save_csv: &'static str,
+    /// Outside of the window of the chosen cell.
+    pub outside: &'static str,
+    /// Column of quantities about all encoders together.
+    pub all_encoders: &'static str,
+    /// Heading of the table; the quantity follows.
+    pub table_of: &'static str,
+    /// Column of a token's attention.
+    pub attention: &'static str,
+    /// What the table shows.
+    pub table_evidence: &'static str,
+    /// No model is loaded.
+    pub no_model: &'static str,
+    /// A directory.
+    pub directory: &'static str,
+    /// Parameters.
+    pub parameters: &'static str,
+    /// The language model.
+    pub decoder: &'static str,
+    /// Width of hidden states.
+    pub width: &'static str,
+    /// Context length; positions follow.
+    pub context: &'static str,
+    /// Prompt template.
+    pub template: &'static str,
+    /// Vocabulary.
+    pub vocabulary: &'static str,
+    /// The Spatial Vision Aggregator.
+    pub sva: &'static str,
+    /// The query grid.
+    pub query_grid: &'static str,
+    /// Connector layers.
+    pub connector: &'static str,
+    /// Sampler layers.
+    pub samplers: &'static str,
+    /// None.
+    pub none: &'static str,
+    /// Input of an encoder.
+    pub input: &'static str,
+    /// Tokens of an encoder.
+    pub tokens: &'static str,
+    /// Heading: device and memory.
+    pub computing: &'static str,
+    /// The device.
+    pub device: &'static str,
+    /// Type of the weights.
+    pub weights: &'static str,
+    /// Memory the model needs.
+    pub memory: &'static str,
+    /// Bytes of the files.
+    pub on_disk: &'static str,
+    /// Heading: notes.
+    pub notes: &'static str,
+    /// Figures of a token's attention are not written.
+    pub only_sva_figures: &'static str,
+    /// Nothing can be exported.
+    pub nothing_to_export: &'static str,
+    /// A file was written; its path follows.
+    pub written: &'static str,
+    /// Title of the dialog: a picture.
+    pub export_picture: &'static str,
+    /// Title of the dialog: numbers.
+    pub export_numbers: &'static str,
+    /// Title of the dialog: a trace.
+    pub export_trace: &'static str,
+    /// Title of the dialog: a recipe.
+    pub export_recipe: &'static str,
+    /// What a recipe is.
+    pub recipe_note: &'static str,
+    /// Choice: which encoders.
+    pub panels: &'static str,
+    /// Choice: all encoders.
+    pub every_encoder: &'static str,
+    /// Choice: one encoder.
+    pub large_map_only: &'static str,
+    /// Choice: the part of the frame.
+    pub part: &'static str,
+    /// Choice: the padded square.
+    pub part_padded: &'static str,
+    /// Choice: the picture.
+    pub part_picture: &'static str,
+    /// Choice: as it is zoomed.
+    pub part_zoomed: &'static str,
+    /// Choice: pixels.
+    pub side: &'static str,
+    /// Choice: colours around the maps.
+    pub ground: &'static str,
+    /// Choice: light.
+    pub ground_light: &'static str,
+    /// Choice: dark.
+    pub ground_dark: &'static str,
+    /// Asks for the file.
+    pub choose_file: &'static str,
+}
+
+impl InspectorTexts {
+    /// The title of the dialogs about writing `kind`.
+    pub fn export_title(&self, kind: ExportKind) -> &'static str {
+        match kind {
+            ExportKind::Picture => self.export_picture,
+            ExportKind::Numbers => self.export_numbers,
+            ExportKind::Trace => self.export_trace,
+            ExportKind::Recipe => self.export_recipe,
+        }
+    }
+}
+
+pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
+    tab_cell: "Cell",
+    tab_token: "Token",
+    tab_table: "Table",
+    tab_model: "Model",
+    no_cell: "Click a cell of the map, and its numbers appear here.",
+    no_trace: "There are no maps yet. Ask about a picture first.",
+    row: "row",
+    column: "column",
+    padded_frame: "padded frame",
+    unpadded_frame: "unpadded frame",
+    in_padding: "Padding. The picture does not reach this cell. The reference un-masks such cells, so the model attends here all the same, but the numbers say nothing about the picture. They are left out of every average.",
+    layers: "layers",
+    heads: "heads",
+    layer: "layer",
+    head: "head",
+    mean_over: "Mean over",
+    max_over: "Maximum over",
+    encoders: "Encoders",
+    share: "share",
+    lift: "lift",
+    entropy: "Entropy",
+    bits: "bits",
+    of_at_most: "of at most",
+    of_uniform: "of uniform attention",
+    uniform_mark: "The line on each bar is the share that uniform attention would give.",
+    masked: "masked",
+    padding: "padding",
+    matrix: "Layers × heads",
+    matrix_tip: "Click to look at one layer and head",
+    keys: "Keys of this cell",
+    keys_tip: "A key is one token of one encoder in this cell's window.",
+    by_place: "by place",
+    by_probability: "by probability",
+    probability: "probability",
+    keys_cut: "Only the first keys are listed. In all:",
+    evidence: "What this shows",
+    sva_evidence: "Rung: attention. Where the model read, not what that was worth. The SVA ran before the question: these numbers are the same for every question about this picture. Encoders with more keys have a larger share even under uniform attention: compare lift. A token is not a patch: some encoders' features were resampled to their grid before.",
+    no_token: "Click a word of an answer, and its numbers appear here.",
+    token: "Token",
+    of_answer: "of",
+    id: "id",
+    log_probability: "log-probability",
+    rank: "rank",
+    below: "below",
+    alternatives: "What it could have been",
+    continue_from: "Continue",
+    continue_tip: "Answer again from here with this token, in a branch beside this answer",
+    unusual: "(no text)",
+    attended: "What it attended to",
+    show_attended: "Show what it attended to",
+    show_attended_tip: "Ask the language model where it read when it chose this token; the maps show it",
+    back_to_sva: "Back to the SVA's maps",
+    attending: "Computing the attention of this token…",
+    again: "Try again",
+    all_mean: "mean of all",
+    decoder_layer: "Decoder layer",
+    decoder_head: "Decoder head",
+    on_visual: "picture",
+    on_newline: "row ends",
+    before_image: "text before",
+    after_image: "text after",
+    on_visual_tip: "Visual tokens of the unpadded frame",
+    on_newline_tip: "Newline tokens, one after each row of visual tokens",
+    before_image_tip: "System text before the image, with the first position, which many heads attend to when they have nothing to read",
+    after_image_tip: "The question and the answer so far, with the attending position itself",
+    positions: "positions",
+    uniform: "uniform",
+    token_evidence: "Rung: attention. Where the language model read when it chose this token; unlike the SVA's maps it depends on the question and on the answer so far. Not what that was worth: only an intervention shows that. A visual token has mixed with others in every layer below: it is no longer one patch.",
+    token_table_evidence: "Rung: attention of the language model from the selected token; depends on the question.",
+    other_model: "Another checkpoint is loaded than the one that gave this answer. Ask again with this one.",
+    no_picture: "This answer is not about a picture.",
+    no_numbers: "The numbers come once the maps have been drawn.",
+    cell: "cell",
+    copy_csv: "Copy as CSV",
+    copy_csv_tip: "Put all rows on the clipboard as comma-separated values",
+    save_csv: "Save…",
+    outside: "outside",
+    all_encoders: "all encoders",
+    table_of: "Values of the maps:",
+    attention: "attention",
+    table_evidence: "Rung: attention. Exactly the numbers the colours are made from. Padding is left empty.",
+    no_model: "No checkpoint is loaded.",
+    directory: "Directory",
+    parameters: "Parameters",
+    decoder: "Language model",
+    width: "width",
+    context: "Context",
+    template: "Template",
+    vocabulary: "Vocabulary",
+    sva: "Spatial Vision Aggregator",
+    query_grid: "Query grid",
+    connector: "Connector layers",
+    samplers: "Samplers after layers",
+    none: "none",
+    input: "Input",
+    tokens: "Tokens",
+    computing: "Computing",
+    device: "Device",
+    weights: "Weights",
+    memory: "Memory needed",
+    on_disk: "On disk",
+    notes: "Notes",
+    only_sva_figures: "Figures and recipes are made from the SVA's maps. A token's attention can be exported as numbers.",
+    nothing_to_export: "There is nothing to write: no maps are on the screen.",
+    written: "Written:",
+    export_picture: "Export the maps as PNG",
+    export_numbers: "Export the numbers as CSV",
+    export_trace: "Export the trace",
+    export_recipe: "Export a recipe",
+    recipe_note: "The trace and the picture are written beside the recipe. `opabinia render --recipe FILE -o P.png` makes the same figure again.",
+    panels: "Panels",
+    every_encoder: "every encoder",
+    large_map_only: "the large map alone",
+    part: "Frame",
+    part_padded: "padded square",
+    part_picture: "picture alone",
+    part_zoomed: "as zoomed",
+    side: "Pixels of a panel",
+    ground: "Colours",
+    ground_light: "light, for paper",
+    ground_dark: "dark, for screens",
+    choose_file: "Choose a file…",
+};
+
+pub(super) const CHINESE: InspectorTexts = InspectorTexts {
+    tab_cell: "单元格",
+    tab_token: "词元",
+    tab_table: "表格",
+    tab_model: "模型",
+    no_cell: "点击图上的一个单元格,这里会显示它的数值。",
+    no_trace: "还没有注意力图。请先就一张图片提问。",
+    row: "行",
+    column: "列",
+    padded_frame: "填充后的网格",
+    unpadded_frame: "去填充后的网格",
+    in_padding: "填充区。图片没有覆盖这个单元格。参考实现会取消此类单元格的掩码,模型在这里仍然计算注意力,但数值与图片无关,不计入任何平均。",
+    layers: "层",
+    heads: "注意力头",
+    layer: "层",
+    head: "头",
+    mean_over: "平均范围:",
+    max_over: "最大值范围:",
+    encoders: "编码器",
+    share: "占比",
+    lift: "提升度",
+    entropy: "熵",
+    bits: "比特",
+    of_at_most: "/ 上限",
+    of_uniform: "(相对均匀注意力)",
+    uniform_mark: "条形上的竖线表示均匀注意力下的占比。",
+    masked: "已掩码",
+    padding: "填充",
+    matrix: "层 × 头",
+    matrix_tip: "点击查看单个层与头",
+    keys: "该单元格的键",
+    keys_tip: "键是某个编码器在该单元格窗口内的一个词元。",
+    by_place: "按位置",
+    by_probability: "按概率",
+    probability: "概率",
+    keys_cut: "仅列出前面的键。总数:",
+    evidence: "这说明什么",
+    sva_evidence: "证据层级:注意力。表示模型读取了哪里,而非其价值。SVA 在问题之前运行:同一图片的任何问题都得到相同的数值。键多的编码器即使在均匀注意力下占比也更大:请比较提升度。词元不等于图块:部分编码器的特征事先经过重采样。",
+    no_token: "点击回答中的一个词,这里会显示它的数值。",
+    token: "词元",
+    of_answer: "/",
+    id: "编号",
+    log_probability: "对数概率",
+    rank: "名次",
+    below: "低于",
+    alternatives: "其他可能",
+    continue_from: "续写",
+    continue_tip: "从此处改用这个词元重新回答,作为并列的分支",
+    unusual: "(无文本)",
+    attended: "它关注了什么",
+    show_attended: "显示它关注了什么",
+    show_attended_tip: "查看语言模型选择该词元时读取了哪里;注意力图会随之切换",
+    back_to_sva: "返回 SVA 注意力图",
+    attending: "正在计算该词元的注意力…",
+    again: "重试",
+    all_mean: "全部平均",
+    decoder_layer: "解码器层",
+    decoder_head: "解码器头",
+    on_visual: "图片",
+    on_newline: "行尾",
+    before_image: "之前文本",
+    after_image: "之后文本",
+    on_visual_tip: "去填充网格的视觉词元",
+    on_newline_tip: "每行视觉词元之后的换行词元",
+    before_image_tip: "图片之前的系统文本,含首个位置;许多头无内容可读时会关注首位",
+    after_image_tip: "问题与已生成的回答,含当前位置自身",
+    positions: "个位置",
+    uniform: "均匀",
+    token_evidence: "证据层级:注意力。表示语言模型选择该词元时读取了哪里;与 SVA 图不同,它取决于问题和已生成的回答。这不是价值:只有干预才能说明。视觉词元在更低的每一层都与其他词元混合,已不再对应单个图块。",
+    token_table_evidence: "证据层级:语言模型对所选词元的注意力;取决于问题。",
+    other_model: "当前加载的检查点并非给出此回答的那个。请用当前检查点重新提问。",
+    no_picture: "此回答与图片无关。",
+    no_numbers: "注意力图绘制后即可显示数值。",
+    cell: "单元格",
+    copy_csv: "复制为 CSV",
+    copy_csv_tip: "把所有行以逗号分隔值放入剪贴板",
+    save_csv: "保存…",
+    outside: "窗口外",
+    all_encoders: "全部编码器",
+    table_of: "注意力图数值:",
+    attention: "注意力",
+    table_evidence: "证据层级:注意力。与着色所用数值完全一致。填充处留空。",
+    no_model: "尚未加载检查点。",
+    directory: "目录",
+    parameters: "参数量",
+    decoder: "语言模型",
+    width: "宽度",
+    context: "上下文",
+    template: "提示模板",
+    vocabulary: "词表",
+    sva: "空间视觉聚合器(SVA)",
+    query_grid: "查询网格",
+    connector: "连接器层",
+    samplers: "采样器所在层",
+    none: "无",
+    input: "输入",
+    tokens: "词元",
+    computing: "计算",
+    device: "设备",
+    weights: "权重",
+    memory: "所需内存",
+    on_disk: "磁盘占用",
+    notes: "说明",
+    only_sva_figures: "图片与配方基于 SVA 注意力图。词元的注意力可以导出为数值。",
+    nothing_to_export: "没有可写出的内容:屏幕上没有注意力图。",
+    written: "已写入:",
+    export_picture: "导出注意力图(PNG)",
+    export_numbers: "导出数值(CSV)",
+    export_trace: "导出完整记录",
+    export_recipe: "导出配方",
+    recipe_note: "记录与图片会写在配方旁边。运行 `opabinia render --recipe FILE -o P.png` 可重现同一张图。",
+    panels: "面板",
+    every_encoder: "每个编码器",
+    large_map_only: "仅大图",
+    part: "范围",
+    part_padded: "填充后的正方形",
+    part_picture: "仅图片",
+    part_zoomed: "当前缩放",
+    side: "面板像素",
+    ground: "配色",
+    ground_light: "浅色(适合论文)",
+    ground_dark: "深色(适合屏幕)",
+    choose_file: "选择文件…",
+};

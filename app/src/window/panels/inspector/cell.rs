@@ -1,0 +1,126 @@
+//! The selected cell: where it lies, what each encoder had of its attention, how spread out that was.
+
+use super::super::Cx;
+use super::parts::{Bar, encoder_colour, evidence, factor, heading, log_lift, share, signed};
+use super::selected::Selected;
+use super::{keys, matrix};
+use crate::window::action::Action;
+use egui::{Frame, RichText, Ui};
+use opabinia_engine::probe::{Measured, Quantity};
+
+/// Draws the tab.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.inspector;
+    let Some(selected) = Selected::of(cx) else {
+        let text = if cx.state.trace().is_some() { texts.no_cell } else { texts.no_trace };
+        ui.weak(text);
+        return;
+    };
+    place(ui, cx, &selected);
+    if selected.is_padding() {
+        ui.add_space(4.0);
+        let colour = ui.visuals().warn_fg_color;
+        Frame::new().fill(ui.visuals().extreme_bg_color).corner_radius(5).inner_margin(8).show(ui, |ui| {
+            ui.label(RichText::new(texts.in_padding).color(colour));
+        });
+    }
+    encoders(ui, cx, &selected);
+    entropy(ui, cx, &selected);
+    matrix::show(ui, cx, &selected, out);
+    keys::show(ui, cx, &selected, out);
+    evidence(ui, texts.evidence, texts.sva_evidence);
+}
+
+/// Where the cell lies, and what is put together.
+fn place(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
+    let texts = &cx.texts.inspector;
+    let cell = selected.cell;
+    ui.label(
+        RichText::new(format!(
+            "{} · {} {} · {} {}",
+            cx.texts.probe.cell, texts.row, cell.row, texts.column, cell.column
+        ))
+        .size(15.5)
+        .strong(),
+    );
+    let (inside, frame) = selected.unpadded();
+    let (rows, columns) = frame.size_hw();
+    let mut frames = format!("{} {side} × {side}", texts.padded_frame, side = cell.side);
+    if (rows, columns) != (cell.side, cell.side) {
+        let at = inside.map_or_else(|| texts.padding.to_owned(), |(row, column)| format!("({row}, {column})"));
+        frames += &format!("\n{} {rows} × {columns} · {at}", texts.unpadded_frame);
+    }
+    ui.label(RichText::new(frames).small().weak());
+    ui.label(RichText::new(selected.scope(cx)).small().weak());
+}
+
+/// A bar for each encoder.
+fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
+    let texts = &cx.texts.inspector;
+    heading(ui, texts.encoders);
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = 1.0;
+        for (k, name) in selected.entry.encoder_names.iter().enumerate() {
+            let (shares, lift) = (selected.value(Quantity::Share(k)), selected.value(Quantity::Lift(k)));
+            let uniform = selected.own_layers().next().and_then(|layer| {
+                let numbers = selected.trace().cell(layer, selected.cell.row, selected.cell.column)?;
+                numbers.encoders.get(k).map(|encoder| encoder.uniform_share)
+            });
+            let state = |measured| if measured == Measured::Masked { texts.masked } else { texts.padding };
+            let (part, numbers, spoken, exact) = match (shares, lift) {
+                (Measured::Value(part), Measured::Value(times)) => (
+                    Some(part),
+                    [(share(part), 50.0), (factor(times), 50.0)],
+                    format!("{name}: {} {}, {} {}", texts.share, share(part), texts.lift, factor(times)),
+                    format!(
+                        "{name}\n{} {part:.7}\n{} ×{times:.5} (log₂ {})",
+                        texts.share,
+                        texts.lift,
+                        signed(log_lift(times))
+                    ),
+                ),
+                (measured, _) => (
+                    None,
+                    [(state(measured).to_owned(), 50.0), ("–".to_owned(), 50.0)],
+                    format!("{name}: {}", state(measured)),
+                    name.clone(),
+                ),
+            };
+            let bar = Bar {
+                name,
+                name_width: 72.0,
+                colour: encoder_colour(k),
+                part,
+                mark: part.and(uniform),
+                numbers: &numbers,
+                spoken,
+            };
+            bar.show(ui, 0.0).on_hover_text(exact);
+        }
+    });
+    ui.label(RichText::new(texts.uniform_mark).small().weak());
+}
+
+/// How spread out the cell's attention was.
+fn entropy(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
+    let texts = &cx.texts.inspector;
+    let Measured::Value(bits) = selected.value(Quantity::Entropy) else { return };
+    let most = (selected.own_layers())
+        .filter_map(|layer| selected.trace().cell(layer, selected.cell.row, selected.cell.column))
+        .map(|numbers| numbers.uniform_entropy)
+        .fold(0.0, f64::max);
+    let part = match selected.value(Quantity::NormalisedEntropy) {
+        Measured::Value(part) => Some(part),
+        _ => None,
+    };
+    heading(ui, texts.entropy);
+    let numbers = [(format!("{bits:.3}"), 50.0), (format!("/ {most:.3}"), 58.0)];
+    let spoken = format!("{}: {bits:.3} {} {} {most:.3}", texts.entropy, texts.bits, texts.of_at_most);
+    let exact = match part {
+        Some(part) => format!("{bits:.6} {}\n{:.2} % {}", texts.bits, part * 100.0, texts.of_uniform),
+        None => format!("{bits:.6} {}", texts.bits),
+    };
+    let colour = ui.visuals().hyperlink_color;
+    let bar = Bar { name: texts.bits, name_width: 72.0, colour, part, mark: None, numbers: &numbers, spoken };
+    bar.show(ui, 0.0).on_hover_text(exact);
+}

@@ -1,0 +1,192 @@
+//! One number for each layer and head of the selected cell, as a small heat map.
+
+use super::super::Cx;
+use super::parts::{factor, heading, log_lift, share, signed};
+use super::selected::Selected;
+use crate::window::action::{Action, ViewAction};
+use crate::window::state::View;
+use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use opabinia_engine::probe::{Measured, Quantity};
+use opabinia_engine::sva::HEADS;
+use opabinia_shaders::{Cell, ColourMap, Indices, Quantity as Shown};
+
+/// Room for the names of layers.
+const NAMES: f32 = 30.0;
+
+/// How one number of the matrix is written and coloured.
+#[derive(Clone, Copy)]
+struct Scale {
+    quantity: Quantity,
+    low: f64,
+    high: f64,
+}
+
+impl Scale {
+    /// A scale over all `values`.
+    fn over(quantity: Quantity, values: &[Measured<Vec<f64>>]) -> Self {
+        let scale = Self { quantity, low: 0.0, high: 1.0 };
+        let all = values.iter().filter_map(|layer| if let Measured::Value(heads) = layer { Some(heads) } else { None });
+        let (low, high) = all
+            .flatten()
+            .map(|value| scale.position(*value))
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        if low > high {
+            return scale;
+        }
+        match quantity {
+            Quantity::Lift(_) => {
+                let reach = low.abs().max(high.abs()).max(0.01);
+                Self { low: -reach, high: reach, ..scale }
+            }
+            _ if low == high => Self { low: low - 0.5, high: high + 0.5, ..scale },
+            _ => Self { low, high, ..scale },
+        }
+    }
+
+    /// Where a value lies on the scale's own axis.
+    fn position(self, value: f64) -> f64 {
+        if let Quantity::Lift(_) = self.quantity { log_lift(value) } else { value }
+    }
+
+    fn colour(self, table: &[[u8; 3]], value: f64) -> Color32 {
+        let part = (self.position(value) - self.low) / (self.high - self.low);
+        let at = (part.clamp(0.0, 1.0) * (table.len() - 1) as f64).round() as usize;
+        let [r, g, b] = table[at];
+        Color32::from_rgb(r, g, b)
+    }
+
+    fn words(self, value: f64) -> String {
+        match self.quantity {
+            Quantity::Lift(_) => format!("{} (log₂ {})", factor(value), signed(log_lift(value))),
+            Quantity::Entropy => format!("{value:.3}"),
+            _ => share(value),
+        }
+    }
+
+    fn end(self, position: f64) -> String {
+        match self.quantity {
+            Quantity::Lift(_) => signed(position),
+            _ => format!("{position:.3}"),
+        }
+    }
+}
+
+/// Draws the matrix. Clicking a number looks at its layer and head alone.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.inspector;
+    let view = &selected.view;
+    let encoder = view.encoder;
+    let encoder_name = selected.entry.encoder_names.get(encoder).map(String::as_str).unwrap_or_default();
+    let (quantity, what) = match view.quantity {
+        Shown::Lift => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
+        Shown::Entropy => (Quantity::Entropy, format!("{} ({})", texts.entropy, texts.bits)),
+        Shown::NormalisedEntropy => (Quantity::NormalisedEntropy, format!("{} {}", texts.entropy, texts.of_uniform)),
+        Shown::Share | Shown::Dominant => (Quantity::Share(encoder), format!("{} · {encoder_name}", texts.share)),
+    };
+    heading(ui, texts.matrix);
+    ui.label(egui::RichText::new(&what).small().weak());
+    let matrix = selected.trace().matrix(quantity, selected.cell);
+    let scale = Scale::over(quantity, &matrix);
+    let colours = if view.quantity == Shown::Dominant { ColourMap::Viridis } else { view.colours() };
+    let table = colours.table();
+
+    let labels = FontId::proportional(10.5);
+    let width = ((ui.available_width() - NAMES - 2.0) / HEADS as f32).clamp(8.0, 22.0);
+    let height = width.clamp(13.0, 18.0);
+    let size = vec2(NAMES + width * HEADS as f32, height * (matrix.len() + 1) as f32);
+    let (area, _) = ui.allocate_exact_size(size, Sense::hover());
+    let weak = ui.visuals().weak_text_color();
+    let painter = ui.painter_at(area.expand(2.0));
+    for head in (0..HEADS).filter(|head| width >= 14.0 || head % 2 == 0) {
+        let at = pos2(area.left() + NAMES + (head as f32 + 0.5) * width, area.top() + height * 0.5);
+        painter.text(at, Align2::CENTER_CENTER, head, labels.clone(), weak);
+    }
+    for (at, (layer, values)) in selected.trace().layers.iter().zip(&matrix).enumerate() {
+        let top = area.top() + height * (at + 1) as f32;
+        let name = pos2(area.left(), top + height / 2.0);
+        painter.text(name, Align2::LEFT_CENTER, &layer.label, labels.clone(), weak);
+        for head in 0..HEADS {
+            let left = area.left() + NAMES + head as f32 * width;
+            let rect = Rect::from_min_size(pos2(left, top), vec2(width, height)).shrink(0.5);
+            let value = if let Measured::Value(heads) = values { heads.get(head).copied() } else { None };
+            let words = match (value, values) {
+                (Some(value), _) => scale.words(value),
+                (None, Measured::Masked) => texts.masked.to_owned(),
+                (None, _) => texts.padding.to_owned(),
+            };
+            let spoken = format!("{} · {} {head}: {words}", layer.label, texts.head);
+            // Clicked, not tabbed to: 200 stops would bar the way; layers and heads have keys of their own.
+            let response = ui.interact(rect, ui.scope_id().with(("matrix", at, head)), Sense::CLICK | Sense::HOVER);
+            response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &spoken));
+            let fill = value.map_or(ui.visuals().faint_bg_color, |value| scale.colour(&table, value));
+            painter.rect_filled(rect, 1, fill);
+            let one = view.layers == Indices::one(at) && view.heads == Indices::one(head);
+            if one || response.hovered() {
+                let stroke = Stroke::new(if one { 2.0 } else { 1.0 }, ui.visuals().text_color());
+                painter.rect_stroke(rect, 1, stroke, StrokeKind::Outside);
+            }
+            if response.on_hover_text(format!("{spoken}\n{}", texts.matrix_tip)).clicked() {
+                let next = looking_at(selected, at, head);
+                out.push(Action::View(ViewAction::Replace(Box::new(next))));
+            }
+        }
+    }
+    legend(ui, scale, &table);
+}
+
+/// The view of one layer and head, with the cell of that layer's own grid that holds the one now selected.
+fn looking_at(selected: &Selected<'_>, layer: usize, head: usize) -> View {
+    let side = selected.trace().layers[layer].frame.side;
+    let cell = selected.cell;
+    let from = |at: usize| u32::try_from((2 * at + 1) * side / (2 * cell.side)).unwrap_or(0);
+    View {
+        layers: Indices::one(layer),
+        heads: Indices::one(head),
+        selected: Some(Cell { row: from(cell.row), col: from(cell.column) }),
+        ..selected.view.clone()
+    }
+}
+
+/// What the colours mean.
+fn legend(ui: &mut Ui, scale: Scale, table: &[[u8; 3]]) {
+    let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+    let font = FontId::proportional(10.5);
+    let weak = ui.visuals().weak_text_color();
+    let painter = ui.painter();
+    let middle = area.center().y;
+    let left =
+        painter.text(pos2(area.left() + NAMES, middle), Align2::LEFT_CENTER, scale.end(scale.low), font.clone(), weak);
+    let bar = Rect::from_min_size(pos2(left.right() + 6.0, area.top() + 4.0), vec2(96.0, 8.0));
+    const STEPS: usize = 48;
+    for step in 0..STEPS {
+        let [r, g, b] = table[step * (table.len() - 1) / (STEPS - 1)];
+        let width = bar.width() / STEPS as f32;
+        let rect =
+            Rect::from_min_size(pos2(bar.left() + step as f32 * width, bar.top()), vec2(width + 0.5, bar.height()));
+        painter.rect_filled(rect, 0, Color32::from_rgb(r, g, b));
+    }
+    painter.text(pos2(bar.right() + 6.0, middle), Align2::LEFT_CENTER, scale.end(scale.high), font, weak);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lift_is_coloured_symmetrically_about_one() {
+        let values = [Measured::Value(vec![1.0, 4.0]), Measured::Padding, Measured::Masked];
+        let scale = Scale::over(Quantity::Lift(0), &values);
+        assert_eq!((scale.low, scale.high), (-2.0, 2.0));
+        let table = [[0, 0, 0], [1, 1, 1], [2, 2, 2]];
+        let colours = [0.25, 1.0, 4.0].map(|value| scale.colour(&table, value).r());
+        assert_eq!(colours, [0, 1, 2]);
+    }
+
+    #[test]
+    fn scales_span_the_values_and_never_vanish() {
+        let scale = |values| Scale::over(Quantity::Share(0), &[Measured::Value(values)]);
+        assert_eq!((scale(vec![0.2, 0.7]).low, scale(vec![0.2, 0.7]).high), (0.2, 0.7));
+        assert!(scale(vec![0.3, 0.3]).low < scale(vec![0.3, 0.3]).high);
+        assert!(scale(Vec::new()).low < scale(Vec::new()).high);
+    }
+}

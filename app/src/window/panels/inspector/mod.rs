@@ -1,0 +1,47 @@
+//! Numbers of what is selected: a cell, a token, the maps as a table, the checkpoint.
+//!
+//! Numbers of cells come from the engine ([`opabinia_engine::probe::cell`]), those of maps from the GPU: nothing is
+//! reduced here a second time.
+
+mod cell;
+mod keys;
+mod matrix;
+mod model;
+mod parts;
+mod selected;
+mod table;
+mod token;
+
+use super::Cx;
+use crate::window::action::{Action, ViewAction};
+use crate::window::state::InspectorTab;
+use egui::{Button, ScrollArea, Ui};
+
+/// Draws the panel.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.inspector;
+    let shown = cx.state.inspector;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        for (tab, name) in [
+            (InspectorTab::Cell, texts.tab_cell),
+            (InspectorTab::Token, texts.tab_token),
+            (InspectorTab::Table, texts.tab_table),
+            (InspectorTab::Model, texts.tab_model),
+        ] {
+            if ui.add(Button::selectable(shown == tab, name)).clicked() {
+                out.push(ViewAction::ShowInspector(tab).into());
+            }
+        }
+    });
+    ui.add_space(6.0);
+    // A table scrolls by itself, so that only the rows that are seen are drawn.
+    if shown == InspectorTab::Table {
+        return table::show(ui, cx, out);
+    }
+    ScrollArea::vertical().id_salt(shown).auto_shrink(false).show(ui, |ui| match shown {
+        InspectorTab::Cell => cell::show(ui, cx, out),
+        InspectorTab::Token => token::show(ui, cx, out),
+        InspectorTab::Table | InspectorTab::Model => model::show(ui, cx),
+    });
+}

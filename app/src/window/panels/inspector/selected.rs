@@ -1,0 +1,97 @@
+//! The cell, layers and heads that the view chooses of the trace that is looked at.
+
+use super::super::Cx;
+use crate::selection;
+use crate::window::state::{TraceEntry, View};
+use opabinia_engine::probe::{Cell, Measured, Quantity, Reduction, Trace, reduce};
+use opabinia_engine::sva::{Frame, HEADS};
+
+/// What is chosen.
+pub struct Selected<'a> {
+    /// The trace with the names of its encoders.
+    pub entry: &'a TraceEntry,
+    /// What is looked at, as this trace has it.
+    pub view: View,
+    /// Layers, as places in the trace.
+    pub layers: Vec<usize>,
+    /// Heads.
+    pub heads: Vec<usize>,
+    /// How they become one number.
+    pub reduction: Reduction,
+    /// The cell, on the finest grid of the chosen layers.
+    pub cell: Cell,
+}
+
+impl<'a> Selected<'a> {
+    /// What the view chooses; `None` if there is no trace, or no cell of it.
+    pub fn of(cx: &Cx<'a>) -> Option<Self> {
+        let entry = cx.state.trace()?;
+        let view = cx.state.view.now().fitted(&entry.trace);
+        let cell = view.selected?;
+        let layers: Vec<usize> = (0..entry.trace.layers.len()).filter(|at| view.layers.contains(*at)).collect();
+        let side = entry.trace.finest_side(&layers)?;
+        let cell = Cell { side, row: cell.row as usize, column: cell.col as usize };
+        if cell.row >= side || cell.column >= side {
+            return None;
+        }
+        let reduction = match view.reduction {
+            opabinia_shaders::Reduction::Mean => Reduction::Mean,
+            opabinia_shaders::Reduction::Max => Reduction::Max,
+        };
+        let heads = (0..HEADS).filter(|head| view.heads.contains(*head)).collect();
+        Some(Self { entry, view, layers, heads, reduction, cell })
+    }
+
+    /// The trace.
+    pub fn trace(&self) -> &'a Trace {
+        &self.entry.trace
+    }
+
+    /// `quantity` of the cell in the chosen layers and heads.
+    pub fn value(&self, quantity: Quantity) -> Measured<f64> {
+        reduce(&self.trace().matrix(quantity, self.cell), &self.layers, &self.heads, self.reduction)
+    }
+
+    /// The probability of one encoder's token in the chosen layers and heads.
+    pub fn token(&self, k: usize, row: usize, column: usize) -> Measured<f64> {
+        reduce(&self.trace().token_matrix(k, row, column, false), &self.layers, &self.heads, self.reduction)
+    }
+
+    /// The cell's place in the unpadded frame, and the frame.
+    pub fn unpadded(&self) -> (Option<(usize, usize)>, Frame) {
+        let frame = Frame::new(self.cell.side, self.trace().picture);
+        let Cell { row, column, .. } = self.cell;
+        let inside = frame.contains(row, column).then(|| (row - frame.rows.start, column - frame.columns.start));
+        (inside, frame)
+    }
+
+    /// Whether the cell holds none of the picture in any chosen layer.
+    pub fn is_padding(&self) -> bool {
+        self.value(Quantity::Entropy) == Measured::Padding
+    }
+
+    /// Chosen layers on the finest grid that reach the cell: those whose window is just this cell's.
+    pub fn own_layers(&self) -> impl Iterator<Item = usize> + '_ {
+        let Cell { side, row, column } = self.cell;
+        let reaches = move |layer: &usize| {
+            let frame = &self.trace().layers[*layer].frame;
+            frame.side == side && frame.contains(row, column)
+        };
+        self.layers.iter().copied().filter(reaches)
+    }
+
+    /// Which layers and heads are put together, and how.
+    pub fn scope(&self, cx: &Cx<'_>) -> String {
+        let texts = &cx.texts.inspector;
+        let layers = selection::runs(&self.layers, |at| self.trace().layers[at].label.clone()).join(", ");
+        let heads = selection::runs(&self.heads, |head| head.to_string()).join(", ");
+        if self.layers.len() == 1 && self.heads.len() == 1 {
+            return format!("{} {layers} · {} {heads}", texts.layer, texts.head);
+        }
+        let how = match self.reduction {
+            Reduction::Mean => texts.mean_over,
+            Reduction::Max => texts.max_over,
+        };
+        format!("{how} {} {layers} · {} {heads}", texts.layers, texts.heads)
+    }
+}

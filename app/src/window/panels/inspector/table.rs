@@ -1,0 +1,167 @@
+//! The maps as a table: what a screen reader, or a person who wants numbers, reads instead of colours.
+
+use super::super::Cx;
+use super::parts::fitted;
+use crate::map_figure;
+use crate::window::action::{Action, ProgramAction, ViewAction};
+use crate::window::state::{ExportKind, MapSource, TraceUpload, ViewChange};
+use egui::{Align2, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Height of a row.
+const ROW: f32 = 19.0;
+
+/// Width of the column of places, and of the others at least.
+const PLACE: f32 = 52.0;
+const COLUMN: f32 = 56.0;
+
+/// The maps with what their columns are called.
+struct Table {
+    what: String,
+    names: Vec<String>,
+    maps: Arc<Vec<Map>>,
+    /// Whether a row is a cell, not an encoder's token.
+    of_cells: bool,
+}
+
+/// Draws the tab.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.inspector;
+    let Some(table) = table(cx) else {
+        let text = if cx.state.trace().is_some() { texts.no_numbers } else { texts.no_trace };
+        ui.weak(text);
+        if cx.state.trace().is_some() {
+            // They come from the device some frames after the maps were drawn.
+            ui.ctx().request_repaint_after(Duration::from_millis(120));
+        }
+        return;
+    };
+    ui.label(RichText::new(format!("{} {}", texts.table_of, table.what)).strong());
+    let of_token = cx.state.view.now().source != MapSource::Sva;
+    let evidence = if of_token { texts.token_table_evidence } else { texts.table_evidence };
+    ui.label(RichText::new(evidence).small().weak());
+    ui.horizontal(|ui| {
+        if ui.button(texts.copy_csv).on_hover_text(texts.copy_csv_tip).clicked() {
+            let named: Vec<(String, Map)> = table.names.iter().cloned().zip(table.maps.iter().cloned()).collect();
+            out.push(ProgramAction::Copy(map_figure::csv(&named)).into());
+        }
+        if ui.button(texts.save_csv).on_hover_text(texts.export_numbers).clicked() {
+            out.push(ViewAction::Export(ExportKind::Numbers).into());
+        }
+    });
+    ui.add_space(4.0);
+    rows(ui, cx, &table, out);
+}
+
+/// What is on the screen as numbers; `None` until they are here.
+fn table(cx: &Cx<'_>) -> Option<Table> {
+    let texts = &cx.texts.inspector;
+    let view = cx.state.view.now();
+    if view.source != MapSource::Sva {
+        let maps = cx.state.attention_map()?.shown.numbers(&MapView::of(Quantity::Share))?;
+        let name = texts.attention.to_owned();
+        return Some(Table { what: texts.attention.to_owned(), names: vec![name], maps, of_cells: true });
+    }
+    let entry = cx.state.trace()?;
+    let view = view.fitted(&entry.trace);
+    let TraceUpload::Ready(on_gpu) = &entry.upload else { return None };
+    let map_view = view.map_view();
+    let shown = if view.quantity.per_encoder() { &on_gpu.small } else { &on_gpu.large };
+    let maps = shown.numbers(&map_view)?;
+    let names =
+        if view.quantity.per_encoder() { entry.encoder_names.clone() } else { vec![texts.all_encoders.to_owned()] };
+    let what = match view.quantity {
+        Quantity::Share => texts.share.to_owned(),
+        Quantity::Lift => format!("log₂ {}", texts.lift),
+        Quantity::Entropy => format!("{} ({})", texts.entropy, texts.bits),
+        Quantity::NormalisedEntropy => format!("{} {}", texts.entropy, texts.of_uniform),
+        Quantity::Dominant => cx.texts.probe.dominant_unit.to_owned(),
+    };
+    let cells = view.side(&entry.trace);
+    let of_cells = maps.iter().all(|map| map.side == cells);
+    Some(Table { what, names, maps, of_cells })
+}
+
+fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, out: &mut Vec<Action>) {
+    let texts = &cx.texts.inspector;
+    let side = table.maps.iter().map(|map| map.side as usize).max().unwrap_or(0);
+    let columns = table.maps.len();
+    let room = ((ui.available_width() - PLACE - 12.0) / columns.max(1) as f32).max(COLUMN);
+    let font = FontId::monospace(11.5);
+    let small = FontId::proportional(11.0);
+    let selected = cx.state.view.now().selected;
+    ScrollArea::horizontal().id_salt("table").auto_shrink(false).show(ui, |ui| {
+        let width = PLACE + room * columns as f32;
+        let weak = ui.visuals().weak_text_color();
+        let (head, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
+        let place = if table.of_cells { texts.cell } else { texts.token };
+        ui.painter().text(head.left_center(), Align2::LEFT_CENTER, place, small.clone(), weak);
+        for (at, name) in table.names.iter().enumerate() {
+            let right = head.left() + PLACE + room * (at + 1) as f32 - 4.0;
+            let name = fitted(ui, name, &small, room - 8.0);
+            ui.painter().text(pos2(right, head.center().y), Align2::RIGHT_CENTER, name, small.clone(), weak);
+        }
+        ui.painter().hline(head.x_range(), head.bottom(), ui.visuals().widgets.noninteractive.bg_stroke);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ScrollArea::vertical().id_salt("rows").auto_shrink(false).show_rows(ui, ROW, side * side, |ui, range| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for at in range {
+                let (row, column) = (at / side, at % side);
+                let cell = Cell { row: row as u32, col: column as u32 };
+                let values: Vec<String> = table.maps.iter().map(|map| value(cx, map, row, column)).collect();
+                let sense = if table.of_cells { Sense::CLICK | Sense::HOVER } else { Sense::hover() };
+                let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), sense);
+                let spoken = table.names.iter().zip(&values).map(|(name, value)| format!("{name} {value}"));
+                let spoken = format!("({row}, {column}): {}", spoken.collect::<Vec<_>>().join(", "));
+                response.widget_info(|| WidgetInfo::labeled(egui::Role::Row, true, &spoken));
+                let is_selected = table.of_cells && selected == Some(cell);
+                if is_selected || (table.of_cells && response.hovered()) {
+                    let visuals = ui.visuals();
+                    let fill = if is_selected { visuals.selection.bg_fill } else { visuals.faint_bg_color };
+                    ui.painter().rect_filled(rect, 3, fill);
+                }
+                let ink = ui.visuals().text_color();
+                let place = format!("{row:>2}, {column:>2}");
+                ui.painter().text(
+                    pos2(rect.left() + 2.0, rect.center().y),
+                    Align2::LEFT_CENTER,
+                    place,
+                    font.clone(),
+                    weak,
+                );
+                for (at, value) in values.iter().enumerate() {
+                    let right = rect.left() + PLACE + room * (at + 1) as f32 - 4.0;
+                    let number = value.ends_with(|c: char| c.is_ascii_digit());
+                    let (font, colour) = if number { (&font, ink) } else { (&small, weak) };
+                    ui.painter().text(pos2(right, rect.center().y), Align2::RIGHT_CENTER, value, font.clone(), colour);
+                }
+                if response.clicked() {
+                    out.push(ViewChange::Select(Some(cell)).into());
+                }
+            }
+        });
+    });
+}
+
+/// One value of a map at a place of the widest map's grid.
+fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> String {
+    let texts = &cx.texts.inspector;
+    let side = map.side as usize;
+    if row >= side || column >= side {
+        return String::new();
+    }
+    match map.texels.get(row * side + column) {
+        Some(MapTexel::Value(encoder)) if map.quantity == Quantity::Dominant => {
+            let names = cx.state.trace().map(|entry| entry.encoder_names.as_slice()).unwrap_or_default();
+            names.get(*encoder as usize).cloned().unwrap_or_default()
+        }
+        Some(MapTexel::Value(value)) if map.quantity == Quantity::Lift => format!("{value:+.3}").replace('-', "−"),
+        Some(MapTexel::Value(value)) => format!("{value:.4}"),
+        Some(MapTexel::Masked) => texts.masked.to_owned(),
+        Some(MapTexel::Outside) => texts.outside.to_owned(),
+        Some(MapTexel::Padding) => texts.padding.to_owned(),
+        None => String::new(),
+    }
+}

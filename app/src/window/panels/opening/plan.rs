@@ -1,0 +1,225 @@
+//! What a checkpoint is and needs, before anything is loaded: the person decides.
+
+use super::refusal;
+use crate::window::action::{Action, ModelAction};
+use crate::window::panels::{Cx, parts};
+use crate::window::state::Opening;
+use egui::{CollapsingHeader, Grid, Label, RichText, TextEdit, Ui, vec2};
+use opabinia_engine::checkpoint::{Bytes, TowerOverride};
+use opabinia_engine::device::DeviceChoice;
+use opabinia_engine::model::{DtypeChoice, Inspection, TowerReport};
+use opabinia_engine::worker::Slot;
+use std::path::PathBuf;
+
+/// Types weights can be kept in, in the order of [`Inspection::needed`].
+const DTYPES: [DtypeChoice; 3] = [DtypeChoice::F32, DtypeChoice::Bf16, DtypeChoice::F16];
+
+/// Draws it.
+pub fn show(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    (slot, opening): (Slot, &Opening),
+    inspection: &Inspection,
+    out: &mut Vec<Action>,
+) {
+    let texts = &cx.texts.opening;
+    facts(ui, cx, inspection);
+    parts::section(ui, texts.encoders);
+    encoders(ui, cx, slot, inspection, out);
+    parts::section(ui, texts.memory);
+    memory(ui, cx, (slot, opening), inspection, out);
+    device(ui, cx, (slot, opening), inspection, out);
+    if !inspection.notes.is_empty() {
+        parts::section(ui, texts.notes);
+        for note in &inspection.notes {
+            ui.horizontal_top(|ui| {
+                parts::weak(ui, "•");
+                ui.add(Label::new(note).wrap());
+            });
+        }
+    }
+    let refused = inspection.check().err();
+    if let Some(error) = &refused {
+        ui.add_space(10.0);
+        ui.colored_label(ui.visuals().error_fg_color, RichText::new(texts.does_not_fit).strong());
+        if inspection.towers.iter().any(|tower| tower.location.is_err()) {
+            ui.label(texts.encoders_first);
+        } else {
+            refusal::reason(ui, cx, error);
+        }
+    }
+    ui.add_space(10.0);
+    parts::buttons(ui, |ui| {
+        if ui.add_enabled(refused.is_none(), parts::primary(ui, texts.load)).clicked() {
+            out.push(ModelAction::Load(slot).into());
+        }
+        if ui.button(cx.texts.program.cancel).clicked() {
+            out.push(ModelAction::Dismiss(slot).into());
+        }
+    });
+}
+
+/// What it is, in one line.
+fn facts(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
+    let texts = &cx.texts.opening;
+    let facts = [
+        format!("{} {}", count(inspection.parameters()), texts.parameters),
+        format!("{} {}, {}", texts.stored, inspection.stored_dtype, Bytes(inspection.stored_bytes)),
+        format!("{} {}", texts.template, inspection.template),
+        format!("{} {} {}", texts.context, inspection.config.context_length, cx.texts.program.tokens),
+    ];
+    ui.add(Label::new(RichText::new(facts.join("  ·  ")).small().weak()).wrap());
+}
+
+/// Its encoders, and where their files are.
+fn encoders(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, inspection: &Inspection, out: &mut Vec<Action>) {
+    let names: Vec<&str> = inspection.towers.iter().map(|tower| tower.spec.name.as_str()).collect();
+    let short = crate::encoder_names::short(&names);
+    Grid::new("encoders").num_columns(4).spacing([16.0, 4.0]).show(ui, |ui| {
+        for (name, tower) in short.iter().zip(&inspection.towers) {
+            ui.label(name).on_hover_text(&tower.spec.name);
+            match &tower.location {
+                Ok((directory, rule)) => {
+                    ui.label(tower.input_side.map_or_else(String::new, |side| format!("{side} px")));
+                    ui.label(count(tower.parameters));
+                    ui.add(Label::new(RichText::new(rule).weak()).truncate())
+                        .on_hover_text(directory.display().to_string());
+                }
+                Err(_) => {
+                    ui.colored_label(ui.visuals().error_fg_color, cx.texts.opening.missing);
+                }
+            }
+            ui.end_row();
+        }
+    });
+    for (name, tower) in short.iter().zip(&inspection.towers).filter(|(_, tower)| tower.location.is_err()) {
+        ui.push_id(&tower.spec.name, |ui| missing(ui, cx, slot, (name, tower), out));
+    }
+}
+
+/// An encoder whose files were not found: where it was looked for, and ways to say where it is.
+fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerReport), out: &mut Vec<Action>) {
+    let texts = &cx.texts.opening;
+    let Err(why) = &tower.location else { return };
+    let name = &tower.spec.name;
+    ui.add_space(4.0);
+    ui.horizontal(|ui| {
+        let label = ui.label(format!("{} {short}", texts.tower_path));
+        let mut path = cx.state.drafts.towers.get(name).cloned().unwrap_or_default();
+        let width = (ui.available_width() - 190.0).max(100.0);
+        let field = TextEdit::singleline(&mut path).hint_text(&tower.spec.repo);
+        if ui.add_sized([width, 24.0], field).labelled_by(label.id).changed() {
+            out.push(ModelAction::SetTowerDraft(name.clone(), path.clone()).into());
+        }
+        let named = !path.trim().is_empty();
+        if ui.add_enabled(named, egui::Button::new(texts.use_folder)).clicked() {
+            let tower = TowerOverride { name: name.clone(), dir: PathBuf::from(path.trim()) };
+            out.push(ModelAction::SetTower(slot, tower).into());
+        }
+        if ui.button(texts.pick_folder).clicked() {
+            out.push(ModelAction::PickTower(slot, name.clone()).into());
+        }
+    });
+    CollapsingHeader::new(RichText::new(texts.looked_in).small()).default_open(true).show(ui, |ui| {
+        for place in &why.details {
+            ui.add(Label::new(RichText::new(place).small().weak()).wrap());
+        }
+        if let Some(help) = &why.help {
+            ui.add(Label::new(RichText::new(help).small()).wrap());
+        }
+    });
+}
+
+/// What it needs with weights kept in each type, beside what is free.
+fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspection: &Inspection, out: &mut Vec<Action>) {
+    let texts = &cx.texts.opening;
+    let free = inspection.available_bytes;
+    Grid::new("memory").num_columns(6).spacing([16.0, 4.0]).show(ui, |ui| {
+        for heading in ["", texts.weights, texts.kv_cache, texts.activations, texts.total, ""] {
+            parts::weak(ui, heading);
+        }
+        ui.end_row();
+        for (choice, (dtype, need)) in DTYPES.into_iter().zip(&inspection.needed) {
+            let chosen = inspection.precision.weights == *dtype;
+            if ui.radio(chosen, dtype.as_str()).clicked() {
+                out.push(ModelAction::SetDtype(slot, choice).into());
+            }
+            for bytes in [need.weights, need.kv_cache, need.activations] {
+                ui.label(Bytes(bytes).to_string());
+            }
+            ui.strong(Bytes(need.total()).to_string());
+            match free {
+                Some(free) if need.total() > free => {
+                    ui.colored_label(ui.visuals().error_fg_color, texts.too_large);
+                }
+                Some(_) => parts::weak(ui, texts.fits),
+                None => parts::weak(ui, ""),
+            }
+            ui.end_row();
+        }
+    });
+    ui.horizontal(|ui| {
+        let free = free.map_or_else(|| texts.unknown.to_owned(), |free| Bytes(free).to_string());
+        ui.label(format!("{}: {free}", texts.available)).on_hover_text(texts.memory_note);
+        ui.add_space(12.0);
+        let mut auto = opening.request.dtype == DtypeChoice::Auto;
+        if ui.checkbox(&mut auto, texts.weights_auto).changed() {
+            let at = inspection.needed.iter().position(|(dtype, _)| *dtype == inspection.precision.weights);
+            let dtype = if auto { DtypeChoice::Auto } else { DTYPES[at.unwrap_or_default()] };
+            out.push(ModelAction::SetDtype(slot, dtype).into());
+        }
+    });
+}
+
+/// Where to compute.
+fn device(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspection: &Inspection, out: &mut Vec<Action>) {
+    let texts = &cx.texts.opening;
+    ui.add_space(6.0);
+    ui.horizontal(|ui| {
+        ui.label(texts.device);
+        let choices = devices();
+        if let [] = choices.as_slice() {
+            ui.strong(&inspection.device).on_hover_text(texts.only_cpu);
+            return;
+        }
+        ui.spacing_mut().button_padding = vec2(10.0, 4.0);
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu].into_iter().chain(choices) {
+            let name = match choice {
+                DeviceChoice::Auto => format!("{} ({})", texts.device_auto, inspection.device),
+                other => other.to_string(),
+            };
+            if ui.selectable_label(opening.request.device == choice, name).clicked() {
+                out.push(ModelAction::SetDevice(slot, choice).into());
+            }
+        }
+    });
+}
+
+/// Devices besides the CPU that this build can compute on.
+fn devices() -> Vec<DeviceChoice> {
+    let cuda = cfg!(feature = "cuda").then_some(DeviceChoice::Cuda(0));
+    let metal = cfg!(feature = "metal").then_some(DeviceChoice::Metal);
+    cuda.into_iter().chain(metal).collect()
+}
+
+/// A number of parameters for people: 7.5 M, 8.0 B.
+fn count(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1} k", number as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} M", number as f64 / 1e6),
+        _ => format!("{:.1} B", number as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_parameters_are_short() {
+        assert_eq!(count(999), "999");
+        assert_eq!(count(7_540_000), "7.5 M");
+        assert_eq!(count(8_030_000_000), "8.0 B");
+    }
+}

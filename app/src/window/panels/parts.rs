@@ -1,0 +1,56 @@
+//! Pieces that several pages are made of.
+
+use egui::{Align, Atom, Button, Context, Frame, Layout, Margin, Response, RichText, Stroke, Ui, vec2};
+
+/// A raised area around things that belong together.
+pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let visuals = ui.visuals();
+    Frame::new()
+        .fill(visuals.extreme_bg_color)
+        .stroke(Stroke::new(1.0, visuals.window_stroke.color))
+        .corner_radius(9)
+        .inner_margin(Margin::symmetric(14, 12))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui)
+        })
+        .inner
+}
+
+/// The heading of a part of a page.
+pub fn section(ui: &mut Ui, title: &str) {
+    ui.add_space(10.0);
+    ui.label(RichText::new(title).strong().size(13.5));
+}
+
+/// The button for what a person most likely wants to do.
+pub fn primary(ui: &Ui, text: &str) -> Button<'static> {
+    let accent = ui.visuals().hyperlink_color;
+    let ink = ui.visuals().faint_bg_color;
+    Button::new(RichText::new(text).color(ink).strong()).fill(accent).min_size(vec2(84.0, 28.0))
+}
+
+/// A row of a list as wide as the list: what it is, and more about it in a weaker colour.
+pub fn row(ui: &mut Ui, title: &str, detail: &str) -> Response {
+    let width = ui.available_width();
+    let weak = ui.visuals().weak_text_color();
+    let atoms = (RichText::new(title), Atom::grow(), RichText::new(detail).color(weak).small());
+    ui.add(Button::new(atoms).truncate().frame_when_inactive(false).min_size(vec2(width, 30.0)))
+}
+
+/// A label with an accessible name, in the column of a grid whose other column has what it names.
+pub fn weak(ui: &mut Ui, text: &str) {
+    let colour = ui.visuals().weak_text_color();
+    ui.label(RichText::new(text).color(colour));
+}
+
+/// Buttons at the right end of a row, the first one outermost.
+pub fn buttons(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), ui.spacing().interact_size.y);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), content);
+}
+
+/// The frame of what lies over everything else.
+pub fn over(ctx: &Context) -> Frame {
+    Frame::popup(&ctx.global_style()).inner_margin(Margin::same(18))
+}

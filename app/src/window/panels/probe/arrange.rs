@@ -1,0 +1,118 @@
+//! How the maps share the room they have.
+
+use egui::{Rect, Vec2, pos2, vec2};
+
+/// Between two maps.
+const GAP: f32 = 10.0;
+/// Above each small map: two lines.
+pub const CAPTION: f32 = 34.0;
+/// The large map is at least this much larger than a small one.
+const LARGER: f32 = 1.4;
+/// Small maps are at least this large, even where they have to push the large one.
+const SMALLEST: f32 = 56.0;
+
+/// The rectangles of the maps, from (0, 0) on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrangement {
+    /// The large map: what is left by the small ones.
+    pub large: Rect,
+    /// The small maps, below their captions.
+    pub small: Vec<Rect>,
+}
+
+/// Lays out a large map and `count` small ones in `room`: beside it or below it, in as many columns as make the maps as
+/// large as possible.
+pub fn arrange(room: Vec2, count: usize) -> Arrangement {
+    let mut best: Option<(f32, Arrangement)> = None;
+    for columns in 1..=count {
+        let rows = count.div_ceil(columns);
+        for beside in [true, false] {
+            for side in sides(room, (columns, rows), beside) {
+                let (score, found) = tried(room, count, columns, side, beside);
+                if best.as_ref().is_none_or(|(least, _)| score > *least) {
+                    best = Some((score, found));
+                }
+            }
+        }
+    }
+    best.map_or_else(
+        || Arrangement { large: Rect::from_min_size(pos2(0.0, 0.0), room), small: Vec::new() },
+        |(_, found)| found,
+    )
+}
+
+/// Sides of small maps that are worth a try where `columns` × `rows` of them have to find room.
+fn sides(room: Vec2, (columns, rows): (usize, usize), beside: bool) -> impl Iterator<Item = f32> {
+    let (columns, rows) = (columns as f32, rows as f32);
+    let high = (room.y - (rows - 1.0) * GAP) / rows - CAPTION;
+    let wide = (room.x - (columns - 1.0) * GAP) / columns;
+    let most = if beside { high } else { wide }.max(SMALLEST);
+    let few = 12_u8;
+    (0..=few).map(move |at| (SMALLEST + (most - SMALLEST) * f32::from(at) / f32::from(few)).floor())
+}
+
+/// One way to lay them out, and how good it is: the area of all maps.
+fn tried(room: Vec2, count: usize, columns: usize, side: f32, beside: bool) -> (f32, Arrangement) {
+    let rows = count.div_ceil(columns);
+    let block = vec2(columns as f32 * (side + GAP) - GAP, rows as f32 * (side + CAPTION + GAP) - GAP);
+    let large = if beside { vec2(room.x - block.x - GAP, room.y) } else { vec2(room.x, room.y - block.y - GAP) };
+    let origin = if beside { pos2(room.x - block.x, 0.0) } else { pos2(0.0, large.y + GAP) };
+    // Below, they are spread over the width; beside, they begin at the top.
+    let step = if beside || columns == 1 { side + GAP } else { (room.x - side) / (columns as f32 - 1.0) };
+    let step = step.min(side + 3.0 * GAP);
+    let small = (0..count)
+        .map(|at| {
+            let (row, column) = ((at / columns) as f32, (at % columns) as f32);
+            let corner = origin + vec2(column * step, row * (side + CAPTION + GAP) + CAPTION);
+            Rect::from_min_size(corner.round(), vec2(side, side))
+        })
+        .collect();
+    let square = large.min_elem();
+    let mut score = square.max(0.0).powi(2) + count as f32 * side.powi(2);
+    // What does not fit, or does not leave the large map large, comes last.
+    let overflow = (block.x - room.x).max(0.0) + (block.y - room.y).max(0.0);
+    score -= 1e4 * overflow + 1e4 * (LARGER * side - square).max(0.0);
+    (score, Arrangement { large: Rect::from_min_size(pos2(0.0, 0.0), large.floor()), small })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_never_leave_their_room_and_never_overlap() {
+        for width in [440.0, 456.0, 640.0, 900.0, 1600.0, 3000.0] {
+            for height in [300.0, 420.0, 700.0, 1100.0, 1900.0] {
+                for count in 1..=8 {
+                    let room = vec2(width, height);
+                    let Arrangement { large, small } = arrange(room, count);
+                    let all = Rect::from_min_size(pos2(0.0, 0.0), room).expand(0.5);
+                    let with_captions: Vec<Rect> =
+                        small.iter().map(|map| Rect::from_min_max(map.min - vec2(0.0, CAPTION), map.max)).collect();
+                    let place = format!("{width} × {height}, {count}: {large:?} {small:?}");
+                    assert!(all.contains_rect(large) && large.size().min_elem() > 100.0, "{place}");
+                    assert!(small.len() == count && small.iter().all(|map| map.width() >= SMALLEST), "{place}");
+                    for (at, map) in with_captions.iter().enumerate() {
+                        assert!(all.contains_rect(*map), "{place}");
+                        let others = with_captions[..at].iter().chain([&large]);
+                        assert!(others.into_iter().all(|other| !map.shrink(1.0).intersects(*other)), "{place}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn room_is_used() {
+        // Wide: small maps beside. High: below.
+        let wide = arrange(vec2(1000.0, 600.0), 4);
+        assert!(wide.large.height() == 600.0 && wide.small[0].left() > wide.large.right());
+        let high = arrange(vec2(456.0, 700.0), 4);
+        assert!(high.large.width() == 456.0 && high.small[0].top() > high.large.bottom());
+    }
+
+    #[test]
+    fn without_small_maps_the_large_one_has_it_all() {
+        assert_eq!(arrange(vec2(500.0, 400.0), 0).large, Rect::from_min_size(pos2(0.0, 0.0), vec2(500.0, 400.0)));
+    }
+}

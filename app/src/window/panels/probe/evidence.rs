@@ -1,0 +1,91 @@
+//! What a map is evidence of: one line, and more for who asks.
+
+use super::super::Cx;
+use super::scrubber::chip;
+use super::source::Source;
+use crate::window::action::Action;
+use crate::window::state::ViewChange;
+use egui::{Align, Label, Layout, Popup, PopupCloseBehavior, RichText, Ui, vec2};
+use opabinia_shaders::Quantity;
+
+/// Height of the line.
+pub const HEIGHT: f32 = 22.0;
+
+/// Draws the line.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.evidence;
+    let full = ui.available_width();
+    ui.allocate_ui_with_layout(vec2(full, HEIGHT), Layout::left_to_right(Align::Center), |ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let more = chip(ui, "i", false, texts.about).on_hover_text(texts.about);
+        Popup::from_toggle_button_response(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
+            explanation(ui, cx, source, out);
+        });
+        let biased =
+            most_keys(source).filter(|_| source.view.quantity == Quantity::Share && source.view.input_of.is_none());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if biased.is_some() && ui.small_button(texts.show_lift).clicked() {
+                out.push(ViewChange::Quantity(Quantity::Lift).into());
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let text = line(cx, source, biased);
+                ui.add(Label::new(RichText::new(text).small().weak()).truncate());
+            });
+        });
+    });
+}
+
+/// The encoder with more keys than others, if one has.
+fn most_keys(source: &Source<'_>) -> Option<usize> {
+    let window = |k: &usize| source.encoders[*k].window;
+    let most = (0..source.encoders.len()).max_by_key(window)?;
+    (!source.is_token() && source.encoders.iter().any(|encoder| encoder.window < window(&most))).then_some(most)
+}
+
+fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
+    let texts = &cx.texts.evidence;
+    let ablation = &source.entry.trace.ablation;
+    if source.view.input_of.is_some() {
+        texts.input.to_owned()
+    } else if source.is_token() {
+        texts.token.to_owned()
+    } else if !ablation.is_empty() {
+        format!("{} {ablation}", texts.intervened)
+    } else if let Some(k) = biased {
+        let uniform = texts.uniform(source.encoders[k].name, source.uniform_share(k));
+        format!("{uniform} {}", texts.sva)
+    } else {
+        texts.sva.to_owned()
+    }
+}
+
+fn explanation(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.evidence;
+    ui.set_max_width(440.0);
+    ui.spacing_mut().item_spacing.y = 4.0;
+    let paragraph = |ui: &mut Ui, (heading, text): (&str, &str)| {
+        ui.strong(heading);
+        ui.add(Label::new(RichText::new(text).size(12.5)).wrap());
+        ui.add_space(6.0);
+    };
+    paragraph(ui, texts.rung);
+    paragraph(ui, if source.is_token() { texts.token_question } else { texts.question });
+    if most_keys(source).is_some() {
+        ui.strong(texts.windows_heading);
+        ui.add(Label::new(RichText::new(texts.windows.0).size(12.5)).wrap());
+        let shares: Vec<String> = source
+            .encoders
+            .iter()
+            .enumerate()
+            .map(|(k, encoder)| format!("{} {:.1} %", encoder.name, source.uniform_share(k) * 100.0))
+            .collect();
+        ui.label(RichText::new(shares.join(" · ")).size(12.5));
+        ui.add(Label::new(RichText::new(texts.windows.1).size(12.5)).wrap());
+        if source.view.quantity != Quantity::Lift && ui.button(texts.show_lift).clicked() {
+            out.push(ViewChange::Quantity(Quantity::Lift).into());
+        }
+        ui.add_space(6.0);
+    }
+    paragraph(ui, texts.tokens);
+    paragraph(ui, texts.padding);
+}

@@ -1,0 +1,104 @@
+//! Small maps: one for each encoder, on one scale.
+
+use super::super::Cx;
+use super::canvas::{On, Pointed, pointed};
+use super::colour_bar::number;
+use super::frame::Frame;
+use super::source::Source;
+use crate::window::action::{Action, ViewAction};
+use crate::window::gpu::MapGpu;
+use crate::window::state::{View, ViewChange};
+use egui::emath::GuiRounding as _;
+use egui::epaint::EllipseShape;
+use egui::{
+    Align, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2,
+};
+use opabinia_shaders::{Normalisation, Quantity};
+
+/// Draws the small map of encoder `k` into `rect`, its caption above it, and says where the pointer is over it.
+pub fn show(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    gpu: &MapGpu,
+    source: &Source<'_>,
+    (k, rect): (usize, Rect),
+    out: &mut Vec<Action>,
+) -> Option<Pointed> {
+    let (maps, encoder) = (source.small.as_ref()?, source.encoders.get(k)?);
+    let rect = rect.round_to_pixels(ui.pixels_per_point());
+    caption(ui, cx, source, k, rect, out);
+    let response = ui.interact(rect, Id::unique(("small map", k)), Sense::click());
+    let name = format!("{} {}", cx.texts.probe.small_map, encoder.name);
+    let chosen = source.large.view.quantity.per_encoder() && source.view.encoder == k;
+    response.widget_info(|| WidgetInfo::selected(egui::Role::Image, true, chosen, &name));
+    let frame = Frame::new(rect, source.view.shown);
+    ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
+    ui.painter().add(On { rect, frame, pane: (k, k), line: 0.7 }.shape(ui, cx, gpu, maps));
+    if chosen || response.hovered() || response.has_focus() {
+        let visuals = ui.visuals();
+        let colour = if chosen { visuals.hyperlink_color } else { visuals.weak_text_color() };
+        ui.painter().rect_stroke(rect.expand(1.0), 2.0, Stroke::new(1.5, colour), StrokeKind::Outside);
+    }
+    if response.clicked() {
+        out.push(shown_large(source, k));
+    }
+    pointed(&response, &frame, source.side)
+}
+
+/// Shows the map of encoder `k` in the large one. Where that shows something that all encoders have in common, it shows
+/// their shares afterwards.
+fn shown_large(source: &Source<'_>, k: usize) -> Action {
+    if source.view.quantity.per_encoder() && source.view.input_of.is_none() {
+        return ViewChange::Encoder(k).into();
+    }
+    let each = source.view.of_each_encoder();
+    ViewAction::Replace(Box::new(View { encoder: k, input_of: None, ..each })).into()
+}
+
+fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect, out: &mut Vec<Action>) {
+    let (Some(maps), Some(encoder)) = (&source.small, source.encoders.get(k)) else { return };
+    let texts = &cx.texts.probe;
+    let geometry = texts.geometry(encoder.tokens, encoder.window);
+    let area = Rect::from_min_max(below.min - vec2(0.0, super::arrange::CAPTION), below.right_top());
+    let mut ui = ui.new_child(UiBuilder::new().max_rect(area).id_salt(("caption", k)));
+    ui.spacing_mut().item_spacing = vec2(4.0, 0.0);
+    ui.spacing_mut().interact_size.y = 17.0;
+    let line = vec2(area.width(), 17.0);
+    ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
+        let shown = source.view.input_of == Some(k);
+        let name = format!("{} {}", texts.input_of, encoder.name);
+        let response = eye(ui, shown, &name).on_hover_text(texts.input_tip);
+        if response.clicked() {
+            out.push(ViewChange::InputOf((!shown).then_some(k)).into());
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let colour = (source.view.quantity == Quantity::Dominant).then(|| super::colour_bar::encoder_colour(k));
+            if let Some(colour) = colour {
+                super::colour_bar::swatch(ui, colour);
+            }
+            ui.add(Label::new(RichText::new(encoder.name).strong()).truncate())
+                .on_hover_text(format!("{} · {geometry}", encoder.name));
+        });
+    });
+    let own_scale = maps.view.normalisation == Normalisation::PerMap;
+    let range = maps.shown.last_numbers().filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
+    let second = range.map_or(geometry, |(low, high)| format!("{} … {}", number(low), number(high)));
+    ui.add(Label::new(RichText::new(second).small().weak()).truncate());
+}
+
+/// A button with an eye on it.
+fn eye(ui: &mut Ui, chosen: bool, name: &str) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(20.0, 16.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, chosen, name));
+    let visuals = ui.visuals();
+    let focused = response.has_focus() || response.hovered();
+    if chosen || focused {
+        let fill = if chosen { visuals.selection.bg_fill } else { visuals.widgets.hovered.bg_fill };
+        ui.painter().rect_filled(rect, 4.0, fill);
+    }
+    let colour = if chosen || focused { visuals.strong_text_color() } else { visuals.weak_text_color() };
+    let lids = EllipseShape::stroke(rect.center(), vec2(6.5, 4.0), Stroke::new(1.2, colour));
+    ui.painter().add(lids);
+    ui.painter().circle_filled(rect.center(), 1.9, colour);
+    response
+}

@@ -1,0 +1,119 @@
+//! The maps that are shown, whatever they are made from.
+
+use super::super::Cx;
+use crate::window::gpu::{ShownMaps, TraceOnGpu};
+use crate::window::state::{MapSource, TraceEntry, View};
+use opabinia_shaders::{Look, Map, MapView, Quantity};
+use std::sync::Arc;
+
+/// Maps of one view on the GPU.
+pub struct Maps<'a> {
+    /// Where they are.
+    pub shown: &'a Arc<ShownMaps>,
+    /// The view of them.
+    pub view: MapView,
+    /// How they look, before it is known where.
+    pub look: Look,
+}
+
+impl Maps<'_> {
+    /// Their numbers, once they have come from the device.
+    pub fn numbers(&self) -> Option<Arc<Vec<Map>>> {
+        self.shown.numbers(&self.view)
+    }
+}
+
+/// One encoder, as captions name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoder<'a> {
+    /// Its short name.
+    pub name: &'a str,
+    /// Tokens to a side of its grid.
+    pub tokens: usize,
+    /// Tokens to a side of a cell's window.
+    pub window: usize,
+}
+
+/// What the panel shows.
+pub struct Source<'a> {
+    /// The trace that all of it belongs to.
+    pub entry: &'a TraceEntry,
+    /// What is looked at, as this trace has it.
+    pub view: View,
+    /// The large map's.
+    pub large: Maps<'a>,
+    /// The pane of the large map.
+    pub pane: usize,
+    /// One for each encoder; `None` where the large map is the only one.
+    pub small: Option<Maps<'a>>,
+    /// Encoders, in key order.
+    pub encoders: Vec<Encoder<'a>>,
+    /// Cells to a side of the padded frame.
+    pub side: u32,
+}
+
+impl<'a> Source<'a> {
+    /// The SVA's maps of `entry`.
+    pub fn of_sva(cx: &Cx<'a>, entry: &'a TraceEntry, on_gpu: &'a TraceOnGpu) -> Self {
+        let view = cx.state.view.now().fitted(&entry.trace);
+        let each = view.of_each_encoder();
+        let encoders = encoders_of(entry, view.side(&entry.trace));
+        // Where every encoder has a map, the large one is one of theirs, and nothing is measured twice.
+        let own = view.quantity.per_encoder();
+        Self {
+            large: Maps {
+                shown: if own { &on_gpu.small } else { &on_gpu.large },
+                view: view.map_view(),
+                look: view.look(),
+            },
+            pane: if own { encoders.len() } else { 0 },
+            small: Some(Maps { shown: &on_gpu.small, view: each.map_view(), look: each.look() }),
+            side: view.side(&entry.trace),
+            encoders,
+            entry,
+            view,
+        }
+    }
+
+    /// The attention of the selected token, if it is known.
+    pub fn of_token(cx: &Cx<'a>, entry: &'a TraceEntry) -> Option<Self> {
+        let grid = cx.state.attention_map()?;
+        let mut view = cx.state.view.now().fitted(&entry.trace);
+        view.quantity = Quantity::Share;
+        view.encoder = 0;
+        view.selected = view.selected.filter(|cell| cell.row < grid.side && cell.col < grid.side);
+        let alone = MapView { focus: view.map_view().focus, ..MapView::of(Quantity::Share) };
+        Some(Self {
+            large: Maps { shown: &grid.shown, view: alone, look: view.look() },
+            pane: 0,
+            small: None,
+            encoders: encoders_of(entry, grid.side),
+            side: grid.side,
+            entry,
+            view,
+        })
+    }
+
+    /// Whether this is the attention of a token.
+    pub fn is_token(&self) -> bool {
+        matches!(self.view.source, MapSource::Token { .. })
+    }
+
+    /// Whether numbers are on their way from the device.
+    pub fn awaits_numbers(&self) -> bool {
+        [Some(&self.large), self.small.as_ref()].into_iter().flatten().any(|maps| maps.shown.are_awaited(&maps.view))
+    }
+
+    /// Encoder `k`'s part of uniform attention over the keys of one cell.
+    pub fn uniform_share(&self, k: usize) -> f64 {
+        let keys = |encoder: &Encoder<'_>| (encoder.window * encoder.window) as f64;
+        let all: f64 = self.encoders.iter().map(keys).sum();
+        self.encoders.get(k).map_or(0.0, |encoder| keys(encoder) / all)
+    }
+}
+
+fn encoders_of(entry: &TraceEntry, side: u32) -> Vec<Encoder<'_>> {
+    let sides = entry.trace.encoders.iter().map(|encoder| encoder.side);
+    let named = entry.encoder_names.iter().zip(sides);
+    named.map(|(name, tokens)| Encoder { name, tokens, window: tokens / side.max(1) as usize }).collect()
+}

@@ -1,0 +1,141 @@
+//! What tokens of answers attended to: asked for on demand, kept for a while.
+//!
+//! Ordinary chat asks for none of this. While the maps' source is [`super::MapSource::Token`], the window asks the
+//! engine for the selected token's attention and puts the chosen layer and head of it on the GPU; see
+//! `apply/attention.rs`.
+
+use super::{ConversationId, TokenPlace};
+use crate::window::gpu::GridOnGpu;
+use opabinia_engine::probe::{Mass, TokenAttention};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Names the attention of a token: the load of the model that computed it, and the token.
+pub type AttentionKey = (u64, TokenPlace);
+
+/// Whether a token's attention is known.
+#[derive(Debug, Clone)]
+pub enum Attended {
+    /// The engine was asked.
+    Asked,
+    /// It is here.
+    Ready(Arc<TokenAttention>),
+    /// It cannot be known: why.
+    Failed(String),
+}
+
+/// Which part of a token's attention is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GridKey {
+    /// The token.
+    pub attention: AttentionKey,
+    /// Decoder layer; `None` is the mean of all.
+    pub layer: Option<usize>,
+    /// Head; `None` is the mean of all.
+    pub head: Option<usize>,
+}
+
+/// Whether that part can be drawn.
+#[derive(Debug, Clone)]
+pub enum GridUpload {
+    /// It is on its way to the GPU.
+    Uploading,
+    /// It is there.
+    Ready(Arc<GridOnGpu>),
+    /// It cannot be drawn: why.
+    Failed(String),
+}
+
+/// How many tokens' attention is kept: one has about 2 MB in the 8B model.
+const KEPT: usize = 24;
+
+/// The attention of tokens.
+#[derive(Debug, Default)]
+pub struct Attentions {
+    entries: HashMap<AttentionKey, Attended>,
+    order: Vec<AttentionKey>,
+    grid: Option<(GridKey, GridUpload)>,
+}
+
+impl Attentions {
+    /// What is known of `key`; `None` if nobody asked.
+    pub fn get(&self, key: AttentionKey) -> Option<&Attended> {
+        self.entries.get(&key)
+    }
+
+    /// The attention of `key`, if it is here.
+    pub fn ready(&self, key: AttentionKey) -> Option<&Arc<TokenAttention>> {
+        match self.get(key)? {
+            Attended::Ready(attention) => Some(attention),
+            _ => None,
+        }
+    }
+
+    /// Notes what is known of `key`; the oldest entry goes when there would be too many.
+    pub fn set(&mut self, key: AttentionKey, attended: Attended) {
+        self.order.retain(|known| *known != key);
+        self.order.push(key);
+        self.entries.insert(key, attended);
+        if self.order.len() > KEPT {
+            let oldest = self.order.remove(0);
+            self.entries.remove(&oldest);
+        }
+    }
+
+    /// Forgets `key`, so that it can be asked for again.
+    pub fn forget(&mut self, key: AttentionKey) {
+        self.order.retain(|known| *known != key);
+        self.entries.remove(&key);
+    }
+
+    /// Forgets everything about a conversation: its name may be given to another one.
+    pub fn forget_conversation(&mut self, conversation: ConversationId) {
+        self.order.retain(|(_, place)| place.conversation != conversation);
+        self.entries.retain(|(_, place), _| place.conversation != conversation);
+        if self.grid.as_ref().is_some_and(|(key, _)| key.attention.1.conversation == conversation) {
+            self.grid = None;
+        }
+    }
+
+    /// What was put on the GPU last, or is on its way there.
+    pub fn grid(&self) -> Option<&(GridKey, GridUpload)> {
+        self.grid.as_ref()
+    }
+
+    /// Notes how far the upload of `key` is.
+    pub fn set_grid(&mut self, key: GridKey, upload: GridUpload) {
+        self.grid = Some((key, upload));
+    }
+
+    /// Everything on the GPU is gone: what is shown has to be uploaded again.
+    pub fn lose_uploads(&mut self) {
+        self.grid = None;
+    }
+}
+
+/// The map `[rows, columns]` and the mass of each part, of one layer and head or of means over all of them.
+pub fn chosen(attention: &TokenAttention, layer: Option<usize>, head: Option<usize>) -> Option<(Vec<f32>, Mass)> {
+    let places = |chosen: Option<usize>, count: usize| chosen.map_or(0..count, |one| one..one.saturating_add(1));
+    let heads = places(head, attention.heads);
+    attention.mean(places(layer, attention.layers).flat_map(|layer| heads.clone().map(move |head| (layer, head))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(token: usize) -> AttentionKey {
+        (1, TokenPlace { conversation: ConversationId(token as u64 % 2), exchange: 0, token })
+    }
+
+    #[test]
+    fn the_oldest_goes_first_and_a_conversation_goes_whole() {
+        let mut known = Attentions::default();
+        (0..=KEPT).for_each(|token| known.set(key(token), Attended::Asked));
+        assert!(known.get(key(0)).is_none() && known.get(key(1)).is_some());
+        known.forget_conversation(ConversationId(1));
+        assert!(known.get(key(1)).is_none() && known.get(key(2)).is_some());
+        known.forget(key(2));
+        assert!(known.get(key(2)).is_none() && known.get(key(4)).is_some());
+    }
+}

@@ -1,0 +1,90 @@
+//! How what is on the screen is written to a file.
+
+use super::{AppState, MapSource, View};
+use crate::figure::Theme;
+use crate::map_figure::Part;
+use crate::recipe::FigureSettings;
+use opabinia_engine::sva::HEADS;
+use opabinia_shaders::{Quantity, Rect};
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportKind {
+    /// The maps as a picture.
+    Picture,
+    /// The numbers of the maps as CSV.
+    Numbers,
+    /// The whole trace as safetensors.
+    Trace,
+    /// The recipe from which `opabinia render --recipe` makes the picture again.
+    Recipe,
+}
+
+impl ExportKind {
+    /// How the names of such files end.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Picture => "png",
+            Self::Numbers => "csv",
+            Self::Trace => "safetensors",
+            Self::Recipe => "recipe.json",
+        }
+    }
+}
+
+/// What a person chooses about a figure beyond what the view says already.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExportOptions {
+    /// Only the encoder of the large map, instead of a panel for each.
+    pub only_large: bool,
+    /// The part of the frame that each panel shows.
+    pub part: Part,
+    /// Pixels of the longer side of a panel.
+    pub side: u32,
+    /// Colours around the maps.
+    pub theme: Theme,
+}
+
+impl ExportOptions {
+    /// What suits `view` at first: as it is zoomed, on the light ground of a paper.
+    pub fn of(view: &View) -> Self {
+        let part = if view.shown == Rect::SQUARE { Part::Padded } else { Part::Zoomed(view.shown) };
+        Self { only_large: false, part, side: 960, theme: Theme::Light }
+    }
+}
+
+impl AppState {
+    /// The figure of what is looked at, with `options`. `None` where there is no trace, or the maps are not made from it.
+    pub fn figure_settings(&self, options: &ExportOptions) -> Option<FigureSettings> {
+        let trace = &self.trace()?.trace;
+        let view = self.view.now().fitted(trace);
+        if view.source != MapSource::Sva {
+            return None;
+        }
+        let encoders = if options.only_large && view.quantity.per_encoder() {
+            vec![view.encoder]
+        } else {
+            (0..trace.encoders.len()).collect()
+        };
+        let map_view = view.map_view();
+        Some(FigureSettings {
+            encoders,
+            layers: (0..trace.layers.len()).filter(|layer| view.layers.contains(*layer)).collect(),
+            heads: (0..HEADS).filter(|head| view.heads.contains(*head)).collect(),
+            quantity: view.quantity,
+            reduction: view.reduction,
+            granularity: if view.quantity == Quantity::Dominant { Default::default() } else { view.granularity },
+            cell: map_view.focus.cell(),
+            only_window: matches!(map_view.focus, opabinia_shaders::Focus::Window(_)),
+            normalisation: view.normalisation,
+            symmetric: map_view.symmetric,
+            colour_map: view.colours(),
+            opacity: view.opacity,
+            filter: view.filter,
+            grid: view.grid,
+            part: options.part,
+            side: options.side,
+            theme: options.theme,
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! What survives a restart, in the person's data directory.
+//!
+//! One JSON file of our own, `session.json`, with a version. It is written beside itself, flushed to the disk and put
+//! into place by renaming; the one before it is kept as `session.json.bak`. So whenever the program is killed, one of
+//! them is whole. A file that cannot be read, or that a newer version wrote, is moved aside and never written over.
+//!
+//! One window at a time keeps the session: it holds a lock on the directory. A second one begins with what is there and
+//! writes nothing. Pasted pictures are PNG files under `pictures`; other pictures are kept by their path. Traces are not
+//! kept: they are large, and asking again makes them again.
+
+mod geometry;
+mod session;
+
+pub use geometry::Geometry;
+pub use session::{KeptPicture, Lost, Session, VERSION};
+
+use crate::window::lang::ProgramTexts;
+use opabinia_engine::vision::Picture;
+use session::Unreadable;
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The variable that names another data directory.
+pub const DATA_DIR: &str = "OPABINIA_DATA_DIR";
+
+/// A session this long is neither read nor written.
+const MAX_SESSION_BYTES: u64 = 512 << 20;
+
+/// How many files that could not be read are kept under names of their own.
+const KEPT_ASIDE: usize = 1000;
+
+const SESSION: &str = "session.json";
+const COPY: &str = "session.json.bak";
+const LOCK: &str = "lock";
+const PICTURES: &str = "pictures";
+
+/// The data directory: the one that was `given`, else the one [`DATA_DIR`] names, else the system's place for such
+/// things. `None` if the system names none.
+pub fn data_dir(given: Option<&Path>) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    let place = || {
+        if cfg!(windows) {
+            set("APPDATA")
+        } else if cfg!(target_os = "macos") {
+            Some(home()?.join("Library").join("Application Support"))
+        } else {
+            // The specification says to ignore relative paths.
+            let xdg = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+            xdg.or_else(|| Some(home()?.join(".local").join("share")))
+        }
+    };
+    given.map(Path::to_path_buf).or_else(|| set(DATA_DIR)).or_else(|| Some(place()?.join("opabinia")))
+}
+
+/// Something a person should know about the session that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// The file could not be read, for this reason (`None`: it is of a newer version), and was moved here.
+    KeptAside(PathBuf, Option<String>),
+    /// The copy saved before it was used instead.
+    FromCopy,
+    /// This part of it could not be read, for this reason.
+    PartLost(Lost, String),
+    /// Another window keeps the session.
+    SecondWindow,
+    /// Nothing can be kept, for this reason.
+    Unusable(String),
+}
+
+impl Remark {
+    /// In the words of `texts`.
+    pub fn words(&self, texts: &ProgramTexts) -> String {
+        match self {
+            Self::KeptAside(path, why) => {
+                let why = why.as_deref().unwrap_or(texts.newer);
+                format!("{} {}\n{why}", texts.kept_aside, path.display())
+            }
+            Self::FromCopy => texts.from_copy.to_owned(),
+            Self::PartLost(part, why) => format!("{} {}\n{why}", texts.part_lost, part.name()),
+            Self::SecondWindow => texts.second_window.to_owned(),
+            Self::Unusable(why) => format!("{} {why}", texts.save_failed),
+        }
+    }
+}
+
+/// The data directory of this window.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    /// Held while this window keeps the session.
+    lock: Option<File>,
+    /// What was written last: the same again is not written.
+    last: Mutex<Vec<u8>>,
+}
+
+impl Store {
+    /// Opens `directory`, and gives what was kept there, if anything was, with what a person should know about it.
+    pub fn open(directory: &Path) -> (Self, Option<Session>, Vec<Remark>) {
+        let mut remarks = Vec::new();
+        let lock = make(directory).and_then(|()| lock(&directory.join(LOCK)));
+        let lock = match lock {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) => {
+                remarks.push(Remark::SecondWindow);
+                None
+            }
+            Err(error) => {
+                remarks.push(Remark::Unusable(format!("{}: {error}", directory.display())));
+                None
+            }
+        };
+        let mut store = Self { directory: directory.to_path_buf(), lock, last: Mutex::default() };
+        let session = store.restore(&mut remarks);
+        (store, session, remarks)
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether this window keeps the session.
+    pub fn keeps(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// The file of the pasted picture called `name`. What is not a plain name leads nowhere else.
+    pub fn picture_path(&self, name: &Path) -> PathBuf {
+        let plain = name.file_name().unwrap_or(OsStr::new("-"));
+        self.directory.join(PICTURES).join(plain)
+    }
+
+    /// Writes `session`, unless another window keeps the one there. Takes its time: not for the window's own thread.
+    ///
+    /// # Errors
+    /// In words, if it could not be written. What was written before is still there.
+    pub fn save(&self, session: &mut Session) -> Result<(), String> {
+        if !self.keeps() {
+            return Ok(());
+        }
+        session.make_finite();
+        // Held over the whole save: the one at exit waits for the one before it.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = serde_json::to_vec(session).map_err(|error| error.to_string())?;
+        if text.len() as u64 > MAX_SESSION_BYTES {
+            return Err(format!("it has {} MB; remove some conversations", text.len() >> 20));
+        }
+        if text == *last {
+            return Ok(());
+        }
+        self.put(&text).map_err(|error| format!("{}: {error}", self.directory.display()))?;
+        *last = text;
+        Ok(())
+    }
+
+    /// Puts `text` into place. At every moment the old or the new one is whole under one of its two names.
+    fn put(&self, text: &[u8]) -> io::Result<()> {
+        let (place, copy) = (self.directory.join(SESSION), self.directory.join(COPY));
+        let mut new = tempfile::Builder::new().prefix(".session-").tempfile_in(&self.directory)?;
+        new.write_all(text)?;
+        new.as_file().sync_all()?;
+        match fs::rename(&place, &copy) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        new.persist(&place)?;
+        // The names are on the disk once the directory is; not every system can say so.
+        let _ = File::open(&self.directory).and_then(|directory| directory.sync_all());
+        Ok(())
+    }
+
+    /// Reads what was kept.
+    fn restore(&mut self, remarks: &mut Vec<Remark>) -> Option<Session> {
+        let place = self.directory.join(SESSION);
+        match read(&place) {
+            Ok(None) => {}
+            Ok(Some((session, lost))) => {
+                // What could be read goes on; what could not must not be lost with the next save.
+                if !lost.is_empty() {
+                    remarks.extend(self.set_aside(&place).err());
+                }
+                remarks.extend(lost.into_iter().map(|(part, why)| Remark::PartLost(part, why)));
+                return Some(session);
+            }
+            Err(why) => {
+                let aside = self.set_aside(&place);
+                remarks.push(aside.map_or_else(|unusable| unusable, |path| Remark::KeptAside(path, why.reason())));
+            }
+        }
+        // Killed between the two renames, or damaged: the copy is the last good one.
+        let (session, _) = read(&self.directory.join(COPY)).ok()??;
+        if !remarks.is_empty() {
+            remarks.push(Remark::FromCopy);
+        }
+        Some(session)
+    }
+
+    /// Moves a file that cannot be used out of the way of the next save, and says where it is now. Another window's is
+    /// left where it is.
+    fn set_aside(&mut self, place: &Path) -> Result<PathBuf, Remark> {
+        if !self.keeps() {
+            return Ok(place.to_path_buf());
+        }
+        let names = (1..=KEPT_ASIDE).map(|number| self.directory.join(format!("session.kept-{number}.json")));
+        let free = names.into_iter().find(|name| fs::symlink_metadata(name).is_err());
+        let free = free.ok_or_else(|| io::Error::other("too many files are kept aside already"));
+        free.and_then(|free| fs::rename(place, &free).map(|()| free)).map_err(|error| {
+            // Rather nothing is kept than that is written over.
+            self.lock = None;
+            Remark::Unusable(format!("{}: {error}", place.display()))
+        })
+    }
+}
+
+/// Makes the directory, for nobody else to read.
+fn make(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory.join(PICTURES))
+}
+
+/// The lock at `path`; `None` if another window holds it.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The session at `path` and its parts that could not be read; `None` if there is none.
+fn read(path: &Path) -> Result<Option<(Session, Vec<(Lost, String)>)>, Unreadable> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Unreadable::Damaged(error.to_string())),
+    };
+    let mut text = Vec::new();
+    let length = file.take(MAX_SESSION_BYTES + 1).read_to_end(&mut text);
+    let length = length.map_err(|error| Unreadable::Damaged(error.to_string()))?;
+    if length as u64 > MAX_SESSION_BYTES {
+        return Err(Unreadable::Damaged(format!("it has more than {} MB", MAX_SESSION_BYTES >> 20)));
+    }
+    Session::parse(&text).map(Some)
+}
+
+/// Writes the pixels of a pasted picture as PNG.
+///
+/// # Errors
+/// In words, naming the file.
+pub fn write_picture(path: &Path, picture: &Picture) -> Result<(), String> {
+    let fill = |file: &mut io::BufWriter<&mut File>| {
+        let side = |pixels: usize| u32::try_from(pixels).map_err(io::Error::other);
+        let (width, height) = (side(picture.width)?, side(picture.height)?);
+        let encoder = image::codecs::png::PngEncoder::new(file);
+        image::ImageEncoder::write_image(encoder, &picture.rgb, width, height, image::ExtendedColorType::Rgb8)
+            .map_err(io::Error::other)
+    };
+    crate::output::write(path, fill).map_err(|error| error.to_string())
+}

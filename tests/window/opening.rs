@@ -1,0 +1,209 @@
+//! Opening checkpoints: the start page, what is said before loading, refusals.
+
+use crate::harness::{checkpoint, open, shot, wait};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use opabinia::window::Start;
+use opabinia::window::action::ModelAction;
+use opabinia::window::app::App;
+use opabinia::window::state::ModelPhase;
+use opabinia_engine::worker::Slot;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The two sizes a window is designed for.
+const SIZES: [[f32; 2]; 2] = [[1024.0, 640.0], [1360.0, 860.0]];
+
+/// Copies `from` with everything in it but what lies under `without`.
+fn copy(from: &Path, to: &Path, without: &str) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.to_string_lossy().contains(without) {
+            continue;
+        }
+        if from.is_dir() {
+            copy(&from, &to, without);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// A golden checkpoint without its CLIP encoder, in a directory of its own.
+fn without_clip() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    copy(Path::new(&checkpoint("tiny-llama3")), directory.path(), "clip-vit-large");
+    directory
+}
+
+fn phase<'a>(app: &'a App, slot: Slot) -> Option<&'a ModelPhase> {
+    app.state().models.opening(slot).map(|opening| &opening.phase)
+}
+
+fn inspected(app: &App) -> bool {
+    matches!(phase(app, Slot::A), Some(ModelPhase::Inspected(_)))
+}
+
+fn type_into(window: &mut Harness<'_, App>, label: &str, text: &str) {
+    window.get_by_label(label).focus();
+    window.run_ok();
+    window.get_by_label(label).type_text(text);
+    window.run_ok();
+}
+
+/// A window in which the checkpoint in `source` was asked for.
+fn asked_for(source: &str, size: [f32; 2]) -> Harness<'static, App> {
+    let mut window = open(Start::default(), size);
+    window.run_ok();
+    type_into(&mut window, "Checkpoint", source);
+    window.get_by_label("Open").click();
+    window.run_ok();
+    window
+}
+
+fn drop_on(window: &mut Harness<'_, App>, path: &Path) {
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &Path {
+            &self.0
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Err("nobody should read a dropped file through the window".into())
+        }
+    }
+    window.input_mut().dropped_files.push(Arc::new(Dropped(path.to_path_buf())));
+    window.step();
+}
+
+#[test]
+fn a_checkpoint_that_is_named_is_examined_and_then_loaded() {
+    let source = checkpoint("tiny-llama3");
+    let mut window = asked_for(&source, SIZES[1]);
+    wait(&mut window, "the inspection", inspected);
+    window.get_by_label("f32");
+    window.get_by_label_contains("Free:");
+    assert!(window.state().state().models.loaded(Slot::A).is_none(), "the person decides");
+    window.get_by_label("Load").click();
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    assert_eq!(window.state().state().settings.recent[0].source, source);
+    window.get_by_label_contains("Model A: checkpoint");
+}
+
+#[test]
+fn another_type_of_weights_needs_less() {
+    let mut window = asked_for(&checkpoint("tiny-llama3"), SIZES[1]);
+    wait(&mut window, "the inspection", inspected);
+    window.get_by_label("bf16").click();
+    window.run_ok();
+    wait(&mut window, "the inspection", inspected);
+    window.get_by_label("Load").click();
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    let model = window.state().state().models.loaded(Slot::A).unwrap();
+    assert_eq!(model.inspection.precision.weights.as_str(), "bf16");
+}
+
+#[test]
+fn an_encoder_that_is_missing_can_be_pointed_at() {
+    let directory = without_clip();
+    let mut window = asked_for(&directory.path().display().to_string(), SIZES[1]);
+    wait(&mut window, "the inspection", inspected);
+    window.get_by_label("not found");
+    shot(&mut window, "missing-encoder");
+    let clip = Path::new(&checkpoint("tiny-llama3")).join("towers/openai/clip-vit-large-patch14-336");
+    type_into(&mut window, "Folder of clip", &clip.display().to_string());
+    window.get_by_label("Use").click();
+    window.run_ok();
+    wait(&mut window, "the inspection", inspected);
+    assert!(window.query_by_label("not found").is_none());
+    window.get_by_label("Load").click();
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+}
+
+#[test]
+fn a_broken_checkpoint_that_is_dropped_is_refused_in_words() {
+    let directory = without_clip();
+    fs::write(directory.path().join("config.json"), "{ \"mm_vision_tower_aux_list\": 7 ").unwrap();
+    for (name, size) in [("refused-small", SIZES[0]), ("refused", SIZES[1])] {
+        let mut window = open(Start::default(), size);
+        window.run_ok();
+        drop_on(&mut window, directory.path());
+        let refused = |app: &App| matches!(phase(app, Slot::A), Some(ModelPhase::Refused(_)));
+        wait(&mut window, "the refusal", refused);
+        window.get_by_label("This cannot be opened");
+        window.get_by_label_contains("config.json");
+        window.get_by_label("Try again").click();
+        window.run_ok();
+        wait(&mut window, "the refusal again", refused);
+        shot(&mut window, name);
+        window.key_press(egui::Key::Escape);
+        window.run_ok();
+        window.get_by_label("Choose a folder…");
+    }
+}
+
+#[test]
+fn a_file_of_a_checkpoint_that_is_dropped_opens_it() {
+    let mut window = open(Start::default(), SIZES[0]);
+    window.run_ok();
+    drop_on(&mut window, &Path::new(&checkpoint("tiny-llama3")).join("config.json"));
+    wait(&mut window, "the inspection", inspected);
+}
+
+#[test]
+fn a_wrong_path_on_the_command_line_is_said_in_the_window() {
+    let model = Some("/no/such/checkpoint".to_owned());
+    let mut window = open(Start { model, ..Start::default() }, SIZES[0]);
+    wait(&mut window, "the refusal", |app| matches!(phase(app, Slot::A), Some(ModelPhase::Refused(_))));
+    window.get_by_label("This cannot be opened");
+    assert!(window.query_all_by_label_contains("/no/such/checkpoint").count() > 1, "the file at fault is named");
+}
+
+#[test]
+fn a_second_model_is_opened_over_the_panels() {
+    let model = Some(checkpoint("tiny-llama3"));
+    let mut window = open(Start { model, ..Start::default() }, SIZES[1]);
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    window.state_mut().act(ModelAction::Inspect(Slot::B, checkpoint("tiny-phi3")));
+    wait(&mut window, "the inspection", |app| matches!(phase(app, Slot::B), Some(ModelPhase::Inspected(_))));
+    assert!(window.state().state().models.loaded(Slot::A).is_some());
+    window.get_by_label("Question");
+    window.get_by_label("For comparison (B)");
+    shot(&mut window, "compare");
+    window.get_by_label("Load").click();
+    wait(&mut window, "the second model", |app| app.state().models.loaded(Slot::B).is_some());
+    assert!(window.state().state().models.loaded(Slot::A).is_some());
+}
+
+#[test]
+fn every_page_can_be_drawn_in_both_languages_and_colours_at_both_sizes() {
+    for (at, size) in SIZES.into_iter().enumerate() {
+        for language in ["en", "zh"] {
+            let mut window = open(Start::default(), size);
+            window.run_ok();
+            if language == "zh" {
+                window.get_by_label("中文").click();
+                window.run_ok();
+            }
+            let name = |page: &str, colours: &str| format!("{page}-{language}-{colours}-{at}");
+            let field = if language == "en" { "Checkpoint" } else { "检查点" };
+            let (light, dark) = if language == "en" {
+                ("Colours: Light", "Colours: Dark")
+            } else {
+                ("配色: 浅色", "配色: 深色")
+            };
+            for colours in ["first", "second"] {
+                shot(&mut window, &name("start", colours));
+                let other = window.query_by_label(light).or_else(|| window.query_by_label(dark)).unwrap();
+                other.click();
+                window.run_ok();
+            }
+            type_into(&mut window, field, &checkpoint("tiny-llama3"));
+            window.get_by_label(if language == "en" { "Open" } else { "打开" }).click();
+            wait(&mut window, "the inspection", inspected);
+            shot(&mut window, &name("plan", "first"));
+        }
+    }
+}

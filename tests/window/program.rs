@@ -1,0 +1,132 @@
+//! Palette, settings, messages, and what the program says of itself.
+
+use crate::harness::{checkpoint, open, shot, wait};
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable};
+use opabinia::window::Start;
+use opabinia::window::app::App;
+use opabinia::window::lang::Language;
+use opabinia::window::state::{NoticeKind, Overlay};
+use opabinia::window::theme::ThemeChoice;
+use opabinia_engine::worker::Slot;
+
+fn started() -> Harness<'static, App> {
+    let mut window = open(Start::default(), [1024.0, 640.0]);
+    window.run_ok();
+    window
+}
+
+fn press(window: &mut Harness<'_, App>, key: Key) {
+    window.key_press(key);
+    window.run_ok();
+}
+
+fn open_palette(window: &mut Harness<'_, App>) {
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run_ok();
+}
+
+#[test]
+fn the_palette_does_what_was_typed() {
+    let mut window = started();
+    open_palette(&mut window);
+    shot(&mut window, "palette");
+    window.get_by_label("Command").type_text("abo");
+    window.run_ok();
+    press(&mut window, Key::Enter);
+    assert_eq!(window.state().state().overlay, Overlay::About);
+    shot(&mut window, "about");
+    press(&mut window, Key::Escape);
+    assert_eq!(window.state().state().overlay, Overlay::None);
+}
+
+#[test]
+fn arrows_choose_in_the_palette_and_go_around() {
+    let mut window = started();
+    open_palette(&mut window);
+    press(&mut window, Key::ArrowDown);
+    press(&mut window, Key::ArrowDown);
+    assert!(matches!(window.state().state().overlay, Overlay::Palette { chosen: 2, .. }));
+    for _ in 0..3 {
+        press(&mut window, Key::ArrowUp);
+    }
+    press(&mut window, Key::Enter);
+    assert_eq!(window.state().state().overlay, Overlay::About, "the last command of the table");
+}
+
+#[test]
+fn settings_change_at_once() {
+    let mut window = started();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
+    window.run_ok();
+    shot(&mut window, "settings");
+    window.get_by_label("简体中文").click();
+    window.run_ok();
+    assert_eq!(window.state().texts().language, Language::Chinese);
+    window.get_by_label("浅色").click();
+    window.run_ok();
+    assert_eq!(window.state().state().settings.theme, ThemeChoice::Light);
+    shot(&mut window, "settings-zh");
+    window.get_by_label("关闭").click();
+    window.run_ok();
+    assert_eq!(window.state().state().overlay, Overlay::None);
+}
+
+#[test]
+fn everything_becomes_larger_with_the_keyboard_and_that_is_a_setting() {
+    let mut window = started();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Plus);
+    window.run_ok();
+    assert!(window.state().state().settings.scale > 1.0);
+}
+
+#[test]
+fn messages_stack_leave_the_question_free_and_stay_in_the_log() {
+    let model = Some(checkpoint("tiny-llama3"));
+    let mut window = open(Start { model, ..Start::default() }, [1024.0, 640.0]);
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    let long = "The file /pictures/desk.jpg could not be read: ".repeat(12);
+    for text in ["first", "second", &long, "fourth", "fifth"] {
+        window.state_mut().state_mut().notices.add(NoticeKind::Failure, text);
+    }
+    window.run_ok();
+    shot(&mut window, "messages");
+    let question = window.get_by_label("Question").rect();
+    for button in window.get_all_by_label("Close") {
+        assert!(!button.rect().intersects(question), "{:?} lies over {question:?}", button.rect());
+    }
+    assert_eq!(window.get_all_by_label("Close").count(), 3);
+    let live = window.get_by_label("fifth").accesskit_node().live();
+    assert_eq!(live, egui::accesskit::Live::Polite, "a screen reader says what comes");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.run_ok();
+    window.get_by_label("first");
+    shot(&mut window, "log");
+    window.get_by_label("Copy all").click();
+    window.step();
+    let copied = window.output().platform_output.commands.iter().any(
+        |command| matches!(command, egui::OutputCommand::CopyText(text) if text.contains("first") && text.contains("fifth")),
+    );
+    assert!(copied);
+}
+
+#[test]
+fn the_title_says_which_model_is_open() {
+    let model = Some(checkpoint("tiny-llama3"));
+    let mut window = open(Start { model, ..Start::default() }, [1024.0, 640.0]);
+    let mut titles = Vec::new();
+    for _ in 0..2000 {
+        window.step();
+        let viewports = window.output().viewport_output.values();
+        titles.extend(viewports.flat_map(|viewport| &viewport.commands).filter_map(|command| match command {
+            egui::ViewportCommand::Title(title) => Some(title.clone()),
+            _ => None,
+        }));
+        if window.state().state().models.loaded(Slot::A).is_some() && !titles.is_empty() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(titles.last().map(String::as_str), Some("checkpoint – Opabinia"));
+}
