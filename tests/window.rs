@@ -8,14 +8,20 @@ mod harness;
 #[path = "window/asking.rs"]
 mod asking;
 
-#[path = "window/inspecting.rs"]
-mod inspecting;
+#[path = "window/conversing.rs"]
+mod conversing;
 
 #[path = "window/exports.rs"]
 mod exports;
 
+#[path = "window/inspecting.rs"]
+mod inspecting;
+
 #[path = "window/keeping.rs"]
 mod keeping;
+
+#[path = "window/maps.rs"]
+mod maps;
 
 #[path = "window/opening.rs"]
 mod opening;
@@ -25,7 +31,3 @@ mod program;
 
 #[path = "window/robust.rs"]
 mod robust;
-#[path = "window/conversing.rs"]
-mod conversing;
-#[path = "window/maps.rs"]
-mod maps;

@@ -14,7 +14,7 @@ use opabinia_shaders::{AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Nor
 
 /// A window with maps in it.
 fn asked() -> Harness<'static, App> {
-    let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")) };
+    let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")), ..Start::default() };
     let mut window = open(start, [1360.0, 860.0]);
     // What a random model answers is in many scripts, and beside the point here.
     window.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);

@@ -21,6 +21,8 @@ pub struct ConversationTexts {
     pub forget: &'static str,
     /// Nobody has asked anything.
     pub empty: &'static str,
+    /// Nobody has asked anything about the picture.
+    pub empty_with_picture: &'static str,
     /// Name of the field for the question.
     pub question: &'static str,
     /// Hint in that field.
@@ -150,6 +152,7 @@ pub(super) const ENGLISH: ConversationTexts = ConversationTexts {
     bring_back: "Undo",
     forget: "Let it go",
     empty: "Attach a picture and ask about it,\nor ask without one.",
+    empty_with_picture: "Ask about the picture.\nEvery word of the answer can be clicked.",
     question: "Question",
     question_hint: "Ask about the picture",
     question_hint_text_only: "Ask without a picture, or drop one here",
@@ -227,6 +230,7 @@ pub(super) const CHINESE: ConversationTexts = ConversationTexts {
     bring_back: "撤销",
     forget: "不再保留",
     empty: "添加一张图片并就它提问,\n也可以不带图片提问。",
+    empty_with_picture: "就这张图片提问。\n回答中的每个词都可以点击。",
     question: "问题",
     question_hint: "就图片提一个问题",
     question_hint_text_only: "直接提问,或把图片拖到这里",

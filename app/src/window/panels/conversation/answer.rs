@@ -6,13 +6,13 @@
 
 use super::super::Cx;
 use super::exchange::Shown;
-use super::{named, token, token_text};
+use super::{token, token_text};
 use crate::window::action::{Action, ConversationAction};
 use crate::window::state::{AnswerStatus, Exchange, TokenPlace, TokenRecord};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Color32, CornerRadius, CursorIcon, EventFilter, Galley, Id, Key, Label, Rect, Role, Sense, TextStyle, Ui, pos2,
-    vec2,
+    Color32, CornerRadius, CursorIcon, EventFilter, Galley, Id, Key, Label, Rect, Role, Sense, TextStyle, Ui,
+    WidgetInfo, pos2, vec2,
 };
 use egui_commonmark::{CommonMarkCache, CommonMarkViewer};
 use std::ops::Range;
@@ -125,7 +125,7 @@ fn tokens(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, chosen: Option<usize>, ou
     let exchange = shown.exchange;
     let (text, ranges) = run_on(exchange);
     let font = TextStyle::Body.resolve(ui.style());
-    let line_height = Some(ui.text_style_height(&TextStyle::Body) * 1.35);
+    let line_height = Some(ui.text_style_height(&TextStyle::Body) * 1.3);
     let format = TextFormat { font_id: font, color: ui.visuals().text_color(), line_height, ..TextFormat::default() };
     let mut job = LayoutJob::single_section(text, format);
     job.wrap.max_width = ui.available_width();
@@ -133,8 +133,7 @@ fn tokens(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, chosen: Option<usize>, ou
     let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y), Sense::hover());
     let places = places(&galley, &ranges);
     let ids = ui.scope_id().with("tokens");
-    // The keyboard comes to one token of an answer, and goes on from there with the arrows.
-    let entrance = chosen.unwrap_or(0);
+    let entrance = step_by_keys(ui, ids, shown, chosen, out);
     for (at, (known, rects)) in exchange.tokens.iter().zip(&places).enumerate() {
         let place = TokenPlace { conversation: shown.conversation.id, exchange: shown.at, token: at };
         for (part, rect) in rects.iter().enumerate() {
@@ -147,14 +146,14 @@ fn tokens(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, chosen: Option<usize>, ou
             let response = ui.interact(rect, id, sense).on_hover_cursor(CursorIcon::PointingHand);
             paint(ui, known, rect, chosen == Some(at), response.hovered() || response.has_focus());
             if part == 0 {
-                named(&response, Role::Button, &(cx.texts.conversation.token)(at + 1, &token_text::name(known)));
+                response.widget_info(|| {
+                    let name = (cx.texts.conversation.token)(at + 1, &token_text::name(known));
+                    WidgetInfo::labeled(Role::Button, true, name)
+                });
             }
             if response.clicked() {
                 let select = (chosen != Some(at)).then_some(place);
                 out.push(ConversationAction::SelectToken(select).into());
-            }
-            if response.has_focus() {
-                step_by_keys(ui, ids, place, exchange.tokens.len(), id, out);
             }
             if chosen != Some(at) {
                 response.on_hover_ui(|ui| token::tip(ui, cx, place, known, out));
@@ -175,8 +174,10 @@ fn paint(ui: &Ui, known: &TokenRecord, rect: Rect, chosen: bool, pointed: bool) 
     }
     let probability = known.log_prob.exp();
     if probability < SURE {
-        let line =
-            Rect::from_min_max(pos2(rect.left() + 1.0, rect.bottom() - 2.0), pos2(rect.right() - 1.0, rect.bottom()));
+        let line = Rect::from_min_max(
+            pos2(rect.left() + 1.0, rect.bottom() - 4.0),
+            pos2(rect.right() - 1.0, rect.bottom() - 2.5),
+        );
         let doubt = 1.0 - probability / SURE;
         ui.painter().rect_filled(
             line,
@@ -186,18 +187,24 @@ fn paint(ui: &Ui, known: &TokenRecord, rect: Rect, chosen: bool, pointed: bool) 
     }
 }
 
-/// The arrows choose the token before and after.
-fn step_by_keys(ui: &Ui, ids: Id, place: TokenPlace, count: usize, id: Id, out: &mut Vec<Action>) {
-    let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
-    ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
-    let step = ui.input(|input| {
-        isize::from(input.key_pressed(Key::ArrowRight)) - isize::from(input.key_pressed(Key::ArrowLeft))
-    });
-    let next = place.token.checked_add_signed(step).filter(|next| step != 0 && *next < count);
-    if let Some(token) = next {
-        out.push(ConversationAction::SelectToken(Some(TokenPlace { token, ..place })).into());
-        ui.memory_mut(|memory| memory.request_focus(ids.with((token, 0usize))));
+/// The token to which the keyboard comes; with it, the arrows choose the one before and after.
+fn step_by_keys(ui: &Ui, ids: Id, shown: &Shown<'_>, chosen: Option<usize>, out: &mut Vec<Action>) -> usize {
+    let entrance = chosen.unwrap_or(0);
+    let id = |token: usize| ids.with((token, 0usize));
+    if !ui.memory(|memory| memory.has_focus(id(entrance))) {
+        return entrance;
     }
+    let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(id(entrance), filter));
+    let pressed = |key| ui.input(|input| input.key_pressed(key));
+    let step = isize::from(pressed(Key::ArrowRight)) - isize::from(pressed(Key::ArrowLeft));
+    let next = entrance.checked_add_signed(step).filter(|next| step != 0 && *next < shown.exchange.tokens.len());
+    if let Some(token) = next {
+        let place = TokenPlace { conversation: shown.conversation.id, exchange: shown.at, token };
+        out.push(ConversationAction::SelectToken(Some(place)).into());
+        ui.memory_mut(|memory| memory.request_focus(id(token)));
+    }
+    next.unwrap_or(entrance)
 }
 
 #[cfg(test)]

@@ -80,10 +80,9 @@ pub fn picture_line(ui: &mut Ui, cx: &Cx<'_>, picture: PictureId, side: f32, thu
             let texture = thumbnails.get(ui.ctx(), picture, pixels);
             let [width, height] = texture.size().map(|length| length as f32);
             let scale = side / width.max(height);
-            let (square, response) = ui.allocate_exact_size(vec2(side, side), egui::Sense::hover());
+            let (square, _) = ui.allocate_exact_size(vec2(side, side), egui::Sense::hover());
             let rect = egui::Rect::from_center_size(square.center(), vec2(width, height) * scale);
             egui::Image::new(&texture).corner_radius(CornerRadius::same(3)).paint_at(ui, rect);
-            named(&response, Role::Image, &name);
             RichText::new(format!("{} × {}", pixels.width, pixels.height)).weak()
         }
         PictureState::Unread | PictureState::Reading => RichText::new(texts.reading_picture).weak(),

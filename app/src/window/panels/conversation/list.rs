@@ -62,7 +62,9 @@ fn all(ui: &mut Ui, cx: &Cx<'_>, shown: ConversationId, out: &mut Vec<Action>) {
                     ui.label(RichText::new((texts.questions)(conversation.exchanges.len())).small().weak());
                     ui.with_layout(Layout::left_to_right(Align::Center).with_main_justify(true), |ui| {
                         let button = Button::selectable(conversation.id == shown, &title).truncate();
-                        if ui.add(button.right_text("")).clicked() {
+                        let response = ui.add(button.right_text(""));
+                        named(&response, Role::Button, &title);
+                        if response.clicked() {
                             out.push(ConversationAction::Show(conversation.id).into());
                             ui.close();
                         }

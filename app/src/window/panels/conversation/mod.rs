@@ -27,7 +27,7 @@ use measure::Measures;
 use thumbnail::Thumbnails;
 
 /// How far beyond what is in view exchanges are laid out, so that scrolling meets measured ones.
-const MARGIN: f32 = 300.0;
+const MARGIN: f32 = 200.0;
 
 /// Space between exchanges.
 const GAP: f32 = 22.0;
@@ -87,7 +87,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
     if shown.leaf.is_none() {
         ui.vertical_centered(|ui| {
             ui.add_space(ui.available_height() * 0.35);
-            ui.weak(cx.texts.conversation.empty);
+            let texts = &cx.texts.conversation;
+            ui.weak(if shown.picture.is_some() { texts.empty_with_picture } else { texts.empty });
         });
     } else {
         exchanges(ui, cx, shown, kept, new.asked, out);

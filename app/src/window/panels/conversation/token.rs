@@ -90,7 +90,7 @@ fn bar(ui: &mut Ui, cx: &Cx<'_>, row: &Row) -> bool {
     }
     let mut bar = rect;
     bar.set_width((rect.width() * row.log_prob.exp().clamp(0.0, 1.0)).max(2.0));
-    let fill = if row.chosen { visuals.selection.bg_fill } else { visuals.widgets.inactive.bg_fill };
+    let fill = if row.chosen { visuals.selection.bg_fill } else { visuals.weak_text_color().gamma_multiply(0.28) };
     painter.rect_filled(bar, radius, fill);
     let font = TextStyle::Body.resolve(ui.style());
     let colour = if row.chosen { visuals.strong_text_color() } else { visuals.text_color() };
