@@ -2,10 +2,12 @@
 //!
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
 //! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
-//! fills them with maps, [`recipe`] keeps how that was done, [`encoder_names`] says how people call encoders, [`number`]
+//! fills them with maps, [`recipe`] keeps how that was done, [`encoder_names`] says how people call encoders, [`demo`] holds the
+//! checkpoint that is part of the program, [`number`]
 //! writes numbers, and [`output`] files.
 
 pub mod cli;
+pub mod demo;
 pub mod encoder_names;
 pub mod figure;
 pub mod map_figure;

@@ -1,6 +1,7 @@
 //! Flags that several commands share. Each is described here and nowhere else.
 
 use super::failure::Result;
+use crate::demo::{self, Sample};
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::TowerOverride;
@@ -10,7 +11,7 @@ use opabinia_engine::model::{DtypeChoice, Inspection, LoadRequest};
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::{ImageNewline, Template, Turn};
 use opabinia_engine::vision::{Exif, Picture};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How a checkpoint is opened.
@@ -38,49 +39,47 @@ pub struct LoadArgs {
 
 impl LoadArgs {
     /// The request to open `model`.
-    pub fn request(&self, model: &str) -> LoadRequest {
-        LoadRequest {
-            source: model.to_owned(),
+    ///
+    /// # Errors
+    /// If it is the demo checkpoint, and there is no place to put it.
+    pub fn request(&self, model: &str) -> Result<LoadRequest> {
+        Ok(LoadRequest {
+            source: demo::source(model)?,
             towers: self.tower.clone(),
             device: self.device,
             dtype: self.dtype,
             template: self.template,
             image_newline: if self.keep_newline { ImageNewline::Keep } else { ImageNewline::Reference },
-        }
+        })
     }
 }
 
 /// Which checkpoint.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// The checkpoint: its directory, or organisation/name of one in the Hugging Face hub cache
-    /// (`opabinia doctor` lists those).
-    #[arg(long, short, value_name = "MODEL")]
-    pub model: Option<String>,
+    /// The checkpoint: its directory, organisation/name of one in the Hugging Face hub cache (`opabinia doctor` lists
+    /// those), or demo, which is part of the program.
+    #[arg(long, short, value_name = "MODEL", default_value = demo::NAME)]
+    pub model: String,
 }
 
 impl ModelArgs {
-    /// The checkpoint's name.
-    ///
-    /// # Errors
-    /// [`Error::Input`] that says how to name one, if none was named.
-    pub fn required(&self) -> Result<&str> {
-        Ok(self.model.as_deref().ok_or_else(|| {
-            Error::input(
-                "no checkpoint was named",
-                "say which one to open: --model DIR, or --model organisation/name of one in the hub cache; \
-                 `opabinia doctor` lists what is there",
-            )
-        })?)
+    /// Whether the demo checkpoint is meant.
+    pub fn is_demo(&self) -> bool {
+        self.model == demo::NAME
     }
 }
 
 /// What is asked about, and what was said before.
 #[derive(Debug, Clone, Args)]
 pub struct SubjectArgs {
-    /// The picture: PNG, JPEG, WebP, GIF, BMP or TIFF. Without one the conversation is text only.
+    /// The picture: PNG, JPEG, WebP, GIF, BMP or TIFF, or sample:NAME for one that is part of the program. Without one
+    /// the conversation is text only; but the demo checkpoint then looks at its first sample.
     #[arg(long, short, value_name = "FILE")]
     pub image: Option<PathBuf>,
+    /// Ask without any picture: only needed with the demo checkpoint.
+    #[arg(long, conflicts_with = "image")]
+    pub text_only: bool,
     /// Turn the picture as its EXIF data say. The reference does not, so this is off by default.
     #[arg(long, requires = "image")]
     pub exif: bool,
@@ -89,19 +88,30 @@ pub struct SubjectArgs {
     pub turn: Vec<String>,
 }
 
-/// The orientation rule that `--exif` chooses.
-pub fn exif(honour: bool) -> Exif {
-    if honour { Exif::Honour } else { Exif::Ignore }
+/// Reads a picture: a file, turned as its EXIF data say if `honour_exif`, or a sample.
+///
+/// # Errors
+/// [`Error::Input`] naming the file.
+pub fn picture(image: &Path, honour_exif: bool) -> opabinia_engine::Result<Picture> {
+    match image.to_str().and_then(Sample::named) {
+        Some(sample) => sample?.picture(),
+        None => Picture::open(image, if honour_exif { Exif::Honour } else { Exif::Ignore }),
+    }
 }
 
 impl SubjectArgs {
-    /// Reads the picture, if there is one.
+    /// The picture's file or sample, if there is one; with the demo checkpoint the first sample where nothing was said.
+    pub fn image(&self, model: &ModelArgs) -> Option<PathBuf> {
+        let first = || demo::SAMPLES.first().filter(|_| model.is_demo() && !self.text_only).map(Sample::path);
+        self.image.clone().or_else(first)
+    }
+
+    /// Reads the picture in `image`, if there is one.
     ///
     /// # Errors
     /// [`Error::Input`] naming the file.
-    pub fn picture(&self) -> Result<Option<Arc<Picture>>> {
-        let open = |file: &PathBuf| Picture::open(file, exif(self.exif)).map(Arc::new);
-        Ok(self.image.as_ref().map(open).transpose()?)
+    pub fn picture(&self, image: Option<&Path>) -> Result<Option<Arc<Picture>>> {
+        Ok(image.map(|image| picture(image, self.exif).map(Arc::new)).transpose()?)
     }
 
     /// Checks what can be checked before weights are read: that something is asked, and that the model can look at
@@ -109,11 +119,16 @@ impl SubjectArgs {
     ///
     /// # Errors
     /// [`Error::Input`], naming the picture's file.
-    pub fn check(&self, question: &str, picture: Option<&Picture>, inspection: &Inspection) -> Result<()> {
+    pub fn check(
+        &self,
+        question: &str,
+        picture: Option<(&Picture, &Path)>,
+        inspection: &Inspection,
+    ) -> Result<()> {
         if question.trim().is_empty() {
             return Err(Error::input("the question is empty", "ask something").into());
         }
-        let Some((picture, file)) = picture.zip(self.image.as_ref()) else { return Ok(()) };
+        let Some((picture, file)) = picture else { return Ok(()) };
         let size = PictureSize { width: picture.width, height: picture.height };
         inspection.check_picture(size).map_err(|error| match error {
             Error::Input { what, help } => Error::Input { what: format!("{}: {what}", file.display()), help }.into(),

@@ -5,6 +5,7 @@ use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
+use crate::demo;
 use clap::Args;
 use opabinia_engine::generate::Subject;
 use opabinia_engine::sva::Ablation;
@@ -12,6 +13,7 @@ use opabinia_engine::worker::Question;
 
 const EXAMPLES: &str = "\
 Examples:
+  opabinia ask \"How many red circles are there?\"
   opabinia ask --model cambrian-8b --image desk.jpg \"What is on the desk?\"
   opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 -i desk.jpg \"Describe it.\"
   opabinia ask -m cambrian-8b -i desk.jpg --turn \"What is this?\" \"A desk.\" \"What colour is it?\"
@@ -53,12 +55,16 @@ impl Ask {
     /// # Errors
     /// Whatever keeps the question from being answered.
     pub fn run(&self, console: Console) -> Result<()> {
-        let request = self.load.request(self.model.required()?);
         let options = self.answer.options(self.top)?;
-        let picture = self.subject.picture()?;
+        let image = self.subject.image(&self.model);
+        let picture = self.subject.picture(image.as_deref())?;
+        let request = self.load.request(&self.model.model)?;
+        if self.model.is_demo() {
+            console.say(demo::notice());
+        }
         let mut driver = Driver::start(console, self.json)?;
         let inspection = driver.inspect(request.clone())?;
-        self.subject.check(&self.question, picture.as_deref(), &inspection)?;
+        self.subject.check(&self.question, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let question = Question {
             system: self.answer.system.clone(),
@@ -69,7 +75,7 @@ impl Ask {
         };
         if self.json {
             let answer = driver.ask(question, &mut |_| Ok(()))?;
-            return print_json(&answer_json(&answer, &opened, self.subject.image.as_deref(), &self.question));
+            return print_json(&answer_json(&answer, &opened, image.as_deref(), &self.question));
         }
         let mut streamed = Streamed::new(&self.answer.stop);
         let answer = driver.ask(question, &mut |token| print_generated(streamed.push(&token.text)))?;

@@ -30,8 +30,9 @@ const LISTED: usize = 8;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Inspect {
-    /// The checkpoint: its directory, or organisation/name of one in the Hugging Face hub cache.
-    #[arg(value_name = "MODEL")]
+    /// The checkpoint: its directory, organisation/name of one in the Hugging Face hub cache, or demo, which is part of
+    /// the program.
+    #[arg(value_name = "MODEL", default_value = crate::demo::NAME)]
     model: String,
     /// Print one JSON object.
     #[arg(long)]
@@ -46,7 +47,7 @@ impl Inspect {
     /// # Errors
     /// If the checkpoint cannot be read at all, or would be refused.
     pub fn run(&self, console: Console) -> Result<()> {
-        let inspection = Driver::start(console, false)?.inspect(self.load.request(&self.model))?;
+        let inspection = Driver::start(console, false)?.inspect(self.load.request(&self.model)?)?;
         // That it does not fit into the memory of this machine is for the report to say; it is no fault of the
         // checkpoint.
         let refused = inspection.check().err().filter(|error| matches!(error, Error::Refused(_)));

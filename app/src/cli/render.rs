@@ -1,6 +1,6 @@
 //! `opabinia render`: a trace as a picture.
 
-use super::args::exif;
+use super::args::picture;
 use super::console::Console;
 use super::failure::{Cause, Failure, Result};
 use crate::figure::Theme;
@@ -211,7 +211,7 @@ impl Render {
             return Err(Failure::internal("neither a recipe nor a trace with its picture was given"));
         };
         let trace = Trace::read(trace_path)?;
-        let picture = Picture::open(picture_path, exif(self.exif))?;
+        let picture = picture(picture_path, self.exif)?;
         let settings = self.settings(&trace, &picture)?;
         let picture_name = picture_path.file_name().unwrap_or(picture_path.as_os_str()).to_string_lossy().into_owned();
         Ok(Ingredients {

@@ -7,6 +7,7 @@ use super::driver::Driver;
 use super::failure::Result;
 use crate::encoder_names;
 use crate::output;
+use crate::demo;
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::{Bytes, TowerSpec};
@@ -83,11 +84,15 @@ impl Trace {
     /// # Errors
     /// Whatever keeps the question from being answered or the file from being written.
     pub fn run(&self, console: Console) -> Result<()> {
-        let request = self.load.request(self.model.required()?);
         let options = self.answer.options(0)?;
-        let inputs: Vec<_> = self.subject.image.iter().map(PathBuf::as_path).collect();
+        let image = self.subject.image(&self.model);
+        let inputs: Vec<_> = image.as_deref().into_iter().collect();
         output::check(&self.out, &inputs)?;
-        let picture = self.subject.picture()?;
+        let picture = self.subject.picture(image.as_deref())?;
+        let request = self.load.request(&self.model.model)?;
+        if self.model.is_demo() {
+            console.say(demo::notice());
+        }
         let ablates =
             !(self.mask_keys.is_empty() && self.mask_keys_and_context.is_empty() && self.zero_features.is_empty());
         if picture.is_none() && ablates {
@@ -102,7 +107,7 @@ impl Trace {
         let inspection = driver.inspect(request.clone())?;
         output::check(&self.out, &[&inspection.directory])?;
         let ablation = self.ablation(&inspection.config.towers)?;
-        self.subject.check(&self.prompt, picture.as_deref(), &inspection)?;
+        self.subject.check(&self.prompt, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let question = Question {
             system: self.answer.system.clone(),
@@ -118,7 +123,7 @@ impl Trace {
         let (answer, trace) = driver.trace(question, detail, self.out.clone())?;
         let written = std::fs::metadata(&self.out).map_err(|error| Error::io(&self.out, error))?.len();
         if self.json {
-            let mut object = answer_json(&answer, &opened, self.subject.image.as_deref(), &self.prompt);
+            let mut object = answer_json(&answer, &opened, image.as_deref(), &self.prompt);
             object["output"] = json!({ "file": self.out, "bytes": written });
             object["ablation"] = json!({
                 "mask_keys": ablation.mask_keys,
