@@ -201,7 +201,7 @@ fn answering_again_keeps_the_picture_and_takes_another_seed() {
 #[test]
 fn a_question_asked_too_early_waits_for_the_answer_before() {
     let mut window = with_model(None);
-    limit_answers(&mut window, "60");
+    limit_answers(&mut window, "400");
     ask(&mut window, "One?");
     ask(&mut window, "Two?");
     let exchanges = &shown(window.state()).exchanges;
@@ -209,7 +209,7 @@ fn a_question_asked_too_early_waits_for_the_answer_before() {
     assert!(exchanges[0].status.is_open(), "{:?}", exchanges[0].status);
     wait(&mut window, "both answers", is_answered);
     let exchanges = &shown(window.state()).exchanges;
-    assert!(exchanges.iter().all(|exchange| exchange.status == AnswerStatus::Full && exchange.tokens.len() == 60));
+    assert!(exchanges.iter().all(|exchange| exchange.status == AnswerStatus::Full && exchange.tokens.len() == 400));
 
     // Stopping stops what waits as well.
     ask(&mut window, "Three?");
@@ -323,7 +323,7 @@ fn a_conversation_is_held_in_chinese() {
     assert_eq!(last(window.state()).unwrap().question, "图里有什么?");
     window.get_by_label("修改问题");
     window.get_by_label("已达最大长度");
-    assert!(window.get_all_by(|node| node.label().is_some_and(|label| label.starts_with("词元 1:"))).count() > 0);
+    assert!(window.get_all_by(|node| node.label().is_some_and(|label| label.starts_with("词元 1："))).count() > 0);
 }
 
 #[test]

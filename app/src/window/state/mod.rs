@@ -3,6 +3,7 @@
 //! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
 //! layout; see [`super::store`]); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
 
+mod answer;
 mod attention;
 mod conversation;
 mod export;
@@ -15,11 +16,9 @@ mod settings;
 mod traces;
 mod view;
 
+pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
-pub use conversation::{
-    Alternative, AnswerStatus, AnswerTimes, BranchId, Conversation, ConversationId, Conversations, Exchange,
-    ExchangeId, TokenPlace, TokenRecord,
-};
+pub use conversation::{BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, TokenPlace};
 pub use export::{ExportKind, ExportOptions};
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
