@@ -119,7 +119,8 @@ fn a_model_that_is_not_there() {
     ask(Path::new("nyu-visionx/cambrian-0b"), &[])
         .says(REFUSED, &["nyu-visionx/cambrian-0b", "models--nyu-visionx--cambrian-0b", "huggingface-cli download"]);
     ask(Path::new("../nyu-visionx"), &[]).says(REFUSED, &["../nyu-visionx", "no such directory"]);
-    run(program(["ask", "What is this?"])).says(USAGE, &["no checkpoint was named", "--model DIR"]);
+    run(program(["ask", "What is this?", "--image", "sample:nothing"]))
+        .says(USAGE, &["no sample picture `nothing`", "the samples are"]);
 }
 
 #[test]

@@ -11,6 +11,9 @@ mod asking;
 #[path = "window/conversing.rs"]
 mod conversing;
 
+#[path = "window/demo.rs"]
+mod demo;
+
 #[path = "window/exports.rs"]
 mod exports;
 

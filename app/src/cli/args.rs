@@ -93,10 +93,7 @@ pub struct SubjectArgs {
 /// # Errors
 /// [`Error::Input`] naming the file.
 pub fn picture(image: &Path, honour_exif: bool) -> opabinia_engine::Result<Picture> {
-    match image.to_str().and_then(Sample::named) {
-        Some(sample) => sample?.picture(),
-        None => Picture::open(image, if honour_exif { Exif::Honour } else { Exif::Ignore }),
-    }
+    demo::open_picture(image, if honour_exif { Exif::Honour } else { Exif::Ignore })
 }
 
 impl SubjectArgs {
@@ -119,12 +116,7 @@ impl SubjectArgs {
     ///
     /// # Errors
     /// [`Error::Input`], naming the picture's file.
-    pub fn check(
-        &self,
-        question: &str,
-        picture: Option<(&Picture, &Path)>,
-        inspection: &Inspection,
-    ) -> Result<()> {
+    pub fn check(&self, question: &str, picture: Option<(&Picture, &Path)>, inspection: &Inspection) -> Result<()> {
         if question.trim().is_empty() {
             return Err(Error::input("the question is empty", "ask something").into());
         }

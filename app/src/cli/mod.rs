@@ -24,7 +24,8 @@ use std::process::ExitCode;
 
 const GUIDE: &str = "\
 A first walk:
-  opabinia                                                     the window
+  opabinia                                                     the window, with a small demo model
+  opabinia ask \"Describe the picture.\"                        the same model, without a screen
   opabinia inspect cambrian-8b                                 what it is, what it needs
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors

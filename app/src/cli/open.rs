@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Open the window. This is also what happens without any command.
 #[derive(Debug, Default, Args)]
 pub struct Open {
-    /// Checkpoint to open: its directory, or organisation/name of one in the Hugging Face hub cache.
+    /// Checkpoint to open: its directory, organisation/name of one in the Hugging Face hub cache, or demo, which is part
+    /// of the program. Without one, the one that was open last; the first time the demo.
     #[arg(value_name = "MODEL")]
     model: Option<String>,
     /// Picture to attach.
@@ -35,6 +36,7 @@ impl Open {
             model: self.model.as_ref().map(directory),
             image: self.image.as_deref().map(absolute),
             data_dir: window::store::data_dir(self.data_dir.as_deref()),
+            welcome: true,
         })
     }
 }

@@ -14,7 +14,7 @@ use super::state::{
 use super::theme;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
-use opabinia_engine::vision::Picture;
+use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Engine, EventKind, Slot};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,12 +29,17 @@ pub struct Start {
     pub image: Option<PathBuf>,
     /// Where everything is kept, as [`super::store::data_dir`] finds it; nothing is kept without one.
     pub data_dir: Option<PathBuf>,
+    /// Where nothing was opened before and nothing is to be opened now, open the demo checkpoint and ask it about its first
+    /// sample.
+    pub welcome: bool,
 }
 
 /// What a background task found or did.
 pub enum Finished {
     /// A picture was read.
     Picture(PictureId, Result<Picture, String>),
+    /// The demo checkpoint's files are in this directory, or cannot be put anywhere.
+    Demo(Slot, Result<PathBuf, String>),
     /// A person chose a folder with a checkpoint, or gave up choosing.
     ModelFolder(Slot, Option<PathBuf>),
     /// A person chose the folder of the encoder of this name, or gave up choosing.
@@ -267,17 +272,17 @@ impl App {
         if !matches!(entry.state, PictureState::Unread | PictureState::Failed(_)) {
             return;
         }
-        let (PictureSource::File(path) | PictureSource::Pasted(path)) = entry.source.clone() else { return };
         let path = match (&entry.source, self.keeper.store()) {
             (PictureSource::Pasted(name), Some(store)) => store.picture_path(name),
-            _ => path,
+            (PictureSource::File(path) | PictureSource::Pasted(path), _) => path.clone(),
+            (PictureSource::Sample(name), _) => crate::demo::sample_path(name),
         };
         self.state.pictures.set_state(id, PictureState::Reading);
         self.run_beside(
             "picture",
             move |error| Finished::Picture(id, Err(error)),
             move || {
-                let picture = Picture::open(&path, opabinia_engine::vision::Exif::Ignore);
+                let picture = crate::demo::open_picture(&path, Exif::Ignore);
                 Finished::Picture(id, picture.map_err(|error| error.to_string()))
             },
         );

@@ -1,5 +1,6 @@
 //! What the engine thread sends.
 
+use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
     AnswerStatus, AnswerTimes, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PictureId, Purpose,
@@ -7,6 +8,7 @@ use crate::window::state::{
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
+use opabinia_engine::model::LoadRequest;
 use opabinia_engine::probe::Trace;
 use opabinia_engine::worker::{Event, EventKind, JobId, Outcome, Slot};
 use std::sync::Arc;
@@ -83,7 +85,10 @@ impl App {
                     return;
                 };
                 if slot == Slot::A {
-                    self.state.settings.remember(&request);
+                    // The demo checkpoint is remembered by its name: its files are put in their place each time.
+                    let is_demo = demo::is_at(&inspection.directory);
+                    let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
+                    self.state.settings.remember(&LoadRequest { source, ..request.clone() });
                 }
                 for note in &inspection.notes {
                     self.state.notices.add(NoticeKind::Warning, note.clone());

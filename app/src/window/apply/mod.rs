@@ -15,8 +15,9 @@ use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
-use super::state::{NoticeKind, Overlay, PictureState, TraceUpload};
+use super::state::{NoticeKind, Overlay, PictureSource, PictureState, TraceUpload};
 use super::theme::ThemeChoice;
+use crate::demo;
 use opabinia_engine::checkpoint::Hub;
 use opabinia_engine::worker::Slot;
 use std::sync::Arc;
@@ -29,9 +30,22 @@ impl App {
             Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
             None => self.read_shown_picture(),
         }
+        let untouched = self.state.settings.recent.is_empty() && self.state.picture().is_none();
         if let Some(model) = start.model.or_else(|| self.state.settings.last_model.clone()) {
             self.open_at_once(Slot::A, &model);
+        } else if start.welcome && untouched {
+            self.welcome();
         }
+    }
+
+    /// Opens the demo checkpoint and asks it about its first sample: there is something to look at from the beginning.
+    fn welcome(&mut self) {
+        let Some(sample) = demo::SAMPLES.first() else { return };
+        self.open_at_once(Slot::A, demo::NAME);
+        let picture = self.state.pictures.insert(PictureSource::Sample(sample.name.to_owned()));
+        self.apply_conversation(ConversationAction::AttachPicture(picture));
+        self.apply_conversation(ConversationAction::SetDraft(sample.question.to_owned()));
+        self.apply_conversation(ConversationAction::Ask);
     }
 
     /// Does what a person did; public for tests, which cannot answer the system's file dialogs.
@@ -105,6 +119,8 @@ impl App {
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
             }
+            Finished::Demo(slot, Ok(directory)) => self.inspect_source(slot, &directory.to_string_lossy()),
+            Finished::Demo(_, Err(error)) => self.state.notices.add(NoticeKind::Failure, error),
             Finished::ModelFolder(slot, Some(path)) => {
                 self.apply_model(ModelAction::Inspect(slot, path.to_string_lossy().into_owned()));
             }

@@ -1,5 +1,6 @@
 //! Opening checkpoints.
 
+use crate::demo;
 use crate::window::action::ModelAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{ModelPhase, Opening, Purpose};
@@ -11,10 +12,7 @@ use std::path::PathBuf;
 impl App {
     pub(super) fn apply_model(&mut self, action: ModelAction) {
         match action {
-            ModelAction::Inspect(slot, source) => {
-                let request = self.state.settings.request(&source);
-                self.inspect(slot, request);
-            }
+            ModelAction::Inspect(slot, source) => self.inspect_source(slot, &source),
             ModelAction::Pick(slot) => self.pick_model(slot),
             ModelAction::Reconsider(slot) => {
                 if let Some(request) = self.state.models.loaded(slot).map(|model| model.request.clone()) {
@@ -56,6 +54,20 @@ impl App {
         }
     }
 
+    /// Finds out what `source` is; the demo checkpoint's files are put in their place first.
+    pub(super) fn inspect_source(&mut self, slot: Slot, source: &str) {
+        if source == demo::NAME {
+            self.run_beside(
+                "demo",
+                move |error| Finished::Demo(slot, Err(error)),
+                move || Finished::Demo(slot, demo::checkpoint().map_err(|error| error.to_string())),
+            );
+            return;
+        }
+        let request = self.state.settings.request(source);
+        self.inspect(slot, request);
+    }
+
     /// Finds out what `request` would load; the person then decides.
     fn inspect(&mut self, slot: Slot, request: LoadRequest) {
         self.apply_model(ModelAction::Cancel(slot));
@@ -67,8 +79,7 @@ impl App {
     /// Opens `source` without asking, if it can be loaded as it is: what the command line named.
     pub(in crate::window) fn open_at_once(&mut self, slot: Slot, source: &str) {
         self.load_after_inspection = true;
-        let request = self.state.settings.request(source);
-        self.inspect(slot, request);
+        self.inspect_source(slot, source);
     }
 
     /// Takes in what an inspection found.

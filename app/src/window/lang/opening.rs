@@ -7,6 +7,8 @@ pub struct OpeningTexts {
     pub tagline: &'static str,
     /// What the demo checkpoint is and is not.
     pub demo_is: &'static str,
+    /// Opens it.
+    pub demo_open: &'static str,
     /// No model is open.
     pub no_model: &'static str,
     /// What can be opened.
@@ -121,6 +123,7 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     tagline: "Five eyes, one answer: see where Cambrian-1 models look.",
     demo_is: "Demo model: tiny, trained on drawn scenes of coloured shapes and short words. For photographs load a \
               Cambrian-1 checkpoint.",
+    demo_open: "Open the demo model",
     no_model: "No model is open",
     what_can_be_opened: "Open the folder of a Cambrian-1 checkpoint, or drop it anywhere on this window.",
     open_folder: "Choose a folder…",
@@ -180,6 +183,7 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
 pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     tagline: "五只眼，一个答案：看清 Cambrian-1 模型在看哪里。",
     demo_is: "演示模型：规模很小，只用绘制的彩色图形和短词场景训练。若要分析照片，请载入 Cambrian-1 检查点。",
+    demo_open: "打开演示模型",
     no_model: "尚未打开模型",
     what_can_be_opened: "打开 Cambrian-1 检查点所在的文件夹，也可以把它拖到窗口的任意位置。",
     open_folder: "选择文件夹…",

@@ -50,6 +50,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Whether it is the one that is part of the program.
+    pub fn is_demo(&self) -> bool {
+        crate::demo::is_at(&self.inspection.directory)
+    }
+
     /// What people call it.
     pub fn name(&self) -> String {
         opabinia_engine::checkpoint::checkpoint_name(&self.inspection.directory)

@@ -1,5 +1,6 @@
 //! What the program is, and what can be opened.
 
+use crate::demo;
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
 use egui::{Key, RichText, TextEdit, Ui};
@@ -14,7 +15,14 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     ui.label(RichText::new("Opabinia").heading().size(30.0));
     ui.label(RichText::new(texts.tagline).size(15.0).color(ui.visuals().weak_text_color()));
     ui.add_space(18.0);
-    // The card of the demo checkpoint that is part of the program stands here, before those a person has to find.
+    parts::card(ui, |ui| {
+        ui.label(texts.demo_is);
+        ui.add_space(6.0);
+        if ui.add(parts::primary(ui, texts.demo_open)).clicked() {
+            out.push(ModelAction::Inspect(Slot::A, demo::NAME.to_owned()).into());
+        }
+    });
+    ui.add_space(8.0);
     parts::card(ui, |ui| choose(ui, cx, out));
     recent(ui, cx, out);
     hub(ui, cx, out);
@@ -40,7 +48,7 @@ fn choose(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         if named && (open.clicked() || entered) {
             out.push(ModelAction::Inspect(Slot::A, source.trim().to_owned()).into());
         }
-        if ui.add(parts::primary(ui, texts.open_folder)).clicked() {
+        if ui.button(texts.open_folder).clicked() {
             out.push(ModelAction::Pick(Slot::A).into());
         }
     });
