@@ -9,7 +9,7 @@ from ..scene.world import Scene
 from .facts import FAMILIES, Fact
 from .wording import say, ways
 
-CHINESE_SHARE = 0.15
+CHINESE_SHARE = 0.1
 """Share of questions asked in Chinese, where there is a Chinese wording."""
 
 

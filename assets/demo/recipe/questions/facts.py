@@ -162,7 +162,7 @@ def relation(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
     """Where one thing is from another, where one direction clearly dominates."""
     for (ax, ay, a), (bx, by, b) in permutations(_places(scene), 2):
         dx, dy = ax - bx, ay - by
-        if max(abs(dx), abs(dy)) < 30 or min(abs(dx), abs(dy)) * 1.6 > max(abs(dx), abs(dy)):
+        if max(abs(dx), abs(dy)) < 32 or min(abs(dx), abs(dy)) * 2 > max(abs(dx), abs(dy)):
             continue
         if abs(dx) > abs(dy):
             word = "right" if dx > 0 else "left"
@@ -186,7 +186,7 @@ def distance(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
     """Which of two things is closer, in the picture, to a third."""
     for (x, y, anchor), (ax, ay, a), (bx, by, b) in permutations(_places(scene), 3):
         to_a, to_b = np.hypot(ax - x, ay - y), np.hypot(bx - x, by - y)
-        if min(to_a, to_b) < 0.7 * max(to_a, to_b):
+        if min(to_a, to_b) < 0.5 * max(to_a, to_b):
             first = bool(to_a < to_b)
             balance = "first" if first else "second"
             yield _fact("distance", "distance", balance, anchor=anchor, a=a, b=b, answer=a if first else b)
@@ -242,21 +242,21 @@ PLACES = (
 
 
 def _third(fraction: float) -> int | None:
-    for index, (low, high) in enumerate(((0, 0.30), (0.37, 0.63), (0.70, 1))):
+    for index, (low, high) in enumerate(((0, 0.28), (0.38, 0.62), (0.72, 1))):
         if low <= fraction <= high:
             return index
     return None
 
 
 def describe(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
-    """A sentence on one object, or on the whole picture from left to right."""
+    """A sentence on one object, or on the whole picture."""
     for o, the in _known(scene):
         yield _fact("describe", "describe one", o.texture, thing=the, size=o.size, texture=o.texture)
-    across = sorted(scene.objects, key=lambda o: o.x)
-    apart = all(b.x - a.x > 12 for a, b in zip(across, across[1:]))
-    if apart and 2 <= len(across) <= 4:
-        named = tuple(A(Thing(None, o.colour, o.shape)) for o in across)
-        yield _fact("describe", "describe all", str(len(across)), things=named)
+    number = str(len(scene.objects))
+    if scene.sign is None:
+        yield _fact("describe", "describe all", number, number=number)
+    else:
+        yield _fact("describe", "describe sign", number, number=number, word=scene.sign.word)
 
 
 FAMILIES: dict[str, Callable[[Scene, np.random.Generator], Iterator[Fact]]] = {

@@ -23,17 +23,29 @@ IGNORED = -100
 """Target of positions that predict nothing."""
 
 
+ROW = 64
+"""Tokens in a row of packed conversations: no conversation is longer."""
+
+
 @dataclass
 class Text:
-    """Conversations as tensors [b, t]: what follows the prefix and the image.
+    """Conversations as rows of tensors [r, t], several in each: what follows the prefix and the image.
 
-    ``segments``: number of the conversation from 1, 0 for filling; ``positions``: from 0 in each conversation.
+    ``owner`` [r]: the scene a row is about, of ``scenes``; ``segments``: number of the conversation about that scene
+    from 1, 0 for filling; ``positions``: from 0 in each conversation.
     """
 
     ids: torch.Tensor
     segments: torch.Tensor
     positions: torch.Tensor
     targets: torch.Tensor
+    owner: torch.Tensor
+    scenes: int
+
+    def to(self, device: torch.device) -> "Text":
+        """The same on ``device``."""
+        tensors = (self.ids, self.segments, self.positions, self.targets, self.owner)
+        return Text(*(tensor.to(device, non_blocking=True) for tensor in tensors), self.scenes)
 
 
 KINDS = ("answers", "blind", "oracle", "encoders")
@@ -64,7 +76,7 @@ class Batch:
             self.kind,
             self.size,
             [view.to(device, non_blocking=True) for view in self.views],
-            None if self.text is None else Text(**move(vars(self.text))),
+            None if self.text is None else self.text.to(device),
             move(self.oracle),
             {k: move(tensors) for k, tensors in self.dense.items()},
         )
@@ -74,38 +86,50 @@ DENSE_TOWERS = (0, 1, 3)
 """Towers that are trained on labels of what is visible: all but the self-supervised one."""
 
 
-def conversations(items: list[Item], rng: np.random.Generator, most: int = 3) -> list[list[Item]]:
-    """``items`` in conversations of one to ``most`` turns."""
+def conversations(items: list[Item], rng: np.random.Generator) -> list[list[Item]]:
+    """``items`` in conversations of one to three turns, most of one."""
     groups, rest = [], list(items)
     while rest:
-        turns = int(rng.integers(1, most + 1))
+        turns = int(rng.choice(3, p=(0.7, 0.2, 0.1))) + 1
         groups.append(rest[:turns])
         rest = rest[turns:]
     return groups
 
 
+def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> tuple[list[int], list[int]]:
+    """Ids of a conversation as far as it fits in a row, and what each position is to predict."""
+    ids, said = [], []
+    for turn, item in enumerate(talk):
+        more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
+        if turn and len(ids) + len(more) > ROW:
+            break
+        ids += more
+        said += predicted
+    return ids, [word if spoken else IGNORED for word, spoken in zip(ids[1:], said[1:])] + [IGNORED]
+
+
 def pack(tokenizer: Tokenizer, scenes: list[list[list[Item]]]) -> Text:
-    """The conversations of each scene as one sequence."""
-    rows = []
-    for talks in scenes:
-        ids, segments, positions, targets = [], [], [], []
-        for segment, talk in enumerate(talks, start=1):
-            words, said = [], []
-            for turn, item in enumerate(talk):
-                more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
-                words += more
-                said += predicted
-            ids += words
-            segments += [segment] * len(words)
-            positions += range(len(words))
-            targets += [word if spoken else IGNORED for word, spoken in zip(words[1:], said[1:])] + [IGNORED]
-        rows.append((ids, segments, positions, targets))
-    length = max(len(row[0]) for row in rows)
+    """The conversations of each scene, the longest first, each in the first row that has room."""
+    rows: list[tuple[list[int], list[int], list[int], list[int]]] = []
+    owners: list[int] = []
+    for owner, talks in enumerate(scenes):
+        first = len(rows)
+        cut = ((segment, *_tokens(tokenizer, talk)) for segment, talk in enumerate(talks, start=1))
+        for segment, ids, targets in sorted(cut, key=lambda one: -len(one[1])):
+            row = next((row for row in rows[first:] if len(row[0]) + len(ids) <= ROW), None)
+            if row is None:
+                row = ([], [], [], [])
+                rows.append(row)
+                owners.append(owner)
+            for column, more in zip(row, (ids, [segment] * len(ids), range(len(ids)), targets)):
+                column += more
+    length = max((len(row[0]) for row in rows), default=1)
     filling = (tokenizer.end, 0, 0, IGNORED)
     columns = [
-        torch.tensor([list(row[i]) + [fill] * (length - len(row[i])) for row in rows]) for i, fill in enumerate(filling)
+        torch.tensor([row[i] + [fill] * (length - len(row[i])) for row in rows]).reshape(-1, length)
+        for i, fill in enumerate(filling)
     ]
-    return Text(*columns)
+    return Text(*columns, torch.tensor(owners, dtype=torch.long), len(scenes))
 
 
 def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
@@ -133,15 +157,23 @@ class BatchMaker(Dataset):
         batch = Batch(kind, size, views=[], text=None, oracle={}, dense={})
         if kind in ("answers", "encoders"):
             drawings = [draw(scene) for scene in scenes]
+            made: dict[tuple, torch.Tensor] = {}
             for shown in inputs(self.dims):
-                batch.views.append(torch.from_numpy(np.stack([view(drawing.rgb, shown) for drawing in drawings])))
+                same = (shown.size, shown.background)
+                if same not in made:
+                    made[same] = torch.from_numpy(np.stack([view(drawing.rgb, shown) for drawing in drawings]))
+                batch.views.append(made[same])
         if kind == "encoders":
             for k in DENSE_TOWERS:
                 side = self.dims.towers[k].tokens
                 batch.dense[k] = _stack([labels.dense(*pair, side) for pair in zip(scenes, drawings)])
+            side = self.dims.convnext.size // 8
+            batch.dense[3]["characters"] = torch.from_numpy(
+                np.stack([labels.characters(*pair, side) for pair in zip(scenes, drawings)])
+            )
         else:
             balancer = Balancer()
             asked = [conversations(balancer.choose(scene, rng, self.questions), rng) for scene in scenes]
             batch.text = pack(self.tokenizer, asked)
-            batch.oracle = _stack([labels.oracle(scene, self.dims.query) for scene in scenes])
+        batch.oracle = _stack([labels.oracle(scene, self.dims.query) for scene in scenes])
         return batch

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from ..model.cambrian import NOTHING_OFF, Ablation, Cambrian
 from ..model.geometry import geometry
 from ..tokens import Tokenizer
-from .batch import DENSE_TOWERS, Batch
+from .batch import Batch
 from .objectives import Heads, answers, encoders
 
-TOWER_DROPOUT = 0.15
+TOWER_DROPOUT = 0.04
 """Chance that an answer has to be found without a certain encoder."""
 
 
@@ -42,24 +42,29 @@ def _decoder(key: str) -> bool:
 
 
 def _encoders(key: str) -> bool:
-    # DINOv2 learns without labels and so does not need its projector yet.
-    projectors = tuple(f"model.mm_projector_aux_{k}" for k in DENSE_TOWERS)
-    return key.startswith(("towers", *projectors, "captions", "centres", "patches", "words"))
+    return key.startswith(("towers", "model.mm_projector_aux", "captions", "patches", "letters"))
 
 
 def _connector(key: str) -> bool:
     return key.startswith(("model.mm_projector", "model.vision_"))
 
 
-STAGES = (
-    Stage("decoder", 0.18, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, _decoder),
-    Stage("encoders", 0.30, (("encoders", 1.0),), (0, 0), 0, _encoders),
-    Stage("connector", 0.10, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, _connector),
-    Stage(
-        "joint", 0.42, (("answers", 0.55), ("encoders", 0.35), ("oracle", 0.07), ("blind", 0.03)),
-        (0.5, 0.0), TOWER_DROPOUT, lambda key: True,
-    ),
-)  # fmt: skip
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("decoder", 0.22, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, _decoder),
+        Stage("encoders", 0.22, (("encoders", 1.0),), (0, 0), 0, _encoders),
+        Stage("connector", 0.08, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, _connector),
+        Stage(
+            "joint", 0.70, (("answers", 0.55), ("encoders", 0.37), ("oracle", 0.05), ("blind", 0.03)),
+            (0.5, 0.0), TOWER_DROPOUT, lambda key: True,
+        ),
+    )
+}  # fmt: skip
+"""By name, in order."""
+
+LEVELS = (("decoder", "encoders"), ("connector",), ("joint",))
+"""Names of stages; those of one level need nothing of each other."""
 
 
 def losses(
