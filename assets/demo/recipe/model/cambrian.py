@@ -153,8 +153,9 @@ class Cambrian(nn.Module):
         positions: torch.Tensor,
         allowed: torch.Tensor,
         wanted: torch.Tensor,
-    ) -> torch.Tensor:
-        """The decoder on many texts that go on from few beginnings: ``rows`` [r, t, h] to final states [n, h].
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The decoder on many texts that go on from few beginnings: ``rows`` [r, t, h] to final states [n, h]
+        and those of all positions half-way up [r, t, h].
 
         ``start`` [b, p, h]: the beginnings, which see themselves only; ``image`` as in :meth:`decode`; ``owner`` [r]:
         the beginning of each row; ``positions`` [r, t]; ``allowed`` [r, t, t]: what of its own a row may attend to;
@@ -167,12 +168,15 @@ class Cambrian(nn.Module):
         before = torch.ones(*positions.shape, length, dtype=torch.bool, device=device)
         turns = self._turn(torch.arange(length, device=device).expand(count, -1)), self._turn(positions)
         biases = _bias(causal, start), _bias(torch.cat((before, allowed), dim=2), start)
+        half = rows
         for index, layer in enumerate(self.model.layers):
             start, past = layer.mix(start, turns[0], biases[0], None)
             rows, _ = layer.mix(rows, turns[1], biases[1], tuple(t[owner] for t in past))
             if index + 1 == len(self.model.layers):
-                return self.model.norm(layer.think(rows[wanted]))
+                return self.model.norm(layer.think(rows[wanted])), half
             start, rows = self._sample_after(index, layer.think(start), image), layer.think(rows)
+            if 2 * (index + 1) <= len(self.model.layers):
+                half = rows
         raise ValueError("a decoder without layers")
 
     def _turn(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..scene.world import Scene
-from .facts import FAMILIES, Fact
-from .wording import say, ways
+from .facts import FAMILIES, Fact, meant
+from .wording import mentions, say, ways
 
 CHINESE_SHARE = 0.1
 """Share of questions asked in Chinese, where there is a Chinese wording."""
@@ -15,13 +15,17 @@ CHINESE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Item:
-    """One question about one scene."""
+    """One question about one scene.
+
+    ``mentions``: the question up to each thing it refers to, and that object's index, None for the sign.
+    """
 
     family: str
     template: str
     language: str
     question: str
     answer: str
+    mentions: tuple[tuple[str, int | None], ...] = ()
 
 
 class Balancer:
@@ -46,7 +50,7 @@ class Balancer:
             family = min(open_families, key=lambda f: (self._families[f], rng.random()))
             fact = self._fact(pool[family], rng)
             pool[family].remove(fact)
-            item = _word(family, fact, rng)
+            item = _word(scene, family, fact, rng)
             if item.question not in items:
                 items[item.question] = item
                 self._families[family] += 1
@@ -63,7 +67,8 @@ class Balancer:
         return facts[int(rng.integers(len(facts)))]
 
 
-def _word(family: str, fact: Fact, rng: np.random.Generator) -> Item:
+def _word(scene: Scene, family: str, fact: Fact, rng: np.random.Generator) -> Item:
     language = "zh" if rng.random() < CHINESE_SHARE and ways(fact, "zh") else "en"
-    question, answer = say(fact, language, int(rng.integers(ways(fact, language))))
-    return Item(family, fact.template, language, question, answer)
+    way = int(rng.integers(ways(fact, language)))
+    named = tuple((text, meant(scene, the)) for text, the in mentions(fact, language, way))
+    return Item(family, fact.template, language, *say(fact, language, way), named)

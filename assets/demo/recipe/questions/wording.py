@@ -11,18 +11,17 @@ _ENGLISH: dict[str, tuple[tuple[str, ...], str]] = {
     "shape": (("What shape is {thing}?",), "{answer}"),
     "texture": (("What pattern does {thing} have?",), "{answer}"),
     "size": (("Is {thing} small or large?",), "{answer}"),
-    "larger": (("Which is larger, {a} or {b}?",), "{answer}"),
-    "relation": (("Where is {a} relative to {b}?",), "{answer:relation}"),
-    "nearer": (("Which is in front, {a} or {b}?",), "{answer}"),
-    "farther": (("Which is behind, {a} or {b}?",), "{answer}"),
-    "distance": (("Which is closer to {anchor}, {a} or {b}?",), "{answer}"),
+    "larger": (("Is {a} larger or smaller than {b}?",), "{answer}"),
+    "across": (("Is {a} left or right of {b}?",), "{answer}"),
+    "down": (("Is {a} above or below {b}?",), "{answer}"),
+    "depth": (("Is {a} in front of {b} or behind it?",), "{answer}"),
+    "distance": (("Is {a} closer to the {edge} edge than {b}?",), "{answer}"),
     "word": (("What does the sign say?", "Read the sign."), "{answer}"),
     "number": (("What number is on {thing}?",), "{answer}"),
     "numbered": (("Which object has the number {number}?",), "{answer:a}"),
     "existence": (("Is there {thing}?",), "{answer}"),
     "sign": (("Is there a sign?",), "{answer}"),
-    "says": (("Does the sign say {word}?",), "{answer}"),
-    "position": (("Where is {thing}?",), "{answer:position}"),
+    "position": (("Where is {thing}?",), "{answer}"),
     "describe one": (("Describe {thing}.",), "It is {size} and {texture}."),
     "describe all": (("Describe the picture.",), "There are {number} objects and no sign."),
     "describe sign": (("Describe the picture.",), "There are {number} objects and a sign that says {word}."),
@@ -38,10 +37,6 @@ _CHINESE: dict[str, tuple[tuple[str, ...], str]] = {
 
 WORDINGS = {"en": _ENGLISH, "zh": _CHINESE}
 """Per language and template: the ways to ask, and the answer."""
-
-_RELATIONS = {"left": "to the left", "right": "to the right", "above": "above", "below": "below"}
-
-_POSITIONS = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}
 
 _PLURALS = {"cross": "crosses"}
 
@@ -60,7 +55,7 @@ CHINESE_WORDS = (
 
 
 class _Writer(Formatter):
-    """``str.format`` that knows how to say things; a field's format is a role, such as ``{answer:relation}``."""
+    """``str.format`` that knows how to say things; a field's format is a role, such as ``{answer}``."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -85,17 +80,23 @@ def say(fact: Fact, language: str, way: int) -> tuple[str, str]:
     return writer.format(questions[way], **slots), writer.format(answer, **slots)
 
 
+def mentions(fact: Fact, language: str, way: int) -> list[tuple[str, The]]:
+    """The question up to and including each thing it refers to, and the thing."""
+    questions, _ = WORDINGS[language][fact.template]
+    slots, writer, text, found = dict(fact.slots), _WRITERS[language], "", []
+    for literal, name, _, _ in writer.parse(questions[way]):
+        text += literal
+        if name is not None:
+            text += writer.format_field(slots[name], "")
+            if isinstance(slots[name], The):
+                found.append((text, slots[name]))
+    return found
+
+
 def _english(value: object, role: str) -> str:
     match value:
-        case str() if role == "relation":
-            return _RELATIONS[value]
-        case str() if role == "position":
-            return _POSITIONS.get(value, f"in the {value}")
         case str():
             return value
-        case tuple():
-            parts = [_english(part, role) for part in value]
-            return ", ".join(parts[:-1]) + " and " + parts[-1]
         case The(thing):
             return "the sign" if thing is None else f"the {_noun(thing)}"
         case A(thing):

@@ -58,12 +58,12 @@ def random_scene(rng: np.random.Generator, size: tuple[int, int], *, dense: bool
     if dense:
         for _ in range(int(rng.integers(1, DENSE_SIGNS + 1))):
             board.put_sign()
-        count, pairs = DENSE_OBJECTS, int(rng.integers(1, DENSE_PAIRS + 1))
+        count, pairs = DENSE_OBJECTS, DENSE_PAIRS
     else:
         if rng.random() < 0.6:
             board.put_sign()
         count, pairs = int(rng.integers(2, MAX_OBJECTS + 1)), int(rng.random() < 0.5)
-    for thing in _kinds(rng, count):
+    for thing in _kinds(rng, count, numbered=0.8 if dense else 0.55):
         if len(board.overlaps) < pairs and board.put_in_front(thing):
             continue
         board.put(thing)
@@ -148,8 +148,11 @@ class _Board:
         return free
 
 
-def _kinds(rng: np.random.Generator, count: int) -> list[Object]:
-    """``count`` things without a place; often several of one kind, so that counting is worth asking for."""
+def _kinds(rng: np.random.Generator, count: int, numbered: float) -> list[Object]:
+    """``count`` things without a place; often several of one kind, so that counting is worth asking for.
+
+    ``numbered``: chance that a thing with room for it bears a number.
+    """
     colours, repeated = list(COLOURS), None
     if 3 <= count <= MAX_OBJECTS and rng.random() < 0.6:
         repeated = (str(rng.choice(SHAPES)), str(rng.choice(colours)))
@@ -164,7 +167,7 @@ def _kinds(rng: np.random.Generator, count: int) -> list[Object]:
                 shape = repeated[0]
         size = SIZES[int(rng.integers(2))]
         number = None
-        if shape in NUMBERABLE and rng.random() < 0.55:
+        if shape in NUMBERABLE and rng.random() < numbered:
             number = int(rng.integers(10))
         texture = "plain" if number is not None else str(rng.choice(TEXTURES))
         things.append(

@@ -5,6 +5,7 @@ them. All pictures of a batch have the same size; conversations about a picture 
 see the picture and themselves only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..dimensions import Dimensions
 from ..preprocess import inputs, view
 from ..questions.choose import Balancer, Item
 from ..scene.draw import draw
-from ..scene.layout import picture_size, random_scene
+from ..scene.layout import cell_of, picture_size, random_scene
 from ..tokens import Tokenizer
 from . import labels
 
@@ -32,7 +33,8 @@ class Text:
     """Conversations as rows of tensors [r, t], several in each: what follows the prefix and the image.
 
     ``owner`` [r]: the scene a row is about, of ``scenes``; ``segments``: number of the conversation about that scene
-    from 1, 0 for filling; ``positions``: from 0 in each conversation.
+    from 1, 0 for filling; ``positions``: from 0 in each conversation; ``mentions`` [m, 4]: where a thing is referred to
+    (row, column), and where it is (scene, cell of the query grid).
     """
 
     ids: torch.Tensor
@@ -40,11 +42,12 @@ class Text:
     positions: torch.Tensor
     targets: torch.Tensor
     owner: torch.Tensor
+    mentions: torch.Tensor
     scenes: int
 
     def to(self, device: torch.device) -> "Text":
         """The same on ``device``."""
-        tensors = (self.ids, self.segments, self.positions, self.targets, self.owner)
+        tensors = (self.ids, self.segments, self.positions, self.targets, self.owner, self.mentions)
         return Text(*(tensor.to(device, non_blocking=True) for tensor in tensors), self.scenes)
 
 
@@ -96,31 +99,41 @@ def conversations(items: list[Item], rng: np.random.Generator) -> list[list[Item
     return groups
 
 
-def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> tuple[list[int], list[int]]:
-    """Ids of a conversation as far as it fits in a row, and what each position is to predict."""
-    ids, said = [], []
+def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> tuple[list[int], list[int], list[tuple[int, int | None]]]:
+    """Ids of a conversation as far as it fits in a row, what each position is to predict, and what it mentions where."""
+    ids, said, mentioned = [], [], []
     for turn, item in enumerate(talk):
         more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
         if turn and len(ids) + len(more) > ROW:
             break
+        start = len(ids) + (0 if turn == 0 else tokenizer.between)
+        mentioned += [(start + len(tokenizer.encode(text)) - 1, index) for text, index in item.mentions]
         ids += more
         said += predicted
-    return ids, [word if spoken else IGNORED for word, spoken in zip(ids[1:], said[1:])] + [IGNORED]
+    return ids, [word if spoken else IGNORED for word, spoken in zip(ids[1:], said[1:])] + [IGNORED], mentioned
 
 
-def pack(tokenizer: Tokenizer, scenes: list[list[list[Item]]]) -> Text:
-    """The conversations of each scene, the longest first, each in the first row that has room."""
+def pack(
+    tokenizer: Tokenizer, scenes: list[list[list[Item]]], cells: Callable[[int, int | None], int] | None = None
+) -> Text:
+    """The conversations of each scene, the longest first, each in the first row that has room.
+
+    ``cells`` says in which cell of a scene an object (or the sign) lies; without it mentions are left out.
+    """
+    mentions: list[tuple[int, int, int, int]] = []
     rows: list[tuple[list[int], list[int], list[int], list[int]]] = []
     owners: list[int] = []
     for owner, talks in enumerate(scenes):
         first = len(rows)
         cut = ((segment, *_tokens(tokenizer, talk)) for segment, talk in enumerate(talks, start=1))
-        for segment, ids, targets in sorted(cut, key=lambda one: -len(one[1])):
-            row = next((row for row in rows[first:] if len(row[0]) + len(ids) <= ROW), None)
-            if row is None:
-                row = ([], [], [], [])
-                rows.append(row)
+        for segment, ids, targets, mentioned in sorted(cut, key=lambda one: -len(one[1])):
+            place = next((i for i in range(first, len(rows)) if len(rows[i][0]) + len(ids) <= ROW), len(rows))
+            if place == len(rows):
+                rows.append(([], [], [], []))
                 owners.append(owner)
+            row = rows[place]
+            if cells is not None:
+                mentions += [(place, len(row[0]) + at, owner, cells(owner, index)) for at, index in mentioned]
             for column, more in zip(row, (ids, [segment] * len(ids), range(len(ids)), targets)):
                 column += more
     length = max((len(row[0]) for row in rows), default=1)
@@ -129,7 +142,8 @@ def pack(tokenizer: Tokenizer, scenes: list[list[list[Item]]]) -> Text:
         torch.tensor([row[i] + [fill] * (length - len(row[i])) for row in rows]).reshape(-1, length)
         for i, fill in enumerate(filling)
     ]
-    return Text(*columns, torch.tensor(owners, dtype=torch.long), len(scenes))
+    places = torch.tensor(mentions, dtype=torch.long).reshape(-1, 4)
+    return Text(*columns, torch.tensor(owners, dtype=torch.long), places, len(scenes))
 
 
 def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
@@ -174,6 +188,13 @@ class BatchMaker(Dataset):
         else:
             balancer = Balancer()
             asked = [conversations(balancer.choose(scene, rng, self.questions), rng) for scene in scenes]
-            batch.text = pack(self.tokenizer, asked)
+
+            def cell(owner: int, index: int | None) -> int:
+                scene, query = scenes[owner], self.dims.query
+                thing = scene.sign if index is None else scene.objects[index]
+                row, column = cell_of(thing.x, thing.y, scene.width, scene.height, query)
+                return row * query + column
+
+            batch.text = pack(self.tokenizer, asked, cell)
         batch.oracle = _stack([labels.oracle(scene, self.dims.query) for scene in scenes])
         return batch

@@ -33,6 +33,17 @@ def waves(places: torch.Tensor) -> torch.Tensor:
     return torch.cat((places, *(f(angle) for angle in angles for f in (torch.sin, torch.cos))), dim=-1)
 
 
+BUMPS = 6
+"""Side of the grid of :func:`bumps`."""
+
+
+def bumps(places: torch.Tensor) -> torch.Tensor:
+    """Places [..., 2] as nearness to each point of a grid [..., BUMPS²]: parts of the picture are sums of these."""
+    centres = (torch.arange(BUMPS, device=places.device) + 0.5) * 2 / BUMPS - 1
+    near = torch.exp(-(((places[..., None] - centres) * BUMPS / 2) ** 2))
+    return (near[..., 1, :, None] * near[..., 0, None, :]).flatten(-2)
+
+
 class Oracle(nn.Module):
     """Visual tokens made from the labels of a scene instead of its picture."""
 
@@ -44,13 +55,15 @@ class Oracle(nn.Module):
             nn.init.normal_(embedding.weight, std=0.3)
             nn.init.zeros_(embedding.weight[0])
         self.place, self.sign_place = nn.Linear(WAVES, hidden, bias=False), nn.Linear(WAVES, hidden, bias=False)
+        self.bump = nn.Linear(BUMPS**2, hidden, bias=False)
 
     def forward(self, labels: dict[str, torch.Tensor]) -> torch.Tensor:
         """Labels of the query grid (see ``labels.oracle``) to visual tokens [b, query², h]."""
         values = [*labels["cells"].unbind(-1), labels["number"], labels["word"]]
         tokens = sum(table(value) for table, value in zip(self.tables, values))
         for name, there in (("place", labels["cells"][..., 0]), ("sign_place", labels["word"])):
-            tokens = tokens + getattr(self, name)(waves(labels[name])) * (there > 0)[..., None]
+            place = getattr(self, name)(waves(labels[name])) + self.bump(bumps(labels[name]))
+            tokens = tokens + place * (there > 0)[..., None]
         return tokens
 
 
@@ -81,8 +94,9 @@ class Heads(nn.Module):
     def __init__(self, dims: Dimensions) -> None:
         super().__init__()
         self.oracle = Oracle(dims.hidden)
+        self.mention = nn.Linear(dims.hidden, dims.hidden)
         windows = [(tower.tokens // dims.query) ** 2 for tower in dims.towers]
-        names = (tuple(CELL_KINDS), tuple(CELL_KINDS), GEOMETRY, tuple(CELL_KINDS))
+        names = (tuple(KINDS), tuple(KINDS), GEOMETRY, tuple(CELL_KINDS))
         self.captions = nn.ModuleList(
             Captions(dims.sva, window, words, dense=words is not GEOMETRY) for window, words in zip(windows, names)
         )
@@ -91,17 +105,32 @@ class Heads(nn.Module):
 
 
 def answers(
-    model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None
-) -> torch.Tensor:
-    """Cross entropy of the answers. ``image``: image tokens [b, n, h], or None for conversations without a picture."""
-    states = decode_packed(model, tokenizer, text, image, seen)
-    return F.cross_entropy(model.lm_head(states), text.targets[text.targets != IGNORED])
+    model: Cambrian,
+    heads: Heads,
+    tokenizer: Tokenizer,
+    text: Text,
+    image: torch.Tensor | None,
+    seen: Seen | None,
+    wanted: torch.Tensor,
+) -> dict[str, torch.Tensor]:
+    """Cross entropy of the answers, and how well each mention of a thing has found it half-way up the decoder.
+
+    ``image``: image tokens [b, n, h], or None for conversations without a picture; ``wanted``: what the oracle says of
+    each cell [b, query², h].
+    """
+    states, half = decode_packed(model, tokenizer, text, image, seen)
+    found = {"answers": F.cross_entropy(model.lm_head(states), text.targets[text.targets != IGNORED])}
+    if image is not None:
+        row, column, scene, cell = text.mentions.unbind(1)
+        target = wanted[scene, cell].detach()
+        found["mentions"] = F.mse_loss(heads.mention(F.rms_norm(half[row, column], half.shape[-1:])), target) / target.var().clamp(min=1e-6)
+    return found
 
 
 def decode_packed(
     model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None
-) -> torch.Tensor:
-    """The decoder's final states [n, h] at the ``n`` positions of packed conversations that predict an answer."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """See ``Cambrian.decode_rows``: the final states [n, h] are those at the ``n`` positions of packed conversations that predict an answer."""
     device, core = text.ids.device, model.model
     start = core.embed_tokens(torch.tensor(tokenizer.prefix(), device=device)).expand(text.scenes, -1, -1)
     first = start.shape[1]
@@ -128,7 +157,7 @@ def _word_loss(logits: torch.Tensor, target: torch.Tensor, sigmoid: bool) -> tor
     if not sigmoid:
         return F.cross_entropy(logits, target, reduction="none")
     signs = F.one_hot(target, logits.shape[1]).to(logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, signs, reduction="none").sum(dim=1)
+    return 0.3 * F.binary_cross_entropy_with_logits(logits, signs, reduction="none").sum(dim=1)
 
 
 def _captions(
@@ -148,18 +177,25 @@ def _captions(
         each = _word_loss(logits, target, sigmoid)
         if name in ("shape", "number", "word"):
             loss = loss + _weighed(each, target > 0)
+        elif name == "overlap":
+            loss = loss + _weighed(each[thing], target[thing] > 0)
         else:
             loss = loss + each[thing].mean()
     places = heads.places(cells).flatten(0, 1).split(WAVES, dim=-1)
     for name, shown, where in zip(("place", "sign_place"), (thing, labels["word"].flatten() > 0), places):
         if shown.any():
-            loss = loss + 2 * F.smooth_l1_loss(where[shown], waves(oracle[name]).flatten(0, 1)[shown])
+            loss = loss + 10 * F.smooth_l1_loss(where[shown], waves(oracle[name]).flatten(0, 1)[shown])
     if seen is not None:
         covered = seen[..., 0].flatten() > 0
         parts = heads.dense(tokens).flatten(0, 1).split(list(KINDS.values()), dim=-1)
         for name, logits, target in zip(KINDS, parts, seen.flatten(0, 1).unbind(-1)):
             each = _word_loss(logits, target, sigmoid)
-            loss = loss + (_weighed(each, covered) if name == "shape" else each[covered].mean())
+            if name == "shape":
+                loss = loss + _weighed(each, covered)
+            elif name == "overlap":
+                loss = loss + _weighed(each[covered], target[covered] > 0)
+            else:
+                loss = loss + each[covered].mean()
     return loss
 
 
@@ -174,21 +210,30 @@ def _self_supervised(heads: Heads, model: Cambrian, pixels: torch.Tensor) -> tor
     return F.smooth_l1_loss(filled[hidden], patches[hidden])
 
 
-def encoders(model: Cambrian, heads: Heads, batch: Batch) -> dict[str, torch.Tensor]:
-    """The objective of every encoder."""
-    pixels, query = model.pixels(batch.views), model.dims.query
-    towers = model.towers
-    features = [towers[k](pixels[k]) for k in range(3)]
-    stages = towers[3].stages(pixels[3])
-    features.append(towers[3].gather(stages))
-    seen = [batch.dense[k]["attributes"] if k in batch.dense else None for k in range(4)]
-    losses = {}
-    for k, name in enumerate(("siglip", "clip", "dinov2", "convnext")):
-        tokens = model.project(k, features[k])
-        losses[name] = _captions(heads.captions[k], tokens, query, batch.oracle, seen[k], sigmoid=k == 0)
-    some = pixels[2][: max(1, len(pixels[2]) // 3)]
-    losses["masked"] = _self_supervised(heads, model, some)
+def encoders(
+    model: Cambrian, heads: Heads, batch: Batch, *, whole: bool
+) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
+    """The objectives of ConvNeXt, which has the most to learn, and of one of the others in turn.
+
+    With them the projected features of all encoders, if ``whole``, else of those two.
+    """
+    views, towers, query = model.pixels(batch.views), model.towers, model.dims.query
+    k = int(torch.randint(3, ()))
+    stages = towers[3].stages(views[3])
+    features = {i: towers[i](views[i]) for i in range(3) if whole or i == k} | {3: towers[3].gather(stages)}
+    projected = {i: model.project(i, feature) for i, feature in features.items()}
+
+    def captions(i: int) -> torch.Tensor:
+        seen = batch.dense[i]["attributes"] if i in batch.dense else None
+        return _captions(heads.captions[i], projected[i], query, batch.oracle, seen, sigmoid=i == 0)
+
     letters = heads.letters(stages[1].flatten(2).transpose(1, 2)).flatten(0, 1)
     target = batch.dense[3]["characters"].flatten()
-    losses["letters"] = _weighed(F.cross_entropy(letters, target, reduction="none"), target > 0)
-    return losses
+    losses = {
+        "convnext": captions(3),
+        "letters": _weighed(F.cross_entropy(letters, target, reduction="none"), target > 0),
+        ("siglip", "clip", "dinov2")[k]: captions(k),
+    }
+    if k == 2:
+        losses["masked"] = _self_supervised(heads, model, views[2])
+    return losses, list(projected.values())

@@ -38,7 +38,7 @@ class _Muon(torch.optim.Optimizer):
                 state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
                 ahead.append(parameter.grad.lerp(state["momentum"], group["momentum"]))
             for parameter, step in zip(parameters, self._steps(ahead)):
-                scale = group["lr"] * 0.3 * max(parameter.shape) ** 0.5
+                scale = group["lr"] * 0.5 * max(parameter.shape) ** 0.5
                 parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-scale)
 
     @staticmethod

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from ..model.cambrian import NOTHING_OFF, Ablation, Cambrian
-from ..model.geometry import geometry
+from ..model.geometry import Geometry, geometry
 from ..tokens import Tokenizer
 from .batch import Batch
 from .objectives import Heads, answers, encoders
@@ -24,25 +24,37 @@ TOWER_DROPOUT = 0.04
 """Chance that an answer has to be found without a certain encoder."""
 
 
+MENTIONS = 0.3
+"""Weight of finding what a question mentions."""
+
+
 @dataclass(frozen=True)
 class Stage:
-    """``share`` of the time; ``mix`` of batch kinds; ``pull`` towards the oracle tokens at progress 0 and 1."""
+    """``share`` of the time; ``mix`` of batch kinds; ``pull`` towards the oracle tokens at progress 0 and 1.
+
+    ``seeing``: weight of the encoders' own objectives at progress 0 and 1; ``dropout``: whether encoders are left out.
+    """
 
     name: str
     share: float
     mix: tuple[tuple[str, float], ...]
     pull: tuple[float, float]
     dropout: float
+    seeing: tuple[float, float]
     trains: Callable[[str], bool]
 
 
 def _decoder(key: str) -> bool:
-    words = ("model.layers", "model.embed_tokens", "model.norm", "model.image_newline", "lm_head", "oracle")
+    words = ("model.layers", "model.embed_tokens", "model.norm", "model.image_newline", "lm_head", "oracle", "mention")
     return key.startswith(words)
 
 
 def _encoders(key: str) -> bool:
     return key.startswith(("towers", "model.mm_projector_aux", "captions", "patches", "letters"))
+
+
+def _sight(key: str) -> bool:
+    return _encoders(key) or key.startswith(("model.mm_projector.", "model.vision_query", "model.vision_sampler_0"))
 
 
 def _connector(key: str) -> bool:
@@ -52,18 +64,19 @@ def _connector(key: str) -> bool:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("decoder", 0.22, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, _decoder),
-        Stage("encoders", 0.22, (("encoders", 1.0),), (0, 0), 0, _encoders),
-        Stage("connector", 0.08, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, _connector),
+        Stage("decoder", 0.22, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, (0, 0), _decoder),
+        Stage("encoders", 0.22, (("encoders", 1.0),), (0, 0), 0, (1, 1), _encoders),
+        Stage("sight", 0.12, (("encoders", 1.0),), (3.0, 3.0), 0, (0.3, 0.15), _sight),
+        Stage("connector", 0.05, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, (0, 0), _connector),
         Stage(
-            "joint", 0.70, (("answers", 0.55), ("encoders", 0.37), ("oracle", 0.05), ("blind", 0.03)),
-            (0.5, 0.0), TOWER_DROPOUT, lambda key: True,
+            "joint", 0.70, (("answers", 0.55), ("encoders", 0.20), ("oracle", 0.22), ("blind", 0.03)),
+            (1.0, 0.3), TOWER_DROPOUT, (0.15, 0.10), lambda key: True,
         ),
     )
 }  # fmt: skip
 """By name, in order."""
 
-LEVELS = (("decoder", "encoders"), ("connector",), ("joint",))
+LEVELS = (("decoder", "encoders"), ("sight",), ("connector",), ("joint",))
 """Names of stages; those of one level need nothing of each other."""
 
 
@@ -71,14 +84,23 @@ def losses(
     stage: Stage, progress: float, model: Cambrian, heads: Heads, tokenizer: Tokenizer, batch: Batch
 ) -> dict[str, torch.Tensor]:
     """What ``batch`` asks to be made small, by name."""
-    if batch.kind == "encoders":
-        return encoders(model, heads, batch)
-    if batch.kind == "blind":
-        return {"blind": answers(model, tokenizer, batch.text, None, None)}
+    pull = stage.pull[0] + (stage.pull[1] - stage.pull[0]) * min(1.0, 2 * progress)
     place = geometry(model.dims, *batch.size)
     wanted = heads.oracle(batch.oracle)
+    if batch.kind == "encoders":
+        weight = stage.seeing[0] + (stage.seeing[1] - stage.seeing[0]) * progress
+        parts, projected = encoders(model, heads, batch, whole=pull > 0)
+        found = {name: weight * loss for name, loss in parts.items()}
+        if pull > 0:
+            visual = model.connect(model.see(projected, batch.size))
+            found["pull"] = pull * _distance(visual, wanted, place)
+        return found
+    if batch.kind == "blind":
+        return {"blind": answers(model, heads, tokenizer, batch.text, None, None, wanted)["answers"]}
     if batch.kind == "oracle":
-        return {"oracle": answers(model, tokenizer, batch.text, model.image_tokens(wanted, place), None)}
+        image = model.image_tokens(wanted, place)
+        found = answers(model, heads, tokenizer, batch.text, image, None, wanted)
+        return {"oracle": found["answers"], "mentions": MENTIONS * found["mentions"]}
 
     off = NOTHING_OFF
     if torch.rand(()) < stage.dropout * len(model.towers):
@@ -86,10 +108,14 @@ def losses(
     seen = model.see(model.look(model.pixels(batch.views)), batch.size, off)
     visual = model.connect(seen)
     image = model.image_tokens(visual, place)
-    found = {"answers": answers(model, tokenizer, batch.text, image, seen)}
-    pull = stage.pull[0] + (stage.pull[1] - stage.pull[0]) * min(1.0, 2 * progress)
+    found = answers(model, heads, tokenizer, batch.text, image, seen, wanted)
+    found["mentions"] = MENTIONS * found["mentions"]
     if pull > 0:
-        kept, wanted = place.kept, wanted.detach()
-        error = F.mse_loss(visual[:, kept], wanted[:, kept]) / wanted[:, kept].var().clamp(min=1e-6)
-        found["pull"] = pull * error
+        found["pull"] = pull * _distance(visual, wanted, place)
     return found
+
+
+def _distance(visual: torch.Tensor, wanted: torch.Tensor, place: Geometry) -> torch.Tensor:
+    """How far visual tokens are from the oracle's, 1 for the best constant."""
+    wanted = wanted[:, place.kept].detach()
+    return F.mse_loss(visual[:, place.kept], wanted) / wanted.var().clamp(min=1e-6)
