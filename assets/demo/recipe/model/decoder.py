@@ -6,7 +6,6 @@ from torch.nn import functional as F
 
 from ..dimensions import Dimensions
 
-
 KeysValues = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -67,7 +66,11 @@ class DecoderLayer(nn.Module):
         )
 
     def forward(
-        self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor], bias: torch.Tensor, past: KeysValues | None = None
+        self,
+        x: torch.Tensor,
+        turn: tuple[torch.Tensor, torch.Tensor],
+        bias: torch.Tensor,
+        past: KeysValues | None = None,
     ) -> tuple[torch.Tensor, KeysValues]:
         """``x`` [b, t, h] to the same, with the keys and values of its own positions [b, heads, t, h / heads]."""
         x, own = self.mix(x, turn, bias, past)

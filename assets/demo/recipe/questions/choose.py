@@ -32,11 +32,12 @@ class Balancer:
     """Chooses questions so that guessing does not pay.
 
     Keeps count of what was chosen: families and templates that came up least go first, and within a template the
-    outcome the scene allows that came up least.
+    outcome the scene allows that came up least. Families in ``more`` come up that many times as often as the others.
     """
 
-    def __init__(self) -> None:
-        self._families: Counter[str] = Counter()
+    def __init__(self, more: dict[str, float] | None = None) -> None:
+        self._more = more or {}
+        self._families = dict.fromkeys(FAMILIES, 0.0)
         self._outcomes: Counter[tuple[str, str]] = Counter()
 
     def choose(self, scene: Scene, rng: np.random.Generator, count: int) -> list[Item]:
@@ -53,7 +54,7 @@ class Balancer:
             item = _word(scene, family, fact, rng)
             if item.question not in items:
                 items[item.question] = item
-                self._families[family] += 1
+                self._families[family] += 1 / self._more.get(family, 1)
                 self._outcomes[fact.template, fact.balance] += 1
         chosen = list(items.values())
         return [chosen[i] for i in rng.permutation(len(chosen))]

@@ -216,7 +216,9 @@ def test_packed_rows_are_decoded_like_single_conversations(tokenizer):
         wanted, found = text.targets != IGNORED, torch.zeros(*text.ids.shape, QUICK.hidden)
         for row in range(len(text.ids)):
             scene = int(text.owner[row])
-            one = Seen([t[scene : scene + 1] for t in seen.tokens], seen.context[scene : scene + 1], seen.mask, seen.geometry)
+            one = Seen(
+                [t[scene : scene + 1] for t in seen.tokens], seen.context[scene : scene + 1], seen.mask, seen.geometry
+            )
             for segment in text.segments[row].unique():
                 here = text.segments[row] == segment
                 parts = (embed(prefix), image[scene : scene + 1], embed(text.ids[row, here])[None])

@@ -199,8 +199,12 @@ def test_mentions_are_where_a_thing_has_been_named(tokenizer):
     for _ in range(20):
         scene = random_scene(rng, (192, 192))
         items = Balancer().choose(scene, rng, 8)
-        text = pack(tokenizer, [[items[:2], *([item] for item in items[2:])]], lambda owner, index: -1 if index is None else index)
-        for row, column, owner, index in text.mentions.tolist():
+        text = pack(
+            tokenizer,
+            [[items[:2], *([item] for item in items[2:])]],
+            lambda owner, index: -1 if index is None else index,
+        )
+        for row, column, _, index in text.mentions.tolist():
             last = tokenizer.decode([int(text.ids[row, column])])
             if index < 0:
                 assert last == "sign"

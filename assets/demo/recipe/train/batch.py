@@ -100,7 +100,7 @@ def conversations(items: list[Item], rng: np.random.Generator) -> list[list[Item
 
 
 def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> tuple[list[int], list[int], list[tuple[int, int | None]]]:
-    """Ids of a conversation as far as it fits in a row, what each position is to predict, and what it mentions where."""
+    """Ids of a conversation as far as it fits in a row, what each is to predict, and what is mentioned where."""
     ids, said, mentioned = [], [], []
     for turn, item in enumerate(talk):
         more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
@@ -150,6 +150,10 @@ def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
     return {key: torch.from_numpy(np.stack([part[key] for part in parts])) for key in parts[0]}
 
 
+HARD = {"relation": 3, "distance": 3, "depth": 3, "position": 2, "existence": 2, "count": 2}
+"""Families that take longer to learn, and how many times as often they are asked about in training."""
+
+
 @dataclass(frozen=True)
 class BatchMaker(Dataset):
     """Makes the batches of one stage; a map-style data set whose index is the step. ``mix``: share of each kind."""
@@ -186,7 +190,7 @@ class BatchMaker(Dataset):
                 np.stack([labels.characters(*pair, side) for pair in zip(scenes, drawings)])
             )
         else:
-            balancer = Balancer()
+            balancer = Balancer(HARD)
             asked = [conversations(balancer.choose(scene, rng, self.questions), rng) for scene in scenes]
 
             def cell(owner: int, index: int | None) -> int:

@@ -25,7 +25,7 @@ from .curves import Curves
 from .objectives import Heads
 from .optimizer import Optimizer
 from .plan import Plan
-from .stages import LEVELS, STAGES, Stage, losses
+from .stages import LEVELS, STAGES, losses
 
 LOG_STEPS = 20
 """Steps between two rows of the curves."""
@@ -53,7 +53,8 @@ def train(job: Job) -> None:
     for level in LEVELS:
         if len(level) > 1 and job.processes == len(level) and job.device == "cpu":
             alone = replace(job, processes=1)
-            processes = [torch.multiprocessing.get_context("spawn").Process(target=run_stage, args=(alone, s)) for s in level]
+            spawn = torch.multiprocessing.get_context("spawn")
+            processes = [spawn.Process(target=run_stage, args=(alone, stage)) for stage in level]
             for process in processes:
                 process.start()
             for process in processes:

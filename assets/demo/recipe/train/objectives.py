@@ -123,14 +123,18 @@ def answers(
     if image is not None:
         row, column, scene, cell = text.mentions.unbind(1)
         target = wanted[scene, cell].detach()
-        found["mentions"] = F.mse_loss(heads.mention(F.rms_norm(half[row, column], half.shape[-1:])), target) / target.var().clamp(min=1e-6)
+        named = heads.mention(F.rms_norm(half[row, column], half.shape[-1:]))
+        found["mentions"] = F.mse_loss(named, target) / target.var().clamp(min=1e-6)
     return found
 
 
 def decode_packed(
     model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """See ``Cambrian.decode_rows``: the final states [n, h] are those at the ``n`` positions of packed conversations that predict an answer."""
+    """The decoder's final states [n, h] at the ``n`` positions of packed conversations that predict an answer.
+
+    With them those of all positions half-way up [r, t, h].
+    """
     device, core = text.ids.device, model.model
     start = core.embed_tokens(torch.tensor(tokenizer.prefix(), device=device)).expand(text.scenes, -1, -1)
     first = start.shape[1]

@@ -68,7 +68,11 @@ class Optimizer:
     """Both, under one learning rate."""
 
     def __init__(self, named: dict[str, nn.Parameter], weight_decay: float, betas: tuple[float, float]) -> None:
-        inside = {k: p for k, p in named.items() if p.ndim == 2 and any(part in k for part in INSIDE) and "pos_" not in k}
+        inside = {
+            key: parameter
+            for key, parameter in named.items()
+            if parameter.ndim == 2 and any(part in key for part in INSIDE) and "pos_" not in key
+        }
         rest = [p for k, p in named.items() if k not in inside]
         decayed, free = [p for p in rest if p.ndim >= 2], [p for p in rest if p.ndim < 2]
         groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]

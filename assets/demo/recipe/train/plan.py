@@ -23,8 +23,10 @@ class Plan:
 
 
 PLANS = {
-    "cpu": Plan(FULL, (5000, 5000, 1000, 1000, 7000), (2.0e-3, 3.0e-3, 2.0e-3, 1.0e-3, 8.0e-4), scenes=16, questions=12),
-    "gpu": Plan(FULL, (8000, 12000, 3000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12),
+    "cpu": Plan(FULL, (4000, 2000, 1500, 300, 4000), (2.0e-3, 3.0e-3, 2.0e-3, 1.0e-3, 8.0e-4), scenes=16, questions=12),
+    "gpu": Plan(
+        FULL, (8000, 12000, 3000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12
+    ),
     "smoke": Plan(QUICK, (12, 12, 6, 6, 12), (2.0e-3,) * 5, scenes=4, questions=6),
 }
 """``cpu`` and ``gpu`` make the demo checkpoint; ``smoke`` only shows that every stage runs."""

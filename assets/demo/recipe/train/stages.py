@@ -2,9 +2,10 @@
 
 1. ``decoder``: the decoder learns the questions from oracle tokens, made from labels instead of pictures.
 2. ``encoders``: each encoder learns to see by its own objective; the others' and the decoder's weights play no part.
-3. ``connector``: the paper's first stage: projectors, connector and samplers learn to hand over what the encoders see,
-   everything else is frozen. The oracle tokens are what the visual tokens should look like.
-4. ``joint``: the paper's second stage: everything together. Encoders are switched off at random, the pull towards the
+3. ``sight``: the encoders go on, and the connector learns to make the oracle's tokens out of what they see.
+4. ``connector``: the paper's first stage: projectors, connector and samplers learn from questions to hand over what the
+   encoders see, everything else is frozen. The oracle tokens are still what the visual tokens should look like.
+5. ``joint``: the paper's second stage: everything together. Encoders are switched off at random, the pull towards the
    oracle tokens fades, and the encoders' own objectives go on.
 """
 
@@ -23,16 +24,16 @@ from .objectives import Heads, answers, encoders
 TOWER_DROPOUT = 0.04
 """Chance that an answer has to be found without a certain encoder."""
 
-
 MENTIONS = 0.3
 """Weight of finding what a question mentions."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """``share`` of the time; ``mix`` of batch kinds; ``pull`` towards the oracle tokens at progress 0 and 1.
+    """``share`` of the time, the same for what runs side by side; ``mix`` of batch kinds.
 
-    ``seeing``: weight of the encoders' own objectives at progress 0 and 1; ``dropout``: whether encoders are left out.
+    ``pull`` towards the oracle tokens, and ``seeing``, the weight of the encoders' own objectives, at progress 0 and 1;
+    ``dropout``: chance that a certain encoder is left out.
     """
 
     name: str
@@ -64,12 +65,12 @@ def _connector(key: str) -> bool:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("decoder", 0.22, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, (0, 0), _decoder),
-        Stage("encoders", 0.22, (("encoders", 1.0),), (0, 0), 0, (1, 1), _encoders),
-        Stage("sight", 0.12, (("encoders", 1.0),), (3.0, 3.0), 0, (0.3, 0.15), _sight),
+        Stage("decoder", 0.25, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, (0, 0), _decoder),
+        Stage("encoders", 0.25, (("encoders", 1.0),), (0, 0), 0, (1, 1), _encoders),
+        Stage("sight", 0.15, (("encoders", 1.0),), (3.0, 3.0), 0, (0.3, 0.15), _sight),
         Stage("connector", 0.05, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, (0, 0), _connector),
         Stage(
-            "joint", 0.70, (("answers", 0.55), ("encoders", 0.20), ("oracle", 0.22), ("blind", 0.03)),
+            "joint", 0.55, (("answers", 0.50), ("encoders", 0.17), ("oracle", 0.30), ("blind", 0.03)),
             (1.0, 0.3), TOWER_DROPOUT, (0.15, 0.10), lambda key: True,
         ),
     )
