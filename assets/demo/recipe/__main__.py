@@ -34,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     make.add_argument("--device", default="auto", help="auto, cpu or cuda")
     make.add_argument("--processes", type=int, default=0, help="training processes; 0: one on a GPU, one per core else")
     make.add_argument("--loaders", type=int, default=-1, help="processes that draw, per training process; -1: as fits")
+    make.add_argument("--only", help="the name of a stage: run that one and stop")
     make.add_argument("--seed", type=int, default=20)
     make.add_argument("--scenes", type=int, default=2000, help="held-out scenes to evaluate on")
 
@@ -61,7 +62,7 @@ def _make(options: argparse.Namespace) -> None:
     import torch
 
     from .export import export, load_exported
-    from .train.loop import Job, load_model, train
+    from .train.loop import Job, load_model, prepare, run_stage, train
     from .train.plan import PLANS
 
     device = options.device
@@ -71,7 +72,12 @@ def _make(options: argparse.Namespace) -> None:
     plan, cores = PLANS[name], os.cpu_count() or 1
     processes = options.processes or (1 if device.startswith("cuda") else cores)
     loaders = options.loaders if options.loaders >= 0 else (max(1, cores - 1) if device.startswith("cuda") else 0)
-    train(Job(options.out, plan, options.seed, options.hours, device, processes, loaders))
+    job = Job(options.out, plan, options.seed, options.hours, device, processes, loaders)
+    if options.only:
+        prepare(job)
+        run_stage(job, options.only)
+        return
+    train(job)
     model, tokenizer = load_model(options.out, plan)
     size = export(model, tokenizer, options.out / "checkpoint")
     print(f"{options.out / 'checkpoint'}: {size / 1e6:.2f} MB", flush=True)

@@ -83,18 +83,18 @@ CLIP = ("openai/clip-vit-large-patch14-336", "openai/clip-vit-large-patch14-336"
 CONVNEXT_REPO = "laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-soup"
 
 FULL = Dimensions(
-    siglip=VitDims(*SIGLIP, size=112, patch=14, width=128, layers=3, heads=16, inner=384, tokens=8),
-    clip=VitDims(*CLIP, size=96, patch=6, width=64, layers=3, heads=4, inner=256, tokens=16),
+    siglip=VitDims(*SIGLIP, size=96, patch=16, width=128, layers=3, heads=16, inner=384, tokens=6),
+    clip=VitDims(*CLIP, size=96, patch=8, width=64, layers=3, heads=4, inner=256, tokens=12),
     dinov2=VitDims(
-        "facebook/dinov2-giant-res126", "facebook/dinov2-giant",
-        size=126, patch=14, width=128, layers=3, heads=4, inner=344, tokens=8,
+        "facebook/dinov2-giant-res112", "facebook/dinov2-giant",
+        size=112, patch=14, width=96, layers=3, heads=4, inner=256, tokens=6,
     ),
     convnext=ConvNextDims(
-        "clip-convnext-XXL-multi-stage-res256", CONVNEXT_REPO,
-        size=256, widths=(32, 64, 128, 192), depths=(1, 1, 2, 1), tokens=24,
+        "clip-convnext-XXL-multi-stage-res192", CONVNEXT_REPO,
+        size=192, widths=(32, 64, 128, 160), depths=(1, 1, 2, 1), tokens=12,
     ),
-    sva=96, query=8, connector_depth=2, samplers=2, sampler_start=0, sampler_stride=2,
-    hidden=128, inner=384, layers=5, heads=4, kv_heads=4,
+    sva=96, query=6, connector_depth=2, samplers=2, sampler_start=0, sampler_stride=2,
+    hidden=128, inner=384, layers=4, heads=4, kv_heads=4,
 )  # fmt: skip
 """The demo checkpoint."""
 

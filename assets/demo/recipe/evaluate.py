@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .model.cambrian import NOTHING_OFF, Ablation, Cambrian
+from .model.cambrian import NOTHING_OFF, Ablation, Cambrian, Seen
 from .preprocess import inputs, view
 from .question_set import Asked, held_out
 from .questions.choose import Item
 from .tokens import Tokenizer
-from .train.batch import IGNORED, pack
+from .train.batch import IGNORED, Text, pack
 from .train.objectives import decode_packed
 
 NAMES = ("SigLIP", "CLIP", "DINOv2", "ConvNeXt")
@@ -59,16 +59,11 @@ def _answer(model: Cambrian, tokenizer: Tokenizer, asked: list[Asked], device: t
     The greedy answer is the right one, end of turn included, exactly if every token of the right answer is the most
     likely one after those before it; so one pass over all conversations is enough.
     """
-    text = pack(tokenizer, [[[item] for item in one.items] for one in asked])
-    for name, tensor in vars(text).items():
-        setattr(text, name, tensor.to(device))
+    text = pack(tokenizer, [[[item] for item in one.items] for one in asked]).to(device)
     most = max(len(one.items) for one in asked)
 
-    def judge(image: torch.Tensor | None, seen: object) -> np.ndarray:
-        states = decode_packed(model, tokenizer, text, image, seen)
-        wrong = (model.lm_head(states).argmax(dim=-1) != text.targets) & (text.targets != IGNORED)
-        columns = [~(wrong & (text.segments == turn + 1)).any(dim=1) for turn in range(most)]
-        return torch.stack(columns, dim=1).cpu().numpy()
+    def judge(image: torch.Tensor | None, seen: Seen | None) -> np.ndarray:
+        return answered(model, tokenizer, text, image, seen, most)
 
     views = [
         torch.from_numpy(np.stack([view(one.rgb, shown) for one in asked])).to(device) for shown in inputs(model.dims)
@@ -81,6 +76,21 @@ def _answer(model: Cambrian, tokenizer: Tokenizer, asked: list[Asked], device: t
         results.append(judge(model.image_tokens(model.connect(seen), seen.geometry), seen))
     results.insert(1, judge(None, None))
     return results
+
+
+def answered(
+    model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None, most: int
+) -> np.ndarray:
+    """Which of the packed conversations are answered right [scene, conversation], of up to ``most`` about a scene."""
+    states, _ = decode_packed(model, tokenizer, text, image, seen)
+    predicted = model.lm_head(states).argmax(dim=-1)
+    places = text.targets != IGNORED
+    wrong = torch.zeros_like(places)
+    wrong[places] = predicted != text.targets[places]
+    row, column = wrong.nonzero(as_tuple=True)
+    right = np.ones((text.scenes, most), dtype=bool)
+    right[text.owner[row].cpu().numpy(), text.segments[row, column].cpu().numpy() - 1] = False
+    return right
 
 
 def interval(scenes: np.ndarray, difference: np.ndarray, seed: int = 0) -> tuple[float, float]:

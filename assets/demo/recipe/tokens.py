@@ -149,6 +149,11 @@ class Tokenizer:
         system = [self.begin, *self._header("system"), *self.encode(SYSTEM), self.end_of_turn]
         return [*system, *self._header("user")]
 
+    @property
+    def between(self) -> int:
+        """How many ids of a later turn come before its question."""
+        return len(self._header("user"))
+
     def turn(self, question: str, answer: str | None, *, first: bool) -> tuple[list[int], list[bool]]:
         """Ids of a question with its answer, or up to where the answer begins; and which are to be predicted."""
         asked = [] if first else self._header("user")

@@ -36,6 +36,11 @@ class Seen:
     geometry: Geometry
 
 
+def _bias(allowed: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """What is added to the scores of attention: 0 where ``allowed`` [b, t, n], else -inf [b, 1, t, n]."""
+    return torch.zeros_like(allowed, dtype=like.dtype).masked_fill(~allowed, float("-inf"))[:, None]
+
+
 class _Core(nn.Module):
     """Everything under the key ``model`` of the checkpoint."""
 
@@ -133,16 +138,56 @@ class Cambrian(nn.Module):
         ``allowed`` [b, t, t] says what may attend to what. ``image``: index of the first image token, and the picture;
         without it no sampler runs.
         """
-        dims = self.dims
-        bias = torch.zeros_like(allowed, dtype=embeddings.dtype).masked_fill(~allowed, float("-inf"))[:, None]
-        turn = rotary(positions, dims.hidden // dims.heads, dims.rope_theta)
-        x = embeddings
+        turn, bias, x = self._turn(positions), _bias(allowed, embeddings), embeddings
         for index, layer in enumerate(self.model.layers):
-            x = layer(x, turn, bias)
-            sampler, rest = divmod(index - dims.sampler_start, dims.sampler_stride)
-            if image is not None and rest == 0 and 0 <= sampler < dims.samplers:
-                x = self._sample(self.model.vision_sampler_layers[sampler], x, *image)
+            x, _ = layer(x, turn, bias)
+            x = self._sample_after(index, x, image)
         return self.model.norm(x)
+
+    def decode_rows(
+        self,
+        start: torch.Tensor,
+        image: tuple[int, Seen] | None,
+        rows: torch.Tensor,
+        owner: torch.Tensor,
+        positions: torch.Tensor,
+        allowed: torch.Tensor,
+        wanted: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The decoder on many texts that go on from few beginnings: ``rows`` [r, t, h] to final states [n, h]
+        and those of all positions half-way up [r, t, h].
+
+        ``start`` [b, p, h]: the beginnings, which see themselves only; ``image`` as in :meth:`decode`; ``owner`` [r]:
+        the beginning of each row; ``positions`` [r, t]; ``allowed`` [r, t, t]: what of its own a row may attend to;
+        ``wanted`` [r, t]: the ``n`` positions whose states are. The same as :meth:`decode` on each beginning with its
+        row, at a fraction of the cost.
+        """
+        count, length, _ = start.shape
+        device = start.device
+        causal = torch.ones(1, length, length, dtype=torch.bool, device=device).tril()
+        before = torch.ones(*positions.shape, length, dtype=torch.bool, device=device)
+        turns = self._turn(torch.arange(length, device=device).expand(count, -1)), self._turn(positions)
+        biases = _bias(causal, start), _bias(torch.cat((before, allowed), dim=2), start)
+        half = rows
+        for index, layer in enumerate(self.model.layers):
+            start, past = layer.mix(start, turns[0], biases[0], None)
+            rows, _ = layer.mix(rows, turns[1], biases[1], tuple(t[owner] for t in past))
+            if index + 1 == len(self.model.layers):
+                return self.model.norm(layer.think(rows[wanted])), half
+            start, rows = self._sample_after(index, layer.think(start), image), layer.think(rows)
+            if 2 * (index + 1) <= len(self.model.layers):
+                half = rows
+        raise ValueError("a decoder without layers")
+
+    def _turn(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return rotary(positions, self.dims.hidden // self.dims.heads, self.dims.rope_theta)
+
+    def _sample_after(self, index: int, x: torch.Tensor, image: tuple[int, Seen] | None) -> torch.Tensor:
+        """``x`` after decoder layer ``index``, through the sampler that follows it, if one does."""
+        sampler, rest = divmod(index - self.dims.sampler_start, self.dims.sampler_stride)
+        if image is None or rest != 0 or not 0 <= sampler < self.dims.samplers:
+            return x
+        return self._sample(self.model.vision_sampler_layers[sampler], x, *image)
 
     def _sample(self, sampler: SvaStack, x: torch.Tensor, first: int, seen: Seen) -> torch.Tensor:
         place = seen.geometry

@@ -6,6 +6,8 @@ from torch.nn import functional as F
 
 from ..dimensions import Dimensions
 
+KeysValues = tuple[torch.Tensor, torch.Tensor]
+
 
 class RmsNorm(nn.Module):
     """Root-mean-square norm."""
@@ -63,8 +65,25 @@ class DecoderLayer(nn.Module):
             }
         )
 
-    def forward(self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor], bias: torch.Tensor) -> torch.Tensor:
-        """``x`` [b, t, h]; ``turn``: see :func:`rotary`; ``bias`` [b, 1, t, t]: 0 where it may attend, else -inf."""
+    def forward(
+        self,
+        x: torch.Tensor,
+        turn: tuple[torch.Tensor, torch.Tensor],
+        bias: torch.Tensor,
+        past: KeysValues | None = None,
+    ) -> tuple[torch.Tensor, KeysValues]:
+        """``x`` [b, t, h] to the same, with the keys and values of its own positions [b, heads, t, h / heads]."""
+        x, own = self.mix(x, turn, bias, past)
+        return self.think(x), own
+
+    def mix(
+        self, x: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor], bias: torch.Tensor, past: KeysValues | None
+    ) -> tuple[torch.Tensor, KeysValues]:
+        """The first half of the layer, attention.
+
+        ``turn``: see :func:`rotary`; ``past``: keys and values of positions before, ``p`` of them; ``bias``
+        [b, 1, t, p + t]: 0 where it may attend, else -inf.
+        """
         batch, length, _ = x.shape
         y = self.input_layernorm(x)
 
@@ -75,8 +94,14 @@ class DecoderLayer(nn.Module):
         k, v = _rotate(by_head("k_proj", self.kv_heads), turn), by_head("v_proj", self.kv_heads)
         if self.kv_heads != self.heads:
             k, v = (t.repeat_interleave(self.heads // self.kv_heads, dim=1) for t in (k, v))
+        own = (k, v)
+        if past is not None:
+            k, v = (torch.cat(pair, dim=2) for pair in zip(past, own))
         weights = (q @ k.transpose(-1, -2) + bias).softmax(dim=-1)
         mixed = (weights @ v).transpose(1, 2).reshape(batch, length, -1)
-        x = x + self.self_attn["o_proj"](mixed)
+        return x + self.self_attn["o_proj"](mixed), own
+
+    def think(self, x: torch.Tensor) -> torch.Tensor:
+        """The second half of the layer, each position for itself [..., h]."""
         y = self.post_attention_layernorm(x)
         return x + self.mlp["down_proj"](F.silu(self.mlp["gate_proj"](y)) * self.mlp["up_proj"](y))

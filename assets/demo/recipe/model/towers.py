@@ -219,13 +219,21 @@ class ConvNext(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """[b, 3, s, s] to features [b, tokens², d]."""
+        return self.gather(self.stages(pixels))
+
+    def stages(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """[b, 3, s, s] to what each stage gives [b, c, side, side]."""
         trunk = self.visual.trunk
         x = trunk.stem(pixels.contiguous(memory_format=torch.channels_last))
-        features = []
+        found = []
         for stage in trunk.stages:
             x = stage(x)
-            features.append(interpolate(x.flatten(2).transpose(1, 2), self.dims.tokens))
-        return torch.cat(features, dim=-1)
+            found.append(x)
+        return found
+
+    def gather(self, stages: list[torch.Tensor]) -> torch.Tensor:
+        """What the stages give as features [b, tokens², d]."""
+        return torch.cat([interpolate(x.flatten(2).transpose(1, 2), self.dims.tokens) for x in stages], dim=-1)
 
 
 def build_towers(dims: Dimensions) -> nn.ModuleList:

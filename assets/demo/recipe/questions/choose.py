@@ -6,33 +6,38 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..scene.world import Scene
-from .facts import FAMILIES, Fact
-from .wording import say, ways
+from .facts import FAMILIES, Fact, meant
+from .wording import mentions, say, ways
 
-CHINESE_SHARE = 0.15
+CHINESE_SHARE = 0.1
 """Share of questions asked in Chinese, where there is a Chinese wording."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One question about one scene."""
+    """One question about one scene.
+
+    ``mentions``: the question up to each thing it refers to, and that object's index, None for the sign.
+    """
 
     family: str
     template: str
     language: str
     question: str
     answer: str
+    mentions: tuple[tuple[str, int | None], ...] = ()
 
 
 class Balancer:
     """Chooses questions so that guessing does not pay.
 
     Keeps count of what was chosen: families and templates that came up least go first, and within a template the
-    outcome the scene allows that came up least.
+    outcome the scene allows that came up least. Families in ``more`` come up that many times as often as the others.
     """
 
-    def __init__(self) -> None:
-        self._families: Counter[str] = Counter()
+    def __init__(self, more: dict[str, float] | None = None) -> None:
+        self._more = more or {}
+        self._families = dict.fromkeys(FAMILIES, 0.0)
         self._outcomes: Counter[tuple[str, str]] = Counter()
 
     def choose(self, scene: Scene, rng: np.random.Generator, count: int) -> list[Item]:
@@ -46,10 +51,10 @@ class Balancer:
             family = min(open_families, key=lambda f: (self._families[f], rng.random()))
             fact = self._fact(pool[family], rng)
             pool[family].remove(fact)
-            item = _word(family, fact, rng)
+            item = _word(scene, family, fact, rng)
             if item.question not in items:
                 items[item.question] = item
-                self._families[family] += 1
+                self._families[family] += 1 / self._more.get(family, 1)
                 self._outcomes[fact.template, fact.balance] += 1
         chosen = list(items.values())
         return [chosen[i] for i in rng.permutation(len(chosen))]
@@ -63,7 +68,8 @@ class Balancer:
         return facts[int(rng.integers(len(facts)))]
 
 
-def _word(family: str, fact: Fact, rng: np.random.Generator) -> Item:
+def _word(scene: Scene, family: str, fact: Fact, rng: np.random.Generator) -> Item:
     language = "zh" if rng.random() < CHINESE_SHARE and ways(fact, "zh") else "en"
-    question, answer = say(fact, language, int(rng.integers(ways(fact, language))))
-    return Item(family, fact.template, language, question, answer)
+    way = int(rng.integers(ways(fact, language)))
+    named = tuple((text, meant(scene, the)) for text, the in mentions(fact, language, way))
+    return Item(family, fact.template, language, *say(fact, language, way), named)

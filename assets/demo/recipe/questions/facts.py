@@ -11,7 +11,7 @@ from itertools import permutations
 
 import numpy as np
 
-from ..scene.world import COLOURS, SHAPES, WORDS, Object, Scene
+from ..scene.world import COLOURS, SHAPES, Object, Scene
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ def references(scene: Scene) -> dict[int, Thing]:
         elif sized[o.size, o.colour, o.shape] == 1:
             found[index] = Thing(o.size, o.colour, o.shape)
     return found
+
+
+def meant(scene: Scene, the: The) -> int | None:
+    """Index of the object that ``the`` refers to; None for the sign."""
+    return None if the.thing is None else next(i for i, o in enumerate(scene.objects) if _fits(o, the.thing))
 
 
 def _known(scene: Scene) -> list[tuple[Object, The]]:
@@ -145,9 +150,8 @@ def size(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
     for (a, the_a), (b, the_b) in permutations(known, 2):
         named = {the_a.thing.size, the_b.thing.size} if the_a.thing and the_b.thing else set()
         if a.size != b.size and named == {None}:
-            first = a.size == "large"
-            balance, answer = ("first", the_a) if first else ("second", the_b)
-            yield _fact("size", "larger", balance, a=the_a, b=the_b, answer=answer)
+            answer = "larger" if a.size == "large" else "smaller"
+            yield _fact("size", "larger", answer, a=the_a, b=the_b, answer=answer)
 
 
 def _places(scene: Scene) -> list[tuple[int, int, The]]:
@@ -158,17 +162,19 @@ def _places(scene: Scene) -> list[tuple[int, int, The]]:
     return places
 
 
+CLEAR = 24
+"""Pixels by which two things' places must differ to be compared."""
+
+
 def relation(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
-    """Where one thing is from another, where one direction clearly dominates."""
+    """On which side of another thing something is."""
     for (ax, ay, a), (bx, by, b) in permutations(_places(scene), 2):
-        dx, dy = ax - bx, ay - by
-        if max(abs(dx), abs(dy)) < 30 or min(abs(dx), abs(dy)) * 1.6 > max(abs(dx), abs(dy)):
-            continue
-        if abs(dx) > abs(dy):
-            word = "right" if dx > 0 else "left"
-        else:
-            word = "below" if dy > 0 else "above"
-        yield _fact("relation", "relation", word, a=a, b=b, answer=word)
+        if abs(ax - bx) >= CLEAR:
+            side = "left" if ax < bx else "right"
+            yield _fact("relation", "across", side, a=a, b=b, answer=side)
+        if abs(ay - by) >= CLEAR:
+            side = "above" if ay < by else "below"
+            yield _fact("relation", "down", side, a=a, b=b, answer=side)
 
 
 def depth(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
@@ -177,19 +183,18 @@ def depth(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
     if scene.overlap is None or not set(scene.overlap) <= set(known):
         return
     behind, front = (The(known[index]) for index in scene.overlap)
-    for template, answer in (("nearer", front), ("farther", behind)):
-        yield _fact("depth", template, "first", a=answer, b=front if answer is behind else behind, answer=answer)
-        yield _fact("depth", template, "second", a=front if answer is behind else behind, b=answer, answer=answer)
+    yield _fact("depth", "depth", "in front", a=front, b=behind, answer="in front")
+    yield _fact("depth", "depth", "behind", a=behind, b=front, answer="behind")
 
 
 def distance(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
-    """Which of two things is closer, in the picture, to a third."""
-    for (x, y, anchor), (ax, ay, a), (bx, by, b) in permutations(_places(scene), 3):
-        to_a, to_b = np.hypot(ax - x, ay - y), np.hypot(bx - x, by - y)
-        if min(to_a, to_b) < 0.7 * max(to_a, to_b):
-            first = bool(to_a < to_b)
-            balance = "first" if first else "second"
-            yield _fact("distance", "distance", balance, anchor=anchor, a=a, b=b, answer=a if first else b)
+    """Which of two things is closer to an edge of the picture."""
+    for (ax, ay, a), (bx, by, b) in permutations(_places(scene), 2):
+        ways = {"left": bx - ax, "right": ax - bx, "top": by - ay, "bottom": ay - by}
+        for edge, closer in ways.items():
+            if abs(closer) >= CLEAR:
+                answer = "yes" if closer > 0 else "no"
+                yield _fact("distance", "distance", f"{edge} {answer}", a=a, b=b, edge=edge, answer=answer)
 
 
 def word(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
@@ -219,44 +224,26 @@ def existence(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
         yield _fact("existence", "existence", "no", thing=A(_other(rng, scene)), answer="no")
     is_sign = "yes" if scene.sign is not None else "no"
     yield _fact("existence", "sign", is_sign, answer=is_sign)
-    if scene.sign is not None:
-        others = [word for word in WORDS if word != scene.sign.word]
-        yield _fact("existence", "says", "yes", word=scene.sign.word, answer="yes")
-        yield _fact("existence", "says", "no", word=str(rng.choice(others)), answer="no")
 
 
 def position(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
-    """In which of nine parts of the picture a thing is; not near their borders."""
+    """In which quarter of the picture a thing is; not near their borders."""
     for x, y, the in _places(scene):
-        column, row = _third(x / scene.width), _third(y / scene.height)
-        if column is not None and row is not None:
-            place = PLACES[row][column]
+        across, down = x / scene.width - 0.5, y / scene.height - 0.5
+        if min(abs(across), abs(down)) > 0.08:
+            place = f"{'top' if down < 0 else 'bottom'} {'left' if across < 0 else 'right'}"
             yield _fact("position", "position", place, thing=the, answer=place)
 
 
-PLACES = (
-    ("top left", "top", "top right"),
-    ("left", "centre", "right"),
-    ("bottom left", "bottom", "bottom right"),
-)
-
-
-def _third(fraction: float) -> int | None:
-    for index, (low, high) in enumerate(((0, 0.30), (0.37, 0.63), (0.70, 1))):
-        if low <= fraction <= high:
-            return index
-    return None
-
-
 def describe(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
-    """A sentence on one object, or on the whole picture from left to right."""
+    """A sentence on one object, or on the whole picture."""
     for o, the in _known(scene):
         yield _fact("describe", "describe one", o.texture, thing=the, size=o.size, texture=o.texture)
-    across = sorted(scene.objects, key=lambda o: o.x)
-    apart = all(b.x - a.x > 12 for a, b in zip(across, across[1:]))
-    if apart and 2 <= len(across) <= 4:
-        named = tuple(A(Thing(None, o.colour, o.shape)) for o in across)
-        yield _fact("describe", "describe all", str(len(across)), things=named)
+    number = str(len(scene.objects))
+    if scene.sign is None:
+        yield _fact("describe", "describe all", number, number=number)
+    else:
+        yield _fact("describe", "describe sign", number, number=number, word=scene.sign.word)
 
 
 FAMILIES: dict[str, Callable[[Scene, np.random.Generator], Iterator[Fact]]] = {

@@ -5,48 +5,38 @@ from string import Formatter
 from .facts import A, Fact, Plural, The, Thing
 
 _ENGLISH: dict[str, tuple[tuple[str, ...], str]] = {
-    "count": (("How many {group} are there?", "Count the {group}.", "How many {group} do you see?"), "{answer}"),
-    "count all": (("How many objects are there?", "How many objects are in the picture?"), "{answer}"),
-    "colour": (("What colour is {thing}?", "What is the colour of {thing}?"), "{answer}"),
-    "shape": (("What shape is {thing}?", "What is the shape of {thing}?"), "{answer}"),
-    "texture": (("What pattern does {thing} have?", "Is {thing} plain, striped, dotted or checkered?"), "{answer}"),
-    "size": (("Is {thing} small or large?", "How big is {thing}?"), "{answer}"),
-    "larger": (("Which is larger, {a} or {b}?", "Which one is bigger: {a} or {b}?"), "{answer}"),
-    "relation": (("Where is {a} relative to {b}?", "Where is {a} compared with {b}?"), "{answer:relation}"),
-    "nearer": (("Which is in front, {a} or {b}?", "Which is closer to the camera, {a} or {b}?"), "{answer}"),
-    "farther": (("Which is behind, {a} or {b}?", "Which is farther from the camera, {a} or {b}?"), "{answer}"),
-    "distance": (("Which is closer to {anchor}, {a} or {b}?", "Is {a} or {b} nearer to {anchor}?"), "{answer}"),
-    "word": (("What does the sign say?", "Read the sign.", "What word is on the sign?"), "{answer}"),
-    "number": (("What number is on {thing}?", "Read the number on {thing}."), "{answer}"),
-    "numbered": (("Which object has the number {number}?", "What is the number {number} printed on?"), "{answer:a}"),
-    "existence": (("Is there {thing}?", "Is there {thing} in the picture?", "Do you see {thing}?"), "{answer}"),
-    "sign": (("Is there a sign?", "Is there a sign in the picture?"), "{answer}"),
-    "says": (("Does the sign say {word}?",), "{answer}"),
-    "position": (("Where is {thing}?", "Where in the picture is {thing}?"), "{answer:position}"),
-    "describe one": (("Describe {thing}.", "What is {thing} like?"), "It is {size} and {texture}."),
-    "describe all": (("Describe the picture.", "What is in the picture?"), "From left to right: {things}."),
+    "count": (("How many {group} are there?",), "{answer}"),
+    "count all": (("How many objects are there?",), "{answer}"),
+    "colour": (("What colour is {thing}?",), "{answer}"),
+    "shape": (("What shape is {thing}?",), "{answer}"),
+    "texture": (("What pattern does {thing} have?",), "{answer}"),
+    "size": (("Is {thing} small or large?",), "{answer}"),
+    "larger": (("Is {a} larger or smaller than {b}?",), "{answer}"),
+    "across": (("Is {a} left or right of {b}?",), "{answer}"),
+    "down": (("Is {a} above or below {b}?",), "{answer}"),
+    "depth": (("Is {a} in front of {b} or behind it?",), "{answer}"),
+    "distance": (("Is {a} closer to the {edge} edge than {b}?",), "{answer}"),
+    "word": (("What does the sign say?", "Read the sign."), "{answer}"),
+    "number": (("What number is on {thing}?",), "{answer}"),
+    "numbered": (("Which object has the number {number}?",), "{answer:a}"),
+    "existence": (("Is there {thing}?",), "{answer}"),
+    "sign": (("Is there a sign?",), "{answer}"),
+    "position": (("Where is {thing}?",), "{answer}"),
+    "describe one": (("Describe {thing}.",), "It is {size} and {texture}."),
+    "describe all": (("Describe the picture.",), "There are {number} objects and no sign."),
+    "describe sign": (("Describe the picture.",), "There are {number} objects and a sign that says {word}."),
 }  # fmt: skip
 
 _CHINESE: dict[str, tuple[tuple[str, ...], str]] = {
-    "count": (("有几个{group}？", "图中有几个{group}？"), "{answer}"),
-    "count all": (("有几个物体？", "图中有几个物体？"), "{answer}"),
+    "count": (("有几个{group}？",), "{answer}"),
     "colour": (("{thing}是什么颜色？",), "{answer}"),
     "shape": (("{thing}是什么形状？",), "{answer}"),
-    "size": (("{thing}是大还是小？",), "{answer}"),
-    "relation": (("{a}在{b}的什么方向？",), "{answer:relation}"),
     "word": (("牌子上写着什么？",), "{answer}"),
-    "number": (("{thing}上的数字是多少？",), "{answer}"),
-    "existence": (("有{thing}吗？", "图中有{thing}吗？"), "{answer}"),
-    "sign": (("有牌子吗？",), "{answer}"),
-    "position": (("{thing}在哪里？",), "{answer:position}"),
+    "existence": (("有{thing}吗？",), "{answer}"),
 }
 
 WORDINGS = {"en": _ENGLISH, "zh": _CHINESE}
 """Per language and template: the ways to ask, and the answer."""
-
-_RELATIONS = {"left": "to the left", "right": "to the right", "above": "above", "below": "below"}
-
-_POSITIONS = {"left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom"}
 
 _PLURALS = {"cross": "crosses"}
 
@@ -56,20 +46,16 @@ _ZH = {
     "circle": "圆形", "square": "方形", "triangle": "三角形", "diamond": "菱形", "star": "星形", "cross": "十字形",
     "ring": "圆环", "moon": "月牙",
     "small": "小", "large": "大", "yes": "有", "no": "没有",
-    "left": "左边", "right": "右边", "above": "上方", "below": "下方",
-    "top left": "左上角", "top": "上边", "top right": "右上角", "centre": "中间",
-    "bottom left": "左下角", "bottom": "下边", "bottom right": "右下角",
 }  # fmt: skip
 
 CHINESE_WORDS = (
-    *_ZH.values(), "图中有", "有几个", "物体", "是什么", "颜色", "形状", "还是", "什么方向", "牌子", "上写着", "什么",
-    "上的数字是", "多少", "在哪里", "吗", "的", "是", "在", "？",
+    *_ZH.values(), "有几个", "物体", "是什么", "颜色", "形状", "牌子上写着什么", "吗", "的", "？",
 )  # fmt: skip
 """What the tokenizer should know of Chinese as whole words."""
 
 
 class _Writer(Formatter):
-    """``str.format`` that knows how to say things; a field's format is a role, such as ``{answer:relation}``."""
+    """``str.format`` that knows how to say things; a field's format is a role, such as ``{answer}``."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -94,17 +80,23 @@ def say(fact: Fact, language: str, way: int) -> tuple[str, str]:
     return writer.format(questions[way], **slots), writer.format(answer, **slots)
 
 
+def mentions(fact: Fact, language: str, way: int) -> list[tuple[str, The]]:
+    """The question up to and including each thing it refers to, and the thing."""
+    questions, _ = WORDINGS[language][fact.template]
+    slots, writer, text, found = dict(fact.slots), _WRITERS[language], "", []
+    for literal, name, _, _ in writer.parse(questions[way]):
+        text += literal
+        if name is not None:
+            text += writer.format_field(slots[name], "")
+            if isinstance(slots[name], The):
+                found.append((text, slots[name]))
+    return found
+
+
 def _english(value: object, role: str) -> str:
     match value:
-        case str() if role == "relation":
-            return _RELATIONS[value]
-        case str() if role == "position":
-            return _POSITIONS.get(value, f"in the {value}")
         case str():
             return value
-        case tuple():
-            parts = [_english(part, role) for part in value]
-            return ", ".join(parts[:-1]) + " and " + parts[-1]
         case The(thing):
             return "the sign" if thing is None else f"the {_noun(thing)}"
         case A(thing):
@@ -124,12 +116,8 @@ def _noun(thing: Thing) -> str:
 
 def _chinese(value: object, role: str) -> str:
     match value:
-        case str() if role == "position":
-            return f"在{_ZH[value]}"
         case str():
             return _ZH.get(value, value)
-        case The(None):
-            return "牌子"
         case The(thing) | A(thing) | Plural(thing):
             words = [f"{_ZH[word]}的" for word in (thing.size, thing.colour) if word is not None]
             return "".join(words) + (_ZH[thing.shape] if thing.shape else "物体")

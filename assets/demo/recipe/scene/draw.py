@@ -10,10 +10,13 @@ from functools import cache, lru_cache
 import numpy as np
 
 from .glyphs import printed
-from .world import COLOURS, TEXT_SCALE, Object, Scene, Sign
+from .world import COLOURS, LONG_SIDE, TEXT_SCALE, Object, Scene, Sign
 
 PERIOD = 12
-"""Period of the textures in pixels: still 4.5 pixels for an encoder that sees the picture at 96."""
+"""Period of the textures in pixels: still 6 pixels for an encoder that sees the picture at 96."""
+
+RIM = 1.5
+"""Width in pixels of the rim of a shape, in the second shade: what is in front has a whole rim."""
 
 MARGIN = 6
 """Pixels around a shape that its mask and its shadow may touch."""
@@ -40,8 +43,8 @@ def draw(scene: Scene) -> Drawing:
     canvas = _backdrop(scene)
     things = np.zeros((scene.height, scene.width), dtype=np.int8)
     characters = np.zeros((scene.height, scene.width), dtype=np.uint8)
-    if scene.sign is not None:
-        _draw_sign(canvas, things, characters, scene.sign)
+    for sign in scene.signs:
+        _draw_sign(canvas, things, characters, sign)
     for index, thing in enumerate(scene.objects):
         _draw_object(canvas, things, characters, thing, index + 1)
     np.clip(canvas, 0, 255, out=canvas)
@@ -60,7 +63,7 @@ def _backdrop(scene: Scene) -> np.ndarray:
     rng = np.random.default_rng(scene.backdrop)
     shade = rng.uniform(120, 185) + rng.uniform(-14, 14, 3)
     across, down = rng.uniform(-18, 18, 2)
-    top, left = rng.integers(0, 512 - 256, 2)
+    top, left = rng.integers(0, 512 - LONG_SIDE, 2)
     ramp = (
         np.linspace(-across, across, scene.width, dtype=np.float32)[None, :]
         + np.linspace(-down, down, scene.height, dtype=np.float32)[:, None]
@@ -87,7 +90,7 @@ def _distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
             angle = np.arctan2(x, -y)
             folded = abs(angle - sector * np.round(angle / sector))
             px, py = r * np.cos(folded), r * np.sin(folded)
-            inner = 0.46
+            inner = 0.52
             ex, ey = inner * np.cos(sector / 2) - 1, inner * np.sin(sector / 2)
             return ((px - 1) * ey - py * ex) / np.hypot(ex, ey)
         case "cross":
@@ -95,19 +98,19 @@ def _distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
             tall = np.maximum(abs(x) - 0.38, abs(y) - 1)
             return np.minimum(wide, tall)
         case "ring":
-            return abs(r - 0.73) - 0.27
+            return abs(r - 0.68) - 0.32
         case "moon":
-            return np.maximum(r - 1, 0.86 - np.hypot(x - 0.48, y + 0.2))
+            return np.maximum(r - 1, 0.8 - np.hypot(x - 0.62, y + 0.26))
     raise ValueError(f"no such shape: {shape}")
 
 
 @cache
-def _mask(shape: str, radius: int, softness: float) -> np.ndarray:
-    """How much of each pixel around a shape's centre it covers [2 (radius + margin) + 1 squared]."""
+def _mask(shape: str, radius: int, softness: float, inset: float = 0) -> np.ndarray:
+    """How much of each pixel around a shape's centre it covers [2 (radius + margin) + 1 squared], ``inset`` smaller."""
     reach = radius + MARGIN
     line = np.arange(-reach, reach + 1, dtype=np.float32) / radius
     distance = _distance(shape, line[None, :], line[:, None]) * radius
-    return np.clip(0.5 - distance / softness, 0, 1).astype(np.float32)
+    return np.clip(0.5 - (distance + inset) / softness, 0, 1).astype(np.float32)
 
 
 @cache
@@ -119,12 +122,12 @@ def _pattern(texture: str, radius: int) -> np.ndarray:
     half = PERIOD // 2
     match texture:
         case "striped":
-            on = (x + y) % PERIOD < half
+            on = (y + half // 2) % PERIOD < half
         case "checkered":
-            on = ((x // half) + (y // half)) % 2 == 0
+            on = ((x // 8) + (y // 8)) % 2 == 0
         case "dotted":
             dx, dy = (x + half) % PERIOD - half, (y + half) % PERIOD - half
-            on = dx * dx + dy * dy <= 9
+            on = dx * dx + dy * dy <= 13
         case _:
             on = np.zeros((line.size, line.size), dtype=bool)
     return np.broadcast_to(on, (line.size, line.size)).astype(np.float32)
@@ -157,7 +160,8 @@ def _draw_object(canvas: np.ndarray, things: np.ndarray, characters: np.ndarray,
     whole, patch = _window(canvas, thing.x, thing.y, reach)
     mask = _mask(thing.shape, thing.radius, 1.0)[patch]
     first, second = (shade[:, None, None] for shade in _shades(thing.colour))
-    paint = first + (second - first) * _pattern(thing.texture, thing.radius)[patch]
+    rim = 1 - _mask(thing.shape, thing.radius, 1.0, RIM)[patch]
+    paint = first + (second - first) * np.maximum(_pattern(thing.texture, thing.radius)[patch], rim)
     canvas[whole] += (paint - canvas[whole]) * mask
     solid = mask > 0.5
     things[whole][solid] = label

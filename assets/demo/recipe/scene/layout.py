@@ -6,6 +6,9 @@ import numpy as np
 
 from .world import (
     COLOURS,
+    DENSE_OBJECTS,
+    DENSE_PAIRS,
+    DENSE_SIGNS,
     LONG_SIDE,
     MAX_OBJECTS,
     NUMBERABLE,
@@ -26,7 +29,7 @@ GAP = 5
 TRIES = 40
 """Random places tried for a thing before it is left out."""
 
-CELLS = 8
+CELLS = 6
 """Side of the grid over the padded square in which no two objects share a cell (the query grid of the full model)."""
 
 
@@ -45,35 +48,113 @@ def cell_of(x: int, y: int, width: int, height: int, side: int) -> tuple[int, in
 
 
 def random_scene(rng: np.random.Generator, size: tuple[int, int], *, dense: bool = False) -> Scene:
-    """A scene of 2 to 7 things on a picture of ``size`` = (width, height).
+    """A scene of 2 to 6 things on a picture of ``size`` = (width, height).
 
-    ``dense`` scenes are as full as the picture allows and nearly always have an overlap and a sign: more to learn from
-    in each picture when encoders are trained on what they see rather than on questions.
+    ``dense`` scenes are as full as the picture allows, with several signs and overlaps: more to learn from in each
+    picture when encoders are trained on what they see rather than on questions.
     """
     width, height = size
-    sign = _sign(rng, width, height) if rng.random() < (0.9 if dense else 0.6) else None
-    placed: list[Object] = []
-    overlap: tuple[int, int] | None = None
-    count = MAX_OBJECTS if dense else int(rng.integers(2, MAX_OBJECTS + 1))
-    wanted = _kinds(rng, count)
-    pair = rng.random() < (0.9 if dense else 0.5)
-    for thing in wanted:
-        if overlap is None and pair and len(placed) == 1:
-            front = _beside(rng, thing, placed[0], sign, width, height)
-            if front is not None:
-                placed.append(front)
-                overlap = (0, 1)
-                continue
-        free = _free(rng, thing, placed, sign, width, height)
-        if free is not None:
-            placed.append(free)
-    return Scene(width, height, tuple(placed), sign, overlap, int(rng.integers(1 << 31)))
+    board = _Board(rng, width, height)
+    if dense:
+        for _ in range(int(rng.integers(1, DENSE_SIGNS + 1))):
+            board.put_sign()
+        count, pairs = DENSE_OBJECTS, DENSE_PAIRS
+    else:
+        if rng.random() < 0.6:
+            board.put_sign()
+        count, pairs = int(rng.integers(2, MAX_OBJECTS + 1)), int(rng.random() < 0.5)
+    for thing in _kinds(rng, count, numbered=0.8 if dense else 0.55):
+        if len(board.overlaps) < pairs and board.put_in_front(thing):
+            continue
+        board.put(thing)
+    signs, overlaps = (*board.signs, None), (*board.overlaps, None)
+    backdrop = int(rng.integers(1 << 31))
+    return Scene(width, height, tuple(board.placed), signs[0], overlaps[0], backdrop, signs[1:-1], overlaps[1:-1])
 
 
-def _kinds(rng: np.random.Generator, count: int) -> list[Object]:
-    """``count`` things without a place; often several of one kind, so that counting is worth asking for."""
+class _Board:
+    """A picture on which things find their places."""
+
+    def __init__(self, rng: np.random.Generator, width: int, height: int) -> None:
+        self.rng, self.width, self.height = rng, width, height
+        self.placed: list[Object] = []
+        self.signs: list[Sign] = []
+        self.overlaps: list[tuple[int, int]] = []
+
+    def put_sign(self) -> None:
+        """A sign at a free place, if there is one."""
+        sign = Sign(str(self.rng.choice(WORDS)), 0, 0)
+        across, down = sign.half_width + 3, sign.half_height + 3
+        xs = self.rng.integers(across, self.width - across + 1, TRIES)
+        ys = self.rng.integers(down, self.height - down + 1, TRIES)
+        free = np.ones(TRIES, dtype=bool)
+        for other in self.signs:
+            apart = abs(xs - other.x) >= sign.half_width + other.half_width + GAP
+            free &= apart | (abs(ys - other.y) >= sign.half_height + other.half_height + GAP)
+        if free.any():
+            i = int(free.argmax())
+            self.signs.append(replace(sign, x=int(xs[i]), y=int(ys[i])))
+
+    def put(self, thing: Object) -> None:
+        """``thing`` at a free place, if there is one."""
+        edge = thing.radius + 3
+        xs = self.rng.integers(edge, self.width - edge, TRIES)
+        ys = self.rng.integers(edge, self.height - edge, TRIES)
+        self._take(thing, xs, ys, self._clear(thing, xs, ys, None))
+
+    def put_in_front(self, thing: Object) -> bool:
+        """``thing`` so that it covers a part of the last thing, above it; whether there was room."""
+        taken = {index for pair in self.overlaps for index in pair}
+        last = len(self.placed) - 1
+        if last < 0 or last in taken:
+            return False
+        behind = self.placed[last]
+        if (thing.shape, thing.colour) == (behind.shape, behind.colour):
+            return False
+        angle, share = self.rng.random(TRIES) * 2 * np.pi, 0.2 + 0.2 * self.rng.random(TRIES)
+        distance = thing.radius + behind.radius * share
+        xs = (behind.x + distance * np.cos(angle)).astype(np.int64)
+        ys = (behind.y + distance * np.sin(angle)).astype(np.int64)
+        edge = thing.radius + 3
+        inside = (edge <= xs) & (xs < self.width - edge) & (edge <= ys) & (ys < self.height - edge)
+        front = replace(thing, height=behind.height + 1)
+        if not self._take(front, xs, ys, inside & self._clear(thing, xs, ys, behind)):
+            return False
+        self.overlaps.append((last, last + 1))
+        return True
+
+    def _take(self, thing: Object, xs: np.ndarray, ys: np.ndarray, free: np.ndarray) -> bool:
+        if free.any():
+            i = int(free.argmax())
+            self.placed.append(replace(thing, x=int(xs[i]), y=int(ys[i])))
+        return bool(free.any())
+
+    def _clear(self, thing: Object, xs: np.ndarray, ys: np.ndarray, behind: Object | None) -> np.ndarray:
+        """At which places ``thing`` keeps its distance from all but ``behind``, and has its grid cell to itself."""
+
+        def cells(x: np.ndarray | int, y: np.ndarray | int) -> np.ndarray | int:
+            row, column = cell_of(x, y, self.width, self.height, CELLS)
+            return row * CELLS + column
+
+        mine, free = cells(xs, ys), np.ones(len(xs), dtype=bool)
+        for sign in self.signs:
+            dx = np.maximum(abs(xs - sign.x) - sign.half_width, 0)
+            dy = np.maximum(abs(ys - sign.y) - sign.half_height, 0)
+            free &= (dx * dx + dy * dy >= (thing.radius + GAP) ** 2) & (mine != cells(sign.x, sign.y))
+        for other in self.placed:
+            reach = thing.radius + other.radius + GAP
+            apart = (xs - other.x) ** 2 + (ys - other.y) ** 2 >= reach * reach
+            free &= (apart | (other is behind)) & (mine != cells(other.x, other.y))
+        return free
+
+
+def _kinds(rng: np.random.Generator, count: int, numbered: float) -> list[Object]:
+    """``count`` things without a place; often several of one kind, so that counting is worth asking for.
+
+    ``numbered``: chance that a thing with room for it bears a number.
+    """
     colours, repeated = list(COLOURS), None
-    if count >= 3 and rng.random() < 0.6:
+    if 3 <= count <= MAX_OBJECTS and rng.random() < 0.6:
         repeated = (str(rng.choice(SHAPES)), str(rng.choice(colours)))
         copies = int(rng.integers(2, count + 1))
     things = []
@@ -86,8 +167,8 @@ def _kinds(rng: np.random.Generator, count: int) -> list[Object]:
                 shape = repeated[0]
         size = SIZES[int(rng.integers(2))]
         number = None
-        if shape in NUMBERABLE and rng.random() < 0.45:
-            number = int(rng.integers(10, 100)) if size == "large" and rng.random() < 0.4 else int(rng.integers(10))
+        if shape in NUMBERABLE and rng.random() < numbered:
+            number = int(rng.integers(10))
         texture = "plain" if number is not None else str(rng.choice(TEXTURES))
         things.append(
             Object(
@@ -104,58 +185,3 @@ def _kinds(rng: np.random.Generator, count: int) -> list[Object]:
         )
     order = rng.permutation(count)
     return [things[i] for i in order]
-
-
-def _sign(rng: np.random.Generator, width: int, height: int) -> Sign:
-    sign = Sign(str(rng.choice(WORDS)), 0, 0)
-    x = int(rng.integers(sign.half_width + 3, width - sign.half_width - 2))
-    y = int(rng.integers(sign.half_height + 3, height - sign.half_height - 2))
-    return replace(sign, x=x, y=y)
-
-
-def _free(
-    rng: np.random.Generator, thing: Object, placed: list[Object], sign: Sign | None, width: int, height: int
-) -> Object | None:
-    """``thing`` at a free place, or None if none was found."""
-    edge = thing.radius + 3
-    for _ in range(TRIES):
-        spot = replace(thing, x=int(rng.integers(edge, width - edge)), y=int(rng.integers(edge, height - edge)))
-        if _clear(spot, placed, sign, width, height):
-            return spot
-    return None
-
-
-def _beside(
-    rng: np.random.Generator, thing: Object, behind: Object, sign: Sign | None, width: int, height: int
-) -> Object | None:
-    """``thing`` so that it covers a part of ``behind``, above it; None if there is no room."""
-    if (thing.shape, thing.colour) == (behind.shape, behind.colour):
-        return None
-    edge = thing.radius + 3
-    for _ in range(TRIES):
-        angle = rng.random() * 2 * np.pi
-        distance = (thing.radius + behind.radius) * (0.62 + 0.16 * rng.random())
-        x, y = int(behind.x + distance * np.cos(angle)), int(behind.y + distance * np.sin(angle))
-        spot = replace(thing, x=x, y=y, height=behind.height + 1)
-        inside = edge <= x < width - edge and edge <= y < height - edge
-        cells = [cell_of(o.x, o.y, width, height, CELLS) for o in (spot, behind)]
-        if inside and cells[0] != cells[1] and _clear(spot, [], sign, width, height):
-            return spot
-    return None
-
-
-def _clear(spot: Object, placed: list[Object], sign: Sign | None, width: int, height: int) -> bool:
-    """Whether ``spot`` keeps its distance from everything and has its grid cell to itself."""
-    if sign is not None:
-        dx = max(abs(spot.x - sign.x) - sign.half_width, 0)
-        dy = max(abs(spot.y - sign.y) - sign.half_height, 0)
-        if dx * dx + dy * dy < (spot.radius + GAP) ** 2:
-            return False
-    cell = cell_of(spot.x, spot.y, width, height, CELLS)
-    for other in placed:
-        reach = spot.radius + other.radius + GAP
-        if (spot.x - other.x) ** 2 + (spot.y - other.y) ** 2 < reach * reach:
-            return False
-        if cell_of(other.x, other.y, width, height, CELLS) == cell:
-            return False
-    return True

@@ -25,7 +25,7 @@ ENGINE = os.environ.get("OPABINIA")
 
 pytestmark = pytest.mark.skipif(ENGINE is None, reason="OPABINIA does not name the program")
 
-SIZES = {"landscape": (256, 160), "portrait": (176, 256), "square": (256, 256)}
+SIZES = {"landscape": (192, 128), "portrait": (160, 192), "square": (192, 192)}
 
 
 @pytest.fixture(scope="module", params=[QUICK, FULL], ids=["quick", "full"])
@@ -82,7 +82,7 @@ def test_inspect_finds_nothing_missing(checkpoint):
 
 
 def test_ask_answers(checkpoint, tmp_path):
-    file, _ = picture_of((256, 224), tmp_path)
+    file, _ = picture_of((192, 176), tmp_path)
     result = json.loads(engine("ask", "-m", checkpoint, "-i", file, "--json", "--max-tokens", 4, "Is there a sign?"))
     assert isinstance(result["text"], str)
 

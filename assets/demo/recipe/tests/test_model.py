@@ -9,14 +9,14 @@ from safetensors import safe_open
 from recipe.dimensions import FULL, QUICK, Dimensions
 from recipe.evaluate import interval, tables
 from recipe.export import MOST_BYTES, export, load_exported
-from recipe.model.cambrian import Ablation, Cambrian
+from recipe.model.cambrian import Ablation, Cambrian, Seen
 from recipe.model.geometry import geometry, padding, to_cells, valid
 from recipe.scene.world import LONG_SIDE, SHORT_SIDES
 from recipe.tokens import Tokenizer, build, pieces_of
 from recipe.train import loop
-from recipe.train.batch import BatchMaker
+from recipe.train.batch import IGNORED, BatchMaker
 from recipe.train.loop import Job, load_model, train
-from recipe.train.objectives import Heads
+from recipe.train.objectives import Heads, decode_packed
 from recipe.train.plan import PLANS
 from recipe.train.stages import STAGES, losses
 
@@ -163,9 +163,9 @@ def test_padding_is_the_specified_one():
 
 
 def test_cells_without_keys_may_attend_to_everything():
-    place = geometry(FULL, 256, 160)
+    place = geometry(FULL, 192, 128)
     assert all(mask.any(dim=1).all() for mask in place.masks)
-    assert (place.rows, place.columns) == (6, 8) and len(place.kept) == 48
+    assert (place.rows, place.columns) == (4, 6) and len(place.kept) == 24
 
 
 @pytest.mark.parametrize("short", SHORT_SIDES)
@@ -179,7 +179,7 @@ def batch_of(kind: str, tokenizer: Tokenizer):
     return BatchMaker(QUICK, tokenizer, 3, 0, 3, 4, ((kind, 1.0),))[5]
 
 
-@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_each_stage_changes_exactly_what_it_may(tokenizer, stage):
     torch.manual_seed(0)
     model, heads = Cambrian(QUICK, len(tokenizer)), Heads(QUICK)
@@ -192,11 +192,42 @@ def test_each_stage_changes_exactly_what_it_may(tokenizer, stage):
     # Without dropout, so that every encoder takes part.
     calm = replace(stage, dropout=0)
     for kind, _ in stage.mix:
-        sum(losses(calm, 0.0, model, heads, tokenizer, batch_of(kind, tokenizer)).values()).backward()
+        for turn in range(8):  # in each, ConvNeXt and one of the other encoders are asked
+            torch.manual_seed(turn)
+            sum(losses(calm, 0.0, model, heads, tokenizer, batch_of(kind, tokenizer)).values()).backward()
     idle = {key for key, p in parameters.items() if stage.trains(key) and (p.grad is None or not p.grad.any())}
     # A bias of keys adds the same to all scores of a query, which a softmax does not notice.
     assert not {key for key in idle if not key.endswith(("k_proj.bias", "key.bias"))}, idle
     assert all(p.grad is None for key, p in parameters.items() if not stage.trains(key))
+
+
+def test_packed_rows_are_decoded_like_single_conversations(tokenizer):
+    torch.manual_seed(2)
+    model, batch = Cambrian(QUICK, len(tokenizer)).eval(), batch_of("answers", tokenizer)
+    for layer in model.modules():
+        if hasattr(layer, "proj_out"):
+            torch.nn.init.normal_(layer.proj_out["linear_2"].weight, std=0.3)
+    text = batch.text
+    with torch.no_grad():
+        seen = model.see(model.look(model.pixels(batch.views)), batch.size)
+        image = model.image_tokens(model.connect(seen), seen.geometry)
+        packed, _ = decode_packed(model, tokenizer, text, image, seen)
+        embed, prefix = model.model.embed_tokens, torch.tensor([tokenizer.prefix()])
+        wanted, found = text.targets != IGNORED, torch.zeros(*text.ids.shape, QUICK.hidden)
+        for row in range(len(text.ids)):
+            scene = int(text.owner[row])
+            one = Seen(
+                [t[scene : scene + 1] for t in seen.tokens], seen.context[scene : scene + 1], seen.mask, seen.geometry
+            )
+            for segment in text.segments[row].unique():
+                here = text.segments[row] == segment
+                parts = (embed(prefix), image[scene : scene + 1], embed(text.ids[row, here])[None])
+                embeddings = torch.cat(parts, dim=1)
+                length = embeddings.shape[1]
+                causal = torch.ones(1, length, length, dtype=torch.bool).tril()
+                states = model.decode(embeddings, torch.arange(length)[None], causal, (prefix.shape[1], one))
+                found[row, here] = states[0, -int(here.sum()) :]
+    assert torch.allclose(packed, found[wanted], atol=1e-5)
 
 
 def test_batches_depend_on_their_step_alone(tokenizer):
@@ -224,7 +255,7 @@ def test_switching_an_encoder_off_hides_it(tokenizer):
 
 
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path, monkeypatch, tokenizer):
-    plan = replace(PLANS["smoke"], steps=(2, 2, 1, 3), scenes=2, questions=3, save_seconds=0.0)
+    plan = replace(PLANS["smoke"], steps=(2, 2, 1, 1, 3), scenes=2, questions=3, save_seconds=0.0)
     whole, broken = (Job(tmp_path / name, plan, 4, None, "cpu", 1, 0) for name in ("whole", "broken"))
     for job in (whole, broken):
         job.folder.mkdir()

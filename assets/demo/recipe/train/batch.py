@@ -5,6 +5,7 @@ them. All pictures of a batch have the same size; conversations about a picture 
 see the picture and themselves only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..dimensions import Dimensions
 from ..preprocess import inputs, view
 from ..questions.choose import Balancer, Item
 from ..scene.draw import draw
-from ..scene.layout import picture_size, random_scene
+from ..scene.layout import cell_of, picture_size, random_scene
 from ..tokens import Tokenizer
 from . import labels
 
@@ -23,17 +24,31 @@ IGNORED = -100
 """Target of positions that predict nothing."""
 
 
+ROW = 64
+"""Tokens in a row of packed conversations: no conversation is longer."""
+
+
 @dataclass
 class Text:
-    """Conversations as tensors [b, t]: what follows the prefix and the image.
+    """Conversations as rows of tensors [r, t], several in each: what follows the prefix and the image.
 
-    ``segments``: number of the conversation from 1, 0 for filling; ``positions``: from 0 in each conversation.
+    ``owner`` [r]: the scene a row is about, of ``scenes``; ``segments``: number of the conversation about that scene
+    from 1, 0 for filling; ``positions``: from 0 in each conversation; ``mentions`` [m, 4]: where a thing is referred to
+    (row, column), and where it is (scene, cell of the query grid).
     """
 
     ids: torch.Tensor
     segments: torch.Tensor
     positions: torch.Tensor
     targets: torch.Tensor
+    owner: torch.Tensor
+    mentions: torch.Tensor
+    scenes: int
+
+    def to(self, device: torch.device) -> "Text":
+        """The same on ``device``."""
+        tensors = (self.ids, self.segments, self.positions, self.targets, self.owner, self.mentions)
+        return Text(*(tensor.to(device, non_blocking=True) for tensor in tensors), self.scenes)
 
 
 KINDS = ("answers", "blind", "oracle", "encoders")
@@ -64,7 +79,7 @@ class Batch:
             self.kind,
             self.size,
             [view.to(device, non_blocking=True) for view in self.views],
-            None if self.text is None else Text(**move(vars(self.text))),
+            None if self.text is None else self.text.to(device),
             move(self.oracle),
             {k: move(tensors) for k, tensors in self.dense.items()},
         )
@@ -74,42 +89,69 @@ DENSE_TOWERS = (0, 1, 3)
 """Towers that are trained on labels of what is visible: all but the self-supervised one."""
 
 
-def conversations(items: list[Item], rng: np.random.Generator, most: int = 3) -> list[list[Item]]:
-    """``items`` in conversations of one to ``most`` turns."""
+def conversations(items: list[Item], rng: np.random.Generator) -> list[list[Item]]:
+    """``items`` in conversations of one to three turns, most of one."""
     groups, rest = [], list(items)
     while rest:
-        turns = int(rng.integers(1, most + 1))
+        turns = int(rng.choice(3, p=(0.7, 0.2, 0.1))) + 1
         groups.append(rest[:turns])
         rest = rest[turns:]
     return groups
 
 
-def pack(tokenizer: Tokenizer, scenes: list[list[list[Item]]]) -> Text:
-    """The conversations of each scene as one sequence."""
-    rows = []
-    for talks in scenes:
-        ids, segments, positions, targets = [], [], [], []
-        for segment, talk in enumerate(talks, start=1):
-            words, said = [], []
-            for turn, item in enumerate(talk):
-                more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
-                words += more
-                said += predicted
-            ids += words
-            segments += [segment] * len(words)
-            positions += range(len(words))
-            targets += [word if spoken else IGNORED for word, spoken in zip(words[1:], said[1:])] + [IGNORED]
-        rows.append((ids, segments, positions, targets))
-    length = max(len(row[0]) for row in rows)
+def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> tuple[list[int], list[int], list[tuple[int, int | None]]]:
+    """Ids of a conversation as far as it fits in a row, what each is to predict, and what is mentioned where."""
+    ids, said, mentioned = [], [], []
+    for turn, item in enumerate(talk):
+        more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
+        if turn and len(ids) + len(more) > ROW:
+            break
+        start = len(ids) + (0 if turn == 0 else tokenizer.between)
+        mentioned += [(start + len(tokenizer.encode(text)) - 1, index) for text, index in item.mentions]
+        ids += more
+        said += predicted
+    return ids, [word if spoken else IGNORED for word, spoken in zip(ids[1:], said[1:])] + [IGNORED], mentioned
+
+
+def pack(
+    tokenizer: Tokenizer, scenes: list[list[list[Item]]], cells: Callable[[int, int | None], int] | None = None
+) -> Text:
+    """The conversations of each scene, the longest first, each in the first row that has room.
+
+    ``cells`` says in which cell of a scene an object (or the sign) lies; without it mentions are left out.
+    """
+    mentions: list[tuple[int, int, int, int]] = []
+    rows: list[tuple[list[int], list[int], list[int], list[int]]] = []
+    owners: list[int] = []
+    for owner, talks in enumerate(scenes):
+        first = len(rows)
+        cut = ((segment, *_tokens(tokenizer, talk)) for segment, talk in enumerate(talks, start=1))
+        for segment, ids, targets, mentioned in sorted(cut, key=lambda one: -len(one[1])):
+            place = next((i for i in range(first, len(rows)) if len(rows[i][0]) + len(ids) <= ROW), len(rows))
+            if place == len(rows):
+                rows.append(([], [], [], []))
+                owners.append(owner)
+            row = rows[place]
+            if cells is not None:
+                mentions += [(place, len(row[0]) + at, owner, cells(owner, index)) for at, index in mentioned]
+            for column, more in zip(row, (ids, [segment] * len(ids), range(len(ids)), targets)):
+                column += more
+    length = max((len(row[0]) for row in rows), default=1)
     filling = (tokenizer.end, 0, 0, IGNORED)
     columns = [
-        torch.tensor([list(row[i]) + [fill] * (length - len(row[i])) for row in rows]) for i, fill in enumerate(filling)
+        torch.tensor([row[i] + [fill] * (length - len(row[i])) for row in rows]).reshape(-1, length)
+        for i, fill in enumerate(filling)
     ]
-    return Text(*columns)
+    places = torch.tensor(mentions, dtype=torch.long).reshape(-1, 4)
+    return Text(*columns, torch.tensor(owners, dtype=torch.long), places, len(scenes))
 
 
 def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
     return {key: torch.from_numpy(np.stack([part[key] for part in parts])) for key in parts[0]}
+
+
+HARD = {"relation": 3, "distance": 3, "depth": 3, "position": 2, "existence": 2, "count": 2}
+"""Families that take longer to learn, and how many times as often they are asked about in training."""
 
 
 @dataclass(frozen=True)
@@ -133,15 +175,30 @@ class BatchMaker(Dataset):
         batch = Batch(kind, size, views=[], text=None, oracle={}, dense={})
         if kind in ("answers", "encoders"):
             drawings = [draw(scene) for scene in scenes]
+            made: dict[tuple, torch.Tensor] = {}
             for shown in inputs(self.dims):
-                batch.views.append(torch.from_numpy(np.stack([view(drawing.rgb, shown) for drawing in drawings])))
+                same = (shown.size, shown.background)
+                if same not in made:
+                    made[same] = torch.from_numpy(np.stack([view(drawing.rgb, shown) for drawing in drawings]))
+                batch.views.append(made[same])
         if kind == "encoders":
             for k in DENSE_TOWERS:
                 side = self.dims.towers[k].tokens
                 batch.dense[k] = _stack([labels.dense(*pair, side) for pair in zip(scenes, drawings)])
+            side = self.dims.convnext.size // 8
+            batch.dense[3]["characters"] = torch.from_numpy(
+                np.stack([labels.characters(*pair, side) for pair in zip(scenes, drawings)])
+            )
         else:
-            balancer = Balancer()
+            balancer = Balancer(HARD)
             asked = [conversations(balancer.choose(scene, rng, self.questions), rng) for scene in scenes]
-            batch.text = pack(self.tokenizer, asked)
-            batch.oracle = _stack([labels.oracle(scene, self.dims.query) for scene in scenes])
+
+            def cell(owner: int, index: int | None) -> int:
+                scene, query = scenes[owner], self.dims.query
+                thing = scene.sign if index is None else scene.objects[index]
+                row, column = cell_of(thing.x, thing.y, scene.width, scene.height, query)
+                return row * query + column
+
+            batch.text = pack(self.tokenizer, asked, cell)
+        batch.oracle = _stack([labels.oracle(scene, self.dims.query) for scene in scenes])
         return batch

@@ -1,10 +1,15 @@
-"""The training loop: stage after stage, in one process or several that average their gradients, resumable anywhere."""
+"""The training loop: stage after stage, in one process or several that average their gradients, resumable anywhere.
 
+Each stage keeps its state in a file of its own, ``<stage>.pt``, with the weights it trains; a stage begins with the
+weights of all stages before it. Stages that do not need each other run at the same time where there are cores.
+"""
+
+import ctypes
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +23,9 @@ from ..tokens import Tokenizer, build_for_generator
 from .batch import Batch, BatchMaker
 from .curves import Curves
 from .objectives import Heads
+from .optimizer import Optimizer
 from .plan import Plan
-from .stages import STAGES, Stage, losses
-
-STATE = "state.pt"
-"""File in the run's folder from which training goes on."""
+from .stages import LEVELS, STAGES, losses
 
 LOG_STEPS = 20
 """Steps between two rows of the curves."""
@@ -46,32 +49,79 @@ class Job:
 
 def train(job: Job) -> None:
     """Runs or resumes ``job``; its weights are in ``job.folder`` afterwards."""
+    prepare(job)
+    for level in LEVELS:
+        if len(level) > 1 and job.processes == len(level) and job.device == "cpu":
+            alone = replace(job, processes=1)
+            spawn = torch.multiprocessing.get_context("spawn")
+            processes = [spawn.Process(target=run_stage, args=(alone, stage)) for stage in level]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+            if any(process.exitcode for process in processes):
+                raise SystemExit("a stage of training failed")
+        else:
+            for stage in level:
+                run_stage(job, stage)
+    curves(job.folder).draw(job.folder)
+
+
+def prepare(job: Job) -> None:
+    """Makes the folder of ``job`` with its tokenizer."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    tokenizer_file = job.folder / "tokenizer.json"
-    if not tokenizer_file.exists():
-        _replace(tokenizer_file, lambda partial: partial.write_text(build_for_generator(job.seed), encoding="utf-8"))
+    file = job.folder / "tokenizer.json"
+    if not file.exists():
+        _replace(file, lambda partial: partial.write_text(build_for_generator(job.seed), encoding="utf-8"))
+
+
+def run_stage(job: Job, stage: str) -> None:
+    """Runs or resumes one stage of ``job``; those before it are done."""
     if job.processes == 1:
-        _Trainer(job, 0).run()
+        _Trainer(job, stage, 0).run()
     else:
         os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
         os.environ.setdefault("MASTER_PORT", "29517")
-        torch.multiprocessing.start_processes(_process, args=(job,), nprocs=job.processes, start_method="spawn")
+        torch.multiprocessing.start_processes(_process, args=(job, stage), nprocs=job.processes, start_method="spawn")
 
 
-def _process(rank: int, job: Job) -> None:
+def _process(rank: int, job: Job, stage: str) -> None:
     dist.init_process_group("gloo", rank=rank, world_size=job.processes)
     try:
-        _Trainer(job, rank).run()
+        _Trainer(job, stage, rank).run()
     finally:
         dist.destroy_process_group()
+
+
+def _read(folder: Path, stage: str, device: str | torch.device = "cpu") -> dict | None:
+    """The state of a stage, if it has begun."""
+    file = folder / f"{stage}.pt"
+    return torch.load(file, map_location=device, weights_only=True) if file.exists() else None
+
+
+def curves(folder: Path) -> Curves:
+    """The curves of all stages so far, also written to ``folder``."""
+    states = [_read(folder, stage) for stage in STAGES]
+    found = Curves([row for state in states if state is not None for row in state["curves"]])
+    found.write(folder)
+    return found
 
 
 def load_model(folder: Path, plan: Plan) -> tuple[Cambrian, Tokenizer]:
     """The model and the tokenizer of a run, as far as it got."""
     tokenizer = Tokenizer.open(folder / "tokenizer.json")
-    model = Cambrian(plan.dims, len(tokenizer))
-    model.load_state_dict(torch.load(folder / STATE, map_location="cpu", weights_only=True)["model"])
+    model, heads = Cambrian(plan.dims, len(tokenizer)), Heads(plan.dims)
+    _restore(folder, tuple(STAGES), model, heads)
     return model.eval(), tokenizer
+
+
+def _restore(folder: Path, stages: tuple[str, ...], model: Cambrian, heads: Heads) -> None:
+    """Gives ``model`` and ``heads`` the weights of ``stages``, the later ones last."""
+    parameters = dict([*model.named_parameters(), *heads.named_parameters()])
+    for stage in stages:
+        state = _read(folder, stage)
+        for key, value in ({} if state is None else state["weights"]).items():
+            parameters[key].data.copy_(value)
 
 
 def _replace(file: Path, write: Callable[[Path], object]) -> None:
@@ -81,85 +131,85 @@ def _replace(file: Path, write: Callable[[Path], object]) -> None:
     os.replace(partial, file)
 
 
-class _Trainer:
-    """One process of a run."""
+def _set_up(device: torch.device) -> None:
+    """Settings of a process that trains."""
+    if device.type != "cpu":
+        torch.set_float32_matmul_precision("high")
+        return
+    torch.set_num_threads(1)
+    # Gradients of a softmax are full of denormal numbers, which take a hundred times as long.
+    torch.set_flush_denormal(True)
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        # Large tensors come from memory that stays with the process instead of fresh pages each time.
+        no_mmap, trim = (-4, 0), (-1, 2**31 - 1)
+        libc.mallopt(*no_mmap)
+        libc.mallopt(*trim)
 
-    def __init__(self, job: Job, rank: int) -> None:
+
+class _Trainer:
+    """One process of a stage."""
+
+    def __init__(self, job: Job, stage: str, rank: int) -> None:
         self.job, self.rank = job, rank
+        self.index, self.stage = list(STAGES).index(stage), STAGES[stage]
         self.device = torch.device(job.device)
-        if self.device.type == "cpu":
-            torch.set_num_threads(1)
-        else:
-            torch.set_float32_matmul_precision("high")
+        _set_up(self.device)
         torch.manual_seed(job.seed)
         self.tokenizer = Tokenizer.open(job.folder / "tokenizer.json")
-        self.model = Cambrian(job.plan.dims, len(self.tokenizer)).to(self.device)
-        self.heads = Heads(job.plan.dims).to(self.device)
+        self.model = Cambrian(job.plan.dims, len(self.tokenizer))
+        self.heads = Heads(job.plan.dims)
+        _restore(job.folder, tuple(STAGES)[: self.index + 1], self.model, self.heads)
+        self.model, self.heads = self.model.to(self.device), self.heads.to(self.device)
+        self.trained = {k: p for k, p in self._parameters() if self.stage.trains(k)}
+        for key, parameter in self._parameters():
+            parameter.requires_grad_(key in self.trained)
+        self.optimizer = Optimizer(self.trained, job.plan.weight_decay, job.plan.betas)
         self.curves = Curves()
-        self.stage, self.step, self.seconds = 0, 0, 0.0
-        self.optimizer_state: dict | None = None
-        if (job.folder / STATE).exists():
-            self._load()
+        self.step, self.seconds, self.done = 0, 0.0, False
+        if (state := _read(job.folder, stage, self.device)) is not None:
+            if state["seed"] != job.seed:
+                raise SystemExit(f"{job.folder} holds a run with seed {state['seed']}, not {job.seed}")
+            self.step, self.seconds, self.done = state["step"], state["seconds"], state["done"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.curves = Curves(state["curves"])
 
     def run(self) -> None:
-        """Trains what is left of all stages."""
-        while self.stage < len(STAGES):
-            self._run_stage(STAGES[self.stage])
-            self.stage, self.step, self.seconds, self.optimizer_state = self.stage + 1, 0, 0.0, None
-            self._save(None)
-            if self.rank == 0:
-                self.curves.draw(self.job.folder)
-
-    def _run_stage(self, stage: Stage) -> None:
-        plan = self.job.plan
-        trained = {k: p for k, p in self._parameters() if stage.trains(k)}
-        for key, parameter in self._parameters():
-            parameter.requires_grad_(key in trained)
-        optimizer = self._optimizer(list(trained.values()))
-        maker = BatchMaker(plan.dims, self.tokenizer, self.job.seed, self.stage, plan.scenes, plan.questions, stage.mix)
+        """Trains what is left of the stage."""
+        if self.done:
+            return
+        plan, stage = self.job.plan, self.stage
+        maker = BatchMaker(plan.dims, self.tokenizer, self.job.seed, self.index, plan.scenes, plan.questions, stage.mix)
         batches = self._batches(maker)
         begun, saved = time.monotonic() - self.seconds, time.monotonic()
-        while (progress := self._progress(stage, time.monotonic() - begun)) < 1:
-            rate = plan.rates[self.stage] * _schedule(progress, plan.warm_up, plan.final_rate)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+        while (progress := self._progress(time.monotonic() - begun)) < 1:
+            rate = plan.rates[self.index] * _schedule(progress, plan.warm_up, plan.final_rate)
             torch.manual_seed(self._seed())
             batch = next(batches).to(self.device)
             parts = losses(stage, progress, self.model, self.heads, self.tokenizer, batch)
-            optimizer.zero_grad(set_to_none=True)
             sum(parts.values()).backward()
-            self._average(trained)
-            nn.utils.clip_grad_norm_(trained.values(), plan.clip)
-            optimizer.step()
+            self._average()
+            nn.utils.clip_grad_norm_(self.trained.values(), plan.clip)
+            self.optimizer.step(rate)
             self.step += 1
             self.seconds = time.monotonic() - begun
             self.curves.add({name: float(value.detach()) for name, value in parts.items()})
             if self.step % LOG_STEPS == 0:
-                self._log(stage, rate)
+                self._log(rate)
             if time.monotonic() - saved > plan.save_seconds:
-                self._save(optimizer)
+                self._save()
                 saved = time.monotonic()
-        self._log(stage, 0.0)
+        self._log(0.0)
+        self.done = True
+        self._save()
 
     def _seed(self) -> int:
-        """What the random choices of this step depend on: masks, tokens compared with captions, encoders left out."""
-        words = np.random.SeedSequence((self.job.seed, self.stage, self.step, self.rank)).generate_state(2)
+        """What the random choices of this step depend on: masked patches, encoders left out."""
+        words = np.random.SeedSequence((self.job.seed, self.index, self.step, self.rank)).generate_state(2)
         return int(words[0]) << 31 | int(words[1]) >> 1
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         yield from self.model.named_parameters()
         yield from self.heads.named_parameters()
-
-    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.AdamW:
-        plan = self.job.plan
-        groups = [
-            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": plan.weight_decay},
-            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=plan.rates[self.stage], betas=plan.betas)
-        if self.optimizer_state is not None:
-            optimizer.load_state_dict(self.optimizer_state)
-        return optimizer
 
     def _batches(self, maker: BatchMaker) -> Iterator[Batch]:
         """Endless batches from the current step on; each process takes every ``processes``-th."""
@@ -177,57 +227,46 @@ class _Trainer:
         )
         return iter(loader)
 
-    def _progress(self, stage: Stage, seconds: float) -> float:
-        """How much of ``stage`` is done, the same in all processes."""
+    def _progress(self, seconds: float) -> float:
+        """How much of the stage is done, the same in all processes."""
         if self.job.hours is None:
-            return self.step / self.job.plan.steps[self.stage]
-        progress = torch.tensor(seconds / (self.job.hours * 3600 * stage.share))
+            return self.step / self.job.plan.steps[self.index]
+        progress = torch.tensor(seconds / (self.job.hours * 3600 * self.stage.share))
         if self.job.processes > 1:
             dist.broadcast(progress, src=0)
         return float(progress)
 
-    def _average(self, trained: dict[str, nn.Parameter]) -> None:
+    def _average(self) -> None:
         """Averages the gradients of all processes; each may have had a batch of another kind."""
         if self.job.processes == 1:
             return
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained.values()]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained.values()]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         flat /= self.job.processes
-        for parameter, part in zip(trained.values(), flat.split([p.numel() for p in trained.values()])):
+        for parameter, part in zip(self.trained.values(), flat.split([p.numel() for p in self.trained.values()])):
             parameter.grad = part.view_as(parameter)
 
-    def _log(self, stage: Stage, rate: float) -> None:
-        means = self.curves.flush(stage.name, self.step, self.seconds, rate)
+    def _log(self, rate: float) -> None:
+        means = self.curves.flush(self.stage.name, self.step, self.seconds, rate)
         if self.rank == 0 and means:
             shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             pace = self.step / max(self.seconds, 1e-9)
-            print(f"{stage.name} step {self.step}  {self.seconds:.0f} s  {pace:.2f} steps/s  {shown}", flush=True)
+            print(f"{self.stage.name} step {self.step}  {self.seconds:.0f} s  {pace:.2f} steps/s  {shown}", flush=True)
 
-    def _save(self, optimizer: torch.optim.AdamW | None) -> None:
+    def _save(self) -> None:
         if self.rank != 0:
             return
         state = {
-            "stage": self.stage,
             "step": self.step,
             "seconds": self.seconds,
+            "done": self.done,
             "seed": self.job.seed,
-            "model": self.model.state_dict(),
-            "heads": self.heads.state_dict(),
-            "optimizer": None if optimizer is None else optimizer.state_dict(),
+            "weights": {key: parameter.detach() for key, parameter in self.trained.items()},
+            "optimizer": self.optimizer.state_dict(),
             "curves": self.curves.rows,
         }
-        _replace(self.job.folder / STATE, lambda partial: torch.save(state, partial))
-        self.curves.write(self.job.folder)
-
-    def _load(self) -> None:
-        state = torch.load(self.job.folder / STATE, map_location=self.device, weights_only=True)
-        if state["seed"] != self.job.seed:
-            raise SystemExit(f"{self.job.folder} holds a run with seed {state['seed']}, not {self.job.seed}")
-        self.model.load_state_dict(state["model"])
-        self.heads.load_state_dict(state["heads"])
-        self.stage, self.step, self.seconds = state["stage"], state["step"], state["seconds"]
-        self.optimizer_state, self.curves = state["optimizer"], Curves(state["curves"])
+        _replace(self.job.folder / f"{self.stage.name}.pt", lambda partial: torch.save(state, partial))
 
 
 def _single_thread(_worker: int) -> None:

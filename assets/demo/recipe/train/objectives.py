@@ -5,22 +5,43 @@ captions of the batch), DINOv2 from itself (it fills in masked patches), ConvNeX
 one, printed characters included. What is here beside the model is thrown away after training.
 """
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ..dimensions import Dimensions
 from ..model.cambrian import Cambrian, Seen
+from ..model.geometry import to_cells
 from ..scene.glyphs import ALPHABET
 from ..tokens import Tokenizer
 from .batch import IGNORED, Batch, Text
 from .labels import KINDS, NUMBERS, SIGNS
 
-CAPTIONED = 768
-"""Tokens per tower and batch that are compared with captions."""
-
 MASKED = 0.5
 """Share of patches DINOv2 has to fill in."""
+
+
+WAVES = 14
+"""How many numbers :func:`waves` makes of a place."""
+
+
+def waves(places: torch.Tensor) -> torch.Tensor:
+    """Places (x, y) from -1 to 1 [..., 2] as numbers that say coarsely and finely where that is [..., 14]."""
+    angles = [places * (math.pi * f / 2) for f in (1, 2, 4)]
+    return torch.cat((places, *(f(angle) for angle in angles for f in (torch.sin, torch.cos))), dim=-1)
+
+
+BUMPS = 6
+"""Side of the grid of :func:`bumps`."""
+
+
+def bumps(places: torch.Tensor) -> torch.Tensor:
+    """Places [..., 2] as nearness to each point of a grid [..., BUMPS²]: parts of the picture are sums of these."""
+    centres = (torch.arange(BUMPS, device=places.device) + 0.5) * 2 / BUMPS - 1
+    near = torch.exp(-(((places[..., None] - centres) * BUMPS / 2) ** 2))
+    return (near[..., 1, :, None] * near[..., 0, None, :]).flatten(-2)
 
 
 class Oracle(nn.Module):
@@ -33,37 +54,38 @@ class Oracle(nn.Module):
         for embedding in self.tables:
             nn.init.normal_(embedding.weight, std=0.3)
             nn.init.zeros_(embedding.weight[0])
-        self.offset, self.sign_offset = nn.Linear(2, hidden, bias=False), nn.Linear(2, hidden, bias=False)
+        self.place, self.sign_place = nn.Linear(WAVES, hidden, bias=False), nn.Linear(WAVES, hidden, bias=False)
+        self.bump = nn.Linear(BUMPS**2, hidden, bias=False)
 
     def forward(self, labels: dict[str, torch.Tensor]) -> torch.Tensor:
         """Labels of the query grid (see ``labels.oracle``) to visual tokens [b, query², h]."""
         values = [*labels["cells"].unbind(-1), labels["number"], labels["word"]]
         tokens = sum(table(value) for table, value in zip(self.tables, values))
-        return tokens + self.offset(labels["offset"]) + self.sign_offset(labels["sign_offset"])
+        for name, there in (("place", labels["cells"][..., 0]), ("sign_place", labels["word"])):
+            place = getattr(self, name)(waves(labels[name])) + self.bump(bumps(labels[name]))
+            tokens = tokens + place * (there > 0)[..., None]
+        return tokens
+
+
+CELL_KINDS = {**KINDS, "number": NUMBERS, "word": SIGNS}
+"""What a caption of a cell says of the thing, or the sign, whose centre lies in it."""
+
+GEOMETRY = ("size", "overlap")
+"""What DINOv2 is told of the things whose centres lie in a cell, besides where they are: nothing that has a name."""
 
 
 class Captions(nn.Module):
-    """Compares tokens with captions: the words of a caption are summed and projected."""
+    """What an encoder's tokens say, by linear heads: of what lies at each token, and of what is centred in each cell.
 
-    def __init__(self, width: int) -> None:
+    ``window``: tokens of a cell; ``names``: the kinds of words it is asked for.
+    """
+
+    def __init__(self, width: int, window: int, names: tuple[str, ...], dense: bool) -> None:
         super().__init__()
-        self.words = nn.ModuleList(nn.Embedding(size, width) for size in KINDS.values())
-        self.text = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
-        self.picture = nn.Linear(width, width)
-        self.scale = nn.Parameter(torch.tensor(2.3))
-
-    def forward(self, tokens: torch.Tensor, attributes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Some of ``tokens`` [b, n, c] against the batch's captions: similarities [m, captions], index of the own."""
-        tokens, attributes = tokens.flatten(0, 1), attributes.flatten(0, 1)
-        covered = attributes[:, 0] > 0
-        # Background is everywhere: most of the tokens compared show something.
-        chance = torch.rand(covered.shape, device=covered.device) + covered
-        chosen = chance.topk(min(CAPTIONED, len(chance))).indices
-        captions, own = attributes[chosen].unique(dim=0, return_inverse=True)
-        text = self.text(sum(word(column) for word, column in zip(self.words, captions.unbind(-1))))
-        picture = self.picture(tokens[chosen])
-        similarity = F.normalize(picture, dim=-1) @ F.normalize(text, dim=-1).T
-        return similarity * self.scale.exp(), own
+        self.names = names
+        self.cells = nn.Linear(window * width, sum(CELL_KINDS[name] for name in names))
+        self.places = nn.Linear(window * width, 2 * WAVES)
+        self.dense = nn.Linear(width, sum(KINDS.values())) if dense else None
 
 
 class Heads(nn.Module):
@@ -72,57 +94,113 @@ class Heads(nn.Module):
     def __init__(self, dims: Dimensions) -> None:
         super().__init__()
         self.oracle = Oracle(dims.hidden)
-        self.captions = nn.ModuleList([Captions(dims.sva), Captions(dims.sva)])
-        self.captions_bias = nn.Parameter(torch.tensor(-4.0))
-        self.centres = nn.ModuleList([nn.Linear(dims.sva, 2), nn.Linear(dims.sva, 2)])
+        self.mention = nn.Linear(dims.hidden, dims.hidden)
+        windows = [(tower.tokens // dims.query) ** 2 for tower in dims.towers]
+        names = (tuple(KINDS), tuple(KINDS), GEOMETRY, tuple(CELL_KINDS))
+        self.captions = nn.ModuleList(
+            Captions(dims.sva, window, words, dense=words is not GEOMETRY) for window, words in zip(windows, names)
+        )
         self.patches = nn.Linear(dims.dinov2.width, 3 * dims.dinov2.patch**2)
-        self.words = nn.Linear(dims.sva, sum(KINDS.values()) + len(ALPHABET) + 1)
+        self.letters = nn.Linear(dims.convnext.widths[1], len(ALPHABET) + 1)
 
 
 def answers(
-    model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None
-) -> torch.Tensor:
-    """Cross entropy of the answers. ``image``: image tokens [b, n, h], or None for conversations without a picture."""
-    states = decode_packed(model, tokenizer, text, image, seen)
-    wanted = text.targets != IGNORED
-    return F.cross_entropy(model.lm_head(states[wanted]).float(), text.targets[wanted])
+    model: Cambrian,
+    heads: Heads,
+    tokenizer: Tokenizer,
+    text: Text,
+    image: torch.Tensor | None,
+    seen: Seen | None,
+    wanted: torch.Tensor,
+) -> dict[str, torch.Tensor]:
+    """Cross entropy of the answers, and how well each mention of a thing has found it half-way up the decoder.
+
+    ``image``: image tokens [b, n, h], or None for conversations without a picture; ``wanted``: what the oracle says of
+    each cell [b, query², h].
+    """
+    states, half = decode_packed(model, tokenizer, text, image, seen)
+    found = {"answers": F.cross_entropy(model.lm_head(states), text.targets[text.targets != IGNORED])}
+    if image is not None:
+        row, column, scene, cell = text.mentions.unbind(1)
+        target = wanted[scene, cell].detach()
+        named = heads.mention(F.rms_norm(half[row, column], half.shape[-1:]))
+        found["mentions"] = F.mse_loss(named, target) / target.var().clamp(min=1e-6)
+    return found
 
 
 def decode_packed(
     model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None
-) -> torch.Tensor:
-    """The decoder's final states of packed conversations [b, t, h] after the prefix and the image."""
-    batch, _ = text.ids.shape
-    device = text.ids.device
-    prefix = torch.tensor(tokenizer.prefix(), device=device).expand(batch, -1)
-    parts = [model.model.embed_tokens(prefix), model.model.embed_tokens(text.ids)]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The decoder's final states [n, h] at the ``n`` positions of packed conversations that predict an answer.
+
+    With them those of all positions half-way up [r, t, h].
+    """
+    device, core = text.ids.device, model.model
+    start = core.embed_tokens(torch.tensor(tokenizer.prefix(), device=device)).expand(text.scenes, -1, -1)
+    first = start.shape[1]
     if image is not None:
-        parts.insert(1, image)
-    embeddings = torch.cat(parts, dim=1)
-    length, before = embeddings.shape[1], embeddings.shape[1] - text.ids.shape[1]
-    common = torch.zeros(batch, before, dtype=torch.long, device=device)
-    # Filling is a conversation of its own.
-    segments = torch.cat((common, torch.where(text.segments == 0, -1, text.segments)), dim=1)
-    start = torch.arange(before, device=device).expand(batch, -1)
-    positions = torch.cat((start, text.positions + before), dim=1)
+        start = torch.cat((start, image), dim=1)
+    length = text.ids.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
-    allowed = causal & ((segments[:, None, :] == segments[:, :, None]) | (segments[:, None, :] == 0))
-    where = None if image is None or seen is None else (prefix.shape[1], seen)
-    return model.decode(embeddings, positions, allowed, where)[:, before:]
+    allowed = causal & (text.segments[:, None, :] == text.segments[:, :, None])
+    where = None if image is None or seen is None else (first, seen)
+    rows = core.embed_tokens(text.ids)
+    wanted = text.targets != IGNORED
+    return model.decode_rows(start, where, rows, text.owner, text.positions + start.shape[1], allowed, wanted)
 
 
-def _language(heads: Heads, which: int, tokens: torch.Tensor, labels: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Caption loss and way to the object's centre of SigLIP (``which`` 0) or CLIP (1)."""
-    similarity, own = heads.captions[which](tokens, labels["attributes"])
-    if which == 0:
-        logits = similarity + heads.captions_bias
-        signs = F.one_hot(own, logits.shape[1]) * 2.0 - 1
-        loss = -F.logsigmoid(signs * logits).sum(dim=1).mean()
-    else:
-        loss = F.cross_entropy(similarity, own)
-    covered = labels["attributes"][..., 0] > 0
-    way = heads.centres[which](tokens)[covered]
-    return loss + F.smooth_l1_loss(way, labels["centre"][covered]) if covered.any() else loss
+def _weighed(each: torch.Tensor, shown: torch.Tensor) -> torch.Tensor:
+    """Mean of the losses ``each`` where something is ``shown``, and a little of the mean elsewhere."""
+    seen = shown.float()
+    weight = seen / seen.sum().clamp(min=1) + 0.5 * (1 - seen) / (1 - seen).sum().clamp(min=1)
+    return (each * weight).sum()
+
+
+def _word_loss(logits: torch.Tensor, target: torch.Tensor, sigmoid: bool) -> torch.Tensor:
+    """How far ``logits`` [n, words] are from naming ``target`` [n]: a sigmoid for each word, or a softmax."""
+    if not sigmoid:
+        return F.cross_entropy(logits, target, reduction="none")
+    signs = F.one_hot(target, logits.shape[1]).to(logits.dtype)
+    return 0.3 * F.binary_cross_entropy_with_logits(logits, signs, reduction="none").sum(dim=1)
+
+
+def _captions(
+    heads: Captions, tokens: torch.Tensor, query: int, oracle: dict[str, torch.Tensor], seen: torch.Tensor | None,
+    sigmoid: bool,
+) -> torch.Tensor:  # fmt: skip
+    """Loss of an encoder's projected ``tokens`` [b, n, c]. ``seen``: what lies at each token (see ``labels.dense``)."""
+    batch, count, width = tokens.shape
+    side = int(count**0.5)
+    cells = to_cells(tokens.reshape(batch, side, side, width), query).flatten(2)
+    labels = dict(zip(KINDS, oracle["cells"].unbind(-1))) | {"number": oracle["number"], "word": oracle["word"]}
+    thing = labels["shape"].flatten() > 0
+    loss = tokens.new_zeros(())
+    found = heads.cells(cells).flatten(0, 1).split([CELL_KINDS[name] for name in heads.names], dim=-1)
+    for name, logits in zip(heads.names, found):
+        target = labels[name].flatten()
+        each = _word_loss(logits, target, sigmoid)
+        if name in ("shape", "number", "word"):
+            loss = loss + _weighed(each, target > 0)
+        elif name == "overlap":
+            loss = loss + _weighed(each[thing], target[thing] > 0)
+        else:
+            loss = loss + each[thing].mean()
+    places = heads.places(cells).flatten(0, 1).split(WAVES, dim=-1)
+    for name, shown, where in zip(("place", "sign_place"), (thing, labels["word"].flatten() > 0), places):
+        if shown.any():
+            loss = loss + 10 * F.smooth_l1_loss(where[shown], waves(oracle[name]).flatten(0, 1)[shown])
+    if seen is not None:
+        covered = seen[..., 0].flatten() > 0
+        parts = heads.dense(tokens).flatten(0, 1).split(list(KINDS.values()), dim=-1)
+        for name, logits, target in zip(KINDS, parts, seen.flatten(0, 1).unbind(-1)):
+            each = _word_loss(logits, target, sigmoid)
+            if name == "shape":
+                loss = loss + _weighed(each, covered)
+            elif name == "overlap":
+                loss = loss + _weighed(each[covered], target[covered] > 0)
+            else:
+                loss = loss + each[covered].mean()
+    return loss
 
 
 def _self_supervised(heads: Heads, model: Cambrian, pixels: torch.Tensor) -> torch.Tensor:
@@ -136,26 +214,30 @@ def _self_supervised(heads: Heads, model: Cambrian, pixels: torch.Tensor) -> tor
     return F.smooth_l1_loss(filled[hidden], patches[hidden])
 
 
-def _words(heads: Heads, tokens: torch.Tensor, labels: dict[str, torch.Tensor]) -> torch.Tensor:
-    """ConvNeXt: each attribute and printed character at each token; what is rare weighs more."""
-    loss = tokens.new_zeros(())
-    parts = heads.words(tokens).split((*KINDS.values(), len(ALPHABET) + 1), dim=-1)
-    targets = (*labels["attributes"].unbind(-1), labels["characters"])
-    for logits, target in zip(parts, targets):
-        each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
-        shown = (target.flatten() > 0).float()
-        weight = shown / shown.sum().clamp(min=1) + 0.25 * (1 - shown) / (1 - shown).sum().clamp(min=1)
-        loss = loss + (each * weight).sum()
-    return loss
+def encoders(
+    model: Cambrian, heads: Heads, batch: Batch, *, whole: bool
+) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
+    """The objectives of ConvNeXt, which has the most to learn, and of one of the others in turn.
 
+    With them the projected features of all encoders, if ``whole``, else of those two.
+    """
+    views, towers, query = model.pixels(batch.views), model.towers, model.dims.query
+    k = int(torch.randint(3, ()))
+    stages = towers[3].stages(views[3])
+    features = {i: towers[i](views[i]) for i in range(3) if whole or i == k} | {3: towers[3].gather(stages)}
+    projected = {i: model.project(i, feature) for i, feature in features.items()}
 
-def encoders(model: Cambrian, heads: Heads, batch: Batch) -> dict[str, torch.Tensor]:
-    """The objective of every encoder."""
-    pixels = model.pixels(batch.views)
-    projected = {k: model.project(k, model.towers[k](pixels[k])) for k in (0, 1, 3)}
-    return {
-        "siglip": _language(heads, 0, projected[0], batch.dense[0]),
-        "clip": _language(heads, 1, projected[1], batch.dense[1]),
-        "dinov2": _self_supervised(heads, model, pixels[2]),
-        "convnext": _words(heads, projected[3], batch.dense[3]),
+    def captions(i: int) -> torch.Tensor:
+        seen = batch.dense[i]["attributes"] if i in batch.dense else None
+        return _captions(heads.captions[i], projected[i], query, batch.oracle, seen, sigmoid=i == 0)
+
+    letters = heads.letters(stages[1].flatten(2).transpose(1, 2)).flatten(0, 1)
+    target = batch.dense[3]["characters"].flatten()
+    losses = {
+        "convnext": captions(3),
+        "letters": _weighed(F.cross_entropy(letters, target, reduction="none"), target > 0),
+        ("siglip", "clip", "dinov2")[k]: captions(k),
     }
+    if k == 2:
+        losses["masked"] = _self_supervised(heads, model, views[2])
+    return losses, list(projected.values())

@@ -10,8 +10,8 @@ class Plan:
     """``steps`` and learning ``rates`` per stage; ``scenes`` in one batch of one process, ``questions`` per scene."""
 
     dims: Dimensions
-    steps: tuple[int, int, int, int]
-    rates: tuple[float, float, float, float]
+    steps: tuple[int, int, int, int, int]
+    rates: tuple[float, float, float, float, float]
     scenes: int
     questions: int
     weight_decay: float = 0.05
@@ -19,12 +19,14 @@ class Plan:
     betas: tuple[float, float] = (0.9, 0.98)
     warm_up: float = 0.03
     final_rate: float = 0.03
-    save_seconds: float = 120.0
+    save_seconds: float = 60.0
 
 
 PLANS = {
-    "cpu": Plan(FULL, (5000, 5000, 1000, 7000), (1.5e-3, 1.5e-3, 1.5e-3, 1.0e-3), scenes=16, questions=10),
-    "gpu": Plan(FULL, (8000, 12000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12),
-    "smoke": Plan(QUICK, (12, 12, 6, 12), (2.0e-3,) * 4, scenes=4, questions=6),
+    "cpu": Plan(FULL, (4000, 2000, 1500, 300, 4000), (2.0e-3, 3.0e-3, 2.0e-3, 1.0e-3, 8.0e-4), scenes=16, questions=12),
+    "gpu": Plan(
+        FULL, (8000, 12000, 3000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12
+    ),
+    "smoke": Plan(QUICK, (12, 12, 6, 6, 12), (2.0e-3,) * 5, scenes=4, questions=6),
 }
 """``cpu`` and ``gpu`` make the demo checkpoint; ``smoke`` only shows that every stage runs."""

@@ -2,9 +2,10 @@
 
 1. ``decoder``: the decoder learns the questions from oracle tokens, made from labels instead of pictures.
 2. ``encoders``: each encoder learns to see by its own objective; the others' and the decoder's weights play no part.
-3. ``connector``: the paper's first stage: projectors, connector and samplers learn to hand over what the encoders see,
-   everything else is frozen. The oracle tokens are what the visual tokens should look like.
-4. ``joint``: the paper's second stage: everything together. Encoders are switched off at random, the pull towards the
+3. ``sight``: the encoders go on, and the connector learns to make the oracle's tokens out of what they see.
+4. ``connector``: the paper's first stage: projectors, connector and samplers learn from questions to hand over what the
+   encoders see, everything else is frozen. The oracle tokens are still what the visual tokens should look like.
+5. ``joint``: the paper's second stage: everything together. Encoders are switched off at random, the pull towards the
    oracle tokens fades, and the encoders' own objectives go on.
 """
 
@@ -15,65 +16,92 @@ import torch
 from torch.nn import functional as F
 
 from ..model.cambrian import NOTHING_OFF, Ablation, Cambrian
-from ..model.geometry import geometry
+from ..model.geometry import Geometry, geometry
 from ..tokens import Tokenizer
-from .batch import DENSE_TOWERS, Batch
+from .batch import Batch
 from .objectives import Heads, answers, encoders
 
-TOWER_DROPOUT = 0.15
+TOWER_DROPOUT = 0.04
 """Chance that an answer has to be found without a certain encoder."""
+
+MENTIONS = 0.3
+"""Weight of finding what a question mentions."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """``share`` of the time; ``mix`` of batch kinds; ``pull`` towards the oracle tokens at progress 0 and 1."""
+    """``share`` of the time, the same for what runs side by side; ``mix`` of batch kinds.
+
+    ``pull`` towards the oracle tokens, and ``seeing``, the weight of the encoders' own objectives, at progress 0 and 1;
+    ``dropout``: chance that a certain encoder is left out.
+    """
 
     name: str
     share: float
     mix: tuple[tuple[str, float], ...]
     pull: tuple[float, float]
     dropout: float
+    seeing: tuple[float, float]
     trains: Callable[[str], bool]
 
 
 def _decoder(key: str) -> bool:
-    words = ("model.layers", "model.embed_tokens", "model.norm", "model.image_newline", "lm_head", "oracle")
+    words = ("model.layers", "model.embed_tokens", "model.norm", "model.image_newline", "lm_head", "oracle", "mention")
     return key.startswith(words)
 
 
 def _encoders(key: str) -> bool:
-    # DINOv2 learns without labels and so does not need its projector yet.
-    projectors = tuple(f"model.mm_projector_aux_{k}" for k in DENSE_TOWERS)
-    return key.startswith(("towers", *projectors, "captions", "centres", "patches", "words"))
+    return key.startswith(("towers", "model.mm_projector_aux", "captions", "patches", "letters"))
+
+
+def _sight(key: str) -> bool:
+    return _encoders(key) or key.startswith(("model.mm_projector.", "model.vision_query", "model.vision_sampler_0"))
 
 
 def _connector(key: str) -> bool:
     return key.startswith(("model.mm_projector", "model.vision_"))
 
 
-STAGES = (
-    Stage("decoder", 0.18, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, _decoder),
-    Stage("encoders", 0.30, (("encoders", 1.0),), (0, 0), 0, _encoders),
-    Stage("connector", 0.10, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, _connector),
-    Stage(
-        "joint", 0.42, (("answers", 0.55), ("encoders", 0.35), ("oracle", 0.07), ("blind", 0.03)),
-        (0.5, 0.0), TOWER_DROPOUT, lambda key: True,
-    ),
-)  # fmt: skip
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("decoder", 0.25, (("oracle", 0.97), ("blind", 0.03)), (0, 0), 0, (0, 0), _decoder),
+        Stage("encoders", 0.25, (("encoders", 1.0),), (0, 0), 0, (1, 1), _encoders),
+        Stage("sight", 0.15, (("encoders", 1.0),), (3.0, 3.0), 0, (0.3, 0.15), _sight),
+        Stage("connector", 0.05, (("answers", 1.0),), (1.0, 1.0), TOWER_DROPOUT, (0, 0), _connector),
+        Stage(
+            "joint", 0.55, (("answers", 0.50), ("encoders", 0.17), ("oracle", 0.30), ("blind", 0.03)),
+            (1.0, 0.3), TOWER_DROPOUT, (0.15, 0.10), lambda key: True,
+        ),
+    )
+}  # fmt: skip
+"""By name, in order."""
+
+LEVELS = (("decoder", "encoders"), ("sight",), ("connector",), ("joint",))
+"""Names of stages; those of one level need nothing of each other."""
 
 
 def losses(
     stage: Stage, progress: float, model: Cambrian, heads: Heads, tokenizer: Tokenizer, batch: Batch
 ) -> dict[str, torch.Tensor]:
     """What ``batch`` asks to be made small, by name."""
-    if batch.kind == "encoders":
-        return encoders(model, heads, batch)
-    if batch.kind == "blind":
-        return {"blind": answers(model, tokenizer, batch.text, None, None)}
+    pull = stage.pull[0] + (stage.pull[1] - stage.pull[0]) * min(1.0, 2 * progress)
     place = geometry(model.dims, *batch.size)
     wanted = heads.oracle(batch.oracle)
+    if batch.kind == "encoders":
+        weight = stage.seeing[0] + (stage.seeing[1] - stage.seeing[0]) * progress
+        parts, projected = encoders(model, heads, batch, whole=pull > 0)
+        found = {name: weight * loss for name, loss in parts.items()}
+        if pull > 0:
+            visual = model.connect(model.see(projected, batch.size))
+            found["pull"] = pull * _distance(visual, wanted, place)
+        return found
+    if batch.kind == "blind":
+        return {"blind": answers(model, heads, tokenizer, batch.text, None, None, wanted)["answers"]}
     if batch.kind == "oracle":
-        return {"oracle": answers(model, tokenizer, batch.text, model.image_tokens(wanted, place), None)}
+        image = model.image_tokens(wanted, place)
+        found = answers(model, heads, tokenizer, batch.text, image, None, wanted)
+        return {"oracle": found["answers"], "mentions": MENTIONS * found["mentions"]}
 
     off = NOTHING_OFF
     if torch.rand(()) < stage.dropout * len(model.towers):
@@ -81,10 +109,14 @@ def losses(
     seen = model.see(model.look(model.pixels(batch.views)), batch.size, off)
     visual = model.connect(seen)
     image = model.image_tokens(visual, place)
-    found = {"answers": answers(model, tokenizer, batch.text, image, seen)}
-    pull = stage.pull[0] + (stage.pull[1] - stage.pull[0]) * min(1.0, 2 * progress)
+    found = answers(model, heads, tokenizer, batch.text, image, seen, wanted)
+    found["mentions"] = MENTIONS * found["mentions"]
     if pull > 0:
-        kept, wanted = place.kept, wanted.detach()
-        error = F.mse_loss(visual[:, kept], wanted[:, kept]) / wanted[:, kept].var().clamp(min=1e-6)
-        found["pull"] = pull * error
+        found["pull"] = pull * _distance(visual, wanted, place)
     return found
+
+
+def _distance(visual: torch.Tensor, wanted: torch.Tensor, place: Geometry) -> torch.Tensor:
+    """How far visual tokens are from the oracle's, 1 for the best constant."""
+    wanted = wanted[:, place.kept].detach()
+    return F.mse_loss(visual[:, place.kept], wanted) / wanted.var().clamp(min=1e-6)
