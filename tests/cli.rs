@@ -102,7 +102,7 @@ fn help_teaches() {
 fn a_wrong_command_line_ends_with_2() {
     let model = checkpoint();
     let cases: [(&[&str], &str); 9] = [
-        (&["ask", "What?"], "--model DIR"),
+        (&["ask"], "QUESTION"),
         (&["ask", "--model", &model], "QUESTION"),
         (&["ask", "--model", &model, "--device", "abacus", "What?"], "abacus"),
         (&["ask", "--model", &model, "--template", "haiku", "What?"], "chatml_direct"),
@@ -116,7 +116,7 @@ fn a_wrong_command_line_ends_with_2() {
         let message = fail(args, 2);
         assert!(message.contains(word), "{args:?}: {message}");
     }
-    fail(&["ask", "--json", "What?"], 2);
+    fail(&["ask", "--json"], 2);
     fail(&["ask", "--json", "--model", &model, "--no-such-flag", "What?"], 2);
 }
 
@@ -242,6 +242,41 @@ fn conversations_without_a_picture() {
     let output = succeed(&[&args[..], &["Tell me a short story about a rocket."]].concat());
     assert_eq!(stdout(&output).trim(), expected["decoded"].as_str().unwrap().trim());
     assert_eq!(stderr(&output), "", "quiet is quiet");
+}
+
+/// Everything that is needed for a first answer is in the program.
+#[test]
+fn the_demo_model_answers_without_any_file() {
+    let cache = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let output = opabinia(args).env("HOME", cache.path()).env_remove("XDG_CACHE_HOME").output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        output
+    };
+    let first = run(&["ask", "How many red circles are there?"]);
+    assert!(stderr(&first).contains("trained on drawn scenes"), "{}", stderr(&first));
+    for sample in opabinia::demo::SAMPLES {
+        let picture = sample.path().display().to_string();
+        let answer = run(&["ask", "--image", &picture, sample.question]);
+        assert!(!stdout(&answer).trim().is_empty(), "{picture}: no answer to {}", sample.question);
+    }
+    // What lies in the cache is the checkpoint of the program, whatever was made of it since.
+    let weights = walk(cache.path()).into_iter().find(|path| path.ends_with("model.safetensors")).unwrap();
+    let shipped = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &shipped[..shipped.len() / 2]).unwrap();
+    let again = run(&["ask", "How many red circles are there?"]);
+    assert_eq!(stdout(&first), stdout(&again));
+    assert_eq!(std::fs::read(&weights).unwrap(), shipped);
+}
+
+/// Every file under `directory`.
+fn walk(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
 }
 
 #[test]

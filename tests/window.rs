@@ -34,3 +34,6 @@ mod program;
 
 #[path = "window/robust.rs"]
 mod robust;
+
+#[path = "window/sights.rs"]
+mod sights;

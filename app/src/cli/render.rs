@@ -101,7 +101,7 @@ pub struct Render {
     #[arg(long, short, value_name = "FILE", required_unless_present = "recipe")]
     image: Option<PathBuf>,
     /// A recipe that the window exported: it names the trace and the picture beside it and says how they are drawn. It
-    /// says all of that, so it goes with no option but --out, --csv and --adapter.
+    /// says all of that, so of the other options only those for files and for the adapter go with it.
     #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
         "trace", "image", "exif", "encoder", "layer", "head", "cell", "mode", "granularity", "norm", "colormap",
         "opacity", "smooth", "size", "frame", "theme",
