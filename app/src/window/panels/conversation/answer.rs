@@ -65,28 +65,64 @@ fn begins_a_block(line: &str) -> bool {
     numbered || heading || ["- ", "* ", "+ ", "> ", "|"].iter().any(|mark| line.starts_with(mark))
 }
 
-/// The text of the tokens, and for each the letters of it that are its own.
-fn run_on(exchange: &Exchange) -> (String, Vec<Range<usize>>) {
-    let mut text = String::new();
-    let mut letters = 0;
-    let mut ranges = Vec::with_capacity(exchange.tokens.len());
-    for (at, known) in exchange.tokens.iter().enumerate() {
-        let piece = if text.is_empty() { known.text.trim_start() } else { &known.text };
-        let ended = at + 1 == exchange.tokens.len() && exchange.status == AnswerStatus::Done;
-        let own = match piece {
-            // What ends the answer, and what is only a part of a letter, can be pointed at too.
-            "" if ended => " ◊".to_owned(),
-            "" => "·".to_owned(),
-            piece if piece.trim_matches('\n').is_empty() => format!("¶{piece}"),
-            // Tabs and the like have no width of their own.
-            piece => piece.replace(|letter: char| letter.is_control() && letter != '\n', " "),
-        };
-        let count = own.chars().count();
-        ranges.push(letters..letters + count);
-        letters += count;
-        text.push_str(&own);
+/// An answer as it is laid out.
+struct RunOn {
+    text: String,
+    /// For each token, the letters of the text that are its own.
+    letters: Vec<Range<usize>>,
+    /// Bytes of the text that stand for what has no letters: the end of the answer, a part of a letter, a new line.
+    marks: Vec<Range<usize>>,
+}
+
+impl RunOn {
+    fn new(exchange: &Exchange) -> Self {
+        let mut all =
+            Self { text: String::new(), letters: Vec::with_capacity(exchange.tokens.len()), marks: Vec::new() };
+        for (at, known) in exchange.tokens.iter().enumerate() {
+            let piece = if all.text.is_empty() { known.text.trim_start() } else { &known.text };
+            let ended = at + 1 == exchange.tokens.len() && exchange.status == AnswerStatus::Done;
+            match piece {
+                "" if ended => all.push(" ◊", ""),
+                "" => all.push("·", ""),
+                piece if piece.trim_matches('\n').is_empty() => all.push("¶", piece),
+                // Tabs and the like have no width of their own.
+                piece => all.push("", &piece.replace(|letter: char| letter.is_control() && letter != '\n', " ")),
+            }
+        }
+        all
     }
-    (text, ranges)
+
+    /// Adds a token: the mark that stands for it, then its text.
+    fn push(&mut self, mark: &str, text: &str) {
+        if !mark.is_empty() {
+            self.marks.push(self.text.len()..self.text.len() + mark.len());
+        }
+        let start = self.letters.last().map_or(0, |range| range.end);
+        self.letters.push(start..start + mark.chars().count() + text.chars().count());
+        self.text.push_str(mark);
+        self.text.push_str(text);
+    }
+
+    /// The text in the colours of `ui`, marks fainter than letters.
+    fn job(&self, ui: &Ui) -> LayoutJob {
+        let format = |color| TextFormat {
+            font_id: TextStyle::Body.resolve(ui.style()),
+            color,
+            line_height: Some(ui.text_style_height(&TextStyle::Body) * 1.3),
+            ..TextFormat::default()
+        };
+        let (plain, faint) = (format(ui.visuals().text_color()), format(ui.visuals().weak_text_color()));
+        let mut job = LayoutJob::default();
+        let mut done = 0;
+        for mark in &self.marks {
+            job.append(&self.text[done..mark.start], 0.0, plain.clone());
+            job.append(&self.text[mark.clone()], 0.0, faint.clone());
+            done = mark.end;
+        }
+        job.append(&self.text[done..], 0.0, plain);
+        job.wrap.max_width = ui.available_width();
+        job
+    }
 }
 
 /// Where each token is drawn: one rectangle for each row it is on.
@@ -100,7 +136,8 @@ fn places(galley: &Galley, ranges: &[Range<usize>]) -> Vec<Vec<Rect>> {
             }
             let Some(rects) = found.get_mut(token) else { return found };
             let top_left = row.pos + glyph.pos.to_vec2() - vec2(0.0, glyph.font_ascent);
-            let rect = Rect::from_min_size(top_left, glyph.size());
+            // Without the room between the lines.
+            let rect = Rect::from_min_size(top_left, vec2(glyph.advance_width, glyph.font_height));
             // Letters before the space between words, which nobody points at.
             let only = ranges.get(token).is_some_and(|range| range.len() == 1);
             if !glyph.chr.is_whitespace() || only {
@@ -123,15 +160,10 @@ fn places(galley: &Galley, ranges: &[Range<usize>]) -> Vec<Vec<Rect>> {
 
 fn tokens(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, chosen: Option<usize>, out: &mut Vec<Action>) {
     let exchange = shown.exchange;
-    let (text, ranges) = run_on(exchange);
-    let font = TextStyle::Body.resolve(ui.style());
-    let line_height = Some(ui.text_style_height(&TextStyle::Body) * 1.3);
-    let format = TextFormat { font_id: font, color: ui.visuals().text_color(), line_height, ..TextFormat::default() };
-    let mut job = LayoutJob::single_section(text, format);
-    job.wrap.max_width = ui.available_width();
-    let galley = ui.painter().layout_job(job);
+    let run = RunOn::new(exchange);
+    let galley = ui.painter().layout_job(run.job(ui));
     let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y), Sense::hover());
-    let places = places(&galley, &ranges);
+    let places = places(&galley, &run.letters);
     let ids = ui.scope_id().with("tokens");
     let entrance = step_by_keys(ui, ids, shown, chosen, out);
     for (at, (known, rects)) in exchange.tokens.iter().zip(&places).enumerate() {
@@ -233,16 +265,17 @@ mod tests {
 
     #[test]
     fn every_token_has_letters_of_its_own() {
-        let (text, ranges) = run_on(&answered(&[" two", " cats", "", "猫", ".", "\n\n", ""], AnswerStatus::Done));
-        assert_eq!(text, "two cats·猫.¶\n\n ◊");
-        let letters: Vec<char> = text.chars().collect();
-        let own: Vec<String> = ranges.iter().map(|range| letters[range.clone()].iter().collect()).collect();
+        let run = RunOn::new(&answered(&[" two", " cats", "", "猫", ".", "\n\n", ""], AnswerStatus::Done));
+        assert_eq!(run.text, "two cats·猫.¶\n\n ◊");
+        assert_eq!(run.marks.iter().map(|mark| &run.text[mark.clone()]).collect::<Vec<_>>(), ["·", "¶", " ◊"]);
+        let letters: Vec<char> = run.text.chars().collect();
+        let own: Vec<String> = run.letters.iter().map(|range| letters[range.clone()].iter().collect()).collect();
         assert_eq!(own, ["two", " cats", "·", "猫", ".", "¶\n\n", " ◊"]);
     }
 
     #[test]
     fn only_what_ends_an_answer_is_shown_as_its_end() {
-        assert_eq!(run_on(&answered(&["a", ""], AnswerStatus::Stopped)).0, "a·");
-        assert_eq!(run_on(&answered(&["a\tb", ""], AnswerStatus::Done)).0, "a b ◊");
+        assert_eq!(RunOn::new(&answered(&["a", ""], AnswerStatus::Stopped)).text, "a·");
+        assert_eq!(RunOn::new(&answered(&["a\tb", ""], AnswerStatus::Done)).text, "a b ◊");
     }
 }

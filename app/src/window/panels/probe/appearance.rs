@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use super::colour_bar::gradient;
-use super::scrubber::chip;
+use super::scrubber::{chip, chip_width};
 use super::source::Source;
 use crate::window::action::Action;
 use crate::window::command::UiCommand;
@@ -16,10 +16,12 @@ use opabinia_shaders::{ColourMap, Filter, Granularity, Normalisation};
 /// Width of the popup.
 const WIDTH: f32 = 268.0;
 
-/// Draws the button that opens the choices.
+/// Draws the button that opens the choices: without its name where there is no room for it.
 pub fn button(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     let name = cx.texts.probe.appearance;
-    let button = chip(ui, &format!("{name}…"), false, name);
+    let words = format!("{name}…");
+    let text = if chip_width(ui, &words) <= ui.available_width() { words.as_str() } else { "…" };
+    let button = chip(ui, text, false, name).on_hover_text(name);
     Popup::from_toggle_button_response(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
         ui.set_width(WIDTH);
         ui.spacing_mut().item_spacing = vec2(6.0, 5.0);

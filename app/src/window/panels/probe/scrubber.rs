@@ -1,10 +1,11 @@
 //! A row of small chips from which one, several or all can be chosen.
 
 use egui::{
-    CornerRadius, CursorIcon, FontId, Modifiers, Pos2, Rect, Response, Sense, Stroke, StrokeKind, TextStyle, Ui,
-    WidgetInfo, vec2,
+    CornerRadius, CursorIcon, FontId, Galley, Modifiers, Pos2, Rect, Response, Sense, Stroke, StrokeKind, TextStyle,
+    Ui, Vec2, WidgetInfo, vec2,
 };
 use opabinia_shaders::Indices;
+use std::sync::Arc;
 
 /// What the chips are.
 pub struct Scrubber<'a> {
@@ -82,9 +83,7 @@ fn nearest(rects: &[Rect], to: Pos2) -> Option<usize> {
 
 /// One chip: as narrow as its name allows.
 pub fn chip(ui: &mut Ui, text: &str, chosen: bool, name: &str) -> Response {
-    let font = FontId { size: 12.0, ..TextStyle::Button.resolve(ui.style()) };
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER);
-    let size = vec2((galley.size().x + 10.0).max(19.0), 21.0);
+    let (galley, size) = chip_layout(ui, text);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::selected(egui::Role::Button, ui.is_enabled(), chosen, name));
     if ui.is_rect_visible(rect) {
@@ -105,6 +104,18 @@ pub fn chip(ui: &mut Ui, text: &str, chosen: bool, name: &str) -> Response {
         ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colour);
     }
     response
+}
+
+/// How wide [`chip`] is.
+pub fn chip_width(ui: &Ui, text: &str) -> f32 {
+    chip_layout(ui, text).1.x
+}
+
+fn chip_layout(ui: &Ui, text: &str) -> (Arc<Galley>, Vec2) {
+    let font = FontId { size: 12.0, ..TextStyle::Button.resolve(ui.style()) };
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER);
+    let size = vec2((galley.size().x + 10.0).max(19.0), 21.0);
+    (galley, size)
 }
 
 #[cfg(test)]
