@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on has failed, and talks")]
 
 mod checkpoint;
+mod demo;
 mod work;
 
 use candle_core::{DType, Device, Tensor};
@@ -44,6 +45,7 @@ fn main() {
     machine(&mut criterion);
     convolution(&mut criterion);
     preprocess(&mut criterion, &directory);
+    demo::measure(&mut criterion);
     for dtype in [DtypeChoice::F32, DtypeChoice::Bf16, DtypeChoice::F16] {
         match Model::load(&request(&directory, dtype), &Job::unattended()) {
             Ok((model, inspection)) => measure(&mut criterion, &directory, &Subject::new(model, inspection)),

@@ -94,9 +94,9 @@ pub struct ConversationTexts {
     /// How many tokens the answer has.
     pub tokens: fn(usize) -> String,
     /// Seconds to the first token.
-    pub first_token: fn(f64) -> String,
+    pub first_token: fn(f32) -> String,
     /// Tokens per second.
-    pub tokens_per_second: fn(f64) -> String,
+    pub tokens_per_second: fn(f32) -> String,
     /// Which checkpoint answered.
     pub answered_by: fn(&str) -> String,
     /// How the answer was chosen.

@@ -66,22 +66,22 @@ impl AnswerStatus {
     }
 }
 
-/// Where the time of an answer went.
+/// Where the time of an answer went: figures to read, of which JSON gives back every digit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AnswerTimes {
     /// From handing the question to the engine to the first token, in seconds.
-    pub first_token_secs: f64,
+    pub first_token_secs: f32,
     /// Tokens after the first one, per second; `None` for a single token.
-    pub tokens_per_sec: Option<f64>,
+    pub tokens_per_sec: Option<f32>,
 }
 
 impl AnswerTimes {
     /// The times of an answer of `tokens` tokens: handed over at `asked`, begun at `first`, and `decode` after that.
     pub fn new(asked: Instant, first: Instant, decode: Duration, tokens: usize) -> Self {
-        let (more, decode) = (tokens.saturating_sub(1), decode.as_secs_f64());
+        let (more, decode) = (tokens.saturating_sub(1), decode.as_secs_f32());
         Self {
-            first_token_secs: first.duration_since(asked).as_secs_f64(),
-            tokens_per_sec: (more > 0 && decode > 0.0).then(|| more as f64 / decode),
+            first_token_secs: first.duration_since(asked).as_secs_f32(),
+            tokens_per_sec: (more > 0 && decode > 0.0).then(|| more as f32 / decode),
         }
     }
 }
