@@ -254,7 +254,9 @@ fn the_demo_model_answers_without_any_file() {
         output
     };
     let first = run(&["ask", "How many red circles are there?"]);
-    assert!(stderr(&first).contains("trained on drawn scenes"), "{}", stderr(&first));
+    for said in ["trained on drawn scenes", "sample:vote", "--image"] {
+        assert!(stderr(&first).contains(said), "{said} is missing: {}", stderr(&first));
+    }
     for sample in opabinia::demo::SAMPLES {
         let picture = sample.path().display().to_string();
         let answer = run(&["ask", "--image", &picture, sample.question]);

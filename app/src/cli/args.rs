@@ -1,5 +1,6 @@
 //! Flags that several commands share. Each is described here and nowhere else.
 
+use super::console::Console;
 use super::failure::Result;
 use crate::demo::{self, Sample};
 use clap::Args;
@@ -101,6 +102,22 @@ impl SubjectArgs {
     pub fn image(&self, model: &ModelArgs) -> Option<PathBuf> {
         let first = || demo::SAMPLES.first().filter(|_| model.is_demo() && !self.text_only).map(Sample::path);
         self.image.clone().or_else(first)
+    }
+
+    /// Says what the demo checkpoint is, if it is meant, and which picture was chosen for it.
+    pub fn introduce(&self, model: &ModelArgs, image: Option<&Path>, console: Console) {
+        if !model.is_demo() {
+            return;
+        }
+        console.say(demo::notice());
+        if let Some(image) = image.filter(|_| self.image.is_none()) {
+            let samples: Vec<_> = demo::SAMPLES.iter().map(|sample| sample.path().display().to_string()).collect();
+            console.say(&format!(
+                "Picture: {}. --image takes a file or one of {}.",
+                image.display(),
+                samples.join(", ")
+            ));
+        }
     }
 
     /// Reads the picture in `image`, if there is one.

@@ -5,7 +5,6 @@ use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
-use crate::demo;
 use clap::Args;
 use opabinia_engine::generate::Subject;
 use opabinia_engine::sva::Ablation;
@@ -59,9 +58,7 @@ impl Ask {
         let image = self.subject.image(&self.model);
         let picture = self.subject.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
-        if self.model.is_demo() {
-            console.say(demo::notice());
-        }
+        self.subject.introduce(&self.model, image.as_deref(), console);
         let mut driver = Driver::start(console, self.json)?;
         let inspection = driver.inspect(request.clone())?;
         self.subject.check(&self.question, picture.as_deref().zip(image.as_deref()), &inspection)?;

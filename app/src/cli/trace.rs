@@ -5,7 +5,6 @@ use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
-use crate::demo;
 use crate::encoder_names;
 use crate::output;
 use clap::{Args, ValueEnum};
@@ -90,9 +89,7 @@ impl Trace {
         output::check(&self.out, &inputs)?;
         let picture = self.subject.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
-        if self.model.is_demo() {
-            console.say(demo::notice());
-        }
+        self.subject.introduce(&self.model, image.as_deref(), console);
         let ablates =
             !(self.mask_keys.is_empty() && self.mask_keys_and_context.is_empty() && self.zero_features.is_empty());
         if picture.is_none() && ablates {
