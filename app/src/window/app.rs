@@ -9,7 +9,7 @@ use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
     AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
-    SCALES, TraceKey, TraceUpload,
+    SCALES, Stamp, TraceKey, TraceUpload,
 };
 use super::theme;
 use egui::{Context, ViewportCommand};
@@ -36,8 +36,10 @@ pub struct Start {
 
 /// What a background task found or did.
 pub enum Finished {
-    /// A picture was read.
-    Picture(PictureId, Result<Picture, String>),
+    /// A picture was read, from a file that was then as the stamp says.
+    Picture(PictureId, Option<Stamp>, Result<Picture, String>),
+    /// A picture is to be attached whose file is now as the stamp says.
+    Attach(PathBuf, Option<Stamp>),
     /// The demo checkpoint's files are in this directory, or cannot be put anywhere.
     Demo(Slot, Result<PathBuf, String>),
     /// A person chose a folder with a checkpoint, or gave up choosing.
@@ -272,6 +274,8 @@ impl App {
         if !matches!(entry.state, PictureState::Unread | PictureState::Failed(_)) {
             return;
         }
+        // Samples are no files, and nobody edits our own.
+        let may_change = matches!(entry.source, PictureSource::File(_));
         let path = match (&entry.source, self.keeper.store()) {
             (PictureSource::Pasted(name), Some(store)) => store.picture_path(name),
             (PictureSource::File(path) | PictureSource::Pasted(path), _) => path.clone(),
@@ -280,10 +284,12 @@ impl App {
         self.state.pictures.set_state(id, PictureState::Reading);
         self.run_beside(
             "picture",
-            move |error| Finished::Picture(id, Err(error)),
+            move |error| Finished::Picture(id, None, Err(error)),
             move || {
+                // Before it is read: what changes meanwhile has changed.
+                let stamp = may_change.then(|| Stamp::of(&path)).flatten();
                 let picture = crate::demo::open_picture(&path, Exif::Ignore);
-                Finished::Picture(id, picture.map_err(|error| error.to_string()))
+                Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
             },
         );
     }

@@ -4,12 +4,13 @@ use crate::window::action::ConversationAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
     AnswerStatus, ConversationId, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
-    Purpose, Sampling, TokenPlace,
+    Purpose, Sampling, Stamp, TokenPlace,
 };
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::{Command, Question, Slot};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Alternatives that are kept beside each token.
@@ -40,10 +41,7 @@ impl App {
             ConversationAction::SetDraft(text) => conversations.shown().draft = text,
             ConversationAction::SetSystem(text) => conversations.shown().system = text,
             ConversationAction::SetSampling(sampling) => self.state.settings.sampling = sampling,
-            ConversationAction::AttachFile(path) => {
-                let id = self.state.pictures.insert(PictureSource::File(path));
-                self.ask_about(Some(id));
-            }
+            ConversationAction::AttachFile(path) => self.attach_file(path),
             ConversationAction::AttachPicture(id) => self.ask_about(Some(id)),
             ConversationAction::Detach => self.ask_about(None),
             ConversationAction::Ask => self.ask(),
@@ -85,6 +83,32 @@ impl App {
                 Finished::PictureFile(dialog.pick_file())
             },
         );
+    }
+
+    /// Attaches the picture at `path`: as it is now, if it was read before.
+    fn attach_file(&mut self, path: PathBuf) {
+        let source = PictureSource::File(path.clone());
+        if self.state.pictures.was_read(&source) {
+            let failed = path.clone();
+            self.run_beside(
+                "picture",
+                move |_| Finished::Attach(failed, None),
+                move || {
+                    let now = Stamp::of(&path);
+                    Finished::Attach(path, now)
+                },
+            );
+        } else {
+            let id = self.state.pictures.insert(source);
+            self.ask_about(Some(id));
+        }
+    }
+
+    /// Attaches the picture at `path`, whose file is `now` so.
+    pub(super) fn attach_as_now(&mut self, path: PathBuf, now: Option<Stamp>) {
+        let id = self.state.pictures.insert_as_now(PictureSource::File(path), now);
+        self.ask_about(Some(id));
+        self.settle_token();
     }
 
     /// Makes the next question be about `picture`, or about none. Where it would follow questions about another

@@ -110,11 +110,12 @@ impl App {
     /// Takes in what a background task found or did.
     pub(super) fn take_finished(&mut self, finished: Finished) {
         match finished {
-            Finished::Picture(id, Ok(picture)) => {
+            Finished::Picture(id, stamp, Ok(picture)) => {
+                self.state.pictures.set_stamp(id, stamp);
                 self.state.pictures.set_state(id, PictureState::Ready(Arc::new(picture)));
                 self.ask_what_waited_for(id);
             }
-            Finished::Picture(id, Err(error)) => {
+            Finished::Picture(id, _, Err(error)) => {
                 self.state.notices.add(NoticeKind::Failure, error.clone());
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
@@ -127,6 +128,7 @@ impl App {
             Finished::TowerFolder(slot, name, Some(path)) => self.set_tower(slot, name, path),
             Finished::PictureFile(Some(path)) => self.apply_conversation(ConversationAction::AttachFile(path)),
             Finished::ModelFolder(_, None) | Finished::TowerFolder(_, _, None) | Finished::PictureFile(None) => {}
+            Finished::Attach(path, now) => self.attach_as_now(path, now),
             Finished::Hub(models) => self.state.hub = Some(models),
             Finished::Uploaded(key, Ok(on_gpu)) => {
                 self.state.traces.set_upload(key, TraceUpload::Ready(Arc::new(on_gpu)));
@@ -140,7 +142,7 @@ impl App {
                 if let Some(why) = unkept {
                     self.state.notices.add(NoticeKind::Warning, why);
                 }
-                self.take_finished(Finished::Picture(id, Ok(picture)));
+                self.take_finished(Finished::Picture(id, None, Ok(picture)));
             }
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),

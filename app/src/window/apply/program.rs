@@ -79,7 +79,7 @@ impl App {
         let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
         self.run_beside(
             "picture",
-            move |error| Finished::Picture(id, Err(error)),
+            move |error| Finished::Picture(id, None, Err(error)),
             move || {
                 let [width, height] = image.size;
                 let rgb: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();

@@ -1,5 +1,6 @@
 //! What a person has set once and for all.
 
+use super::kept_path;
 use crate::window::lang::LanguageChoice;
 use crate::window::theme::ThemeChoice;
 use opabinia_engine::checkpoint::TowerOverride;
@@ -75,6 +76,7 @@ pub struct Recent {
     /// Its directory, or its repository id.
     pub source: String,
     /// Encoders for which a directory was given.
+    #[serde(with = "kept_path::named")]
     pub towers: Vec<(String, PathBuf)>,
     /// The device that was asked for, as on the command line.
     pub device: String,
