@@ -10,6 +10,7 @@ use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{AdapterChoice, Gpu};
 use std::fmt::Write as _;
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ impl App {
     pub(super) fn pick_export(&mut self, kind: ExportKind, options: ExportOptions) {
         self.state.overlay = Overlay::None;
         let title = self.texts().inspector.export_title(kind);
+        let not_asked = self.texts().inspector.export_not_asked;
         let stem = self.export_stem();
         self.run_beside(
             "export dialog",
@@ -51,8 +53,11 @@ impl App {
                     .set_title(title)
                     .add_filter(title, &[extension])
                     .set_file_name(format!("{stem}.{extension}"));
-                let chosen = dialog.save_file().map(|path| with_extension(path, extension));
-                Finished::ExportFile(chosen.map(|path| (kind, options, path)))
+                match dialog.save_file().map(|path| with_extension(path, extension)) {
+                    None => Finished::ExportFile(None),
+                    Some(Ok(path)) => Finished::ExportFile(Some((kind, options, path))),
+                    Some(Err(path)) => Finished::Notice(NoticeKind::Failure, format!("{not_asked} {}", path.display())),
+                }
             },
         );
     }
@@ -148,14 +153,15 @@ fn attention_csv(attention: &TokenAttention, values: &[f32]) -> String {
     text
 }
 
-/// `path`, ending in `extension`: some dialogs leave it to the program.
-fn with_extension(path: PathBuf, extension: &str) -> PathBuf {
+/// `path`, ending in `extension`: some dialogs leave it to the program. The error is a file that is there already by that
+/// name: the dialog has asked about the other name only, so that nobody has agreed to replace it.
+fn with_extension(path: PathBuf, extension: &str) -> Result<PathBuf, PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if name.to_lowercase().ends_with(&format!(".{extension}")) {
-        path
-    } else {
-        path.with_file_name(format!("{name}.{extension}"))
+        return Ok(path);
     }
+    let named = path.with_file_name(format!("{name}.{extension}"));
+    if fs::symlink_metadata(&named).is_ok() { Err(named) } else { Ok(named) }
 }
 
 #[cfg(test)]
@@ -164,10 +170,22 @@ mod tests {
 
     #[test]
     fn names_get_the_ending_they_lack() {
-        let named = |name: &str, extension| with_extension(PathBuf::from(name), extension);
+        let named = |name: &str, extension| with_extension(PathBuf::from(name), extension).unwrap();
         assert_eq!(named("/a/b.png", "png"), PathBuf::from("/a/b.png"));
         assert_eq!(named("/a/b.PNG", "png"), PathBuf::from("/a/b.PNG"));
         assert_eq!(named("/a/b.v2", "csv"), PathBuf::from("/a/b.v2.csv"));
         assert_eq!(named("/a/b", "recipe.json"), PathBuf::from("/a/b.recipe.json"));
+    }
+
+    #[test]
+    fn a_file_that_the_dialog_did_not_ask_about_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let there = directory.path().join("map.png");
+        fs::write(&there, "of somebody's").unwrap();
+        assert_eq!(with_extension(directory.path().join("map"), "png"), Err(there.clone()));
+        // About this one it did.
+        assert_eq!(with_extension(there.clone(), "png"), Ok(there));
+        let free = directory.path().join("other.png");
+        assert_eq!(with_extension(directory.path().join("other"), "png"), Ok(free));
     }
 }

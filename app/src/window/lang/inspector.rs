@@ -213,6 +213,8 @@ pub struct InspectorTexts {
     pub only_sva_figures: &'static str,
     /// Nothing can be exported.
     pub nothing_to_export: &'static str,
+    /// The file whose path follows would be replaced, and nobody was asked.
+    pub export_not_asked: &'static str,
     /// A file was written; its path follows.
     pub written: &'static str,
     /// Title of the dialog: a picture.
@@ -368,6 +370,7 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     notes: "Notes",
     only_sva_figures: "Figures and recipes are made from the SVA's maps. A token's attention can be exported as numbers.",
     nothing_to_export: "There is nothing to write: no maps are on the screen.",
+    export_not_asked: "Nothing was written. This file is there already; to replace it, give its whole name:",
     written: "Written:",
     export_picture: "Export the maps as PNG",
     export_numbers: "Export the numbers as CSV",
@@ -493,6 +496,7 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     notes: "说明",
     only_sva_figures: "图片与配方基于 SVA 注意力图。词元的注意力可以导出为数值。",
     nothing_to_export: "没有可写出的内容：屏幕上没有注意力图。",
+    export_not_asked: "没有写入。此文件已存在；若要替换它，请输入完整的文件名：",
     written: "已写入：",
     export_picture: "导出注意力图（PNG）",
     export_numbers: "导出数值（CSV）",
