@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 /// How the names of unfinished files begin.
-const PREFIX: &str = ".opabinia-";
+pub const PREFIX: &str = ".opabinia-";
 
 /// Checks that `path` can be written, before any work is done for it. `inputs` are files that must not be
 /// replaced, or directories in which nothing may be.

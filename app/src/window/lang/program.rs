@@ -145,6 +145,10 @@ pub struct ProgramTexts {
     pub newer: &'static str,
     /// A part of the saved file could not be used; its name follows.
     pub part_lost: &'static str,
+    /// The same, and it was taken from the copy.
+    pub part_from_copy: &'static str,
+    /// Where the damaged file is now follows.
+    pub damaged_kept: &'static str,
     /// Another window has the data directory.
     pub second_window: &'static str,
     /// Saving failed; why follows.
@@ -236,6 +240,8 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     from_copy: "The copy saved before it is used instead.",
     newer: "it was written by a newer version of this program",
     part_lost: "A part of the saved session could not be read and is left out:",
+    part_from_copy: "A part of the saved session could not be read; it was taken from the copy saved before:",
+    damaged_kept: "The damaged file has been kept as",
     second_window: "Another window of this program is open and keeps the session. What is done in this one is not kept.",
     save_failed: "The session could not be saved:",
 };
@@ -311,6 +317,8 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     from_copy: "改用之前保存的副本。",
     newer: "它由更新版本的程序写入",
     part_lost: "上次保存的内容有一部分无法读取，已略去：",
+    part_from_copy: "上次保存的内容有一部分无法读取，已改用之前保存的副本：",
+    damaged_kept: "损坏的文件已另存为",
     second_window: "本程序的另一个窗口正在保存会话，此窗口中的内容不会被保存。",
     save_failed: "无法保存会话：",
 };

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConversationId(pub u64);
 
+/// No file may hold a name this large, so that there is always a next one.
+pub const MAX_ID: u64 = 1 << 53;
+
 /// Names an exchange within its conversation: its place in [`Conversation::exchanges`].
 pub type ExchangeId = usize;
 
@@ -356,14 +359,23 @@ impl Conversations {
         self.get(place.conversation)?.exchanges.get(place.exchange)
     }
 
-    /// Whether everything in it refers to something that is there: files come from strangers.
+    /// The pictures that a conversation is about, some of them more than once.
+    pub fn pictures(&self) -> impl Iterator<Item = PictureId> {
+        self.all.values().flat_map(|conversation| {
+            conversation.exchanges.iter().filter_map(|known| known.picture).chain(conversation.picture)
+        })
+    }
+
+    /// Whether everything in it refers to something that is there, by names that can be: files come from strangers.
     pub fn is_sound(&self) -> bool {
         self.all.contains_key(&self.shown)
+            && self.pictures().all(|picture| picture.0 < MAX_ID)
             && self.all.iter().all(|(id, conversation)| {
                 let count = conversation.exchanges.len();
                 let inside = |at: Option<usize>| at.is_none_or(|at| at < count);
                 let ordered = conversation.exchanges.iter().enumerate();
                 *id == conversation.id
+                    && id.0 < MAX_ID
                     && inside(conversation.leaf)
                     && inside(conversation.editing)
                     && ordered.into_iter().all(|(at, exchange)| exchange.parent.is_none_or(|parent| parent < at))

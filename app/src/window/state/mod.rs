@@ -19,7 +19,9 @@ mod view;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
-pub use conversation::{BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, TokenPlace};
+pub use conversation::{
+    BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
+};
 pub use export::{ExportKind, ExportOptions};
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};

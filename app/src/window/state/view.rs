@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// How many views can be gone back to.
 const HISTORY: usize = 200;
 
+/// How far zooming and dragging may come to lie outside of the square.
+const ROUNDING: f32 = 1e-3;
+
 /// What the maps are made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum MapSource {
@@ -103,6 +106,32 @@ impl View {
     pub const QUANTITIES: [Quantity; 5] =
         [Quantity::Share, Quantity::Lift, Quantity::Entropy, Quantity::NormalisedEntropy, Quantity::Dominant];
 
+    /// The smallest part of the padded square that can be zoomed to.
+    pub const CLOSEST: f32 = 1.0 / 64.0;
+
+    /// Brings what a file said into its bounds.
+    pub fn settle(&mut self) {
+        let Rect { left, top, width, height } = self.shown;
+        let inside = |start: f32, extent: f32| {
+            (Self::CLOSEST..=1.0).contains(&extent) && start >= -ROUNDING && start + extent <= 1.0 + ROUNDING
+        };
+        if !inside(left, width) || !inside(top, height) {
+            self.shown = Rect::SQUARE;
+        }
+        self.opacity = if self.opacity.is_finite() { self.opacity.clamp(0.0, 1.0) } else { Self::default().opacity };
+        if !self.normalisation_is_sound() {
+            self.normalisation = Normalisation::Common;
+        }
+    }
+
+    /// Whether a fixed range is one.
+    fn normalisation_is_sound(&self) -> bool {
+        match self.normalisation {
+            Normalisation::Fixed { low, high } => low < high && low.is_finite() && high.is_finite(),
+            _ => true,
+        }
+    }
+
     /// This view as `trace` can show it: with an encoder, layers, heads and a cell that it has. A view is kept when
     /// another picture or another model comes.
     pub fn fitted(&self, trace: &Trace) -> Self {
@@ -116,9 +145,7 @@ impl View {
         fitted.heads = among(self.heads, HEADS);
         let side = fitted.side(trace);
         fitted.selected = self.selected.filter(|cell| cell.row < side && cell.col < side);
-        if let Normalisation::Fixed { low, high } = self.normalisation
-            && (low >= high || !low.is_finite() || !high.is_finite())
-        {
+        if !self.normalisation_is_sound() {
             fitted.normalisation = Normalisation::Common;
         }
         fitted

@@ -2,7 +2,8 @@
 //!
 //! One JSON file of our own, `session.json`, with a version. It is written beside itself, flushed to the disk and put
 //! into place by renaming; the one before it is kept as `session.json.bak`. So whenever the program is killed, one of
-//! them is whole. A file that cannot be read, or that a newer version wrote, is moved aside and never written over.
+//! them is whole. A file that cannot be read, or that a newer version wrote, is moved aside and never written over; so is
+//! one with a damaged part, which is then looked for in the copy.
 //!
 //! One window at a time keeps the session: it holds a lock on the directory. A second one begins with what is there and
 //! writes nothing. Pasted pictures are PNG files under `pictures`; other pictures are kept by their path. Traces are not
@@ -10,6 +11,7 @@
 
 mod geometry;
 mod session;
+mod tidy;
 
 pub use geometry::Geometry;
 pub use session::{KeptPicture, Lost, Session, VERSION};
@@ -21,7 +23,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The variable that names another data directory.
 pub const DATA_DIR: &str = "OPABINIA_DATA_DIR";
@@ -32,10 +34,16 @@ const MAX_SESSION_BYTES: u64 = 512 << 20;
 /// How many files that could not be read are kept under names of their own.
 const KEPT_ASIDE: usize = 1000;
 
+/// How their names begin.
+const ASIDE: &str = "session.kept-";
+
 const SESSION: &str = "session.json";
 const COPY: &str = "session.json.bak";
 const LOCK: &str = "lock";
 const PICTURES: &str = "pictures";
+
+/// How the names of sessions begin that are not yet in place.
+const UNFINISHED: &str = ".session-";
 
 /// The data directory: the one that was `given`, else the one [`DATA_DIR`] names, else the system's place for such
 /// things. `None` if the system names none.
@@ -63,8 +71,12 @@ pub enum Remark {
     KeptAside(PathBuf, Option<String>),
     /// The copy saved before it was used instead.
     FromCopy,
-    /// This part of it could not be read, for this reason.
+    /// This part of it could not be read, for this reason, and is not in the copy either.
     PartLost(Lost, String),
+    /// This part of it could not be read, for this reason, and was taken from the copy.
+    PartFromCopy(Lost, String),
+    /// A file of which parts could not be read was moved here.
+    DamagedKept(PathBuf),
     /// Another window keeps the session.
     SecondWindow,
     /// Nothing can be kept, for this reason.
@@ -81,6 +93,8 @@ impl Remark {
             }
             Self::FromCopy => texts.from_copy.to_owned(),
             Self::PartLost(part, why) => format!("{} {}\n{why}", texts.part_lost, part.name()),
+            Self::PartFromCopy(part, why) => format!("{} {}\n{why}", texts.part_from_copy, part.name()),
+            Self::DamagedKept(path) => format!("{} {}", texts.damaged_kept, path.display()),
             Self::SecondWindow => texts.second_window.to_owned(),
             Self::Unusable(why) => format!("{} {why}", texts.save_failed),
         }
@@ -92,7 +106,7 @@ impl Remark {
 pub struct Store {
     directory: PathBuf,
     /// Held while this window keeps the session.
-    lock: Option<File>,
+    lock: Mutex<Option<File>>,
     /// What was written last: the same again is not written.
     last: Mutex<Vec<u8>>,
 }
@@ -113,8 +127,11 @@ impl Store {
                 None
             }
         };
-        let mut store = Self { directory: directory.to_path_buf(), lock, last: Mutex::default() };
+        let store = Self { directory: directory.to_path_buf(), lock: Mutex::new(lock), last: Mutex::default() };
         let session = store.restore(&mut remarks);
+        if store.keeps() {
+            store.tidy(session.as_ref());
+        }
         (store, session, remarks)
     }
 
@@ -125,7 +142,22 @@ impl Store {
 
     /// Whether this window keeps the session.
     pub fn keeps(&self) -> bool {
-        self.lock.is_some()
+        self.lock().is_some()
+    }
+
+    /// Leaves the directory to another window; gives whether this one had it.
+    pub fn let_go(&self) -> bool {
+        self.lock().take().is_some()
+    }
+
+    /// Goes on keeping the session after [`Store::let_go`], unless another window does by now.
+    pub fn take_back(&self) {
+        // If it cannot be had, the window says that it keeps nothing.
+        *self.lock() = lock(&self.directory.join(LOCK)).ok().flatten();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<File>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file of the pasted picture called `name`. What is not a plain name leads nowhere else.
@@ -160,7 +192,7 @@ impl Store {
     /// Puts `text` into place. At every moment the old or the new one is whole under one of its two names.
     fn put(&self, text: &[u8]) -> io::Result<()> {
         let (place, copy) = (self.directory.join(SESSION), self.directory.join(COPY));
-        let mut new = tempfile::Builder::new().prefix(".session-").tempfile_in(&self.directory)?;
+        let mut new = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.directory)?;
         new.write_all(text)?;
         new.as_file().sync_all()?;
         match fs::rename(&place, &copy) {
@@ -173,44 +205,85 @@ impl Store {
         Ok(())
     }
 
-    /// Reads what was kept.
-    fn restore(&mut self, remarks: &mut Vec<Remark>) -> Option<Session> {
-        let place = self.directory.join(SESSION);
-        match read(&place) {
-            Ok(None) => {}
-            Ok(Some((session, lost))) => {
-                // What could be read goes on; what could not must not be lost with the next save.
-                if !lost.is_empty() {
-                    remarks.extend(self.set_aside(&place).err());
-                }
-                remarks.extend(lost.into_iter().map(|(part, why)| Remark::PartLost(part, why)));
-                return Some(session);
-            }
+    /// Reads what was kept. What could be read goes on; what could not must not be lost with the next saves, and is
+    /// looked for in the copy.
+    fn restore(&self, remarks: &mut Vec<Remark>) -> Option<Session> {
+        let (place, copy) = (self.directory.join(SESSION), self.directory.join(COPY));
+        let found = match read(&place) {
+            Ok(Some((session, lost))) if lost.is_empty() => return Some(session),
+            Ok(found) => found,
             Err(why) => {
-                let aside = self.set_aside(&place);
-                remarks.push(aside.map_or_else(|unusable| unusable, |path| Remark::KeptAside(path, why.reason())));
+                self.keep_aside(&place, why, remarks);
+                None
+            }
+        };
+        // Killed between the two renames, or damaged: the copy is the last good one.
+        let copied = read(&copy).unwrap_or_else(|why| {
+            self.keep_aside(&copy, why, remarks);
+            None
+        });
+        match (found, copied) {
+            (None, None) => None,
+            (None, Some((session, lost))) => {
+                if !remarks.is_empty() {
+                    remarks.push(Remark::FromCopy);
+                }
+                if !lost.is_empty() {
+                    remarks.extend(lost.into_iter().map(|(part, why)| Remark::PartLost(part, why)));
+                    self.keep_damaged(&copy, remarks);
+                }
+                Some(session)
+            }
+            (Some((mut session, lost)), copied) => {
+                let (mut older, missing) = copied.unzip();
+                let missing = missing.unwrap_or_default();
+                let is_missing = |part: Lost| missing.iter().any(|(other, _)| *other == part);
+                let mut copy_is_damaged = false;
+                for (part, why) in lost {
+                    remarks.push(match &mut older {
+                        Some(older) if !is_missing(part) => {
+                            session.take(part, older);
+                            Remark::PartFromCopy(part, why)
+                        }
+                        _ => {
+                            copy_is_damaged |= is_missing(part);
+                            Remark::PartLost(part, why)
+                        }
+                    });
+                }
+                self.keep_damaged(&place, remarks);
+                // What it holds of the part may be all that is left of it.
+                if copy_is_damaged {
+                    self.keep_damaged(&copy, remarks);
+                }
+                Some(session)
             }
         }
-        // Killed between the two renames, or damaged: the copy is the last good one.
-        let (session, _) = read(&self.directory.join(COPY)).ok()??;
-        if !remarks.is_empty() {
-            remarks.push(Remark::FromCopy);
-        }
-        Some(session)
+    }
+
+    /// Moves a file that cannot be read out of the way.
+    fn keep_aside(&self, place: &Path, why: Unreadable, remarks: &mut Vec<Remark>) {
+        let aside = self.set_aside(place);
+        remarks.push(aside.map_or_else(|unusable| unusable, |path| Remark::KeptAside(path, why.reason())));
+    }
+
+    /// Moves a file of which parts cannot be read out of the way.
+    fn keep_damaged(&self, place: &Path, remarks: &mut Vec<Remark>) {
+        remarks.push(self.set_aside(place).map_or_else(|unusable| unusable, Remark::DamagedKept));
     }
 
     /// Moves a file that cannot be used out of the way of the next save, and says where it is now. Another window's is
     /// left where it is.
-    fn set_aside(&mut self, place: &Path) -> Result<PathBuf, Remark> {
+    fn set_aside(&self, place: &Path) -> Result<PathBuf, Remark> {
         if !self.keeps() {
             return Ok(place.to_path_buf());
         }
-        let names = (1..=KEPT_ASIDE).map(|number| self.directory.join(format!("session.kept-{number}.json")));
+        let names = (1..=KEPT_ASIDE).map(|number| self.directory.join(format!("{ASIDE}{number}.json")));
         let free = names.into_iter().find(|name| fs::symlink_metadata(name).is_err());
         let free = free.ok_or_else(|| io::Error::other("too many files are kept aside already"));
         free.and_then(|free| fs::rename(place, &free).map(|()| free)).map_err(|error| {
             // Rather nothing is kept than that is written over.
-            self.lock = None;
+            self.let_go();
             Remark::Unusable(format!("{}: {error}", place.display()))
         })
     }
@@ -237,18 +310,22 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 
 /// The session at `path` and its parts that could not be read; `None` if there is none.
 fn read(path: &Path) -> Result<Option<Parsed>, Unreadable> {
+    let text = read_text(path).map_err(|error| Unreadable::Damaged(error.to_string()))?;
+    text.map(|text| Session::parse(&text)).transpose()
+}
+
+/// What is written in the session at `path`; `None` if there is none.
+fn read_text(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Unreadable::Damaged(error.to_string())),
+        Err(error) => return Err(error),
     };
     let mut text = Vec::new();
-    let length = file.take(MAX_SESSION_BYTES + 1).read_to_end(&mut text);
-    let length = length.map_err(|error| Unreadable::Damaged(error.to_string()))?;
-    if length as u64 > MAX_SESSION_BYTES {
-        return Err(Unreadable::Damaged(format!("it has more than {} MB", MAX_SESSION_BYTES >> 20)));
+    if file.take(MAX_SESSION_BYTES + 1).read_to_end(&mut text)? as u64 > MAX_SESSION_BYTES {
+        return Err(io::Error::other(format!("it has more than {} MB", MAX_SESSION_BYTES >> 20)));
     }
-    Session::parse(&text).map(Some)
+    Ok(Some(text))
 }
 
 /// Writes the pixels of a pasted picture as PNG.

@@ -2,9 +2,10 @@
 
 use super::Geometry;
 use crate::window::layout::Layout;
-use crate::window::state::{AppState, Conversations, PictureId, PictureSource, Settings, View, ViewHistory};
+use crate::window::state::{AppState, Conversations, MAX_ID, PictureId, PictureSource, Settings, View, ViewHistory};
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -97,10 +98,11 @@ impl Unreadable {
 }
 
 impl Session {
-    /// What is to be kept of `state`.
+    /// What is to be kept of `state`: of the pictures, those that a conversation is about.
     pub fn of(state: &AppState, window: Option<Geometry>) -> Self {
-        let mut pictures: Vec<_> =
-            state.pictures.iter().map(|(id, entry)| KeptPicture { id, source: entry.source.clone() }).collect();
+        let wanted: HashSet<_> = state.conversations.pictures().collect();
+        let wanted = state.pictures.iter().filter(|(id, _)| wanted.contains(id));
+        let mut pictures: Vec<_> = wanted.map(|(id, entry)| KeptPicture { id, source: entry.source.clone() }).collect();
         pictures.sort_by_key(|kept| kept.id);
         Self {
             version: VERSION,
@@ -117,6 +119,9 @@ impl Session {
     pub fn restore(self, state: &mut AppState) {
         state.settings = self.settings;
         state.layout = self.layout;
+        for picture in self.conversations.pictures() {
+            state.pictures.reserve(picture);
+        }
         state.conversations = self.conversations;
         state.view = ViewHistory::starting_with(self.view);
         for kept in self.pictures {
@@ -127,27 +132,52 @@ impl Session {
     /// Reads a file, part by part: what is damaged in one does not take the others along.
     pub(super) fn parse(text: &[u8]) -> Result<Parsed, Unreadable> {
         let damaged = |why: serde_json::Error| Unreadable::Damaged(why.to_string());
-        let head: Head = serde_json::from_slice(text).map_err(damaged)?;
-        match head.version {
+        // A file without damage, as nearly all are, is read in one go.
+        let whole = serde_json::from_slice::<Parts>(text);
+        let version = match &whole {
+            Ok(parts) => parts.version,
+            Err(_) => serde_json::from_slice::<Head>(text).map_err(damaged)?.version,
+        };
+        match version {
             0 => return Err(Unreadable::Damaged("it names no version".into())),
             version if version > u64::from(VERSION) => return Err(Unreadable::Newer),
             _ => {}
         }
         let mut lost = Vec::new();
-        let mut settings: Settings = part(text, Lost::Settings, |_| true, &mut lost);
-        settings.settle();
-        let mut conversations = part(text, Lost::Conversations, Conversations::is_sound, &mut lost);
-        conversations.settle();
-        let session = Self {
-            version: VERSION,
-            settings,
-            layout: part(text, Lost::Layout, Layout::is_sound, &mut lost),
-            conversations,
-            view: part(text, Lost::View, |_| true, &mut lost),
-            pictures: part(text, Lost::Pictures, |kept: &Vec<_>| kept.len() <= MAX_PICTURES, &mut lost),
-            window: part(text, Lost::Window, |_| true, &mut lost),
-        };
-        Ok((session, lost))
+        let mut parts = whole.unwrap_or_else(|_| Parts {
+            version,
+            settings: part(text, Lost::Settings, &mut lost),
+            layout: part(text, Lost::Layout, &mut lost),
+            conversations: part(text, Lost::Conversations, &mut lost),
+            view: part(text, Lost::View, &mut lost),
+            pictures: part(text, Lost::Pictures, &mut lost),
+            window: part(text, Lost::Window, &mut lost),
+        });
+        hold(&mut parts.layout, Layout::is_sound, Lost::Layout, &mut lost);
+        hold(&mut parts.conversations, Conversations::is_sound, Lost::Conversations, &mut lost);
+        hold(&mut parts.pictures, are_sound, Lost::Pictures, &mut lost);
+        parts.settings.settle();
+        parts.conversations.settle();
+        parts.view.settle();
+        let Parts { version: _, settings, layout, conversations, view, pictures, window } = parts;
+        Ok((Self { version: VERSION, settings, layout, conversations, view, pictures, window }, lost))
+    }
+
+    /// Takes `part` over from an older session.
+    pub(super) fn take(&mut self, part: Lost, older: &mut Self) {
+        match part {
+            Lost::Settings => std::mem::swap(&mut self.settings, &mut older.settings),
+            Lost::Layout => std::mem::swap(&mut self.layout, &mut older.layout),
+            Lost::Conversations => {
+                std::mem::swap(&mut self.conversations, &mut older.conversations);
+                // What has been removed since was about pictures that are no longer kept.
+                let known: HashSet<_> = self.pictures.iter().map(|kept| kept.id).collect();
+                self.pictures.extend(older.pictures.iter().filter(|kept| !known.contains(&kept.id)).cloned());
+            }
+            Lost::View => std::mem::swap(&mut self.view, &mut older.view),
+            Lost::Pictures => std::mem::swap(&mut self.pictures, &mut older.pictures),
+            Lost::Window => std::mem::swap(&mut self.window, &mut older.window),
+        }
     }
 
     /// JSON has no word for infinity and the like; a log-probability that is none becomes the least there is.
@@ -156,25 +186,44 @@ impl Session {
     }
 }
 
-/// What is read of a file before anything else. Reading it also shows that the file is JSON to its end.
+/// A session as it stands in a file. What is missing has its default.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parts {
+    version: u64,
+    settings: Settings,
+    layout: Layout,
+    conversations: Conversations,
+    view: View,
+    pictures: Vec<KeptPicture>,
+    window: Option<Geometry>,
+}
+
+/// Whether there may be such pictures.
+fn are_sound(pictures: &Vec<KeptPicture>) -> bool {
+    pictures.len() <= MAX_PICTURES && pictures.iter().all(|kept| kept.id.0 < MAX_ID)
+}
+
+/// Puts what stands for a missing part in the place of one that is not `sound`.
+fn hold<T: Default>(part: &mut T, sound: impl FnOnce(&T) -> bool, name: Lost, lost: &mut Vec<(Lost, String)>) {
+    if !sound(part) {
+        *part = T::default();
+        lost.push((name, "it refers to something that is not there or cannot be".to_owned()));
+    }
+}
+
+/// What is read of a damaged file before anything else. Reading it also shows that the file is JSON to its end.
 #[derive(Deserialize)]
 struct Head {
     #[serde(default)]
     version: u64,
 }
 
-/// The part of the file `text` called `name`, or what stands for it where it is missing, damaged or not `sound`.
-fn part<T: DeserializeOwned + Default>(
-    text: &[u8],
-    name: Lost,
-    sound: impl FnOnce(&T) -> bool,
-    lost: &mut Vec<(Lost, String)>,
-) -> T {
+/// The part of the file `text` called `name`, or what stands for it where it is missing or damaged.
+fn part<T: DeserializeOwned + Default>(text: &[u8], name: Lost, lost: &mut Vec<(Lost, String)>) -> T {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let why = match reader.deserialize_map(Part(name.name(), PhantomData)) {
-        Ok(None) => return T::default(),
-        Ok(Some(part)) if sound(&part) => return part,
-        Ok(Some(_)) => "it refers to something that is not there".to_owned(),
+        Ok(part) => return part.unwrap_or_default(),
         Err(error) => error.to_string(),
     };
     lost.push((name, why));
