@@ -11,6 +11,9 @@ mod asking;
 #[path = "window/conversing.rs"]
 mod conversing;
 
+#[path = "window/damage.rs"]
+mod damage;
+
 #[path = "window/demo.rs"]
 mod demo;
 

@@ -1,14 +1,16 @@
-//! What survives a restart, and what damage does to it.
+//! What survives a restart.
 
 use crate::harness::{checkpoint, image, open, wait};
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
-use opabinia::window::state::{AppState, PictureSource, PictureState};
-use opabinia::window::store::{Lost, Remark, Session, Store};
+use opabinia::window::action::{ConversationAction, ProgramAction};
+use opabinia::window::app::App;
+use opabinia::window::state::{AppState, Kept, Overlay, PictureSource, PictureState};
+use opabinia::window::store::{Remark, Session, Store};
 use opabinia_engine::worker::Slot;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -16,21 +18,29 @@ use std::time::Duration;
 /// of that version.
 const VERSION_1: &str = include_str!("session-v1.json");
 
-fn start(directory: &Path) -> Start {
+/// The window with its session in `directory`.
+pub fn start(directory: &Path) -> Start {
     Start { data_dir: Some(directory.to_path_buf()), ..Start::default() }
 }
 
 /// A session with this in its first conversation's field.
-fn drafted(text: &str) -> Session {
+pub fn drafted(text: &str) -> Session {
     let mut state = AppState::default();
     state.conversations.shown().draft = text.to_owned();
     Session::of(&state, None)
 }
 
-fn draft(session: &Session) -> String {
+/// What is in that field.
+pub fn draft(session: &Session) -> String {
     let mut state = AppState::default();
     session.clone().restore(&mut state);
     state.conversations.shown().draft.clone()
+}
+
+/// Whether the picture that the next question is about has been read.
+fn picture_is_ready(app: &App) -> bool {
+    let state = app.state();
+    state.picture().is_some_and(|picture| state.pictures.ready(picture).is_some())
 }
 
 #[test]
@@ -60,10 +70,7 @@ fn what_was_asked_set_and_looked_at_comes_back() {
     let shown = again.state().state().conversations.current().unwrap();
     assert_eq!(shown.exchanges[0].question, "What is this?");
     assert!(!shown.exchanges[0].answer.is_empty());
-    wait(&mut again, "the picture", |app| {
-        let state = app.state();
-        state.picture().is_some_and(|picture| state.pictures.ready(picture).is_some())
-    });
+    wait(&mut again, "the picture", picture_is_ready);
 }
 
 #[test]
@@ -83,22 +90,76 @@ fn a_pasted_picture_comes_back() {
     window.run_ok();
     let pixels = egui::ColorImage::new([5, 3], (0..15).map(|at| egui::Color32::from_rgb(at, 2 * at, 200)).collect());
     window.event(egui::Event::PasteImage(pixels.into()));
-    let ready = |app: &opabinia::window::app::App| {
-        let state = app.state();
-        state.picture().is_some_and(|picture| state.pictures.ready(picture).is_some())
-    };
-    wait(&mut window, "the picture", ready);
+    wait(&mut window, "the picture", picture_is_ready);
     let id = window.state().state().picture().unwrap();
     let before = window.state().state().pictures.ready(id).unwrap().rgb.clone();
     let mut app = window.into_state();
     eframe::App::on_exit(&mut app);
     drop(app);
     let mut again = open(start(directory.path()), [1024.0, 640.0]);
-    wait(&mut again, "the picture", ready);
+    wait(&mut again, "the picture", picture_is_ready);
     let entry = again.state().state().pictures.get(id).unwrap();
     assert!(matches!(entry.source, PictureSource::Pasted(_)));
     let PictureState::Ready(picture) = &entry.state else { panic!("not read") };
     assert_eq!((picture.width, picture.height, &picture.rgb), (5, 3, &before));
+}
+
+#[test]
+fn a_window_that_is_closed_waits_for_what_was_pasted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut window = open(start(directory.path()), [1024.0, 640.0]);
+    window.run_ok();
+    // Large, and of a kind that takes long to compress.
+    let noise = (0..3000 * 2000_u32).map(|at| egui::Color32::from_gray((at.wrapping_mul(2_654_435_761) >> 24) as u8));
+    window.event(egui::Event::PasteImage(egui::ColorImage::new([3000, 2000], noise.collect()).into()));
+    window.step();
+    let id = window.state().state().picture().unwrap();
+    let PictureSource::Pasted(name) = window.state().state().pictures.get(id).unwrap().source.clone() else {
+        panic!("not pasted")
+    };
+    let mut app = window.into_state();
+    eframe::App::on_exit(&mut app);
+    let written = image::image_dimensions(directory.path().join("pictures").join(name));
+    assert_eq!(written.unwrap(), (3000, 2000), "it is there as soon as the window is gone");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_text_are_kept_and_hinder_nothing() {
+    use std::os::unix::ffi::OsStringExt;
+    let directory = tempfile::tempdir().unwrap();
+    let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/photos/caf\xe9.png".to_vec()));
+    let mut state = AppState::default();
+    let id = state.pictures.insert(PictureSource::File(odd.clone()));
+    state.conversations.shown().picture = Some(id);
+    let (store, _, _) = Store::open(directory.path());
+    store.save(&mut Session::of(&state, None)).unwrap();
+    drop(store);
+    let (_store, session, remarks) = Store::open(directory.path());
+    assert_eq!(remarks, []);
+    assert_eq!(session.unwrap().pictures[0].source, PictureSource::File(odd));
+}
+
+#[test]
+fn a_picture_that_was_edited_is_attached_as_it_is_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a.png");
+    let paint = |side| image::RgbImage::new(side, side).save(&file).unwrap();
+    let mut window = open(Start::default(), [1024.0, 640.0]);
+    let attach = |window: &mut egui_kittest::Harness<'_, App>, side: usize| {
+        window.state_mut().act(ConversationAction::AttachFile(file.clone()));
+        wait(window, "the picture", |app| {
+            let state = app.state();
+            state.picture().and_then(|id| state.pictures.ready(id)).is_some_and(|picture| picture.width == side)
+        });
+        window.state().state().picture().unwrap()
+    };
+    paint(40);
+    let first = attach(&mut window, 40);
+    assert_eq!(attach(&mut window, 40), first, "it has not changed");
+    paint(60);
+    assert_ne!(attach(&mut window, 60), first, "what was asked about the old one stays about the old one");
+    assert_eq!(window.state().state().pictures.ready(first).unwrap().width, 40);
 }
 
 #[test]
@@ -130,50 +191,103 @@ fn contains(now: &Value, then: &Value, place: &str) {
 }
 
 #[test]
-fn a_damaged_session_is_kept_aside_and_the_copy_before_it_is_used() {
+fn what_no_session_needs_is_removed_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
-    let (place, damaged) = (directory.path().join("session.json"), b"{\"version\": 1, \"settings\"".as_slice());
-    let (store, none, remarks) = Store::open(directory.path());
-    assert!(none.is_none() && remarks.is_empty());
-    store.save(&mut drafted("first")).unwrap();
-    store.save(&mut drafted("second")).unwrap();
+    let pictures = directory.path().join("pictures");
+    let (store, _, _) = Store::open(directory.path());
+    let with = |names: &[&str]| {
+        let mut state = AppState::default();
+        for name in names {
+            let id = state.pictures.insert(PictureSource::Pasted(name.into()));
+            state.conversations.start();
+            state.conversations.shown().picture = Some(id);
+        }
+        Session::of(&state, None)
+    };
+    store.save(&mut with(&["pasted-1-1-1.png", "pasted-2-2-2.png"])).unwrap();
+    store.save(&mut with(&["pasted-1-1-1.png"])).unwrap();
+    let files =
+        ["pasted-1-1-1.png", "pasted-2-2-2.png", "pasted-3-3-3.png", ".opabinia-a1B2c3", "desk.png", "pasted-x.png"];
+    for name in files {
+        fs::write(pictures.join(name), "x").unwrap();
+    }
+    let half = directory.path().join(".session-a1B2c3");
+    fs::write(&half, "{").unwrap();
+    let left = || files.map(|name| pictures.join(name).exists());
+    // Another window has the directory.
+    drop(Store::open(directory.path()));
+    assert!(left().iter().all(|there| *there) && half.exists());
     drop(store);
-    fs::write(&place, damaged).unwrap();
-
-    let (store, session, remarks) = Store::open(directory.path());
-    assert_eq!(draft(&session.unwrap()), "first");
-    let [Remark::KeptAside(aside, Some(_)), Remark::FromCopy] = remarks.as_slice() else { panic!("{remarks:?}") };
-    store.save(&mut drafted("third")).unwrap();
-    store.save(&mut drafted("fourth")).unwrap();
-    assert_eq!(fs::read(aside).unwrap(), damaged, "what cannot be read is never written over");
+    // Something is kept aside that may name any picture.
+    let aside = directory.path().join("session.kept-1.json");
+    fs::write(&aside, "not legible").unwrap();
+    drop(Store::open(directory.path()));
+    assert_eq!(left(), [true, true, true, false, true, true]);
+    assert!(!half.exists());
+    fs::remove_file(aside).unwrap();
+    drop(Store::open(directory.path()));
+    assert_eq!(left(), [true, true, false, false, true, true], "the second is in the copy");
 }
 
 #[test]
-fn a_newer_session_is_kept_aside_untouched() {
+fn only_pictures_that_conversations_are_about_are_kept_and_no_name_is_given_twice() {
+    let mut state = AppState::default();
+    let tried = state.pictures.insert(PictureSource::Sample("tried".into()));
+    let used = state.pictures.insert(PictureSource::Sample("used".into()));
+    state.conversations.shown().picture = Some(used);
+    let mut session = Session::of(&state, None);
+    let kept: Vec<_> = session.pictures.iter().map(|kept| kept.id).collect();
+    assert!(kept == [used] && tried != used);
+    // A file may have lost its list of pictures, but not the conversations about them.
+    session.pictures.clear();
+    let mut again = AppState::default();
+    session.restore(&mut again);
+    let new = again.pictures.insert(PictureSource::Sample("new".into()));
+    assert!(new > used, "a conversation would show another picture than it was about");
+}
+
+#[test]
+fn a_directory_is_let_go_and_taken_back() {
     let directory = tempfile::tempdir().unwrap();
-    let newer = json!({ "version": 1_000_000, "settings": { "from": "the future" } }).to_string();
-    fs::write(directory.path().join("session.json"), &newer).unwrap();
-    let mut window = open(start(directory.path()), [1024.0, 640.0]);
+    let (store, _, _) = Store::open(directory.path());
+    assert!(store.let_go() && !store.keeps());
+    let (other, _, _) = Store::open(directory.path());
+    assert!(other.keeps());
+    store.take_back();
+    assert!(!store.keeps(), "another window has it");
+    drop(other);
+    store.take_back();
+    store.save(&mut drafted("goes on")).unwrap();
+    drop(store);
+    let (_store, session, _) = Store::open(directory.path());
+    assert_eq!(draft(&session.unwrap()), "goes on");
+}
+
+#[test]
+fn a_window_that_cannot_save_is_not_left_for_a_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join("kept");
+    let mut window = open(start(&kept), [1024.0, 640.0]);
     window.run_ok();
-    let kept = directory.path().join("session.kept-1.json");
+    fs::remove_dir_all(&kept).unwrap();
+    window.state_mut().state_mut().overlay = Overlay::GraphicsLost;
+    window.state_mut().act(ProgramAction::Restart);
+    window.run_ok();
+    assert!(matches!(window.state().state().kept, Kept::Failed(_)));
+    window.get_by_label_contains("could not be saved, and this window is not closed");
+    assert_eq!(window.state().state().overlay, Overlay::GraphicsLost);
     let said = window.state().state().notices.all().map(|notice| notice.text.clone()).collect::<String>();
-    assert!(said.contains(&kept.display().to_string()) && said.contains("newer version"), "{said}");
-    let mut app = window.into_state();
-    eframe::App::on_exit(&mut app);
-    assert_eq!(fs::read_to_string(kept).unwrap(), newer);
-    assert!(fs::read_to_string(directory.path().join("session.json")).unwrap().contains("\"version\":1"));
+    assert!(said.contains("could not be saved"), "{said}");
 }
 
 #[test]
-fn damage_in_one_part_leaves_the_others() {
-    let directory = tempfile::tempdir().unwrap();
-    let place = directory.path().join("session.json");
-    let file = serde_json::to_string(&drafted("still here")).unwrap();
-    fs::write(&place, file.replace("\"layout\":{", "\"layout\":{\"root\":\"gone\",")).unwrap();
-    let (_store, session, remarks) = Store::open(directory.path());
-    assert_eq!(draft(&session.unwrap()), "still here");
-    assert!(matches!(remarks.as_slice(), [Remark::PartLost(Lost::Layout, _)]), "{remarks:?}");
-    assert!(directory.path().join("session.kept-1.json").exists());
+fn a_window_that_saves_nothing_says_so() {
+    let mut window = open(Start::default(), [1024.0, 640.0]);
+    window.run_ok();
+    window.state_mut().state_mut().overlay = Overlay::GraphicsLost;
+    window.run_ok();
+    window.get_by_label_contains("This window saves nothing");
+    assert!(window.query_by_label_contains("has been saved").is_none());
 }
 
 #[test]

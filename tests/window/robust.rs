@@ -5,7 +5,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Conversation, ConversationId, Overlay, PictureState, Purpose};
+use opabinia::window::state::{AnswerStatus, Conversation, ConversationId, Kept, Overlay, PictureState, Purpose};
 use opabinia_engine::worker::Slot;
 use std::path::Path;
 use std::sync::Arc;
@@ -87,6 +87,8 @@ fn a_lost_graphics_device_saves_everything_and_says_so() {
     wait(&mut window, "the file", |_| {
         std::fs::read_to_string(&file).is_ok_and(|text| text.contains("do not lose this"))
     });
+    wait(&mut window, "what is true of it", |app| app.state().kept == Kept::Saved);
+    window.get_by_label_contains("has been saved");
     window.get_by_label("Go on without maps").click();
     window.run_ok();
     assert_eq!(window.state().state().overlay, Overlay::None);

@@ -168,6 +168,18 @@ impl App {
         }
     }
 
+    /// The same for what writes a file: the program does not end before it has, but for [`App::save_now`]'s patience.
+    pub(super) fn write_beside(
+        &mut self,
+        name: &str,
+        failed: impl FnOnce(String) -> Finished + Send + 'static,
+        task: impl FnOnce() -> Finished + Send + 'static,
+    ) {
+        if let Err(error) = self.background.promise(name, failed, task) {
+            self.state.notices.add(NoticeKind::Failure, format!("{name}: {error}"));
+        }
+    }
+
     /// Takes in everything that was sent since the last frame.
     fn take_in(&mut self) {
         let events: Vec<_> = self.engine.events().try_iter().collect();
@@ -188,6 +200,7 @@ impl App {
         }
         self.watch_graphics();
         self.keep();
+        self.keeper.tell(&mut self.state);
     }
 
     /// Says in the window's title which model is open.
@@ -262,7 +275,15 @@ impl eframe::App for App {
 
     fn on_exit(&mut self) {
         self.state.conversations.settle();
-        self.save_now();
+        if let Err(why) = self.save_now() {
+            tracing::error!("the session could not be saved: {why}");
+        }
+        // Nobody looks at the window any more.
+        for finished in self.background.results() {
+            if let Finished::Notice(NoticeKind::Failure, text) | Finished::Pasted(_, _, Some(text)) = finished {
+                tracing::error!("{text}");
+            }
+        }
     }
 }
 

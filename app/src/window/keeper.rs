@@ -1,7 +1,7 @@
 //! When the session is saved: shortly after something changed, beside the window; and at its end.
 
 use super::app::{App, Finished};
-use super::state::{AppState, NoticeKind};
+use super::state::{AppState, Kept, NoticeKind};
 use super::store::{Geometry, Remark, Session, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,21 @@ impl Keeper {
         for remark in remarks {
             state.notices.add(NoticeKind::Warning, remark.words(&texts.program));
         }
-        state.data_dir = self.store().filter(|store| store.keeps()).map(|store| store.directory().to_path_buf());
+        self.tell(state);
+    }
+
+    /// Tells `state` where everything is kept, and whether it is by now.
+    pub fn tell(&self, state: &mut AppState) {
+        let directory = self.store().filter(|store| store.keeps()).map(Store::directory);
+        if state.data_dir.as_deref() != directory {
+            state.data_dir = directory.map(Path::to_path_buf);
+        }
+        state.kept = match &self.failed {
+            _ if directory.is_none() => Kept::Nowhere,
+            Some(why) => Kept::Failed(why.clone()),
+            None if self.saving || self.changed.is_some() => Kept::Soon,
+            None => Kept::Saved,
+        };
     }
 
     /// Where the window was.
@@ -72,9 +86,16 @@ impl Keeper {
         self.store.as_deref()
     }
 
-    /// Leaves the data directory to another window.
-    pub fn let_go(&mut self) {
-        self.store = None;
+    /// Leaves the data directory to another window; gives whether this one had it.
+    pub fn let_go(&self) -> bool {
+        self.store().is_some_and(Store::let_go)
+    }
+
+    /// Keeps the session again after [`Keeper::let_go`], unless another window does by now.
+    pub fn take_back(&self) {
+        if let Some(store) = self.store() {
+            store.take_back();
+        }
     }
 }
 
@@ -129,20 +150,36 @@ impl App {
         self.keeper.failed = failed;
     }
 
-    /// Saves before the window goes away, and waits for it, but not forever: a disk may hang.
-    pub(super) fn save_now(&mut self) {
-        let Some(store) = self.keeper.store.clone() else { return };
-        let mut session = Session::of(&self.state, self.keeper.geometry);
-        let (done, wait) = crossbeam_channel::bounded(1);
-        let started = std::thread::Builder::new().name("last save".into()).spawn(move || {
-            // Nobody waits any more after `AT_END`.
-            let _ = done.send(store.save(&mut session));
-        });
-        match started.map(|_| wait.recv_timeout(AT_END)) {
-            Ok(Ok(Ok(()))) => self.keeper.changed = None,
-            Ok(Ok(Err(why))) => tracing::error!("the session could not be saved: {why}"),
-            Ok(Err(_)) => tracing::error!("the session could not be saved in {} s", AT_END.as_secs()),
-            Err(error) => tracing::error!("the session could not be saved: {error}"),
-        }
+    /// Saves before the window goes away, and waits for that and for files that are being written, but not forever: a
+    /// disk may hang.
+    ///
+    /// # Errors
+    /// In words, if something may not be on the disk.
+    pub(super) fn save_now(&mut self) -> Result<(), String> {
+        let until = Instant::now() + AT_END;
+        let left = || until.saturating_duration_since(Instant::now());
+        let late = || format!("the disk took longer than {} s", AT_END.as_secs());
+        let saved = match self.keeper.store.clone().filter(|store| store.keeps()) {
+            None => Ok(()),
+            Some(store) => {
+                let mut session = Session::of(&self.state, self.keeper.geometry);
+                let (done, wait) = crossbeam_channel::bounded(1);
+                let started = std::thread::Builder::new().name("last save".into()).spawn(move || {
+                    // Nobody waits any more after `AT_END`.
+                    let _ = done.send(store.save(&mut session));
+                });
+                let saved = started
+                    .map_err(|error| error.to_string())
+                    .and_then(|_| wait.recv_timeout(left()).unwrap_or_else(|_| Err(late())));
+                if saved.is_ok() {
+                    self.keeper.changed = None;
+                }
+                self.keeper.failed = saved.clone().err();
+                saved
+            }
+        };
+        // Pasted pictures belong to the session, and exports were promised.
+        let written = self.background.wait(left());
+        saved.and_then(|()| if written { Ok(()) } else { Err(late()) })
     }
 }

@@ -85,7 +85,7 @@ impl App {
             Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
             Err(error) => Finished::Notice(NoticeKind::Failure, error),
         };
-        self.run_beside("export", |error| Finished::Notice(NoticeKind::Failure, error), task);
+        self.write_beside("export", |error| Finished::Notice(NoticeKind::Failure, error), task);
     }
 
     fn export_job(&self, kind: ExportKind, options: &ExportOptions) -> Option<Job> {

@@ -77,7 +77,7 @@ impl App {
         let (id, name) = self.state.pictures.paste();
         self.apply_conversation(ConversationAction::AttachPicture(id));
         let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
-        self.run_beside(
+        self.write_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
             move || {
@@ -90,17 +90,28 @@ impl App {
         );
     }
 
-    /// Saves everything and starts the program anew: a graphics device that was lost cannot be had back in this one.
+    /// Saves everything and starts the program anew: a graphics device that was lost cannot be had back in this one. What
+    /// cannot be saved is not left behind.
     fn restart(&mut self) {
-        self.save_now();
-        // Its lock on the data directory goes with it.
-        self.keeper.let_go();
+        if let Err(why) = self.save_now() {
+            let text = format!("{} {why}", self.texts().program.save_failed);
+            self.state.notices.add(NoticeKind::Failure, text);
+            return;
+        }
+        // The one that starts is to have it.
+        let kept = self.keeper.let_go();
         let again = std::env::current_exe().and_then(|program| {
             std::process::Command::new(program).args(std::env::args_os().skip(1)).spawn().map(drop)
         });
         match again {
             Ok(()) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
-            Err(error) => self.state.notices.add(NoticeKind::Failure, error.to_string()),
+            Err(error) => {
+                if kept {
+                    self.keeper.take_back();
+                }
+                let text = format!("{} {error}", self.texts().program.restart_failed);
+                self.state.notices.add(NoticeKind::Failure, text);
+            }
         }
     }
 }

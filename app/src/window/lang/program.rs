@@ -1,5 +1,6 @@
 //! Menus, settings and messages.
 
+use crate::window::state::Kept;
 use opabinia_engine::job::Stage;
 
 /// What the window says about itself.
@@ -132,9 +133,19 @@ pub struct ProgramTexts {
     /// There is no graphics device to draw maps with.
     pub no_graphics: &'static str,
     /// What a lost device means.
-    pub graphics_lost_text: &'static str,
+    pub no_maps: &'static str,
+    /// Everything is saved.
+    pub all_saved: &'static str,
+    /// It is being saved.
+    pub saved_soon: &'static str,
+    /// It could not be saved, and what to do; why follows.
+    pub not_saved: &'static str,
+    /// This window saves nothing.
+    pub saves_nothing: &'static str,
     /// Starts the program again.
     pub restart: &'static str,
+    /// The program could not be started again; why follows.
+    pub restart_failed: &'static str,
     /// Goes on without.
     pub go_on: &'static str,
     /// A saved file could not be used; the file it was moved to, and why, follow.
@@ -166,6 +177,22 @@ impl ProgramTexts {
             Stage::Prefill => self.stage_prefill,
             Stage::Decode => self.stage_decode,
         }
+    }
+
+    /// What a lost device means, and what has become of what was asked.
+    pub fn graphics_lost_text(&self, kept: &Kept) -> String {
+        let (so_far, why) = match kept {
+            Kept::Saved => (self.all_saved, None),
+            Kept::Soon => (self.saved_soon, None),
+            Kept::Failed(why) => (self.not_saved, Some(why)),
+            Kept::Nowhere => (self.saves_nothing, None),
+        };
+        let mut text = format!("{}\n\n{so_far}", self.no_maps);
+        if let Some(why) = why {
+            text.push(' ');
+            text.push_str(why);
+        }
+        text
     }
 }
 
@@ -233,8 +260,13 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     graphics_lost: "The graphics device was lost",
     graphics_fault: "The graphics driver reported an error",
     no_graphics: "There is no graphics device to draw maps with.",
-    graphics_lost_text: "Everything you asked and were answered has been saved. Maps cannot be drawn until the program is started again.",
+    no_maps: "Maps cannot be drawn until the program is started again.",
+    all_saved: "Everything you asked and were answered has been saved.",
+    saved_soon: "What you asked and were answered is being saved.",
+    not_saved: "What you asked and were answered could not be saved, and this window is not closed for a new one until it can be. Close it yourself to leave that behind. The reason:",
+    saves_nothing: "This window saves nothing: what you asked and were answered in it will be gone.",
     restart: "Start again",
+    restart_failed: "The program could not be started again:",
     go_on: "Go on without maps",
     kept_aside: "The saved session could not be read; it has been kept as",
     from_copy: "The copy saved before it is used instead.",
@@ -310,8 +342,13 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     graphics_lost: "图形设备已丢失",
     graphics_fault: "图形驱动报告了错误",
     no_graphics: "没有可用来绘制注意力图的图形设备。",
-    graphics_lost_text: "你的提问和回答都已保存。重新启动程序之前无法绘制注意力图。",
+    no_maps: "重新启动程序之前无法绘制注意力图。",
+    all_saved: "你的提问和回答都已保存。",
+    saved_soon: "正在保存你的提问和回答。",
+    not_saved: "未能保存你的提问和回答；在保存成功之前，程序不会重新启动。如果愿意放弃这些内容，请自行关闭窗口。原因：",
+    saves_nothing: "此窗口不保存任何内容：其中的提问和回答将会丢失。",
     restart: "重新启动",
+    restart_failed: "无法重新启动程序：",
     go_on: "不看图继续",
     kept_aside: "无法读取上次保存的内容，已另存为",
     from_copy: "改用之前保存的副本。",

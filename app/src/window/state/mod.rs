@@ -64,6 +64,20 @@ pub enum Overlay {
     Export(ExportKind, ExportOptions),
 }
 
+/// Whether what survives a restart is on the disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// This window keeps nothing.
+    #[default]
+    Nowhere,
+    /// Something has changed, and is being saved or will be soon.
+    Soon,
+    /// All of it is saved.
+    Saved,
+    /// It could not be saved, for this reason.
+    Failed(String),
+}
+
 /// Everything the window shows.
 #[derive(Debug, Default)]
 pub struct AppState {
@@ -89,6 +103,8 @@ pub struct AppState {
     pub drafts: OpeningDrafts,
     /// Where everything is kept; `None` if it is not.
     pub data_dir: Option<PathBuf>,
+    /// Whether it is kept by now.
+    pub kept: Kept,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
     pub hub: Option<Vec<CachedModel>>,
     /// What is looked at, with its history.
