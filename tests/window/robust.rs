@@ -5,7 +5,11 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Conversation, ConversationId, Kept, Overlay, PictureState, Purpose};
+use opabinia::window::state::{
+    Alternative, AnswerStatus, AppState, Conversation, ConversationId, Exchange, Kept, Overlay, PictureState, Purpose,
+    Sampling, TokenRecord,
+};
+use opabinia::window::store::Session;
 use opabinia_engine::worker::Slot;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,6 +140,35 @@ fn ten_thousand_messages_are_shown_and_saved_without_a_halt() {
     }
     println!("the longest frame while it is saved: {longest:?}");
     assert!(longest < 4 * FRAME, "{longest:?}");
+}
+
+#[test]
+fn saving_long_answers_costs_the_window_next_to_nothing() {
+    let other = Alternative { id: 7, text: " lamp".into(), log_prob: -1.5 };
+    let token = TokenRecord { id: 5, text: " desk".into(), log_prob: -0.5, alternatives: vec![other; 5] };
+    let mut state = AppState::default();
+    let shown = state.conversations.shown();
+    for at in 0..1_000_usize {
+        let question = format!("Question {at}?");
+        let mut exchange = Exchange::new(at.checked_sub(1), question, None, Sampling::default());
+        exchange.tokens = vec![token.clone(); 200];
+        exchange.status = AnswerStatus::Done;
+        shown.exchanges.push(exchange);
+    }
+    // The last one is being made.
+    shown.exchanges[999].status = AnswerStatus::Streaming;
+    let times = (0..9).map(|_| {
+        let started = Instant::now();
+        let session = Session::of(&state, None);
+        state.conversations.shown().exchanges[999].tokens.push(token.clone());
+        let taken = started.elapsed();
+        drop(session);
+        taken
+    });
+    let typical = median(times.collect());
+    println!("a copy of 1 000 answers of 200 tokens, and a token more: {typical:?}");
+    // Copying their million alternatives takes a hundred times as long.
+    assert!(typical < Duration::from_millis(10), "{typical:?}");
 }
 
 #[test]

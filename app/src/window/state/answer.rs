@@ -28,6 +28,13 @@ pub struct TokenRecord {
     pub alternatives: Vec<Alternative>,
 }
 
+impl TokenRecord {
+    /// Whether JSON has words for its numbers.
+    pub fn is_finite(&self) -> bool {
+        self.log_prob.is_finite() && self.alternatives.iter().all(|other| other.log_prob.is_finite())
+    }
+}
+
 impl From<generate::Token> for TokenRecord {
     fn from(token: generate::Token) -> Self {
         let alternatives = token.alternatives.into_iter();

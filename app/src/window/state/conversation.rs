@@ -1,6 +1,6 @@
 //! Conversations: questions and answers as a tree, of which one path is shown.
 
-use super::{AnswerStatus, AnswerTimes, PictureId, Sampling, TokenRecord};
+use super::{AnswerStatus, AnswerTimes, Exchanges, PictureId, Sampling, TokenRecord};
 use opabinia_engine::text::Turn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ pub struct Conversation {
     /// The exchange whose question is being edited.
     pub editing: Option<ExchangeId>,
     /// Every exchange, in the order they were asked; a parent stands before its children.
-    pub exchanges: Vec<Exchange>,
+    pub exchanges: Exchanges,
     /// The last exchange of the path that is shown.
     pub leaf: Option<ExchangeId>,
 }
@@ -110,7 +110,7 @@ impl Conversation {
             picture: None,
             draft: String::new(),
             editing: None,
-            exchanges: Vec::new(),
+            exchanges: Exchanges::default(),
             leaf: None,
         }
     }
@@ -235,7 +235,7 @@ impl Conversation {
 
     /// Answers that are being made will not go on.
     pub fn settle(&mut self) {
-        for exchange in self.exchanges.iter_mut().filter(|exchange| exchange.status.is_open()) {
+        for exchange in self.exchanges.iter_mut_where(|exchange| exchange.status.is_open()) {
             exchange.status = AnswerStatus::Stopped;
         }
     }
@@ -384,7 +384,8 @@ impl Conversations {
 
     /// Brings log-probabilities that JSON has no word for to the least there is.
     pub fn make_finite(&mut self) {
-        let exchanges = self.all.values_mut().flat_map(|conversation| &mut conversation.exchanges);
+        let wanting = |exchange: &Exchange| !exchange.tokens.iter().all(TokenRecord::is_finite);
+        let exchanges = self.all.values_mut().flat_map(|conversation| conversation.exchanges.iter_mut_where(wanting));
         for token in exchanges.flat_map(|exchange| &mut exchange.tokens) {
             let others = token.alternatives.iter_mut().map(|other| &mut other.log_prob);
             for log_prob in others.chain([&mut token.log_prob]).filter(|log_prob| !log_prob.is_finite()) {

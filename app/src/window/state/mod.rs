@@ -6,6 +6,7 @@
 mod answer;
 mod attention;
 mod conversation;
+mod exchanges;
 mod export;
 mod inputs;
 mod jobs;
@@ -22,6 +23,7 @@ pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, cho
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
+pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
