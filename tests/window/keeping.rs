@@ -1,6 +1,6 @@
 //! What survives a restart.
 
-use crate::harness::{checkpoint, image, open, wait};
+use crate::harness::{checkpoint, image, open, shot, wait};
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ProgramAction};
@@ -288,6 +288,7 @@ fn a_window_that_saves_nothing_says_so() {
     window.run_ok();
     window.get_by_label_contains("This window saves nothing");
     assert!(window.query_by_label_contains("has been saved").is_none());
+    shot(&mut window, "graphics-lost");
 }
 
 #[test]

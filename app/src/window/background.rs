@@ -119,7 +119,7 @@ mod tests {
                 "never",
                 |_| 0,
                 || loop {
-                    std::thread::park()
+                    std::thread::park();
                 },
             )
             .unwrap();

@@ -56,6 +56,8 @@ impl Keeper {
             session.restore(state);
         }
         let texts = state.settings.language.language().texts();
+        // What was put together from damaged files is not put together a second time.
+        self.changed = (!remarks.is_empty()).then(Instant::now);
         for remark in remarks {
             state.notices.add(NoticeKind::Warning, remark.words(&texts.program));
         }

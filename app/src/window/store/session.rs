@@ -155,7 +155,7 @@ impl Session {
         });
         hold(&mut parts.layout, Layout::is_sound, Lost::Layout, &mut lost);
         hold(&mut parts.conversations, Conversations::is_sound, Lost::Conversations, &mut lost);
-        hold(&mut parts.pictures, are_sound, Lost::Pictures, &mut lost);
+        hold(&mut parts.pictures, |kept| are_sound(kept), Lost::Pictures, &mut lost);
         parts.settings.settle();
         parts.conversations.settle();
         parts.view.settle();
@@ -200,7 +200,7 @@ struct Parts {
 }
 
 /// Whether there may be such pictures.
-fn are_sound(pictures: &Vec<KeptPicture>) -> bool {
+fn are_sound(pictures: &[KeptPicture]) -> bool {
     pictures.len() <= MAX_PICTURES && pictures.iter().all(|kept| kept.id.0 < MAX_ID)
 }
 
