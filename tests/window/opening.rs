@@ -42,6 +42,33 @@ fn phase(app: &App, slot: Slot) -> Option<&ModelPhase> {
     app.state().models.opening(slot).map(|opening| &opening.phase)
 }
 
+#[test]
+fn after_a_refusal_nothing_is_loaded_unasked() {
+    let start = Start { model: Some("/no/such/checkpoint".to_owned()), ..Start::default() };
+    let mut window = open(start, SIZES[0]);
+    wait(&mut window, "the refusal", |app| matches!(phase(app, Slot::A), Some(ModelPhase::Refused(_))));
+    window.state_mut().act(ModelAction::Inspect(Slot::A, checkpoint("tiny-llama3")));
+    wait(&mut window, "what it needs", inspected);
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        window.step();
+    }
+    assert!(inspected(window.state()), "the person decides");
+    assert!(window.state().state().models.loaded(Slot::A).is_none());
+}
+
+#[test]
+fn what_an_earlier_inspection_finds_is_not_said_of_a_later_request() {
+    let mut window = open(Start::default(), SIZES[0]);
+    for source in ["tiny-llama3", "tiny-phi3", "tiny-llama3", "tiny-yi"] {
+        window.state_mut().act(ModelAction::Inspect(Slot::A, checkpoint(source)));
+    }
+    wait(&mut window, "what the last one needs", inspected);
+    let opening = window.state().state().models.opening(Slot::A).unwrap();
+    let ModelPhase::Inspected(inspection) = &opening.phase else { panic!("{:?}", opening.phase) };
+    assert_eq!(inspection.directory, Path::new(&checkpoint("tiny-yi")).canonicalize().unwrap());
+}
+
 fn inspected(app: &App) -> bool {
     matches!(phase(app, Slot::A), Some(ModelPhase::Inspected(_)))
 }

@@ -38,8 +38,8 @@ pub struct Start {
 pub enum Finished {
     /// A picture was read.
     Picture(PictureId, Result<Picture, String>),
-    /// The demo checkpoint's files are in this directory, or cannot be put anywhere.
-    Demo(Slot, Result<PathBuf, String>),
+    /// The demo checkpoint's files are in this directory, or cannot be put anywhere; whether it is then loaded at once.
+    Demo(Slot, bool, Result<PathBuf, String>),
     /// A person chose a folder with a checkpoint, or gave up choosing.
     ModelFolder(Slot, Option<PathBuf>),
     /// A person chose the folder of the encoder of this name, or gave up choosing.
@@ -73,8 +73,6 @@ pub struct App {
     pub(super) background: Background<Finished>,
     pub(super) gpu: Option<MapGpu>,
     pub(super) ctx: Context,
-    /// Load what is being inspected as soon as that is done, if nothing speaks against it.
-    pub(super) load_after_inspection: bool,
     /// What survives the window.
     pub(super) keeper: Keeper,
     panels: Panels,
@@ -122,7 +120,6 @@ impl App {
             background,
             gpu,
             ctx: ctx.clone(),
-            load_after_inspection: false,
             keeper,
             panels: Panels::default(),
             title: String::new(),

@@ -202,6 +202,31 @@ impl UiCommand {
         }
     }
 
+    /// Whether it is about what the panels show, and so has no place where they are covered.
+    pub fn is_about_panels(self) -> bool {
+        !matches!(
+            self,
+            Self::OpenFolder
+                | Self::Quit
+                | Self::Stop
+                | Self::ToggleTheme
+                | Self::SwitchLanguage
+                | Self::Palette
+                | Self::Settings
+                | Self::Log
+                | Self::About
+        )
+    }
+
+    /// The commands that have keys, in the order in which these are to be looked for: to egui, keys are pressed also
+    /// where Shift is held besides, so that those with Shift come first.
+    pub fn with_keys() -> Vec<(Self, KeyboardShortcut)> {
+        let mut all: Vec<_> =
+            Self::ALL.into_iter().filter_map(|command| Some((command, command.shortcut()?))).collect();
+        all.sort_by_key(|(_, keys)| !keys.modifiers.shift);
+        all
+    }
+
     /// Its keys.
     pub fn shortcut(self) -> Option<KeyboardShortcut> {
         let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
@@ -308,12 +333,14 @@ mod tests {
     }
 
     #[test]
-    fn no_two_commands_share_their_keys() {
-        let mut known = HashSet::new();
-        for command in UiCommand::ALL {
-            if let Some(keys) = command.shortcut() {
-                assert!(known.insert(format!("{keys:?}")), "{command:?} has the keys of another command");
-            }
+    fn the_keys_of_every_command_reach_it() {
+        let all = UiCommand::with_keys();
+        for (at, (command, keys)) in all.iter().enumerate() {
+            let taken = all[..at].iter().find(|(_, other)| {
+                // As egui compares what was pressed with what is looked for.
+                other.logical_key == keys.logical_key && keys.modifiers.matches_logically(other.modifiers)
+            });
+            assert!(taken.is_none(), "{command:?} never comes: {taken:?} takes its keys");
         }
     }
 
