@@ -187,7 +187,7 @@ impl App {
 
     /// Says in the window's title which model is open.
     fn entitle(&mut self) {
-        let model = self.state.models.loaded(Slot::A).map(Model::name);
+        let model = self.state.models.current().map(Model::name);
         let title = model.map_or_else(|| "Opabinia".to_owned(), |name| format!("{name} – Opabinia"));
         if title != self.title {
             self.ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));

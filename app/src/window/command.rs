@@ -11,6 +11,7 @@ use opabinia_engine::worker::Slot;
 pub enum UiCommand {
     OpenFolder,
     CompareFolder,
+    OtherModel,
     AttachPicture,
     ExportPicture,
     ExportNumbers,
@@ -59,9 +60,10 @@ pub enum Menu {
 
 impl UiCommand {
     /// All commands, in the order of menus.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::OpenFolder,
         Self::CompareFolder,
+        Self::OtherModel,
         Self::AttachPicture,
         Self::ExportPicture,
         Self::ExportNumbers,
@@ -100,6 +102,7 @@ impl UiCommand {
         match self {
             Self::OpenFolder
             | Self::CompareFolder
+            | Self::OtherModel
             | Self::AttachPicture
             | Self::ExportPicture
             | Self::ExportNumbers
@@ -128,8 +131,12 @@ impl UiCommand {
                 ("打开模型…", "选择 Cambrian-1 检查点所在的文件夹"),
             ),
             Self::CompareFolder => (
-                ("Compare with…", "Open a second checkpoint beside the first"),
-                ("打开对照模型…", "在第一个模型旁打开第二个检查点"),
+                ("Compare with…", "Open a second checkpoint beside the first, to ask and look at either"),
+                ("打开对照模型…", "在第一个模型旁打开第二个检查点，可随时切换提问和查看"),
+            ),
+            Self::OtherModel => (
+                ("Switch between A and B", "Ask the other model, and show its maps of the same picture"),
+                ("切换模型 A / B", "改由另一个模型回答，并显示它对同一图片的注意力图"),
             ),
             Self::AttachPicture => {
                 (("Attach a picture…", "Choose the picture to ask about"), ("添加图片…", "选择要提问的图片"))
@@ -234,6 +241,7 @@ impl UiCommand {
         let alt = |key| Some(KeyboardShortcut::new(Modifiers::ALT, key));
         match self {
             Self::OpenFolder => command(Key::O),
+            Self::OtherModel => command(Key::B),
             Self::AttachPicture => shifted(Key::O),
             Self::ExportPicture => command(Key::E),
             Self::Quit => command(Key::Q),
@@ -269,6 +277,7 @@ impl UiCommand {
             Self::Undo => state.view.can_undo(),
             Self::Redo => state.view.can_redo(),
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
+            Self::OtherModel => state.models.are_two(),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => {
                 state.trace().is_some()
             }

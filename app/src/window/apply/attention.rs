@@ -8,7 +8,7 @@ use crate::window::state::{
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::TokenAttention;
 use opabinia_engine::sva::Ablation;
-use opabinia_engine::worker::{Command, JobId, Question, Slot};
+use opabinia_engine::worker::{Command, JobId, Question};
 use opabinia_shaders::GridData;
 use std::sync::Arc;
 
@@ -65,7 +65,8 @@ impl App {
     fn ask_for_attention(&mut self, key: AttentionKey) {
         let (_, place) = key;
         let texts = &self.texts().inspector;
-        let Some(model) = self.state.models.loaded(Slot::A) else { return };
+        let slot = self.state.models.answering();
+        let Some(model) = self.state.models.loaded(slot) else { return };
         let Some(conversation) = self.state.conversations.get(place.conversation) else { return };
         let Some(exchange) = conversation.exchanges.get(place.exchange) else { return };
         let Some(before) = exchange.tokens.get(..place.token).filter(|_| place.token < exchange.tokens.len()) else {
@@ -94,7 +95,7 @@ impl App {
             options: exchange.sampling.options(0),
         };
         let answer = before.iter().map(|token| token.id).collect();
-        let job = self.engine.submit(Command::Attend { slot: Slot::A, question, answer });
+        let job = self.engine.submit(Command::Attend { slot, question, answer });
         self.state.jobs.begin(job, Purpose::Attend(key));
         self.state.attentions.set(key, Attended::Asked);
     }

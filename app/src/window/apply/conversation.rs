@@ -9,7 +9,7 @@ use crate::window::state::{
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::sva::Ablation;
-use opabinia_engine::worker::{Command, Question, Slot};
+use opabinia_engine::worker::{Command, Question};
 use std::sync::Arc;
 
 /// Alternatives that are kept beside each token.
@@ -182,7 +182,8 @@ impl App {
     fn submit(&mut self, id: ConversationId, at: ExchangeId) {
         let Some(conversation) = self.state.conversations.get(id) else { return };
         let Some(exchange) = conversation.exchanges.get(at) else { return };
-        let Some(model) = self.state.models.loaded(Slot::A) else { return };
+        let slot = self.state.models.answering();
+        let Some(model) = self.state.models.loaded(slot) else { return };
         let handed = self.state.jobs.find(|purpose| purpose.answers(id, at)).is_some();
         if handed || exchange.status != AnswerStatus::Waiting || conversation.waits_for_earlier(at) {
             return;
@@ -213,9 +214,9 @@ impl App {
         let traced = picture.map(|(picture, _)| (picture, generation));
         let traced = traced.filter(|(picture, generation)| self.state.traces.get((*generation, *picture)).is_none());
         let command = if traced.is_some() {
-            Command::Trace { slot: Slot::A, question, detail: Detail::Sva, output: None }
+            Command::Trace { slot, question, detail: Detail::Sva, output: None }
         } else {
-            Command::Ask(Slot::A, question)
+            Command::Ask(slot, question)
         };
         let job = self.engine.submit(command);
         self.state.jobs.begin(job, Purpose::Answer { conversation: id, exchange: at, traced });

@@ -145,9 +145,7 @@ impl App {
     }
 
     fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Trace) {
-        let Some(model) = self.state.models.loaded(Slot::A).filter(|model| model.generation == generation) else {
-            return;
-        };
+        let Some(model) = self.state.models.of_generation(generation) else { return };
         let key = (generation, picture);
         let entry = TraceEntry {
             trace: Arc::new(trace),

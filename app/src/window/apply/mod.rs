@@ -70,6 +70,13 @@ impl App {
         match command {
             UiCommand::OpenFolder => self.pick_model(Slot::A),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
+            UiCommand::OtherModel => {
+                let other = match self.state.models.answering() {
+                    Slot::A => Slot::B,
+                    Slot::B => Slot::A,
+                };
+                self.apply_model(ModelAction::Answer(other));
+            }
             UiCommand::AttachPicture => self.pick_picture(),
             UiCommand::Quit => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             UiCommand::NewConversation => self.apply_conversation(ConversationAction::New),

@@ -42,6 +42,7 @@ impl App {
                 self.state.models.set_opening(slot, None);
                 self.state.drafts.towers.clear();
             }
+            ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
                 let job = self.engine.submit(Command::Unload(slot));
                 self.state.jobs.begin(job, Purpose::Unload(slot));

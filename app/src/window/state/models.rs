@@ -79,6 +79,8 @@ struct Place {
 pub struct Models {
     a: Place,
     b: Place,
+    /// Whether B was chosen to answer.
+    b_answers: bool,
     loads: u64,
 }
 
@@ -100,6 +102,37 @@ impl Models {
     /// The model in `slot`.
     pub fn loaded(&self, slot: Slot) -> Option<&Model> {
         self.place(slot).model.as_ref()
+    }
+
+    /// The slot of the model that answers and whose maps are shown: the one that was chosen, if it holds a model, or else
+    /// the other.
+    pub fn answering(&self) -> Slot {
+        match (&self.a.model, &self.b.model) {
+            (Some(_), Some(_)) if self.b_answers => Slot::B,
+            (None, Some(_)) => Slot::B,
+            _ => Slot::A,
+        }
+    }
+
+    /// Chooses the slot whose model answers.
+    pub fn set_answering(&mut self, slot: Slot) {
+        self.b_answers = slot == Slot::B;
+    }
+
+    /// Whether there are two models to choose from.
+    pub fn are_two(&self) -> bool {
+        self.a.model.is_some() && self.b.model.is_some()
+    }
+
+    /// The model that answers and whose maps are shown.
+    pub fn current(&self) -> Option<&Model> {
+        self.loaded(self.answering())
+    }
+
+    /// The model that this load brought, if it is still there.
+    pub fn of_generation(&self, generation: u64) -> Option<&Model> {
+        let models = [Slot::A, Slot::B].into_iter().filter_map(|slot| self.loaded(slot));
+        models.into_iter().find(|model| model.generation == generation)
     }
 
     /// What is being opened in `slot`.
