@@ -60,7 +60,12 @@ pub struct Question {
 #[derive(Debug)]
 pub enum Command {
     /// Find out what a checkpoint is and what it needs, without reading its weights.
-    Inspect(LoadRequest),
+    Inspect {
+        /// What would be loaded.
+        request: LoadRequest,
+        /// The slot it would be loaded into, whose memory then counts as free.
+        replaces: Option<Slot>,
+    },
     /// Load a checkpoint into a slot. What was there before is dropped first.
     Load(Slot, LoadRequest),
     /// Drop a slot's model and all that was computed with it.
@@ -291,7 +296,11 @@ impl Worker {
         let job = Job::new(cancel.clone(), |progress| emit(EventKind::Progress(progress)));
         let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
         match command {
-            Command::Inspect(request) => Ok(Outcome::Inspected(Box::new(Inspection::new(&request, &job)?))),
+            Command::Inspect { request, replaces } => {
+                let replaced = replaces.and_then(|slot| self.models.get(&slot));
+                let freed = replaced.map_or(0, |loaded| loaded.model.resident_bytes());
+                Ok(Outcome::Inspected(Box::new(Inspection::new(&request, freed, &job)?)))
+            }
             Command::Load(slot, request) => {
                 self.models.remove(&slot);
                 let (model, inspection) = Model::load(&request, &job)?;
@@ -333,7 +342,8 @@ impl Command {
         match self {
             Self::Load(slot, _) | Self::Unload(slot) | Self::SetImage(slot, _) | Self::Ask(slot, _) => Some(*slot),
             Self::Trace { slot, .. } | Self::Attend { slot, .. } => Some(*slot),
-            Self::Inspect(_) => None,
+            // It touches no model, so there is nothing to tidy up behind it.
+            Self::Inspect { .. } => None,
         }
     }
 }

@@ -243,7 +243,7 @@ fn another_picture_begins_another_conversation() {
     assert!(app.state().notices.all().any(|notice| notice.text.contains("same picture")));
 
     // The first one has its own picture still.
-    window.get_by_label("Conversations").click();
+    window.get_by_label_contains("Conversations: ").click();
     window.run_ok();
     window.get_all_by_label("What is this?").last().unwrap().click();
     window.run_ok();
@@ -257,7 +257,7 @@ fn a_conversation_is_removed_with_its_answer_and_brought_back() {
     let mut window = with_model(None);
     ask(&mut window, "Hello");
     wait(&mut window, "the first words", |app| last(app).is_some_and(|exchange| !exchange.tokens.is_empty()));
-    window.get_by_label("Conversations").click();
+    window.get_by_label_contains("Conversations: ").click();
     window.run_ok();
     window.get_by_label("Remove “Hello”").click();
     wait(&mut window, "the end of its answer", |app| app.state().jobs.iter().next().is_none());

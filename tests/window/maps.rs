@@ -264,6 +264,18 @@ fn a_cell_is_chosen_read_and_scrubbed_and_the_view_moves_and_comes_back() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_ok();
     assert_eq!(view(&window), before);
+    window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    window.run_ok();
+    assert_eq!(view(&window).shown, moved, "redone, not undone once more");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_ok();
+
+    // While a question is typed, the keys are the text's.
+    window.get_by_label("Question").focus();
+    window.run_ok();
+    window.key_press_modifiers(Modifiers::ALT, Key::ArrowRight);
+    window.run_ok();
+    assert_eq!(view(&window), before);
 
     // A fixed range stays when layers change.
     click(&mut window, "Appearance");

@@ -1,6 +1,6 @@
 //! Opening checkpoints: the start page, what is said before loading, refusals.
 
-use crate::harness::{checkpoint, open, shot, wait};
+use crate::harness::{ask, checkpoint, image, open, shot, wait};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
@@ -40,6 +40,71 @@ fn without_clip() -> tempfile::TempDir {
 
 fn phase(app: &App, slot: Slot) -> Option<&ModelPhase> {
     app.state().models.opening(slot).map(|opening| &opening.phase)
+}
+
+#[test]
+fn of_two_models_either_answers_and_shows_its_maps() {
+    let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")), ..Start::default() };
+    let mut window = open(start, SIZES[1]);
+    wait(&mut window, "A", |app| app.state().models.loaded(Slot::A).is_some());
+    window.state_mut().act(ModelAction::Inspect(Slot::B, checkpoint("tiny-yi")));
+    wait(&mut window, "what B needs", |app| matches!(phase(app, Slot::B), Some(ModelPhase::Inspected(_))));
+    window.state_mut().act(ModelAction::Load(Slot::B));
+    wait(&mut window, "B", |app| app.state().models.loaded(Slot::B).is_some());
+    assert_eq!(window.state().state().models.answering(), Slot::A, "what was asked so far goes on");
+
+    let answered = |app: &App| !app.state().is_busy() && app.state().trace().is_some();
+    ask(&mut window, "What is this?");
+    wait(&mut window, "the answer of A", answered);
+    let of_a = Arc::clone(&window.state().state().trace().unwrap().trace);
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::B);
+    window.run_ok();
+    assert_eq!(window.state().state().models.answering(), Slot::B);
+    assert!(window.state().state().trace().is_none(), "B has not looked yet");
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::R);
+    window.step();
+    wait(&mut window, "the answer of B", answered);
+    let of_b = Arc::clone(&window.state().state().trace().unwrap().trace);
+    assert_ne!(of_a.layers[0].probs, of_b.layers[0].probs);
+
+    // From now on changing sides is a matter of one key.
+    window.get_by_label_contains("Model A: ").click();
+    window.run_ok();
+    window.get_by_label("Ask this model, show its maps").click();
+    window.run_ok();
+    assert!(Arc::ptr_eq(&of_a, &window.state().state().trace().unwrap().trace));
+
+    // What is left answers.
+    window.state_mut().act(ModelAction::Unload(Slot::A));
+    wait(&mut window, "A to go", |app| app.state().models.loaded(Slot::A).is_none());
+    assert!(Arc::ptr_eq(&of_b, &window.state().state().trace().unwrap().trace));
+}
+
+#[test]
+fn after_a_refusal_nothing_is_loaded_unasked() {
+    let start = Start { model: Some("/no/such/checkpoint".to_owned()), ..Start::default() };
+    let mut window = open(start, SIZES[0]);
+    wait(&mut window, "the refusal", |app| matches!(phase(app, Slot::A), Some(ModelPhase::Refused(_))));
+    window.state_mut().act(ModelAction::Inspect(Slot::A, checkpoint("tiny-llama3")));
+    wait(&mut window, "what it needs", inspected);
+    for _ in 0..20 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        window.step();
+    }
+    assert!(inspected(window.state()), "the person decides");
+    assert!(window.state().state().models.loaded(Slot::A).is_none());
+}
+
+#[test]
+fn what_an_earlier_inspection_finds_is_not_said_of_a_later_request() {
+    let mut window = open(Start::default(), SIZES[0]);
+    for source in ["tiny-llama3", "tiny-phi3", "tiny-llama3", "tiny-yi"] {
+        window.state_mut().act(ModelAction::Inspect(Slot::A, checkpoint(source)));
+    }
+    wait(&mut window, "what the last one needs", inspected);
+    let opening = window.state().state().models.opening(Slot::A).unwrap();
+    let ModelPhase::Inspected(inspection) = &opening.phase else { panic!("{:?}", opening.phase) };
+    assert_eq!(inspection.directory, Path::new(&checkpoint("tiny-yi")).canonicalize().unwrap());
 }
 
 fn inspected(app: &App) -> bool {
@@ -166,7 +231,7 @@ fn a_second_model_is_opened_over_the_panels() {
     let model = Some(checkpoint("tiny-llama3"));
     let mut window = open(Start { model, ..Start::default() }, SIZES[1]);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
-    window.state_mut().act(ModelAction::Inspect(Slot::B, checkpoint("tiny-phi3")));
+    window.state_mut().act(ModelAction::Inspect(Slot::B, checkpoint("tiny-yi")));
     wait(&mut window, "the inspection", |app| matches!(phase(app, Slot::B), Some(ModelPhase::Inspected(_))));
     assert!(window.state().state().models.loaded(Slot::A).is_some());
     window.get_by_label("Question");

@@ -46,7 +46,7 @@ impl Driver {
     /// # Errors
     /// If it cannot be read at all.
     pub fn inspect(&mut self, request: LoadRequest) -> Result<Inspection> {
-        match self.run(Command::Inspect(request), &mut |_| Ok(()))? {
+        match self.run(Command::Inspect { request, replaces: None }, &mut |_| Ok(()))? {
             Outcome::Inspected(inspection) => Ok(*inspection),
             other => Err(unexpected(&other)),
         }

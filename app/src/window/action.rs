@@ -54,6 +54,8 @@ pub enum ModelAction {
     Cancel(Slot),
     /// Close the question about what to load, with what was loaded before untouched.
     Dismiss(Slot),
+    /// Let this one answer, and show its maps.
+    Answer(Slot),
     /// Take the model out of memory.
     Unload(Slot),
 }

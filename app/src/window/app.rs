@@ -40,8 +40,8 @@ pub enum Finished {
     Picture(PictureId, Option<Stamp>, Result<Picture, String>),
     /// A picture is to be attached whose file is now as the stamp says.
     Attach(PathBuf, Option<Stamp>),
-    /// The demo checkpoint's files are in this directory, or cannot be put anywhere.
-    Demo(Slot, Result<PathBuf, String>),
+    /// The demo checkpoint's files are in this directory, or cannot be put anywhere; whether it is then loaded at once.
+    Demo(Slot, bool, Result<PathBuf, String>),
     /// A person chose a folder with a checkpoint, or gave up choosing.
     ModelFolder(Slot, Option<PathBuf>),
     /// A person chose the folder of the encoder of this name, or gave up choosing.
@@ -75,8 +75,6 @@ pub struct App {
     pub(super) background: Background<Finished>,
     pub(super) gpu: Option<MapGpu>,
     pub(super) ctx: Context,
-    /// Load what is being inspected as soon as that is done, if nothing speaks against it.
-    pub(super) load_after_inspection: bool,
     /// What survives the window.
     pub(super) keeper: Keeper,
     panels: Panels,
@@ -124,7 +122,6 @@ impl App {
             background,
             gpu,
             ctx: ctx.clone(),
-            load_after_inspection: false,
             keeper,
             panels: Panels::default(),
             title: String::new(),
@@ -205,7 +202,7 @@ impl App {
 
     /// Says in the window's title which model is open.
     fn entitle(&mut self) {
-        let model = self.state.models.loaded(Slot::A).map(Model::name);
+        let model = self.state.models.current().map(Model::name);
         let title = model.map_or_else(|| "Opabinia".to_owned(), |name| format!("{name} – Opabinia"));
         if title != self.title {
             self.ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));

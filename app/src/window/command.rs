@@ -11,6 +11,7 @@ use opabinia_engine::worker::Slot;
 pub enum UiCommand {
     OpenFolder,
     CompareFolder,
+    OtherModel,
     AttachPicture,
     ExportPicture,
     ExportNumbers,
@@ -59,9 +60,10 @@ pub enum Menu {
 
 impl UiCommand {
     /// All commands, in the order of menus.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::OpenFolder,
         Self::CompareFolder,
+        Self::OtherModel,
         Self::AttachPicture,
         Self::ExportPicture,
         Self::ExportNumbers,
@@ -100,6 +102,7 @@ impl UiCommand {
         match self {
             Self::OpenFolder
             | Self::CompareFolder
+            | Self::OtherModel
             | Self::AttachPicture
             | Self::ExportPicture
             | Self::ExportNumbers
@@ -128,8 +131,12 @@ impl UiCommand {
                 ("打开模型…", "选择 Cambrian-1 检查点所在的文件夹"),
             ),
             Self::CompareFolder => (
-                ("Compare with…", "Open a second checkpoint beside the first"),
-                ("打开对照模型…", "在第一个模型旁打开第二个检查点"),
+                ("Compare with…", "Open a second checkpoint beside the first, to ask and look at either"),
+                ("打开对照模型…", "在第一个模型旁打开第二个检查点，可随时切换提问和查看"),
+            ),
+            Self::OtherModel => (
+                ("Switch between A and B", "Ask the other model, and show its maps of the same picture"),
+                ("切换模型 A / B", "改由另一个模型回答，并显示它对同一图片的注意力图"),
             ),
             Self::AttachPicture => {
                 (("Attach a picture…", "Choose the picture to ask about"), ("添加图片…", "选择要提问的图片"))
@@ -202,6 +209,31 @@ impl UiCommand {
         }
     }
 
+    /// Whether it is about what the panels show, and so has no place where they are covered.
+    pub fn is_about_panels(self) -> bool {
+        !matches!(
+            self,
+            Self::OpenFolder
+                | Self::Quit
+                | Self::Stop
+                | Self::ToggleTheme
+                | Self::SwitchLanguage
+                | Self::Palette
+                | Self::Settings
+                | Self::Log
+                | Self::About
+        )
+    }
+
+    /// The commands that have keys, in the order in which these are to be looked for: to egui, keys are pressed also
+    /// where Shift is held besides, so that those with Shift come first.
+    pub fn with_keys() -> Vec<(Self, KeyboardShortcut)> {
+        let mut all: Vec<_> =
+            Self::ALL.into_iter().filter_map(|command| Some((command, command.shortcut()?))).collect();
+        all.sort_by_key(|(_, keys)| !keys.modifiers.shift);
+        all
+    }
+
     /// Its keys.
     pub fn shortcut(self) -> Option<KeyboardShortcut> {
         let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
@@ -209,6 +241,7 @@ impl UiCommand {
         let alt = |key| Some(KeyboardShortcut::new(Modifiers::ALT, key));
         match self {
             Self::OpenFolder => command(Key::O),
+            Self::OtherModel => command(Key::B),
             Self::AttachPicture => shifted(Key::O),
             Self::ExportPicture => command(Key::E),
             Self::Quit => command(Key::Q),
@@ -244,6 +277,7 @@ impl UiCommand {
             Self::Undo => state.view.can_undo(),
             Self::Redo => state.view.can_redo(),
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
+            Self::OtherModel => state.models.are_two(),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => {
                 state.trace().is_some()
             }
@@ -308,12 +342,14 @@ mod tests {
     }
 
     #[test]
-    fn no_two_commands_share_their_keys() {
-        let mut known = HashSet::new();
-        for command in UiCommand::ALL {
-            if let Some(keys) = command.shortcut() {
-                assert!(known.insert(format!("{keys:?}")), "{command:?} has the keys of another command");
-            }
+    fn the_keys_of_every_command_reach_it() {
+        let all = UiCommand::with_keys();
+        for (at, (command, keys)) in all.iter().enumerate() {
+            let taken = all[..at].iter().find(|(_, other)| {
+                // As egui compares what was pressed with what is looked for.
+                other.logical_key == keys.logical_key && keys.modifiers.matches_logically(other.modifiers)
+            });
+            assert!(taken.is_none(), "{command:?} never comes: {taken:?} takes its keys");
         }
     }
 

@@ -240,10 +240,11 @@ impl Found {
         }
     }
 
-    fn inspect(&self, request: &LoadRequest) -> Result<Inspection> {
+    /// With `freed` bytes counted as free.
+    fn inspect(&self, request: &LoadRequest, freed: u64) -> Result<Inspection> {
         let surveyed = self.survey()?;
         // What is free on an accelerator its driver says only by failing; then the failure is the message.
-        let available_bytes = memory::available(&self.device);
+        let available_bytes = memory::available(&self.device).map(|free| free + freed);
         let precision = self.precision(request, &surveyed, available_bytes);
         let needed = [DType::F32, DType::BF16, DType::F16].map(|dtype| (dtype, self.need(&surveyed, dtype)));
         let stored = self.weights.elements_by_type();
@@ -303,13 +304,24 @@ impl Found {
 }
 
 impl Inspection {
-    /// Finds out what `request` would load.
+    /// Finds out what `request` would load where the `freed` bytes of a model that it replaces are free as well.
     ///
     /// # Errors
     /// A refusal if config.json, the tokenizer or a weight file cannot be read at all. Missing encoders and missing,
     /// misshapen or unknown weights are reported in the result.
-    pub fn new(request: &LoadRequest, job: &Job<'_>) -> Result<Self> {
-        Found::new(request, job)?.inspect(request)
+    pub fn new(request: &LoadRequest, freed: u64, job: &Job<'_>) -> Result<Self> {
+        Found::new(request, job)?.inspect(request, freed)
+    }
+
+    /// `request` with the type that was chosen for its weights in place of [`DtypeChoice::Auto`]: loading it does what
+    /// this says, whatever has become of the memory since.
+    pub fn settled(&self, request: &LoadRequest) -> LoadRequest {
+        let dtype = match self.precision.weights {
+            DType::BF16 => DtypeChoice::Bf16,
+            DType::F16 => DtypeChoice::F16,
+            _ => DtypeChoice::F32,
+        };
+        LoadRequest { dtype, ..request.clone() }
     }
 
     /// Whether the checkpoint can be loaded.
@@ -349,7 +361,7 @@ impl Model {
     /// Finds, checks and reads a checkpoint. Nothing is read before everything was found and is known to fit.
     pub fn load(request: &LoadRequest, job: &Job<'_>) -> Result<(Self, Inspection)> {
         let found = Found::new(request, job)?;
-        let inspection = found.inspect(request)?;
+        let inspection = found.inspect(request, 0)?;
         inspection.check()?;
         let precision = inspection.precision;
         let resident_bytes = inspection.survey.bytes(precision);

@@ -3,12 +3,12 @@
 use crate::window::app::{App, Finished};
 use crate::window::gpu::GridOnGpu;
 use crate::window::state::{
-    Attended, AttentionKey, GridKey, GridUpload, MapSource, NoticeKind, PictureState, Purpose, TokenPlace, chosen,
+    Attended, AttentionKey, GridKey, GridUpload, MapSource, NoticeKind, PictureState, Purpose, chosen,
 };
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::TokenAttention;
 use opabinia_engine::sva::Ablation;
-use opabinia_engine::worker::{Command, JobId, Question, Slot};
+use opabinia_engine::worker::{Command, JobId, Question};
 use opabinia_shaders::GridData;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl App {
     pub(in crate::window) fn keep_attention_up(&mut self) {
         let source = self.state.view.now().source;
         let wanted = self.state.attention_key().filter(|_| source != MapSource::Sva);
-        self.cancel_attending_to_others(wanted.map(|(_, place)| place));
+        self.cancel_attending_to_others(wanted);
         let (Some(key), MapSource::Token { layer, head }) = (wanted, source) else { return };
         match self.state.attentions.get(key) {
             None => self.ask_for_attention(key),
@@ -32,19 +32,41 @@ impl App {
         }
     }
 
-    fn cancel_attending_to_others(&mut self, wanted: Option<TokenPlace>) {
+    fn cancel_attending_to_others(&mut self, wanted: Option<AttentionKey>) {
         let superseded: Vec<JobId> = (self.state.jobs.iter())
             .filter(|(_, running)| !running.cancelling)
-            .filter(|(_, running)| matches!(running.purpose, Purpose::Attend(place) if Some(place) != wanted))
+            .filter(|(_, running)| matches!(running.purpose, Purpose::Attend(key) if Some(key) != wanted))
             .map(|(job, _)| job)
             .collect();
-        superseded.into_iter().for_each(|job| self.cancel(job));
+        for job in superseded {
+            if let Some(key) = self.attended_by(job) {
+                self.state.attentions.forget(key);
+            }
+            self.cancel(job);
+        }
+    }
+
+    /// What `job` is to find out, if it is about a token's attention.
+    fn attended_by(&self, job: JobId) -> Option<AttentionKey> {
+        match self.state.jobs.get(job)?.purpose {
+            Purpose::Attend(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// A person stops `job`: if it is about a token's attention, that is not asked for again before they say so.
+    pub(super) fn stop_attending(&mut self, job: JobId) {
+        if let Some(key) = self.attended_by(job) {
+            let stopped = self.texts().conversation.stopped;
+            self.state.attentions.set(key, Attended::Failed(stopped.to_owned()));
+        }
     }
 
     fn ask_for_attention(&mut self, key: AttentionKey) {
         let (_, place) = key;
         let texts = &self.texts().inspector;
-        let Some(model) = self.state.models.loaded(Slot::A) else { return };
+        let slot = self.state.models.answering();
+        let Some(model) = self.state.models.loaded(slot) else { return };
         let Some(conversation) = self.state.conversations.get(place.conversation) else { return };
         let Some(exchange) = conversation.exchanges.get(place.exchange) else { return };
         let Some(before) = exchange.tokens.get(..place.token).filter(|_| place.token < exchange.tokens.len()) else {
@@ -63,41 +85,19 @@ impl App {
             }
             // Asked for again in the frame after it was read.
             Some(PictureState::Unread | PictureState::Reading) => return self.read_picture(picture),
-            None => return refuse(self, texts.no_picture),
+            None => return refuse(self, self.texts().conversation.picture_gone),
         };
         let question = Question {
-            system: Some(conversation.system.clone()).filter(|text| !text.trim().is_empty()),
+            system: Some(exchange.system.clone()).filter(|text| !text.trim().is_empty()),
             turns: conversation.turns(place.exchange),
             subject: Some(Subject { picture: pixels, ablation: Ablation::default() }),
             begin: Vec::new(),
             options: exchange.sampling.options(0),
         };
         let answer = before.iter().map(|token| token.id).collect();
-        let job = self.engine.submit(Command::Attend { slot: Slot::A, question, answer });
-        self.state.jobs.begin(job, Purpose::Attend(place));
+        let job = self.engine.submit(Command::Attend { slot, question, answer });
+        self.state.jobs.begin(job, Purpose::Attend(key));
         self.state.attentions.set(key, Attended::Asked);
-    }
-
-    /// The engine has found out what `place` attended to.
-    pub(super) fn attended(&mut self, place: TokenPlace, attention: TokenAttention) {
-        if let Some(model) = self.state.models.loaded(Slot::A) {
-            self.state.attentions.set((model.generation, place), Attended::Ready(Arc::new(attention)));
-        }
-    }
-
-    /// The engine has not found out what `place` attended to: `error` says why; nothing if it was cancelled.
-    pub(super) fn not_attended(&mut self, place: TokenPlace, error: Option<String>) {
-        let Some(generation) = self.state.models.loaded(Slot::A).map(|model| model.generation) else { return };
-        let key = (generation, place);
-        match error {
-            Some(error) => self.state.attentions.set(key, Attended::Failed(error)),
-            // A person stopped it: it is not asked for again before they say so.
-            None if self.state.token == Some(place) && self.state.view.now().source != MapSource::Sva => {
-                let stopped = self.texts().conversation.stopped;
-                self.state.attentions.set(key, Attended::Failed(stopped.to_owned()));
-            }
-            None => self.state.attentions.forget(key),
-        }
     }
 
     /// Asks once more for what could not be known or drawn.

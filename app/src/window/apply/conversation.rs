@@ -9,7 +9,7 @@ use crate::window::state::{
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::sva::Ablation;
-use opabinia_engine::worker::{Command, Question, Slot};
+use opabinia_engine::worker::{Command, Question};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -180,7 +180,7 @@ impl App {
             sampling.seed = sampling.seed.wrapping_add(1);
         }
         let id = shown.id;
-        if let Some(at) = shown.repeat(exchange, sampling, Vec::new()) {
+        if let Some(at) = shown.repeat(exchange, sampling) {
             self.submit(id, at);
         }
     }
@@ -195,39 +195,35 @@ impl App {
         };
         let Some(before) = known.tokens.get(..place.token) else { return };
         let begin = before.iter().map(|token| token.id).chain([id]).collect();
-        let sampling = known.sampling.clone();
-        if let Some(at) = shown.repeat(place.exchange, sampling, begin) {
+        if let Some(at) = shown.branch(place.exchange, begin) {
             self.state.token = Some(TokenPlace { exchange: at, ..place });
             self.submit(place.conversation, at);
         }
     }
 
-    /// Hands a waiting exchange to the engine, once the answers before it are complete, its picture has been read and a
+    /// Hands a waiting exchange to the engine, unless that was done, once the answers before it are complete, its picture has been read and a
     /// model is loaded.
     fn submit(&mut self, id: ConversationId, at: ExchangeId) {
         let Some(conversation) = self.state.conversations.get(id) else { return };
         let Some(exchange) = conversation.exchanges.get(at) else { return };
-        let Some(model) = self.state.models.loaded(Slot::A) else { return };
-        if conversation.waits_for_earlier(at) {
+        let slot = self.state.models.answering();
+        let Some(model) = self.state.models.loaded(slot) else { return };
+        let handed = self.state.jobs.find(|purpose| purpose.answers(id, at)).is_some();
+        if handed || exchange.status != AnswerStatus::Waiting || conversation.waits_for_earlier(at) {
             return;
         }
         let (generation, model) = (model.generation, model.name());
-        let picture = match exchange.picture.and_then(|picture| Some((picture, self.state.pictures.get(picture)?))) {
+        let picture = match exchange.picture.map(|id| (id, self.state.pictures.get(id).map(|entry| &entry.state))) {
             None => None,
-            Some((picture, entry)) => match &entry.state {
-                PictureState::Ready(pixels) => Some((picture, Arc::clone(pixels))),
-                PictureState::Failed(error) => {
-                    let error = error.clone();
-                    self.fail(id, at, error);
-                    return;
-                }
-                PictureState::Unread | PictureState::Reading => {
-                    self.read_picture(picture);
-                    return;
-                }
-            },
+            Some((picture, Some(PictureState::Ready(pixels)))) => Some((picture, Arc::clone(pixels))),
+            Some((picture, Some(PictureState::Unread | PictureState::Reading))) => return self.read_picture(picture),
+            Some((_, Some(PictureState::Failed(error)))) => {
+                let error = error.clone();
+                return self.fail(id, at, error);
+            }
+            Some((_, None)) => return self.fail(id, at, self.texts().conversation.picture_gone.to_owned()),
         };
-        let system = Some(conversation.system.clone()).filter(|text| !text.trim().is_empty());
+        let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
         let subject =
             picture.as_ref().map(|(_, pixels)| Subject { picture: Arc::clone(pixels), ablation: Ablation::default() });
         let question = Question {
@@ -242,9 +238,9 @@ impl App {
         let traced = picture.map(|(picture, _)| (picture, generation));
         let traced = traced.filter(|(picture, generation)| self.state.traces.get((*generation, *picture)).is_none());
         let command = if traced.is_some() {
-            Command::Trace { slot: Slot::A, question, detail: Detail::Sva, output: None }
+            Command::Trace { slot, question, detail: Detail::Sva, output: None }
         } else {
-            Command::Ask(Slot::A, question)
+            Command::Ask(slot, question)
         };
         let job = self.engine.submit(command);
         self.state.jobs.begin(job, Purpose::Answer { conversation: id, exchange: at, traced });
@@ -262,17 +258,13 @@ impl App {
 
     /// Exchanges that wait and have not been handed to the engine.
     fn waiting(&self) -> Vec<(ConversationId, ExchangeId)> {
-        let handed = |wanted: (ConversationId, ExchangeId)| {
-            let same = |purpose: &Purpose| matches!(purpose, Purpose::Answer { conversation, exchange, .. } if (*conversation, *exchange) == wanted);
-            self.state.jobs.find(same).is_some()
-        };
         let all = self.state.conversations.newest_first().flat_map(|conversation| {
             let waiting = conversation.exchanges.iter().enumerate();
             waiting
                 .filter(|(_, exchange)| exchange.status == AnswerStatus::Waiting)
                 .map(|(at, _)| (conversation.id, at))
         });
-        all.filter(|place| !handed(*place)).collect()
+        all.filter(|(id, at)| self.state.jobs.find(|purpose| purpose.answers(*id, *at)).is_none()).collect()
     }
 
     /// The picture named `picture` has been read, or cannot be.

@@ -3,12 +3,12 @@
 use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
-    AnswerStatus, AnswerTimes, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PictureId, Purpose,
-    RunningJob, TokenPlace, TokenRecord, TraceEntry, TraceUpload,
+    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PictureId,
+    Purpose, RunningJob, TokenPlace, TokenRecord, TraceEntry, TraceUpload,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
-use opabinia_engine::model::LoadRequest;
+use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::worker::{Event, EventKind, JobId, Outcome, Slot};
 use std::sync::Arc;
@@ -18,7 +18,11 @@ impl App {
     /// Takes in one event.
     pub(in crate::window) fn take_event(&mut self, event: Event) {
         match event.kind {
-            EventKind::Started => {}
+            EventKind::Started => {
+                if let Some(Purpose::Load(slot)) = self.state.jobs.get_mut(event.job).map(|running| running.purpose) {
+                    self.load_begun(slot);
+                }
+            }
             EventKind::Progress(progress) => {
                 if let Some(running) = self.state.jobs.get_mut(event.job) {
                     running.progress = Some(progress);
@@ -27,18 +31,18 @@ impl App {
             EventKind::Token(token) => self.take_token(event.job, token),
             EventKind::Done(outcome) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
-                    self.done(&running, outcome);
+                    self.done(event.job, &running, outcome);
                 }
             }
             EventKind::Cancelled => {
                 if let Some(running) = self.state.jobs.end(event.job) {
-                    self.ended_early(&running, AnswerStatus::Stopped, None);
+                    self.ended_early(event.job, &running, AnswerStatus::Stopped, None);
                 }
             }
             EventKind::Failed(error) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     let text = error.to_string();
-                    self.ended_early(&running, AnswerStatus::Failed(text), Some(error));
+                    self.ended_early(event.job, &running, AnswerStatus::Failed(text), Some(error));
                 }
             }
         }
@@ -57,6 +61,7 @@ impl App {
         self.stop_waiting();
         let jobs: Vec<_> = self.state.jobs.iter().map(|(job, _)| job).collect();
         for job in jobs {
+            self.stop_attending(job);
             self.cancel(job);
         }
     }
@@ -77,25 +82,10 @@ impl App {
         }
     }
 
-    fn done(&mut self, running: &RunningJob, outcome: Outcome) {
+    fn done(&mut self, job: JobId, running: &RunningJob, outcome: Outcome) {
         match (running.purpose, outcome) {
-            (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, inspection),
-            (Purpose::Load(slot), Outcome::Loaded(inspection)) => {
-                let Some(request) = self.state.models.opening_mut(slot).map(|opening| opening.request.clone()) else {
-                    return;
-                };
-                if slot == Slot::A {
-                    // The demo checkpoint is remembered by its name: its files are put in their place each time.
-                    let is_demo = demo::is_at(&inspection.directory);
-                    let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
-                    self.state.settings.remember(&LoadRequest { source, ..request.clone() });
-                }
-                for note in &inspection.notes {
-                    self.state.notices.add(NoticeKind::Warning, note.clone());
-                }
-                self.state.models.set_loaded(slot, request, inspection);
-                self.ask_what_waited();
-            }
+            (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, job, inspection),
+            (Purpose::Load(slot), Outcome::Loaded(inspection)) => self.loaded(slot, job, inspection),
             (Purpose::Unload(slot), Outcome::Unloaded) => self.state.models.clear(slot),
             (Purpose::Answer { conversation, exchange, .. }, Outcome::Answered(answer)) => {
                 self.answered(running, conversation, exchange, *answer);
@@ -106,9 +96,26 @@ impl App {
                     self.keep_trace(generation, picture, *trace);
                 }
             }
-            (Purpose::Attend(place), Outcome::Attended(attention)) => self.attended(place, *attention),
+            (Purpose::Attend(key), Outcome::Attended(attention)) => {
+                self.state.attentions.set(key, Attended::Ready(Arc::new(*attention)));
+            }
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
         }
+    }
+
+    fn loaded(&mut self, slot: Slot, job: JobId, inspection: Box<Inspection>) {
+        let is_demo = demo::is_at(&inspection.directory);
+        let notes = inspection.notes.clone();
+        let Some(request) = self.state.models.set_loaded(slot, job, inspection) else { return };
+        if slot == Slot::A {
+            // The demo checkpoint is remembered by its name: its files are put in their place each time.
+            let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
+            self.state.settings.remember(&LoadRequest { source, ..request });
+        }
+        for note in notes {
+            self.state.notices.add(NoticeKind::Warning, note);
+        }
+        self.ask_what_waited();
     }
 
     fn answered(&mut self, running: &RunningJob, conversation: ConversationId, exchange: ExchangeId, answer: Answer) {
@@ -138,9 +145,7 @@ impl App {
     }
 
     fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Trace) {
-        let Some(model) = self.state.models.loaded(Slot::A).filter(|model| model.generation == generation) else {
-            return;
-        };
+        let Some(model) = self.state.models.of_generation(generation) else { return };
         let key = (generation, picture);
         let entry = TraceEntry {
             trace: Arc::new(trace),
@@ -152,7 +157,7 @@ impl App {
     }
 
     /// A job was cancelled, or failed with `error`.
-    fn ended_early(&mut self, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
+    fn ended_early(&mut self, job: JobId, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
         // What is wrong with a checkpoint is said where it is opened.
         let opens = matches!(running.purpose, Purpose::Inspect(_) | Purpose::Load(_));
         if let Some(error) = error.as_ref().filter(|_| !opens) {
@@ -160,15 +165,11 @@ impl App {
         }
         match running.purpose {
             Purpose::Inspect(slot) | Purpose::Load(slot) => {
-                // A newer inspection may have taken its place.
-                let superseded = self
-                    .state
-                    .jobs
-                    .find(|purpose| matches!(purpose, Purpose::Inspect(at) | Purpose::Load(at) if *at == slot));
-                if superseded.is_none() {
-                    match (error, self.state.models.opening_mut(slot)) {
-                        (Some(error), Some(opening)) => opening.phase = ModelPhase::Refused(error),
-                        _ => self.state.models.set_opening(slot, None),
+                // Another opening may have taken its place.
+                if let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) {
+                    match error {
+                        Some(error) => opening.phase = ModelPhase::Refused(error),
+                        None => self.state.models.set_opening(slot, None),
                     }
                 }
             }
@@ -181,7 +182,12 @@ impl App {
                 }
                 self.ask_what_waited();
             }
-            Purpose::Attend(place) => self.not_attended(place, error.map(|error| error.to_string())),
+            Purpose::Attend(key) => {
+                // Whoever cancelled it has seen to its entry.
+                if let Some(error) = error {
+                    self.state.attentions.set(key, Attended::Failed(error.to_string()));
+                }
+            }
             Purpose::Unload(_) => {}
         }
     }

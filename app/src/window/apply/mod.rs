@@ -32,7 +32,7 @@ impl App {
         }
         let untouched = self.state.settings.recent.is_empty() && self.state.picture().is_none();
         if let Some(model) = start.model.or_else(|| self.state.settings.last_model.clone()) {
-            self.open_at_once(Slot::A, &model);
+            self.inspect_source(Slot::A, &model, true);
         } else if start.welcome && untouched {
             self.welcome();
         }
@@ -41,7 +41,7 @@ impl App {
     /// Opens the demo checkpoint and asks it about its first sample: there is something to look at from the beginning.
     fn welcome(&mut self) {
         let Some(sample) = demo::SAMPLES.first() else { return };
-        self.open_at_once(Slot::A, demo::NAME);
+        self.inspect_source(Slot::A, demo::NAME, true);
         let picture = self.state.pictures.insert(PictureSource::Sample(sample.name.to_owned()));
         self.apply_conversation(ConversationAction::AttachPicture(picture));
         self.apply_conversation(ConversationAction::SetDraft(sample.question.to_owned()));
@@ -70,6 +70,13 @@ impl App {
         match command {
             UiCommand::OpenFolder => self.pick_model(Slot::A),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
+            UiCommand::OtherModel => {
+                let other = match self.state.models.answering() {
+                    Slot::A => Slot::B,
+                    Slot::B => Slot::A,
+                };
+                self.apply_model(ModelAction::Answer(other));
+            }
             UiCommand::AttachPicture => self.pick_picture(),
             UiCommand::Quit => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             UiCommand::NewConversation => self.apply_conversation(ConversationAction::New),
@@ -120,8 +127,10 @@ impl App {
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
             }
-            Finished::Demo(slot, Ok(directory)) => self.inspect_source(slot, &directory.to_string_lossy()),
-            Finished::Demo(_, Err(error)) => self.state.notices.add(NoticeKind::Failure, error),
+            Finished::Demo(slot, at_once, Ok(directory)) => {
+                self.inspect_source(slot, &directory.to_string_lossy(), at_once);
+            }
+            Finished::Demo(_, _, Err(error)) => self.state.notices.add(NoticeKind::Failure, error),
             Finished::ModelFolder(slot, Some(path)) => {
                 self.apply_model(ModelAction::Inspect(slot, path.to_string_lossy().into_owned()));
             }

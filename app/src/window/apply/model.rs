@@ -6,17 +6,17 @@ use crate::window::app::{App, Finished};
 use crate::window::state::{ModelPhase, Opening, Purpose};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::model::{Inspection, LoadRequest};
-use opabinia_engine::worker::{Command, Slot};
+use opabinia_engine::worker::{Command, JobId, Slot};
 use std::path::PathBuf;
 
 impl App {
     pub(super) fn apply_model(&mut self, action: ModelAction) {
         match action {
-            ModelAction::Inspect(slot, source) => self.inspect_source(slot, &source),
+            ModelAction::Inspect(slot, source) => self.inspect_source(slot, &source, false),
             ModelAction::Pick(slot) => self.pick_model(slot),
             ModelAction::Reconsider(slot) => {
                 if let Some(request) = self.state.models.loaded(slot).map(|model| model.request.clone()) {
-                    self.inspect(slot, request);
+                    self.inspect(slot, request, false);
                 }
             }
             ModelAction::SetSourceDraft(text) => self.state.drafts.source = text,
@@ -32,18 +32,17 @@ impl App {
             ModelAction::SetDtype(slot, dtype) => self.change_request(slot, |request| request.dtype = dtype),
             ModelAction::Load(slot) => self.load(slot),
             ModelAction::Cancel(slot) => {
-                let job = self
-                    .state
-                    .jobs
-                    .find(|purpose| matches!(purpose, Purpose::Inspect(at) | Purpose::Load(at) if *at == slot));
-                if let Some(job) = job.map(|(job, _)| job) {
-                    self.cancel(job);
-                }
+                let opens =
+                    |purpose: &Purpose| matches!(purpose, Purpose::Inspect(at) | Purpose::Load(at) if *at == slot);
+                let jobs = self.state.jobs.iter().filter(|(_, running)| opens(&running.purpose));
+                let jobs: Vec<_> = jobs.map(|(job, _)| job).collect();
+                jobs.into_iter().for_each(|job| self.cancel(job));
             }
             ModelAction::Dismiss(slot) => {
                 self.state.models.set_opening(slot, None);
                 self.state.drafts.towers.clear();
             }
+            ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
                 let job = self.engine.submit(Command::Unload(slot));
                 self.state.jobs.begin(job, Purpose::Unload(slot));
@@ -54,40 +53,36 @@ impl App {
         }
     }
 
-    /// Finds out what `source` is; the demo checkpoint's files are put in their place first.
-    pub(super) fn inspect_source(&mut self, slot: Slot, source: &str) {
+    /// Finds out what `source` is, and loads it `at_once` if it can be loaded as it is: what the command line or the
+    /// session named. The demo checkpoint's files are put in their place first.
+    pub(super) fn inspect_source(&mut self, slot: Slot, source: &str, at_once: bool) {
         if source == demo::NAME {
             self.run_beside(
                 "demo",
-                move |error| Finished::Demo(slot, Err(error)),
-                move || Finished::Demo(slot, demo::checkpoint().map_err(|error| error.to_string())),
+                move |error| Finished::Demo(slot, at_once, Err(error)),
+                move || Finished::Demo(slot, at_once, demo::checkpoint().map_err(|error| error.to_string())),
             );
             return;
         }
         let request = self.state.settings.request(source);
-        self.inspect(slot, request);
+        self.inspect(slot, request, at_once);
     }
 
-    /// Finds out what `request` would load; the person then decides.
-    fn inspect(&mut self, slot: Slot, request: LoadRequest) {
+    /// Finds out what `request` would load; unless it is loaded `at_once`, the person then decides.
+    fn inspect(&mut self, slot: Slot, request: LoadRequest, at_once: bool) {
         self.apply_model(ModelAction::Cancel(slot));
-        let job = self.engine.submit(Command::Inspect(request.clone()));
+        let job = self.engine.submit(Command::Inspect { request: request.clone(), replaces: Some(slot) });
         self.state.jobs.begin(job, Purpose::Inspect(slot));
-        self.state.models.set_opening(slot, Some(Opening { request, phase: ModelPhase::Inspecting }));
+        let opening = Opening { request, phase: ModelPhase::Inspecting, job, at_once };
+        self.state.models.set_opening(slot, Some(opening));
     }
 
-    /// Opens `source` without asking, if it can be loaded as it is: what the command line named.
-    pub(in crate::window) fn open_at_once(&mut self, slot: Slot, source: &str) {
-        self.load_after_inspection = true;
-        self.inspect_source(slot, source);
-    }
-
-    /// Takes in what an inspection found.
-    pub(super) fn inspected(&mut self, slot: Slot, inspection: Box<Inspection>) {
-        let Some(opening) = self.state.models.opening_mut(slot) else { return };
-        let loadable = inspection.check().is_ok();
+    /// Takes in what the inspection `job` found.
+    pub(super) fn inspected(&mut self, slot: Slot, job: JobId, inspection: Box<Inspection>) {
+        let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) else { return };
+        let loads = opening.at_once && inspection.check().is_ok();
         opening.phase = ModelPhase::Inspected(inspection);
-        if std::mem::take(&mut self.load_after_inspection) && loadable {
+        if loads {
             self.load(slot);
         }
     }
@@ -98,15 +93,21 @@ impl App {
         if inspection.check().is_err() {
             return;
         }
-        opening.phase = ModelPhase::Loading(inspection.clone());
         let request = opening.request.clone();
+        let job = self.engine.submit(Command::Load(slot, inspection.settled(&request)));
+        opening.phase = ModelPhase::Loading(inspection.clone());
+        opening.job = job;
+        self.state.models.set_loading(slot, job, request);
+        self.state.jobs.begin(job, Purpose::Load(slot));
+    }
+
+    /// The engine has begun to load a model into `slot`. It drops what the slot held before it reads the new weights, so
+    /// that both need not fit.
+    pub(super) fn load_begun(&mut self, slot: Slot) {
         if slot == Slot::A {
             self.state.settings.last_model = None;
         }
-        // The engine drops what the slot holds before it reads the new weights, so that both need not fit.
         self.state.models.clear(slot);
-        let job = self.engine.submit(Command::Load(slot, request));
-        self.state.jobs.begin(job, Purpose::Load(slot));
     }
 
     /// Changes what is asked for and looks again.
@@ -114,7 +115,7 @@ impl App {
         let Some(opening) = self.state.models.opening_mut(slot) else { return };
         let mut request = opening.request.clone();
         change(&mut request);
-        self.inspect(slot, request);
+        self.inspect(slot, request, false);
     }
 
     pub(super) fn set_tower(&mut self, slot: Slot, name: String, directory: PathBuf) {

@@ -6,7 +6,6 @@ use crate::window::state::{EncoderInput, ExportKind, View, ViewChange};
 use egui::{ColorImage, TextureOptions};
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::sva::HEADS;
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::{Indices, Rect};
 use std::sync::Arc;
 
@@ -50,7 +49,7 @@ impl App {
             return;
         }
         let Some(picture) = self.state.pictures.ready(key.0.1).map(Arc::clone) else { return };
-        let Some(model) = self.state.models.loaded(Slot::A) else { return };
+        let Some(model) = self.state.models.current() else { return };
         let Some(pixels) = model.inspection.towers.get(encoder).and_then(|tower| tower.pixels.clone()) else { return };
         self.state.inputs.set(key, EncoderInput::Making);
         let ctx = self.ctx.clone();

@@ -165,11 +165,6 @@ impl MapGpu {
         self.faults.check_device().is_err()
     }
 
-    /// The renderer, for exports.
-    pub fn renderer(&self) -> &Arc<MapRenderer> {
-        &self.renderer
-    }
-
     /// Puts a trace and its photo on the GPU. Takes its time: not for the window's own thread.
     ///
     /// # Errors

@@ -77,6 +77,8 @@ pub struct ConversationTexts {
     pub reading_picture: &'static str,
     /// A picture could not be read.
     pub picture_failed: &'static str,
+    /// What is known of a picture was lost.
+    pub picture_gone: &'static str,
     /// The encoders run.
     pub stage_encode: &'static str,
     /// The connector runs.
@@ -180,6 +182,7 @@ pub(super) const ENGLISH: ConversationTexts = ConversationTexts {
     waiting: "Waiting for its turn",
     reading_picture: "Reading the picture",
     picture_failed: "The picture could not be read",
+    picture_gone: "The picture this was asked about is no longer known. Attach it and ask anew.",
     stage_encode: "The encoders look at the picture",
     stage_connect: "The SVA gathers what they saw",
     stage_prefill: "The language model reads the question",
@@ -258,6 +261,7 @@ pub(super) const CHINESE: ConversationTexts = ConversationTexts {
     waiting: "正在排队",
     reading_picture: "正在读取图片",
     picture_failed: "无法读取图片",
+    picture_gone: "已找不到此问题所针对的图片。请重新添加图片并提问。",
     stage_encode: "各编码器正在看图",
     stage_connect: "SVA 正在汇总所见",
     stage_prefill: "语言模型正在读问题",

@@ -55,10 +55,6 @@ pub struct InspectorTexts {
     pub of_uniform: &'static str,
     /// What the mark on a bar is.
     pub uniform_mark: &'static str,
-    /// All keys are masked.
-    pub masked: &'static str,
-    /// Lies in the padding.
-    pub padding: &'static str,
     /// Heading: the matrix of layers and heads.
     pub matrix: &'static str,
     /// What clicking the matrix does.
@@ -157,8 +153,6 @@ pub struct InspectorTexts {
     pub copy_csv_tip: &'static str,
     /// Writes the table to a file.
     pub save_csv: &'static str,
-    /// Outside of the window of the chosen cell.
-    pub outside: &'static str,
     /// Column of quantities about all encoders together.
     pub all_encoders: &'static str,
     /// Heading of the table; the quantity follows.
@@ -291,8 +285,6 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     of_at_most: "of at most",
     of_uniform: "of uniform attention",
     uniform_mark: "The line on each bar is the share that uniform attention would give.",
-    masked: "masked",
-    padding: "padding",
     matrix: "Layers × heads",
     matrix_tip: "Click to look at one layer and head",
     keys: "Keys of this cell",
@@ -342,11 +334,10 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     copy_csv: "Copy as CSV",
     copy_csv_tip: "Put all rows on the clipboard as comma-separated values",
     save_csv: "Save…",
-    outside: "outside",
     all_encoders: "all encoders",
     table_of: "Values of the maps:",
     attention: "attention",
-    table_evidence: "Rung: attention. Exactly the numbers the colours are made from. Padding is left empty.",
+    table_evidence: "Rung: attention. Exactly the numbers the colours are made from. Padding has none.",
     no_model: "No checkpoint is loaded.",
     directory: "Directory",
     parameters: "Parameters",
@@ -417,8 +408,6 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     of_at_most: "/ 上限",
     of_uniform: "（相对均匀注意力）",
     uniform_mark: "条形上的竖线表示均匀注意力下的占比。",
-    masked: "已掩码",
-    padding: "填充",
     matrix: "层 × 头",
     matrix_tip: "点击查看单个层与头",
     keys: "该单元格的键",
@@ -468,11 +457,10 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     copy_csv: "复制为 CSV",
     copy_csv_tip: "把所有行以逗号分隔值放入剪贴板",
     save_csv: "保存…",
-    outside: "窗口外",
     all_encoders: "全部编码器",
     table_of: "注意力图数值：",
     attention: "注意力",
-    table_evidence: "证据层级：注意力。与着色所用数值完全一致。填充处留空。",
+    table_evidence: "证据层级：注意力。与着色所用数值完全一致。填充处没有数值。",
     no_model: "尚未加载检查点。",
     directory: "目录",
     parameters: "参数量",

@@ -34,6 +34,10 @@ pub struct ProgramTexts {
     pub model_b: &'static str,
     /// Takes a model out of memory.
     pub unload: &'static str,
+    /// Lets this model answer.
+    pub answer_with: &'static str,
+    /// This model answers.
+    pub is_asked: &'static str,
     /// Opens another model in its place.
     pub change_model: &'static str,
     /// Opens it again with other settings.
@@ -211,6 +215,8 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     model_a: "Model A",
     model_b: "Model B",
     unload: "Unload",
+    answer_with: "Ask this model, show its maps",
+    is_asked: "It answers, and its maps are shown",
     change_model: "Change…",
     reload: "Device and weights…",
     compare: "Compare…",
@@ -293,6 +299,8 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     model_a: "模型 A",
     model_b: "模型 B",
     unload: "卸载",
+    answer_with: "由此模型回答并显示其注意力图",
+    is_asked: "由它回答，并显示它的注意力图",
     change_model: "更换…",
     reload: "设备与精度…",
     compare: "对照…",

@@ -16,7 +16,7 @@ use super::gpu::MapGpu;
 use super::lang::Texts;
 use super::layout::{Layout, PanelKind};
 use super::state::{AppState, Overlay};
-use egui::{CentralPanel, Context, Event, Frame, Panel, Ui};
+use egui::{CentralPanel, Context, Event, Frame, Panel, Popup, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, TileId, UiResponse};
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl Panels {
                 opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out, edited: false };
+                let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
@@ -73,7 +73,6 @@ struct TilesOf<'a> {
     cx: &'a Cx<'a>,
     conversation: &'a mut conversation::Kept,
     out: &'a mut Vec<Action>,
-    edited: bool,
 }
 
 impl Behavior<PanelKind> for TilesOf<'_> {
@@ -107,10 +106,6 @@ impl Behavior<PanelKind> for TilesOf<'_> {
     fn gap_width(&self, _style: &egui::Style) -> f32 {
         3.0
     }
-
-    fn on_edit(&mut self, _action: egui_tiles::EditAction) {
-        self.edited = true;
-    }
 }
 
 /// Takes in what does not belong to a widget: shortcuts, dropped files, pasted pictures.
@@ -125,15 +120,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     {
         out.push(opening::give_up(opening).into());
     }
-    for command in UiCommand::ALL {
-        // In a text field, undoing is the field's.
-        let in_text = matches!(command, UiCommand::Undo | UiCommand::Redo) && ctx.text_edit_focused();
-        // What cannot be done leaves its keys to others: escape ends editing when there is nothing to stop.
-        let pressed = command.shortcut().filter(|_| !in_text && command.enabled(state));
-        if pressed.is_some_and(|keys| ctx.input_mut(|input| input.consume_shortcut(&keys))) {
-            out.push(command.into());
-        }
-    }
+    take_shortcuts(ctx, state, out);
     let (dropped, pasted) = ctx.input(|input| {
         let pasted = input.events.iter().find_map(|event| match event {
             Event::PasteImage(image) => Some(Arc::clone(image)),
@@ -147,5 +134,25 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     }
     if let Some(image) = pasted {
         out.push(ProgramAction::Pasted(image).into());
+    }
+}
+
+/// Takes in the commands whose keys were pressed. What cannot be done here and now leaves its keys to others.
+fn take_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
+    let (typing, in_popup) = (ctx.text_edit_focused(), Popup::is_any_open(ctx));
+    let panels_rest = state.overlay != Overlay::None || opening::current(state).is_some() || opening::is_needed(state);
+    for (command, keys) in UiCommand::with_keys() {
+        let left_to_others = match command {
+            // In a text field, undoing is the field's, and with Alt the cursor goes by words and accents are typed.
+            UiCommand::Undo | UiCommand::Redo => typing,
+            _ if keys.modifiers.alt => typing,
+            // Escape closes what is in front first.
+            UiCommand::Stop => in_popup,
+            _ => false,
+        };
+        let sensible = command.enabled(state) && !(panels_rest && command.is_about_panels());
+        if sensible && !left_to_others && ctx.input_mut(|input| input.consume_shortcut(&keys)) {
+            out.push(command.into());
+        }
     }
 }

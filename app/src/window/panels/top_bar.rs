@@ -32,7 +32,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         }
         ui.separator();
         model(ui, cx, Slot::A, narrow, out);
-        if cx.state.models.loaded(Slot::A).is_some() {
+        if cx.state.models.current().is_some() {
             ui.separator();
             model(ui, cx, Slot::B, narrow, out);
         }
@@ -68,7 +68,10 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
     if !narrow {
         label.push_str(&format!("   {facts}"));
     }
-    let menu = ui.menu_button(label, |ui| {
+    let two = cx.state.models.are_two();
+    let answers = cx.state.models.answering() == slot;
+    let label = RichText::new(label);
+    let menu = ui.menu_button(if two && !answers { label.weak() } else { label }, |ui| {
         ui.strong(model.name());
         parts::weak(ui, &facts);
         ui.label(RichText::new(model.inspection.directory.display().to_string()).small().weak());
@@ -79,11 +82,17 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
                 ui.close();
             }
         };
+        if two && !answers {
+            entry(ui, texts.answer_with, ModelAction::Answer(slot));
+        }
         entry(ui, texts.change_model, ModelAction::Pick(slot));
         entry(ui, texts.reload, ModelAction::Reconsider(slot));
         entry(ui, texts.unload, ModelAction::Unload(slot));
     });
-    let spoken = format!("{name}: {}, {facts}", model.name());
+    let mut spoken = format!("{name}: {}, {facts}", model.name());
+    if two && answers {
+        spoken = format!("{spoken}. {}", texts.is_asked);
+    }
     menu.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &spoken));
     menu.response.on_hover_text(spoken);
 }

@@ -36,6 +36,9 @@ pub struct Exchange {
     pub parent: Option<ExchangeId>,
     /// What was asked.
     pub question: String,
+    /// The conversation's system text at that time.
+    #[serde(default)]
+    pub system: String,
     /// The picture it was asked about.
     pub picture: Option<PictureId>,
     /// The checkpoint that answered.
@@ -63,6 +66,7 @@ impl Exchange {
         Self {
             parent,
             question,
+            system: String::new(),
             picture,
             model: String::new(),
             sampling,
@@ -73,6 +77,12 @@ impl Exchange {
             times: None,
             as_tokens: None,
         }
+    }
+
+    /// The same question about the same picture, waiting for another answer.
+    fn asked_again(&self, sampling: Sampling) -> Self {
+        let again = Self::new(self.parent, self.question.clone(), self.picture, sampling);
+        Self { as_tokens: self.as_tokens, ..again }
     }
 
     /// Whether it has its place in the prompts of later questions: one that failed or was stopped before its first
@@ -95,6 +105,9 @@ pub struct Conversation {
     pub draft: String,
     /// The exchange whose question is being edited.
     pub editing: Option<ExchangeId>,
+    /// What was in the field before that.
+    #[serde(default)]
+    pub aside: String,
     /// Every exchange, in the order they were asked; a parent stands before its children.
     pub exchanges: Exchanges,
     /// The last exchange of the path that is shown.
@@ -110,6 +123,7 @@ impl Conversation {
             picture: None,
             draft: String::new(),
             editing: None,
+            aside: String::new(),
             exchanges: Exchanges::default(),
             leaf: None,
         }
@@ -177,10 +191,13 @@ impl Conversation {
         }
     }
 
-    /// Puts the question of `exchange` into the field for editing.
+    /// Puts the question of `exchange` into the field for editing. What was in the field comes back afterwards.
     pub fn edit(&mut self, exchange: ExchangeId) {
         if let Some(known) = self.exchanges.get(exchange) {
-            self.draft = known.question.clone();
+            let before = std::mem::replace(&mut self.draft, known.question.clone());
+            if self.editing.is_none() {
+                self.aside = before;
+            }
             self.picture = known.picture;
             self.editing = Some(exchange);
         }
@@ -189,7 +206,7 @@ impl Conversation {
     /// Gives up editing.
     pub fn cancel_edit(&mut self) {
         if self.editing.take().is_some() {
-            self.draft.clear();
+            self.draft = std::mem::take(&mut self.aside);
             self.follow_picture();
         }
     }
@@ -202,19 +219,23 @@ impl Conversation {
         }
         let parent = self.next_parent();
         let picture = parent.and_then(|parent| self.exchanges.get(parent)).map_or(self.picture, |known| known.picture);
-        self.draft.clear();
+        self.draft = std::mem::take(&mut self.aside);
         self.editing = None;
-        Some(self.add(Exchange::new(parent, question, picture, sampling)))
+        let system = self.system.clone();
+        Some(self.add(Exchange { system, ..Exchange::new(parent, question, picture, sampling) }))
     }
 
-    /// Adds the question of `exchange` once more, beside it, and shows it. The answer will begin with `begin`.
-    pub fn repeat(&mut self, exchange: ExchangeId, sampling: Sampling, begin: Vec<u32>) -> Option<ExchangeId> {
+    /// Adds the question of `exchange` once more, beside it, with the system text of now, and shows it.
+    pub fn repeat(&mut self, exchange: ExchangeId, sampling: Sampling) -> Option<ExchangeId> {
+        let again = Exchange { system: self.system.clone(), ..self.exchanges.get(exchange)?.asked_again(sampling) };
+        Some(self.add(again))
+    }
+
+    /// Adds the question of `exchange` once more, beside it, all else as it was, and shows it. The answer will begin with
+    /// `begin`.
+    pub fn branch(&mut self, exchange: ExchangeId, begin: Vec<u32>) -> Option<ExchangeId> {
         let known = self.exchanges.get(exchange)?;
-        let again = Exchange {
-            begin,
-            as_tokens: known.as_tokens,
-            ..Exchange::new(known.parent, known.question.clone(), known.picture, sampling)
-        };
+        let again = Exchange { system: known.system.clone(), begin, ..known.asked_again(known.sampling.clone()) };
         Some(self.add(again))
     }
 
@@ -403,6 +424,34 @@ impl Conversations {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn editing_gives_back_what_was_being_typed() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        let first = asked(&mut conversation, "first", AnswerStatus::Done);
+        conversation.draft = "half a question".to_owned();
+        conversation.edit(first);
+        conversation.edit(first);
+        assert_eq!(conversation.draft, "first");
+        conversation.cancel_edit();
+        assert_eq!(conversation.draft, "half a question");
+        conversation.edit(first);
+        conversation.ask(Sampling::default()).unwrap();
+        assert_eq!(conversation.draft, "half a question");
+    }
+
+    #[test]
+    fn an_exchange_keeps_the_system_text_it_was_asked_with() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        conversation.system = "Be brief.".to_owned();
+        let first = asked(&mut conversation, "first", AnswerStatus::Done);
+        conversation.system = "Rhyme.".to_owned();
+        assert_eq!(conversation.exchanges[first].system, "Be brief.");
+        let branch = conversation.branch(first, vec![7]).unwrap();
+        assert_eq!(conversation.exchanges[branch].system, "Be brief.");
+        let again = conversation.repeat(first, Sampling::default()).unwrap();
+        assert_eq!(conversation.exchanges[again].system, "Rhyme.");
+    }
 
     fn asked(conversation: &mut Conversation, question: &str, status: AnswerStatus) -> ExchangeId {
         conversation.draft = question.to_owned();

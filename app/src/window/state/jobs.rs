@@ -1,6 +1,6 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{ConversationId, ExchangeId, PictureId, TokenPlace};
+use super::{AttentionKey, ConversationId, ExchangeId, PictureId};
 use opabinia_engine::job::Progress;
 use opabinia_engine::worker::{JobId, Slot};
 use std::collections::BTreeMap;
@@ -25,7 +25,14 @@ pub enum Purpose {
         traced: Option<(PictureId, u64)>,
     },
     /// The language model's attention from a token.
-    Attend(TokenPlace),
+    Attend(AttentionKey),
+}
+
+impl Purpose {
+    /// Whether it is to answer this exchange.
+    pub fn answers(&self, id: ConversationId, at: ExchangeId) -> bool {
+        matches!(self, Self::Answer { conversation, exchange, .. } if (*conversation, *exchange) == (id, at))
+    }
 }
 
 /// A job that has not ended.
@@ -56,6 +63,11 @@ impl Jobs {
     }
 
     /// The job named `job`.
+    pub fn get(&self, job: JobId) -> Option<&RunningJob> {
+        self.0.get(&job)
+    }
+
+    /// The job named `job`, to be changed.
     pub fn get_mut(&mut self, job: JobId) -> Option<&mut RunningJob> {
         self.0.get_mut(&job)
     }

@@ -37,7 +37,6 @@ pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 use super::gpu::GridOnGpu;
 use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::Cell;
 use std::path::PathBuf;
 
@@ -136,14 +135,14 @@ impl AppState {
         self.conversations.current()?.picture
     }
 
-    /// The trace of that picture by the model in slot A.
+    /// The trace of that picture by the model that answers.
     pub fn trace_key(&self) -> Option<TraceKey> {
-        Some((self.models.loaded(Slot::A)?.generation, self.picture()?))
+        Some((self.models.current()?.generation, self.picture()?))
     }
 
-    /// The attention of the selected token by the model in slot A.
+    /// The attention of the selected token by the model that answers.
     pub fn attention_key(&self) -> Option<AttentionKey> {
-        Some((self.models.loaded(Slot::A)?.generation, self.token?))
+        Some((self.models.current()?.generation, self.token?))
     }
 
     /// The trace that is looked at.

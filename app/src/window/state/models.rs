@@ -2,7 +2,7 @@
 
 use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
-use opabinia_engine::worker::Slot;
+use opabinia_engine::worker::{JobId, Slot};
 use std::collections::BTreeMap;
 
 /// What is typed on the page on which checkpoints are opened.
@@ -21,6 +21,10 @@ pub struct Opening {
     pub request: LoadRequest,
     /// How far it is.
     pub phase: ModelPhase,
+    /// The job that brings it on; what others find out is about an earlier request.
+    pub job: JobId,
+    /// Whether it is loaded without asking, if it can be loaded as it is.
+    pub at_once: bool,
 }
 
 /// How far the opening of a checkpoint is.
@@ -65,6 +69,8 @@ impl Model {
 #[derive(Debug, Default)]
 struct Place {
     opening: Option<Opening>,
+    /// What the engine was asked to load, until that ends.
+    loading: Option<(JobId, LoadRequest)>,
     model: Option<Model>,
 }
 
@@ -73,6 +79,8 @@ struct Place {
 pub struct Models {
     a: Place,
     b: Place,
+    /// Whether B was chosen to answer.
+    b_answers: bool,
     loads: u64,
 }
 
@@ -96,6 +104,37 @@ impl Models {
         self.place(slot).model.as_ref()
     }
 
+    /// The slot of the model that answers and whose maps are shown: the one that was chosen, if it holds a model, or else
+    /// the other.
+    pub fn answering(&self) -> Slot {
+        match (&self.a.model, &self.b.model) {
+            (Some(_), Some(_)) if self.b_answers => Slot::B,
+            (None, Some(_)) => Slot::B,
+            _ => Slot::A,
+        }
+    }
+
+    /// Chooses the slot whose model answers.
+    pub fn set_answering(&mut self, slot: Slot) {
+        self.b_answers = slot == Slot::B;
+    }
+
+    /// Whether there are two models to choose from.
+    pub fn are_two(&self) -> bool {
+        self.a.model.is_some() && self.b.model.is_some()
+    }
+
+    /// The model that answers and whose maps are shown.
+    pub fn current(&self) -> Option<&Model> {
+        self.loaded(self.answering())
+    }
+
+    /// The model that this load brought, if it is still there.
+    pub fn of_generation(&self, generation: u64) -> Option<&Model> {
+        let models = [Slot::A, Slot::B].into_iter().filter_map(|slot| self.loaded(slot));
+        models.into_iter().find(|model| model.generation == generation)
+    }
+
     /// What is being opened in `slot`.
     pub fn opening(&self, slot: Slot) -> Option<&Opening> {
         self.place(slot).opening.as_ref()
@@ -116,12 +155,22 @@ impl Models {
         self.place_mut(slot).model = None;
     }
 
-    /// Puts a model that was loaded into `slot`.
-    pub fn set_loaded(&mut self, slot: Slot, request: LoadRequest, inspection: Box<Inspection>) {
+    /// The engine was asked by `job` to load `request` into `slot`.
+    pub fn set_loading(&mut self, slot: Slot, job: JobId, request: LoadRequest) {
+        self.place_mut(slot).loading = Some((job, request));
+    }
+
+    /// Puts the model that `job` has loaded into `slot`, and gives how it was asked for. Its opening ends, unless another
+    /// has begun since.
+    pub fn set_loaded(&mut self, slot: Slot, job: JobId, inspection: Box<Inspection>) -> Option<LoadRequest> {
+        let place = self.place_mut(slot);
+        let (_, request) = place.loading.take_if(|(loading, _)| *loading == job)?;
+        place.opening.take_if(|opening| opening.job == job);
         self.loads += 1;
         let names: Vec<&str> = inspection.config.towers.iter().map(|tower| tower.name.as_str()).collect();
         let encoder_names = crate::encoder_names::short(&names);
-        let model = Model { request, inspection, encoder_names, generation: self.loads };
-        *self.place_mut(slot) = Place { opening: None, model: Some(model) };
+        let model = Model { request: request.clone(), inspection, encoder_names, generation: self.loads };
+        self.place_mut(slot).model = Some(model);
+        Some(request)
     }
 }

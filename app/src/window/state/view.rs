@@ -240,13 +240,21 @@ pub enum ViewChange {
 impl ViewChange {
     fn apply(&self, view: &mut View) {
         match self {
-            Self::Source(source) => view.source = *source,
+            Self::Source(source) => {
+                view.source = *source;
+                // Who asks for a map wants to see it.
+                view.input_of = None;
+            }
             Self::Quantity(quantity) => {
                 // A range of one quantity means nothing for another.
                 if *quantity != view.quantity && matches!(view.normalisation, Normalisation::Fixed { .. }) {
                     view.normalisation = Normalisation::Common;
                 }
                 view.quantity = *quantity;
+                if !quantity.per_encoder() {
+                    // Only the large map shows it.
+                    view.input_of = None;
+                }
             }
             Self::Encoder(encoder) => view.encoder = *encoder,
             Self::Layers(layers) => view.layers = *layers,

@@ -22,11 +22,11 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action
                 out.push(UiCommand::NewConversation.into());
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let title = RichText::new(title(cx, shown)).strong();
+                let name = title(cx, shown);
                 // The space is for the symbol.
-                let button = Button::new(title).right_text("     ");
+                let button = Button::new(RichText::new(&name).strong()).right_text("     ");
                 let button = ui.add(button.frame_when_inactive(false).truncate());
-                named(&button, Role::Button, texts.conversations);
+                named(&button, Role::Button, &format!("{}: {name}", texts.conversations));
                 icon::paint(ui.painter(), Icon::Down, icon::right_end(button.rect), ui.visuals().weak_text_color());
                 let button = button.on_hover_text(texts.conversations);
                 Popup::from_toggle_button_response(&button)

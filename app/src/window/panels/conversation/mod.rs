@@ -24,7 +24,6 @@ use crate::window::state::{Conversation, ConversationId, ExchangeId, Model};
 use egui::{Align, Frame, Label, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use egui_commonmark::CommonMarkCache;
 use measure::Measures;
-use opabinia_engine::worker::Slot;
 use thumbnail::Thumbnails;
 
 /// How far beyond what is in view exchanges are laid out, so that scrolling meets measured ones.
@@ -83,7 +82,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
     let plain = Frame::new();
     Panel::top("conversations").frame(plain).show_separator_line(false).show(ui, |ui| list::show(ui, cx, shown, out));
     Panel::bottom("question").frame(plain).show_separator_line(false).show(ui, |ui| {
-        if cx.state.models.loaded(Slot::A).is_some_and(Model::is_demo) {
+        if cx.state.models.current().is_some_and(Model::is_demo) {
             ui.add(Label::new(RichText::new(cx.texts.opening.demo_is).small().weak()).wrap());
             ui.add_space(6.0);
         }

@@ -55,7 +55,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
             if enter && UiCommand::Ask.enabled(cx.state) {
                 out.push(UiCommand::Ask.into());
             }
-            let escaped = ui.input(|input| input.key_pressed(Key::Escape));
+            // Escape takes the focus from the field, and elsewhere it means something else.
+            let escaped = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape));
             if shown.editing.is_some() && escaped {
                 out.push(ConversationAction::CancelEdit.into());
             }

@@ -47,7 +47,7 @@ fn place(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
     let (rows, columns) = frame.size_hw();
     let mut frames = format!("{} {side} × {side}", texts.padded_frame, side = cell.side);
     if (rows, columns) != (cell.side, cell.side) {
-        let at = inside.map_or_else(|| texts.padding.to_owned(), |(row, column)| format!("({row}, {column})"));
+        let at = inside.map_or_else(|| cx.texts.probe.padding.to_owned(), |(row, column)| format!("({row}, {column})"));
         frames += &format!("\n{} {rows} × {columns} · {at}", texts.unpadded_frame);
     }
     ui.label(RichText::new(frames).small().weak());
@@ -66,7 +66,8 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
                 let numbers = selected.trace().cell(layer, selected.cell.row, selected.cell.column)?;
                 numbers.encoders.get(k).map(|encoder| encoder.uniform_share)
             });
-            let state = |measured| if measured == Measured::Masked { texts.masked } else { texts.padding };
+            let state =
+                |measured| if measured == Measured::Masked { cx.texts.probe.masked } else { cx.texts.probe.padding };
             let (part, numbers, spoken, exact) = match (shares, lift) {
                 (Measured::Value(part), Measured::Value(times)) => (
                     Some(part),

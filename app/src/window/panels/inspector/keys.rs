@@ -67,7 +67,7 @@ fn probability(value: Measured<f64>) -> Option<f64> {
 
 /// What is said of a key without a probability, or its probability.
 fn words(cx: &Cx<'_>, key: Key, value: Measured<f64>) -> String {
-    let texts = &cx.texts.inspector;
+    let texts = &cx.texts.probe;
     match value {
         Measured::Value(value) => format!("{value:.4}"),
         Measured::Masked => texts.masked.to_owned(),

@@ -117,8 +117,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
             let value = if let Measured::Value(heads) = values { heads.get(head).copied() } else { None };
             let words = match (value, values) {
                 (Some(value), _) => scale.words(value),
-                (None, Measured::Masked) => texts.masked.to_owned(),
-                (None, _) => texts.padding.to_owned(),
+                (None, Measured::Masked) => cx.texts.probe.masked.to_owned(),
+                (None, _) => cx.texts.probe.padding.to_owned(),
             };
             let spoken = format!("{} · {} {head}: {words}", layer.label, texts.head);
             // Clicked, not tabbed to: 200 stops would bar the way; layers and heads have keys of their own.

@@ -5,12 +5,11 @@ use super::parts::{encoder_colour, fact, grouped, heading};
 use egui::{RichText, Sense, Ui, vec2};
 use opabinia_engine::checkpoint::{Bytes, DecoderFamily};
 use opabinia_engine::model::Inspection;
-use opabinia_engine::worker::Slot;
 
 /// Draws the tab.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
     let texts = &cx.texts.inspector;
-    let Some(model) = cx.state.models.loaded(Slot::A) else {
+    let Some(model) = cx.state.models.current() else {
         ui.weak(texts.no_model);
         return;
     };

@@ -8,7 +8,6 @@ use crate::window::state::{ExportKind, MapSource, TraceUpload, ViewChange};
 use egui::{Align2, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Height of a row.
 const ROW: f32 = 19.0;
@@ -32,10 +31,6 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let Some(table) = table(cx) else {
         let text = if cx.state.trace().is_some() { texts.no_numbers } else { texts.no_trace };
         ui.weak(text);
-        if cx.state.trace().is_some() {
-            // They come from the device some frames after the maps were drawn.
-            ui.ctx().request_repaint_after(Duration::from_millis(120));
-        }
         return;
     };
     ui.label(RichText::new(format!("{} {}", texts.table_of, table.what)).strong());
@@ -147,7 +142,7 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, out: &mut Vec<Action>) {
 
 /// One value of a map at a place of the widest map's grid.
 fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> String {
-    let texts = &cx.texts.inspector;
+    let texts = &cx.texts.probe;
     let side = map.side as usize;
     if row >= side || column >= side {
         return String::new();

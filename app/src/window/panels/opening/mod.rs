@@ -19,7 +19,7 @@ const WIDTH: f32 = 660.0;
 
 /// Whether this page is shown instead of the panels.
 pub fn is_needed(state: &AppState) -> bool {
-    state.models.loaded(Slot::A).is_none()
+    state.models.current().is_none()
 }
 
 /// What is being opened, the first model first.

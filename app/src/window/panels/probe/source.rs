@@ -57,6 +57,8 @@ impl<'a> Source<'a> {
     pub fn of_sva(cx: &Cx<'a>, entry: &'a TraceEntry, on_gpu: &'a TraceOnGpu) -> Self {
         let view = cx.state.view.now().fitted(&entry.trace);
         let each = view.of_each_encoder();
+        // What an encoder was shown takes the place of the large map: only the small ones are left.
+        let view = if view.input_of.is_some() { each.clone() } else { view };
         let encoders = encoders_of(entry, view.side(&entry.trace));
         // Where every encoder has a map, the large one is one of theirs, and nothing is measured twice.
         let own = view.quantity.per_encoder();
@@ -79,8 +81,7 @@ impl<'a> Source<'a> {
     pub fn of_token(cx: &Cx<'a>, entry: &'a TraceEntry) -> Option<Self> {
         let grid = cx.state.attention_map()?;
         let mut view = cx.state.view.now().fitted(&entry.trace);
-        view.quantity = Quantity::Share;
-        view.encoder = 0;
+        (view.quantity, view.encoder, view.input_of) = (Quantity::Share, 0, None);
         view.selected = view.selected.filter(|cell| cell.row < grid.side && cell.col < grid.side);
         let alone = MapView { focus: view.map_view().focus, ..MapView::of(Quantity::Share) };
         Some(Self {
