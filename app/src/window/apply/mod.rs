@@ -15,12 +15,16 @@ use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
-use super::state::{NoticeKind, Overlay, PictureSource, PictureState, TraceUpload};
+use super::state::{Conversation, NoticeKind, Overlay, PictureSource, PictureState, TraceUpload};
 use super::theme::ThemeChoice;
 use crate::demo;
 use opabinia_engine::checkpoint::Hub;
 use opabinia_engine::worker::Slot;
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// Pixels that are kept of pictures which can be read again, in bytes: seven photos of 48 megapixels.
+const PIXELS: usize = 1 << 30;
 
 impl App {
     /// Does what the window begins with.
@@ -117,9 +121,15 @@ impl App {
     /// Takes in what a background task found or did.
     pub(super) fn take_finished(&mut self, finished: Finished) {
         match finished {
+            Finished::Picture(id, stamp, Ok(_)) if self.state.pictures.has_changed(id, stamp) => {
+                let changed = self.texts().conversation.picture_changed.to_owned();
+                self.take_finished(Finished::Picture(id, None, Err(changed)));
+            }
             Finished::Picture(id, stamp, Ok(picture)) => {
-                self.state.pictures.set_stamp(id, stamp);
-                self.state.pictures.set_state(id, PictureState::Ready(Arc::new(picture)));
+                self.state.pictures.set_ready(id, stamp, picture);
+                let shown = self.state.conversations.current().into_iter();
+                let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
+                self.state.pictures.make_room(PIXELS, |other| other == id || shown.contains(&other));
                 self.ask_what_waited_for(id);
             }
             Finished::Picture(id, _, Err(error)) => {

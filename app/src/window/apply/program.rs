@@ -60,15 +60,20 @@ impl App {
         }
     }
 
-    /// Opens and attaches what was dropped.
+    /// Opens and attaches what was dropped: of many pictures the last one, as a question is about one.
     pub(super) fn take_dropped(&mut self, dropped: Vec<Dropped>) {
+        let (mut checkpoint, mut picture) = (None, None);
         for dropped in dropped {
             match dropped {
-                Dropped::Checkpoint(path) => {
-                    self.apply_model(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()));
-                }
-                Dropped::Picture(path) => self.apply_conversation(ConversationAction::AttachFile(path)),
+                Dropped::Checkpoint(path) => checkpoint = Some(path),
+                Dropped::Picture(path) => picture = Some(path),
             }
+        }
+        if let Some(path) = checkpoint {
+            self.apply_model(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()));
+        }
+        if let Some(path) = picture {
+            self.apply_conversation(ConversationAction::AttachFile(path));
         }
     }
 

@@ -79,6 +79,8 @@ pub struct ConversationTexts {
     pub picture_failed: &'static str,
     /// What is known of a picture was lost.
     pub picture_gone: &'static str,
+    /// Its file holds something else.
+    pub picture_changed: &'static str,
     /// The encoders run.
     pub stage_encode: &'static str,
     /// The connector runs.
@@ -183,6 +185,7 @@ pub(super) const ENGLISH: ConversationTexts = ConversationTexts {
     reading_picture: "Reading the picture",
     picture_failed: "The picture could not be read",
     picture_gone: "The picture this was asked about is no longer known. Attach it and ask anew.",
+    picture_changed: "The picture's file has changed since it was attached. Attach it again to ask about what it is now.",
     stage_encode: "The encoders look at the picture",
     stage_connect: "The SVA gathers what they saw",
     stage_prefill: "The language model reads the question",
@@ -262,6 +265,7 @@ pub(super) const CHINESE: ConversationTexts = ConversationTexts {
     reading_picture: "正在读取图片",
     picture_failed: "无法读取图片",
     picture_gone: "已找不到此问题所针对的图片。请重新添加图片并提问。",
+    picture_changed: "图片文件在添加之后已被修改。请重新添加，以便就现在的内容提问。",
     stage_encode: "各编码器正在看图",
     stage_connect: "SVA 正在汇总所见",
     stage_prefill: "语言模型正在读问题",

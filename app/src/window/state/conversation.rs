@@ -129,6 +129,11 @@ impl Conversation {
         }
     }
 
+    /// The pictures it is about, some of them more than once.
+    pub fn pictures(&self) -> impl Iterator<Item = PictureId> {
+        self.exchanges.iter().filter_map(|known| known.picture).chain(self.picture)
+    }
+
     /// What it is called in lists: its first question.
     pub fn title(&self) -> Option<&str> {
         self.exchanges.first().map(|exchange| exchange.question.as_str())
@@ -382,9 +387,7 @@ impl Conversations {
 
     /// The pictures that a conversation is about, some of them more than once.
     pub fn pictures(&self) -> impl Iterator<Item = PictureId> {
-        self.all.values().flat_map(|conversation| {
-            conversation.exchanges.iter().filter_map(|known| known.picture).chain(conversation.picture)
-        })
+        self.all.values().flat_map(Conversation::pictures)
     }
 
     /// Whether everything in it refers to something that is there, by names that can be: files come from strangers.

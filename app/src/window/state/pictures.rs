@@ -162,10 +162,39 @@ impl Pictures {
         }
     }
 
-    /// Notes what the file of `id` was when it was read.
-    pub fn set_stamp(&mut self, id: PictureId, stamp: Option<Stamp>) {
+    /// Whether the file of `id` was read before, and was then not as `stamp` says: it holds another picture now.
+    pub fn has_changed(&self, id: PictureId, stamp: Option<Stamp>) -> bool {
+        self.get(id).is_some_and(|entry| entry.stamp.is_some() && entry.stamp != stamp)
+    }
+
+    /// Takes in the pixels of `id`, from a file that was then as `stamp` says.
+    pub fn set_ready(&mut self, id: PictureId, stamp: Option<Stamp>, picture: Picture) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.stamp = stamp;
+            (entry.stamp, entry.state) = (stamp, PictureState::Ready(Arc::new(picture)));
+        }
+    }
+
+    /// Lets go of pixels that can be read again, of the pictures that came first and are not `needed`, until all that are
+    /// left take at most `room` bytes.
+    pub fn make_room(&mut self, room: usize, needed: impl Fn(PictureId) -> bool) {
+        let bytes = |entry: &PictureEntry| match &entry.state {
+            PictureState::Ready(picture) => picture.rgb.len(),
+            _ => 0,
+        };
+        let mut taken: usize = self.entries.values().map(bytes).sum();
+        let mut ids: Vec<_> = self.entries.keys().copied().filter(|id| !needed(*id)).collect();
+        ids.sort_unstable();
+        for id in ids {
+            if taken <= room {
+                break;
+            }
+            if let Some(entry) = self.entries.get_mut(&id)
+                && matches!(entry.state, PictureState::Ready(_))
+                && entry.stamp.is_some()
+            {
+                taken -= bytes(entry);
+                entry.state = PictureState::Unread;
+            }
         }
     }
 
@@ -189,12 +218,35 @@ mod tests {
         let first = pictures.insert(source.clone());
         assert!(!pictures.was_read(&source), "there is nothing to compare with yet");
         assert_eq!(pictures.insert_as_now(source.clone(), Stamp::of(&path)), first);
-        pictures.set_stamp(first, Stamp::of(&path));
+        pictures.set_ready(first, Stamp::of(&path), Picture { width: 1, height: 1, rgb: vec![0; 3] });
         assert!(pictures.was_read(&source));
         assert_eq!(pictures.insert_as_now(source.clone(), Stamp::of(&path)), first, "it is as it was");
         std::fs::write(&path, "longer").unwrap();
         let second = pictures.insert_as_now(source.clone(), Stamp::of(&path));
         assert_ne!(second, first);
         assert_eq!(pictures.insert(source), second, "the newest");
+    }
+
+    #[test]
+    fn room_is_made_by_the_oldest_that_can_be_read_again() {
+        let mut pictures = Pictures::default();
+        let stamp = Some(Stamp { bytes: 1, modified: None });
+        let of = |bytes| Picture { width: 1, height: bytes / 3, rgb: vec![0; bytes] };
+        let file = |name: &str| PictureSource::File(PathBuf::from(name));
+        let ids = ["a", "b", "c"].map(|name| pictures.insert(file(name)));
+        for id in ids {
+            pictures.set_ready(id, stamp, of(30));
+        }
+        let (pasted, _) = pictures.paste();
+        pictures.set_ready(pasted, None, of(30));
+        let known = |pictures: &Pictures| [ids[0], ids[1], ids[2], pasted].map(|id| pictures.ready(id).is_some());
+        pictures.make_room(120, |_| false);
+        assert_eq!(known(&pictures), [true; 4]);
+        pictures.make_room(90, |id| id == ids[0]);
+        assert_eq!(known(&pictures), [true, false, true, true]);
+        pictures.make_room(0, |_| false);
+        assert_eq!(known(&pictures), [false, false, false, true], "what is nowhere else stays");
+        assert!(!pictures.has_changed(ids[0], stamp));
+        assert!(pictures.has_changed(ids[0], Some(Stamp { bytes: 2, modified: None })));
     }
 }
