@@ -187,7 +187,7 @@ def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
     return {key: torch.from_numpy(np.stack([part[key] for part in parts])) for key in parts[0]}
 
 
-HARD = {"count": 4, "distance": 2, "existence": 2, "number": 3}
+HARD = {"count": 3, "distance": 2, "existence": 2, "number": 2, "relation": 2}
 """Families that take longer to learn, and how many times as often they are asked about in training."""
 
 CHINESE = 0.2

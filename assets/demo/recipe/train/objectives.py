@@ -135,7 +135,8 @@ def answers(
 ) -> dict[str, torch.Tensor]:
     """Cross entropy of the answers, and whether what they need has been found on the way up the decoder.
 
-    Half-way up: what each mentioned thing is, or the mean of all that are of a kind that is spoken of. Before the last
+    Half-way up: what each mentioned thing is, and, of a kind that is spoken of, the mean of all there are and one empty
+    thing (attention with a place to rest finds just that, and its length tells how many they are). Before the last
     layer: how many of a kind there are, and, where an answer is given, the places of the mentioned things.
 
     ``image``: image tokens [b, n, h], or None for conversations without a picture; ``wanted``: what the oracle says of
@@ -150,12 +151,12 @@ def answers(
         group = wanted.new_zeros(len(text.groups), wanted.shape[1])
         group[text.members.unbind(1)] = 1
         number = group.sum(dim=1)
-        mean = torch.einsum("gc,gch->gh", group, wanted[text.groups[:, 2]]) / number.clamp(min=1)[:, None]
+        mean = torch.einsum("gc,gch->gh", group, wanted[text.groups[:, 2]]) / (number + 1)[:, None]
         target = torch.cat((wanted[scene, cell], mean)).detach()
         named = heads.mention(F.rms_norm(torch.cat((half[row, column], half[of_group])), width))
         found["mentions"] = F.mse_loss(named, target) / target.var().clamp(min=1e-6)
         counted = heads.tally(F.rms_norm(late[of_group], width))[:, 0]
-        found["tallies"] = F.mse_loss(counted, number) if len(number) else counted.sum()
+        found["tallies"] = F.smooth_l1_loss(counted, number) if len(number) else counted.sum()
         row, column, which, scene, cell = text.recalls.unbind(1)
         recalled = heads.recall(F.rms_norm(late[row, column], width)).unflatten(1, (RECALLED, 2))
         there = recalled[torch.arange(len(row), device=row.device), which]

@@ -47,7 +47,17 @@ class Stage:
 
 
 def _decoder(key: str) -> bool:
-    words = ("model.layers", "model.embed_tokens", "model.norm", "model.image_newline", "lm_head", "oracle", "mention", "tally", "recall")
+    words = (
+        "model.layers",
+        "model.embed_tokens",
+        "model.norm",
+        "model.image_newline",
+        "lm_head",
+        "oracle",
+        "mention",
+        "tally",
+        "recall",
+    )
     return key.startswith(words)
 
 
@@ -66,12 +76,12 @@ def _connector(key: str) -> bool:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("decoder", 0.25, (("oracle", 0.97), ("blind", 0.03)), (0, 0), (0, 0), _decoder),
-        Stage("encoders", 0.25, (("encoders", 1.0),), (0, 0), (1, 1), _encoders),
-        Stage("sight", 0.15, (("encoders", 1.0),), (3.0, 3.0), (0.3, 0.15), _sight),
-        Stage("connector", 0.05, (("answers", 1.0),), (1.0, 1.0), (0, 0), _connector),
+        Stage("decoder", 0.42, (("oracle", 0.97), ("blind", 0.03)), (0, 0), (0, 0), _decoder),
+        Stage("encoders", 0.42, (("encoders", 1.0),), (0, 0), (1, 1), _encoders),
+        Stage("sight", 0.17, (("encoders", 1.0),), (3.0, 3.0), (0.3, 0.15), _sight),
+        Stage("connector", 0.04, (("answers", 1.0),), (1.0, 1.0), (0, 0), _connector),
         Stage(
-            "joint", 0.55, (("answers", 0.50), ("encoders", 0.17), ("oracle", 0.30), ("blind", 0.03)),
+            "joint", 0.37, (("answers", 0.50), ("encoders", 0.17), ("oracle", 0.30), ("blind", 0.03)),
             (1.0, 0.3), (0.15, 0.10), lambda key: True,
         ),
     )
@@ -103,13 +113,13 @@ def losses(
     if batch.kind == "oracle":
         image = model.image_tokens(wanted, place)
         found = answers(model, heads, tokenizer, batch.text, image, None, wanted, places)
-        return {"oracle": found.pop("answers")} | _weighed(found)
+        return {"oracle": found.pop("answers")} | _scaled(found)
 
     projected = model.look(model.pixels(batch.views))
     seen = model.see(projected, batch.size)
     visual = model.connect(seen)
     image = model.image_tokens(visual, place)
-    found = _weighed(answers(model, heads, tokenizer, batch.text, image, seen, wanted, places))
+    found = _scaled(answers(model, heads, tokenizer, batch.text, image, seen, wanted, places))
     if pull > 0:
         found["pull"] = pull * _distance(visual, wanted, place)
         found |= _parted(pull, model, heads, projected, batch, place)
@@ -127,7 +137,7 @@ def _parted(
     return {"parted": pull * _distance(visual, heads.oracle(batch.oracle, without=PARTS[off]), place)}
 
 
-def _weighed(found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _scaled(found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: ON_THE_WAY.get(name, 1.0) * loss for name, loss in found.items()}
 
 
