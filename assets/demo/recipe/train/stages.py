@@ -47,18 +47,8 @@ class Stage:
 
 
 def _decoder(key: str) -> bool:
-    words = (
-        "model.layers",
-        "model.embed_tokens",
-        "model.norm",
-        "model.image_newline",
-        "lm_head",
-        "oracle",
-        "mention",
-        "tally",
-        "recall",
-    )
-    return key.startswith(words)
+    parts = ("model.layers", "model.embed_tokens", "model.norm", "model.image_newline", "lm_head")
+    return key.startswith((*parts, "oracle", "mention", "tally", "recall"))
 
 
 def _encoders(key: str) -> bool:
