@@ -1,11 +1,9 @@
 """What is learnt: answers, and for each encoder its own objective.
 
-SigLIP and CLIP learn from captions of what is visible at each of their tokens (pairwise sigmoids and a softmax over all
-captions of the batch), DINOv2 from itself (it fills in masked patches), ConvNeXt from the words of the captions one by
-one, printed characters included. What is here beside the model is thrown away after training.
+SigLIP and CLIP learn from captions of what is visible at each of their tokens (a sigmoid for each word, a softmax over
+the words of each kind), DINOv2 from itself (it fills in masked patches) and from where things lie, ConvNeXt from
+captions and printed characters. What is here beside the model is thrown away after training.
 """
-
-import math
 
 import torch
 from torch import nn
@@ -17,65 +15,14 @@ from ..model.geometry import to_cells
 from ..scene.glyphs import ALPHABET
 from ..tokens import Tokenizer
 from .batch import DENSE_TOWERS, IGNORED, Batch, Text
-from .labels import KINDS, NUMBERS, SIGNS
+from .labels import KINDS
+from .oracle import CELL_KINDS, WAVES, Oracle, waves
 
 MASKED = 0.5
 """Share of patches DINOv2 has to fill in."""
 
-
-WAVES = 14
-"""How many numbers :func:`waves` makes of a place."""
-
-
-def waves(places: torch.Tensor) -> torch.Tensor:
-    """Places (x, y) from -1 to 1 [..., 2] as numbers that say coarsely and finely where that is [..., 14]."""
-    angles = [places * (math.pi * f / 2) for f in (1, 2, 4)]
-    return torch.cat((places, *(f(angle) for angle in angles for f in (torch.sin, torch.cos))), dim=-1)
-
-
-BUMPS = 6
-"""Side of the grid of :func:`bumps`."""
-
-
-def bumps(places: torch.Tensor) -> torch.Tensor:
-    """Places [..., 2] as nearness to each point of a grid [..., BUMPS²]: parts of the picture are sums of these."""
-    centres = (torch.arange(BUMPS, device=places.device) + 0.5) * 2 / BUMPS - 1
-    near = torch.exp(-(((places[..., None] - centres) * BUMPS / 2) ** 2))
-    return (near[..., 1, :, None] * near[..., 0, None, :]).flatten(-2)
-
-
-class Oracle(nn.Module):
-    """Visual tokens made from the labels of a scene instead of its picture."""
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        sizes = (*KINDS.values(), NUMBERS, SIGNS)
-        self.tables = nn.ModuleList(nn.Embedding(size, hidden) for size in sizes)
-        for embedding in self.tables:
-            nn.init.normal_(embedding.weight, std=0.3)
-            nn.init.zeros_(embedding.weight[0])
-        self.place, self.sign_place = nn.Linear(WAVES, hidden, bias=False), nn.Linear(WAVES, hidden, bias=False)
-        self.bump = nn.Linear(BUMPS**2, hidden, bias=False)
-
-    def forward(self, labels: dict[str, torch.Tensor], without: str | None = None) -> torch.Tensor:
-        """Labels of the query grid (see ``labels.oracle``) to visual tokens [b, query², h].
-
-        ``without``: what they do not tell, one of ``CELL_KINDS`` or "place".
-        """
-        values = zip(CELL_KINDS, (*labels["cells"].unbind(-1), labels["number"], labels["word"]))
-        tokens = sum(table(value) for table, (kind, value) in zip(self.tables, values) if kind != without)
-        for name, there in (("place", labels["cells"][..., 0]), ("sign_place", labels["word"])):
-            if without != "place":
-                place = getattr(self, name)(waves(labels[name])) + self.bump(bumps(labels[name]))
-                tokens = tokens + place * (there > 0)[..., None]
-        return tokens
-
-
 RECALLED = 2
 """How many of the things a question mentions are to be remembered where it is answered."""
-
-CELL_KINDS = {**KINDS, "number": NUMBERS, "word": SIGNS}
-"""What a caption of a cell says of the thing, or the sign, whose centre lies in it."""
 
 ASKED = (
     ("colour", "size"),
@@ -144,24 +91,31 @@ def answers(
     """
     states, half, late = decode_packed(model, tokenizer, text, image, seen)
     found = {"answers": F.cross_entropy(model.lm_head(states), text.targets[text.targets != IGNORED])}
-    if image is not None:
-        width = half.shape[-1:]
-        row, column, scene, cell = text.mentions.unbind(1)
-        of_group = text.groups[:, :2].unbind(1)
-        group = wanted.new_zeros(len(text.groups), wanted.shape[1])
-        group[text.members.unbind(1)] = 1
-        number = group.sum(dim=1)
-        mean = torch.einsum("gc,gch->gh", group, wanted[text.groups[:, 2]]) / (number + 1)[:, None]
-        target = torch.cat((wanted[scene, cell], mean)).detach()
-        named = heads.mention(F.rms_norm(torch.cat((half[row, column], half[of_group])), width))
-        found["mentions"] = F.mse_loss(named, target) / target.var().clamp(min=1e-6)
-        counted = heads.tally(F.rms_norm(late[of_group], width))[:, 0]
-        found["tallies"] = F.smooth_l1_loss(counted, number) if len(number) else counted.sum()
-        row, column, which, scene, cell = text.recalls.unbind(1)
-        recalled = heads.recall(F.rms_norm(late[row, column], width)).unflatten(1, (RECALLED, 2))
-        there = recalled[torch.arange(len(row), device=row.device), which]
-        found["recalls"] = 3 * F.mse_loss(there, places[scene, cell])
-    return found
+    return found if image is None else found | _on_the_way(heads, text, half, late, wanted, places)
+
+
+def _on_the_way(
+    heads: Heads, text: Text, half: torch.Tensor, late: torch.Tensor, wanted: torch.Tensor, places: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """What is found half-way up the decoder and before its last layer (see :func:`answers`)."""
+    width = half.shape[-1:]
+    row, column, scene, cell = text.mentions.unbind(1)
+    of_group = text.groups[:, :2].unbind(1)
+    group = wanted.new_zeros(len(text.groups), wanted.shape[1])
+    group[text.members.unbind(1)] = 1
+    number = group.sum(dim=1)
+    mean = torch.einsum("gc,gch->gh", group, wanted[text.groups[:, 2]]) / (number + 1)[:, None]
+    target = torch.cat((wanted[scene, cell], mean)).detach()
+    named = heads.mention(F.rms_norm(torch.cat((half[row, column], half[of_group])), width))
+    counted = heads.tally(F.rms_norm(late[of_group], width))[:, 0]
+    row, column, which, scene, cell = text.recalls.unbind(1)
+    recalled = heads.recall(F.rms_norm(late[row, column], width)).unflatten(1, (RECALLED, 2))
+    there = recalled[torch.arange(len(row), device=row.device), which]
+    return {
+        "mentions": F.mse_loss(named, target) / target.var().clamp(min=1e-6),
+        "tallies": F.smooth_l1_loss(counted, number) if len(number) else counted.sum(),
+        "recalls": 3 * F.mse_loss(there, places[scene, cell]),
+    }
 
 
 def decode_packed(
