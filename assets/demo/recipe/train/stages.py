@@ -66,12 +66,12 @@ def _connector(key: str) -> bool:
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage("decoder", 0.42, (("oracle", 0.97), ("blind", 0.03)), (0, 0), (0, 0), _decoder),
-        Stage("encoders", 0.42, (("encoders", 1.0),), (0, 0), (1, 1), _encoders),
-        Stage("sight", 0.17, (("encoders", 1.0),), (3.0, 3.0), (0.3, 0.15), _sight),
-        Stage("connector", 0.04, (("answers", 1.0),), (1.0, 1.0), (0, 0), _connector),
+        Stage("decoder", 0.55, (("oracle", 0.97), ("blind", 0.03)), (0, 0), (0, 0), _decoder),
+        Stage("encoders", 0.55, (("encoders", 1.0),), (0, 0), (1, 1), _encoders),
+        Stage("sight", 0.18, (("encoders", 1.0),), (3.0, 3.0), (0.3, 0.15), _sight),
+        Stage("connector", 0.02, (("answers", 1.0),), (1.0, 1.0), (0, 0), _connector),
         Stage(
-            "joint", 0.37, (("answers", 0.50), ("encoders", 0.17), ("oracle", 0.30), ("blind", 0.03)),
+            "joint", 0.25, (("answers", 0.50), ("encoders", 0.17), ("oracle", 0.30), ("blind", 0.03)),
             (1.0, 0.3), (0.15, 0.10), lambda key: True,
         ),
     )
