@@ -82,7 +82,7 @@ def answered(
     model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None, most: int
 ) -> np.ndarray:
     """Which of the packed conversations are answered right [scene, conversation], of up to ``most`` about a scene."""
-    states, _ = decode_packed(model, tokenizer, text, image, seen)
+    states, *_ = decode_packed(model, tokenizer, text, image, seen)
     predicted = model.lm_head(states).argmax(dim=-1)
     places = text.targets != IGNORED
     wrong = torch.zeros_like(places)

@@ -153,9 +153,9 @@ class Cambrian(nn.Module):
         positions: torch.Tensor,
         allowed: torch.Tensor,
         wanted: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The decoder on many texts that go on from few beginnings: ``rows`` [r, t, h] to final states [n, h]
-        and those of all positions half-way up [r, t, h].
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The decoder on many texts that go on from few beginnings: ``rows`` [r, t, h] to final states [n, h],
+        and those of all positions half-way up and before the last layer [r, t, h].
 
         ``start`` [b, p, h]: the beginnings, which see themselves only; ``image`` as in :meth:`decode`; ``owner`` [r]:
         the beginning of each row; ``positions`` [r, t]; ``allowed`` [r, t, t]: what of its own a row may attend to;
@@ -171,9 +171,10 @@ class Cambrian(nn.Module):
         half = rows
         for index, layer in enumerate(self.model.layers):
             start, past = layer.mix(start, turns[0], biases[0], None)
+            late = rows
             rows, _ = layer.mix(rows, turns[1], biases[1], tuple(t[owner] for t in past))
             if index + 1 == len(self.model.layers):
-                return self.model.norm(layer.think(rows[wanted])), half
+                return self.model.norm(layer.think(rows[wanted])), half, late
             start, rows = self._sample_after(index, layer.think(start), image), layer.think(rows)
             if 2 * (index + 1) <= len(self.model.layers):
                 half = rows

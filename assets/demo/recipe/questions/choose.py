@@ -6,18 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..scene.world import Scene
-from .facts import FAMILIES, Fact, meant
+from .facts import FAMILIES, A, Fact, Plural, meant, members
 from .wording import mentions, say, ways
 
 CHINESE_SHARE = 0.1
-"""Share of questions asked in Chinese, where there is a Chinese wording."""
+"""Share of questions asked in Chinese in evaluation."""
 
 
 @dataclass(frozen=True)
 class Item:
     """One question about one scene.
 
-    ``mentions``: the question up to each thing it refers to, and that object's index, None for the sign.
+    ``mentions``: the question up to each thing it refers to, and that object's index, None for the sign. ``groups``:
+    the question up to each kind of things it speaks of, and the indices of all of them.
     """
 
     family: str
@@ -26,17 +27,19 @@ class Item:
     question: str
     answer: str
     mentions: tuple[tuple[str, int | None], ...] = ()
+    groups: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 class Balancer:
     """Chooses questions so that guessing does not pay.
 
     Keeps count of what was chosen: families and templates that came up least go first, and within a template the
-    outcome the scene allows that came up least. Families in ``more`` come up that many times as often as the others.
+    outcome the scene allows that came up least. Families in ``more`` come up that many times as often as the others;
+    ``chinese``: share of questions asked in Chinese, where there is a Chinese wording.
     """
 
-    def __init__(self, more: dict[str, float] | None = None) -> None:
-        self._more = more or {}
+    def __init__(self, more: dict[str, float] | None = None, chinese: float = CHINESE_SHARE) -> None:
+        self._more, self._chinese = more or {}, chinese
         self._families = dict.fromkeys(FAMILIES, 0.0)
         self._outcomes: Counter[tuple[str, str]] = Counter()
 
@@ -51,7 +54,7 @@ class Balancer:
             family = min(open_families, key=lambda f: (self._families[f], rng.random()))
             fact = self._fact(pool[family], rng)
             pool[family].remove(fact)
-            item = _word(scene, family, fact, rng)
+            item = _word(scene, family, fact, rng, self._chinese)
             if item.question not in items:
                 items[item.question] = item
                 self._families[family] += 1 / self._more.get(family, 1)
@@ -68,8 +71,13 @@ class Balancer:
         return facts[int(rng.integers(len(facts)))]
 
 
-def _word(scene: Scene, family: str, fact: Fact, rng: np.random.Generator) -> Item:
-    language = "zh" if rng.random() < CHINESE_SHARE and ways(fact, "zh") else "en"
+def _word(scene: Scene, family: str, fact: Fact, rng: np.random.Generator, chinese: float) -> Item:
+    language = "zh" if rng.random() < chinese and ways(fact, "zh") else "en"
     way = int(rng.integers(ways(fact, language)))
-    named = tuple((text, meant(scene, the)) for text, the in mentions(fact, language, way))
-    return Item(family, fact.template, language, *say(fact, language, way), named)
+    named, groups = [], []
+    for text, spoken in mentions(fact, language, way):
+        if isinstance(spoken, A | Plural):
+            groups.append((text, members(scene, spoken.thing)))
+        else:
+            named.append((text, meant(scene, spoken)))
+    return Item(family, fact.template, language, *say(fact, language, way), tuple(named), tuple(groups))

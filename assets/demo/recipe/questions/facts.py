@@ -45,6 +45,13 @@ class A:
 
 
 @dataclass(frozen=True)
+class Borne:
+    """A number that one object alone bears."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Fact:
     """A question with its answer, still without words.
 
@@ -75,9 +82,16 @@ def references(scene: Scene) -> dict[int, Thing]:
     return found
 
 
-def meant(scene: Scene, the: The) -> int | None:
+def meant(scene: Scene, the: The | Borne) -> int | None:
     """Index of the object that ``the`` refers to; None for the sign."""
+    if isinstance(the, Borne):
+        return next(i for i, o in enumerate(scene.objects) if o.number == the.number)
     return None if the.thing is None else next(i for i, o in enumerate(scene.objects) if _fits(o, the.thing))
+
+
+def members(scene: Scene, kind: Thing) -> tuple[int, ...]:
+    """Indices of the objects of a kind."""
+    return tuple(index for index, o in enumerate(scene.objects) if _fits(o, kind))
 
 
 def _known(scene: Scene) -> list[tuple[Object, The]]:
@@ -91,7 +105,7 @@ def count(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
     kinds |= {Thing(None, o.colour, None) for o in objects} | {Thing(None, None, None)}
     kinds |= {_other(rng, scene) for _ in range(2)}
     for kind in sorted(kinds, key=repr):
-        number = str(sum(_fits(o, kind) for o in objects))
+        number = str(len(members(scene, kind)))
         template = "count all" if kind == Thing() else "count"
         yield _fact("count", template, number, group=Plural(kind), answer=number)
 
@@ -213,7 +227,7 @@ def number(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:
             continue
         yield _fact("number", "number", str(o.number), thing=The(thing), answer=str(o.number))
         if numbers[o.number] == 1:
-            yield _fact("number", "numbered", o.shape, number=str(o.number), answer=Thing(None, o.colour, o.shape))
+            yield _fact("number", "numbered", o.shape, number=Borne(o.number), answer=Thing(None, o.colour, o.shape))
 
 
 def existence(scene: Scene, rng: np.random.Generator) -> Iterator[Fact]:

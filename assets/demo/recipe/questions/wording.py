@@ -2,7 +2,7 @@
 
 from string import Formatter
 
-from .facts import A, Fact, Plural, The, Thing
+from .facts import A, Borne, Fact, Plural, The, Thing
 
 _ENGLISH: dict[str, tuple[tuple[str, ...], str]] = {
     "count": (("How many {group} are there?",), "{answer}"),
@@ -80,15 +80,15 @@ def say(fact: Fact, language: str, way: int) -> tuple[str, str]:
     return writer.format(questions[way], **slots), writer.format(answer, **slots)
 
 
-def mentions(fact: Fact, language: str, way: int) -> list[tuple[str, The]]:
-    """The question up to and including each thing it refers to, and the thing."""
+def mentions(fact: Fact, language: str, way: int) -> list[tuple[str, The | Borne | Plural | A]]:
+    """The question up to and including each thing or kind of things it speaks of, and that."""
     questions, _ = WORDINGS[language][fact.template]
     slots, writer, text, found = dict(fact.slots), _WRITERS[language], "", []
     for literal, name, _, _ in writer.parse(questions[way]):
         text += literal
         if name is not None:
             text += writer.format_field(slots[name], "")
-            if isinstance(slots[name], The):
+            if not isinstance(slots[name], str):
                 found.append((text, slots[name]))
     return found
 
@@ -97,6 +97,8 @@ def _english(value: object, role: str) -> str:
     match value:
         case str():
             return value
+        case Borne(number):
+            return str(number)
         case The(thing):
             return "the sign" if thing is None else f"the {_noun(thing)}"
         case A(thing):

@@ -210,9 +210,19 @@ def test_mentions_are_where_a_thing_has_been_named(tokenizer):
                 assert last == "sign"
             else:
                 o = scene.objects[index]
-                assert last in (o.shape, "object", *CHINESE_WORDS)
+                assert last in (o.shape, "object", str(o.number), *CHINESE_WORDS)
             found += 1
     assert found > 100
+
+
+def test_groups_are_all_of_the_kind_that_is_spoken_of(tokenizer):
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        scene = random_scene(rng, (192, 192))
+        items = [item for item in Balancer().choose(scene, rng, 12) if item.template == "count"]
+        text = pack(tokenizer, [[[item] for item in items]], lambda owner, index: index)
+        sizes = Counter(text.members[:, 0].tolist())
+        assert sorted(sizes[group] for group in range(len(text.groups))) == sorted(int(item.answer) for item in items)
 
 
 def test_conversations_are_cut_where_a_row_ends(tokenizer):

@@ -34,7 +34,9 @@ class Text:
 
     ``owner`` [r]: the scene a row is about, of ``scenes``; ``segments``: number of the conversation about that scene
     from 1, 0 for filling; ``positions``: from 0 in each conversation; ``mentions`` [m, 4]: where a thing is referred to
-    (row, column), and where it is (scene, cell of the query grid).
+    (row, column), and where it is (scene, cell of the query grid); ``groups`` [k, 3]: where a kind of things is spoken
+    of, and the scene; ``members`` [l, 2]: the number of a group, and the cell of one of its things; ``recalls`` [p, 5]:
+    where an answer is given, the number of one of the things its question mentions, and where that is.
     """
 
     ids: torch.Tensor
@@ -43,12 +45,15 @@ class Text:
     targets: torch.Tensor
     owner: torch.Tensor
     mentions: torch.Tensor
+    groups: torch.Tensor
+    members: torch.Tensor
+    recalls: torch.Tensor
     scenes: int
 
     def to(self, device: torch.device) -> "Text":
         """The same on ``device``."""
-        tensors = (self.ids, self.segments, self.positions, self.targets, self.owner, self.mentions)
-        return Text(*(tensor.to(device, non_blocking=True) for tensor in tensors), self.scenes)
+        values = {name: value for name, value in vars(self).items() if name != "scenes"}
+        return Text(**{name: value.to(device, non_blocking=True) for name, value in values.items()}, scenes=self.scenes)
 
 
 KINDS = ("answers", "blind", "oracle", "encoders")
@@ -99,18 +104,36 @@ def conversations(items: list[Item], rng: np.random.Generator) -> list[list[Item
     return groups
 
 
-def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> tuple[list[int], list[int], list[tuple[int, int | None]]]:
-    """Ids of a conversation as far as it fits in a row, what each is to predict, and what is mentioned where."""
-    ids, said, mentioned = [], [], []
+@dataclass
+class _Talk:
+    """A conversation as far as it fits in a row: ids, and what each is to predict.
+
+    By their place in it: which object is ``mentioned``, which are ``grouped``, and, where an answer is given, the
+    number and the object of each mention that it is about (``recalled``).
+    """
+
+    ids: list[int]
+    targets: list[int]
+    mentioned: list[tuple[int, int | None]]
+    grouped: list[tuple[int, tuple[int, ...]]]
+    recalled: list[tuple[int, int, int | None]]
+
+
+def _tokens(tokenizer: Tokenizer, talk: list[Item]) -> _Talk:
+    ids, said, mentioned, grouped, recalled = [], [], [], [], []
     for turn, item in enumerate(talk):
         more, predicted = tokenizer.turn(item.question, item.answer, first=turn == 0)
         if turn and len(ids) + len(more) > ROW:
             break
         start = len(ids) + (0 if turn == 0 else tokenizer.between)
         mentioned += [(start + len(tokenizer.encode(text)) - 1, index) for text, index in item.mentions]
+        grouped += [(start + len(tokenizer.encode(text)) - 1, indices) for text, indices in item.groups]
+        answers = [len(ids) + at - 1 for at, spoken in enumerate(predicted) if spoken]
+        recalled += [(at, which, index) for at in answers for which, (_, index) in enumerate(item.mentions)]
         ids += more
         said += predicted
-    return ids, [word if spoken else IGNORED for word, spoken in zip(ids[1:], said[1:])] + [IGNORED], mentioned
+    targets = [word if spoken else IGNORED for word, spoken in zip(ids[1:], said[1:])] + [IGNORED]
+    return _Talk(ids, targets, mentioned, grouped, recalled)
 
 
 def pack(
@@ -121,20 +144,31 @@ def pack(
     ``cells`` says in which cell of a scene an object (or the sign) lies; without it mentions are left out.
     """
     mentions: list[tuple[int, int, int, int]] = []
+    groups: list[tuple[int, int, int]] = []
+    members: list[tuple[int, int]] = []
+    recalls: list[tuple[int, int, int, int, int]] = []
     rows: list[tuple[list[int], list[int], list[int], list[int]]] = []
     owners: list[int] = []
     for owner, talks in enumerate(scenes):
         first = len(rows)
-        cut = ((segment, *_tokens(tokenizer, talk)) for segment, talk in enumerate(talks, start=1))
-        for segment, ids, targets, mentioned in sorted(cut, key=lambda one: -len(one[1])):
+        cut = ((segment, _tokens(tokenizer, talk)) for segment, talk in enumerate(talks, start=1))
+        for segment, talk in sorted(cut, key=lambda one: -len(one[1].ids)):
+            ids = talk.ids
             place = next((i for i in range(first, len(rows)) if len(rows[i][0]) + len(ids) <= ROW), len(rows))
             if place == len(rows):
                 rows.append(([], [], [], []))
                 owners.append(owner)
             row = rows[place]
             if cells is not None:
-                mentions += [(place, len(row[0]) + at, owner, cells(owner, index)) for at, index in mentioned]
-            for column, more in zip(row, (ids, [segment] * len(ids), range(len(ids)), targets)):
+                shift = len(row[0])
+                mentions += [(place, shift + at, owner, cells(owner, index)) for at, index in talk.mentioned]
+                for at, indices in talk.grouped:
+                    members += [(len(groups), cells(owner, index)) for index in indices]
+                    groups.append((place, shift + at, owner))
+                recalls += [
+                    (place, shift + at, which, owner, cells(owner, index)) for at, which, index in talk.recalled
+                ]
+            for column, more in zip(row, (ids, [segment] * len(ids), range(len(ids)), talk.targets)):
                 column += more
     length = max((len(row[0]) for row in rows), default=1)
     filling = (tokenizer.end, 0, 0, IGNORED)
@@ -142,16 +176,22 @@ def pack(
         torch.tensor([row[i] + [fill] * (length - len(row[i])) for row in rows]).reshape(-1, length)
         for i, fill in enumerate(filling)
     ]
-    places = torch.tensor(mentions, dtype=torch.long).reshape(-1, 4)
-    return Text(*columns, torch.tensor(owners, dtype=torch.long), places, len(scenes))
+    about = (
+        torch.tensor(found, dtype=torch.long).reshape(-1, width)
+        for found, width in ((mentions, 4), (groups, 3), (members, 2), (recalls, 5))
+    )
+    return Text(*columns, torch.tensor(owners, dtype=torch.long), *about, len(scenes))
 
 
 def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
     return {key: torch.from_numpy(np.stack([part[key] for part in parts])) for key in parts[0]}
 
 
-HARD = {"relation": 3, "distance": 3, "depth": 3, "position": 2, "existence": 2, "count": 2}
+HARD = {"count": 3, "distance": 2, "existence": 2, "number": 2, "relation": 2}
 """Families that take longer to learn, and how many times as often they are asked about in training."""
+
+CHINESE = 0.2
+"""Share of questions asked in Chinese in training: more than in evaluation, for it is as much to learn as English."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +230,7 @@ class BatchMaker(Dataset):
                 np.stack([labels.characters(*pair, side) for pair in zip(scenes, drawings)])
             )
         else:
-            balancer = Balancer(HARD)
+            balancer = Balancer(HARD, CHINESE)
             asked = [conversations(balancer.choose(scene, rng, self.questions), rng) for scene in scenes]
 
             def cell(owner: int, index: int | None) -> int:

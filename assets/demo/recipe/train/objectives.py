@@ -1,11 +1,9 @@
 """What is learnt: answers, and for each encoder its own objective.
 
-SigLIP and CLIP learn from captions of what is visible at each of their tokens (pairwise sigmoids and a softmax over all
-captions of the batch), DINOv2 from itself (it fills in masked patches), ConvNeXt from the words of the captions one by
-one, printed characters included. What is here beside the model is thrown away after training.
+SigLIP and CLIP learn from captions of what is visible at each of their tokens (a sigmoid for each word, a softmax over
+the words of each kind), DINOv2 from itself (it fills in masked patches) and from where things lie, ConvNeXt from
+captions and printed characters. What is here beside the model is thrown away after training.
 """
-
-import math
 
 import torch
 from torch import nn
@@ -16,76 +14,42 @@ from ..model.cambrian import Cambrian, Seen
 from ..model.geometry import to_cells
 from ..scene.glyphs import ALPHABET
 from ..tokens import Tokenizer
-from .batch import IGNORED, Batch, Text
-from .labels import KINDS, NUMBERS, SIGNS
+from .batch import DENSE_TOWERS, IGNORED, Batch, Text
+from .labels import KINDS
+from .oracle import CELL_KINDS, WAVES, Oracle, waves
 
 MASKED = 0.5
 """Share of patches DINOv2 has to fill in."""
 
+RECALLED = 2
+"""How many of the things a question mentions are to be remembered where it is answered."""
 
-WAVES = 14
-"""How many numbers :func:`waves` makes of a place."""
+ASKED = (
+    ("colour", "size"),
+    ("colour", "texture"),
+    ("overlap", "place"),
+    ("shape", "colour", "overlap", "number", "word"),
+)
+"""What each encoder is asked about the things whose centres lie in a cell: a division of labour. DINOv2 is told nothing
+that has a name."""
 
-
-def waves(places: torch.Tensor) -> torch.Tensor:
-    """Places (x, y) from -1 to 1 [..., 2] as numbers that say coarsely and finely where that is [..., 14]."""
-    angles = [places * (math.pi * f / 2) for f in (1, 2, 4)]
-    return torch.cat((places, *(f(angle) for angle in angles for f in (torch.sin, torch.cos))), dim=-1)
-
-
-BUMPS = 6
-"""Side of the grid of :func:`bumps`."""
-
-
-def bumps(places: torch.Tensor) -> torch.Tensor:
-    """Places [..., 2] as nearness to each point of a grid [..., BUMPS²]: parts of the picture are sums of these."""
-    centres = (torch.arange(BUMPS, device=places.device) + 0.5) * 2 / BUMPS - 1
-    near = torch.exp(-(((places[..., None] - centres) * BUMPS / 2) ** 2))
-    return (near[..., 1, :, None] * near[..., 0, None, :]).flatten(-2)
-
-
-class Oracle(nn.Module):
-    """Visual tokens made from the labels of a scene instead of its picture."""
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        sizes = (*KINDS.values(), NUMBERS, SIGNS)
-        self.tables = nn.ModuleList(nn.Embedding(size, hidden) for size in sizes)
-        for embedding in self.tables:
-            nn.init.normal_(embedding.weight, std=0.3)
-            nn.init.zeros_(embedding.weight[0])
-        self.place, self.sign_place = nn.Linear(WAVES, hidden, bias=False), nn.Linear(WAVES, hidden, bias=False)
-        self.bump = nn.Linear(BUMPS**2, hidden, bias=False)
-
-    def forward(self, labels: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Labels of the query grid (see ``labels.oracle``) to visual tokens [b, query², h]."""
-        values = [*labels["cells"].unbind(-1), labels["number"], labels["word"]]
-        tokens = sum(table(value) for table, value in zip(self.tables, values))
-        for name, there in (("place", labels["cells"][..., 0]), ("sign_place", labels["word"])):
-            place = getattr(self, name)(waves(labels[name])) + self.bump(bumps(labels[name]))
-            tokens = tokens + place * (there > 0)[..., None]
-        return tokens
-
-
-CELL_KINDS = {**KINDS, "number": NUMBERS, "word": SIGNS}
-"""What a caption of a cell says of the thing, or the sign, whose centre lies in it."""
-
-GEOMETRY = ("size", "overlap")
-"""What DINOv2 is told of the things whose centres lie in a cell, besides where they are: nothing that has a name."""
+PARTS = ("size", "texture", "place")
+"""What SigLIP, CLIP and DINOv2 are there for: what the visual tokens do not tell without them."""
 
 
 class Captions(nn.Module):
     """What an encoder's tokens say, by linear heads: of what lies at each token, and of what is centred in each cell.
 
-    ``window``: tokens of a cell; ``names``: the kinds of words it is asked for.
+    ``window``: tokens of a cell; ``asked``: what it is asked for.
     """
 
-    def __init__(self, width: int, window: int, names: tuple[str, ...], dense: bool) -> None:
+    def __init__(self, width: int, window: int, asked: tuple[str, ...], dense: bool) -> None:
         super().__init__()
-        self.names = names
-        self.cells = nn.Linear(window * width, sum(CELL_KINDS[name] for name in names))
-        self.places = nn.Linear(window * width, 2 * WAVES)
-        self.dense = nn.Linear(width, sum(KINDS.values())) if dense else None
+        self.kinds = [name for name in asked if name in CELL_KINDS]
+        self.cells = nn.Linear(window * width, sum(CELL_KINDS[name] for name in self.kinds))
+        self.places = nn.Linear(window * width, 2 * WAVES) if "place" in asked else None
+        self.dense_kinds = [name for name in asked if name in KINDS]
+        self.dense = nn.Linear(width, sum(KINDS[name] for name in self.dense_kinds)) if dense else None
 
 
 class Heads(nn.Module):
@@ -95,10 +59,12 @@ class Heads(nn.Module):
         super().__init__()
         self.oracle = Oracle(dims.hidden)
         self.mention = nn.Linear(dims.hidden, dims.hidden)
+        self.tally = nn.Linear(dims.hidden, 1)
+        self.recall = nn.Linear(dims.hidden, 2 * RECALLED)
         windows = [(tower.tokens // dims.query) ** 2 for tower in dims.towers]
-        names = (tuple(KINDS), tuple(KINDS), GEOMETRY, tuple(CELL_KINDS))
         self.captions = nn.ModuleList(
-            Captions(dims.sva, window, words, dense=words is not GEOMETRY) for window, words in zip(windows, names)
+            Captions(dims.sva, window, asked, dense=k in DENSE_TOWERS)
+            for k, (window, asked) in enumerate(zip(windows, ASKED))
         )
         self.patches = nn.Linear(dims.dinov2.width, 3 * dims.dinov2.patch**2)
         self.letters = nn.Linear(dims.convnext.widths[1], len(ALPHABET) + 1)
@@ -112,28 +78,52 @@ def answers(
     image: torch.Tensor | None,
     seen: Seen | None,
     wanted: torch.Tensor,
+    places: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
-    """Cross entropy of the answers, and how well each mention of a thing has found it half-way up the decoder.
+    """Cross entropy of the answers, and whether what they need has been found on the way up the decoder.
+
+    Half-way up: what each mentioned thing is, and, of a kind that is spoken of, the mean of all there are and one empty
+    thing (attention with a place to rest finds just that, and its length tells how many they are). Before the last
+    layer: how many of a kind there are, and, where an answer is given, the places of the mentioned things.
 
     ``image``: image tokens [b, n, h], or None for conversations without a picture; ``wanted``: what the oracle says of
-    each cell [b, query², h].
+    each cell [b, query², h]; ``places`` [b, query², 2]: where what is centred in each cell lies.
     """
-    states, half = decode_packed(model, tokenizer, text, image, seen)
+    states, half, late = decode_packed(model, tokenizer, text, image, seen)
     found = {"answers": F.cross_entropy(model.lm_head(states), text.targets[text.targets != IGNORED])}
-    if image is not None:
-        row, column, scene, cell = text.mentions.unbind(1)
-        target = wanted[scene, cell].detach()
-        named = heads.mention(F.rms_norm(half[row, column], half.shape[-1:]))
-        found["mentions"] = F.mse_loss(named, target) / target.var().clamp(min=1e-6)
-    return found
+    return found if image is None else found | _on_the_way(heads, text, half, late, wanted, places)
+
+
+def _on_the_way(
+    heads: Heads, text: Text, half: torch.Tensor, late: torch.Tensor, wanted: torch.Tensor, places: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """What is found half-way up the decoder and before its last layer (see :func:`answers`)."""
+    width = half.shape[-1:]
+    row, column, scene, cell = text.mentions.unbind(1)
+    of_group = text.groups[:, :2].unbind(1)
+    group = wanted.new_zeros(len(text.groups), wanted.shape[1])
+    group[text.members.unbind(1)] = 1
+    number = group.sum(dim=1)
+    mean = torch.einsum("gc,gch->gh", group, wanted[text.groups[:, 2]]) / (number + 1)[:, None]
+    target = torch.cat((wanted[scene, cell], mean)).detach()
+    named = heads.mention(F.rms_norm(torch.cat((half[row, column], half[of_group])), width))
+    counted = heads.tally(F.rms_norm(late[of_group], width))[:, 0]
+    row, column, which, scene, cell = text.recalls.unbind(1)
+    recalled = heads.recall(F.rms_norm(late[row, column], width)).unflatten(1, (RECALLED, 2))
+    there = recalled[torch.arange(len(row), device=row.device), which]
+    return {
+        "mentions": F.mse_loss(named, target) / target.var().clamp(min=1e-6),
+        "tallies": F.smooth_l1_loss(counted, number) if len(number) else counted.sum(),
+        "recalls": 3 * F.mse_loss(there, places[scene, cell]),
+    }
 
 
 def decode_packed(
     model: Cambrian, tokenizer: Tokenizer, text: Text, image: torch.Tensor | None, seen: Seen | None
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The decoder's final states [n, h] at the ``n`` positions of packed conversations that predict an answer.
 
-    With them those of all positions half-way up [r, t, h].
+    With them those of all positions half-way up and before the last layer [r, t, h].
     """
     device, core = text.ids.device, model.model
     start = core.embed_tokens(torch.tensor(tokenizer.prefix(), device=device)).expand(text.scenes, -1, -1)
@@ -175,8 +165,8 @@ def _captions(
     labels = dict(zip(KINDS, oracle["cells"].unbind(-1))) | {"number": oracle["number"], "word": oracle["word"]}
     thing = labels["shape"].flatten() > 0
     loss = tokens.new_zeros(())
-    found = heads.cells(cells).flatten(0, 1).split([CELL_KINDS[name] for name in heads.names], dim=-1)
-    for name, logits in zip(heads.names, found):
+    found = heads.cells(cells).flatten(0, 1).split([CELL_KINDS[name] for name in heads.kinds], dim=-1)
+    for name, logits in zip(heads.kinds, found):
         target = labels[name].flatten()
         each = _word_loss(logits, target, sigmoid)
         if name in ("shape", "number", "word"):
@@ -185,14 +175,18 @@ def _captions(
             loss = loss + _weighed(each[thing], target[thing] > 0)
         else:
             loss = loss + each[thing].mean()
-    places = heads.places(cells).flatten(0, 1).split(WAVES, dim=-1)
-    for name, shown, where in zip(("place", "sign_place"), (thing, labels["word"].flatten() > 0), places):
-        if shown.any():
-            loss = loss + 10 * F.smooth_l1_loss(where[shown], waves(oracle[name]).flatten(0, 1)[shown])
+    if heads.places is not None:
+        places = heads.places(cells).flatten(0, 1).split(WAVES, dim=-1)
+        for name, shown, where in zip(("place", "sign_place"), (thing, labels["word"].flatten() > 0), places):
+            if shown.any():
+                right = waves(oracle[name]).flatten(0, 1)[shown]
+                loss = loss + 10 * F.smooth_l1_loss(where[shown], right, beta=0.05)
     if seen is not None:
         covered = seen[..., 0].flatten() > 0
-        parts = heads.dense(tokens).flatten(0, 1).split(list(KINDS.values()), dim=-1)
-        for name, logits, target in zip(KINDS, parts, seen.flatten(0, 1).unbind(-1)):
+        parts = heads.dense(tokens).flatten(0, 1).split([KINDS[name] for name in heads.dense_kinds], dim=-1)
+        there = dict(zip(KINDS, seen.flatten(0, 1).unbind(-1)))
+        for name, logits in zip(heads.dense_kinds, parts):
+            target = there[name]
             each = _word_loss(logits, target, sigmoid)
             if name == "shape":
                 loss = loss + _weighed(each, covered)

@@ -23,7 +23,7 @@ class Plan:
 
 
 PLANS = {
-    "cpu": Plan(FULL, (4000, 2000, 1500, 300, 4000), (2.0e-3, 3.0e-3, 2.0e-3, 1.0e-3, 8.0e-4), scenes=16, questions=12),
+    "cpu": Plan(FULL, (2400, 2400, 550, 60, 560), (2.0e-3, 3.0e-3, 2.0e-3, 1.0e-3, 6.0e-4), scenes=16, questions=12),
     "gpu": Plan(
         FULL, (8000, 12000, 3000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12
     ),
