@@ -115,15 +115,18 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
             let left = area.left() + NAMES + head as f32 * width;
             let rect = Rect::from_min_size(pos2(left, top), vec2(width, height)).shrink(0.5);
             let value = if let Measured::Value(heads) = values { heads.get(head).copied() } else { None };
-            let words = match (value, values) {
-                (Some(value), _) => scale.words(value),
-                (None, Measured::Masked) => cx.texts.probe.masked.to_owned(),
-                (None, _) => cx.texts.probe.padding.to_owned(),
+            // Only where somebody hears or reads it: there are some two hundred of them.
+            let spoken = || {
+                let words = match (value, values) {
+                    (Some(value), _) => scale.words(value),
+                    (None, Measured::Masked) => cx.texts.probe.masked.to_owned(),
+                    (None, _) => cx.texts.probe.padding.to_owned(),
+                };
+                format!("{} · {} {head}: {words}", layer.label, texts.head)
             };
-            let spoken = format!("{} · {} {head}: {words}", layer.label, texts.head);
             // Clicked, not tabbed to: 200 stops would bar the way; layers and heads have keys of their own.
             let response = ui.interact(rect, ui.scope_id().with(("matrix", at, head)), Sense::CLICK | Sense::HOVER);
-            response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &spoken));
+            response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, spoken()));
             let fill = value.map_or(ui.visuals().faint_bg_color, |value| scale.colour(&table, value));
             painter.rect_filled(rect, 1, fill);
             let one = view.layers == Indices::one(at) && view.heads == Indices::one(head);
@@ -131,7 +134,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
                 let stroke = Stroke::new(if one { 2.0 } else { 1.0 }, ui.visuals().text_color());
                 painter.rect_stroke(rect, 1, stroke, StrokeKind::Outside);
             }
-            if response.on_hover_text(format!("{spoken}\n{}", texts.matrix_tip)).clicked() {
+            let tip = |ui: &mut Ui| drop(ui.label(format!("{}\n{}", spoken(), texts.matrix_tip)));
+            if response.on_hover_ui(tip).clicked() {
                 let next = looking_at(selected, at, head);
                 out.push(Action::View(ViewAction::Replace(Box::new(next))));
             }
