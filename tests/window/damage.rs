@@ -13,6 +13,7 @@ use opabinia_engine::worker::Slot;
 use opabinia_shaders::Normalisation;
 use serde_json::json;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn a_damaged_session_is_kept_aside_and_the_copy_before_it_is_used() {
@@ -71,14 +72,18 @@ fn damage(session: &str) -> String {
     damaged
 }
 
+/// The session and its copy, with "second" and "first" in the field.
+fn saved_twice(directory: &Path) -> [PathBuf; 2] {
+    let (store, _, _) = Store::open(directory);
+    store.save(&mut drafted("first")).unwrap();
+    store.save(&mut drafted("second")).unwrap();
+    ["session.json", "session.json.bak"].map(|name| directory.join(name))
+}
+
 #[test]
 fn a_damaged_part_is_taken_from_the_copy() {
     let directory = tempfile::tempdir().unwrap();
-    let (place, copy) = (directory.path().join("session.json"), directory.path().join("session.json.bak"));
-    let (store, _, _) = Store::open(directory.path());
-    store.save(&mut drafted("first")).unwrap();
-    store.save(&mut drafted("second")).unwrap();
-    drop(store);
+    let [place, copy] = saved_twice(directory.path());
     let damaged = damage(&fs::read_to_string(&place).unwrap());
     fs::write(&place, &damaged).unwrap();
     let (store, session, remarks) = Store::open(directory.path());
@@ -99,11 +104,7 @@ fn a_damaged_part_is_taken_from_the_copy() {
 #[test]
 fn where_both_are_damaged_both_are_kept_aside() {
     let directory = tempfile::tempdir().unwrap();
-    let (place, copy) = (directory.path().join("session.json"), directory.path().join("session.json.bak"));
-    let (store, _, _) = Store::open(directory.path());
-    store.save(&mut drafted("first")).unwrap();
-    store.save(&mut drafted("second")).unwrap();
-    drop(store);
+    let [place, copy] = saved_twice(directory.path());
     let texts = [&place, &copy].map(|file| {
         let damaged = damage(&fs::read_to_string(file).unwrap());
         fs::write(file, &damaged).unwrap();

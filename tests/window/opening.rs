@@ -4,9 +4,9 @@ use crate::harness::{ask, checkpoint, image, open, shot, wait};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
-use opabinia::window::action::ModelAction;
+use opabinia::window::action::{ConversationAction, ModelAction};
 use opabinia::window::app::App;
-use opabinia::window::state::ModelPhase;
+use opabinia::window::state::{Attended, MapSource, ModelPhase, TokenPlace, ViewChange};
 use opabinia_engine::worker::Slot;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,6 +64,18 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::R);
     window.step();
     wait(&mut window, "the answer of B", answered);
+    // Both directories have one name, and still nothing is said of one model by the other.
+    let token = window.state().state().token.unwrap();
+    let key = window.state().state().attention_key().unwrap();
+    let of_a_answer = TokenPlace { exchange: 0, token: 0, ..token };
+    window.state_mut().act(ConversationAction::ShowBranch(0));
+    window.state_mut().act(ConversationAction::SelectToken(Some(of_a_answer)));
+    window.state_mut().act(ViewChange::Source(MapSource::Token { layer: None, head: None }));
+    wait(&mut window, "the refusal", |app| {
+        let known = app.state().attentions.get((key.0, of_a_answer));
+        matches!(known, Some(Attended::Failed(why)) if why.contains("another checkpoint"))
+    });
+    window.state_mut().act(ViewChange::Source(MapSource::Sva));
     let of_b = Arc::clone(&window.state().state().trace().unwrap().trace);
     assert_ne!(of_a.layers[0].probs, of_b.layers[0].probs);
 

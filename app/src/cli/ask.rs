@@ -12,7 +12,7 @@ use opabinia_engine::worker::Question;
 
 const EXAMPLES: &str = "\
 Examples:
-  opabinia ask \"Describe the picture.\"
+  opabinia ask \"How many red circles are there?\"
   opabinia ask --model cambrian-8b --image desk.jpg \"What is on the desk?\"
   opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 -i desk.jpg \"Describe it.\"
   opabinia ask -m cambrian-8b -i desk.jpg --turn \"What is this?\" \"A desk.\" \"What colour is it?\"

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 const GUIDE: &str = "\
 A first walk:
   opabinia                                                     the window, with a small demo model
-  opabinia ask \"Describe the picture.\"                        the same model, without a screen
+  opabinia ask \"How many red circles are there?\"              the same model, without a screen
   opabinia inspect cambrian-8b                                 what it is, what it needs
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors

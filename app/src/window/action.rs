@@ -87,7 +87,7 @@ pub enum ConversationAction {
     Detach,
     /// Ask what is in the field.
     Ask,
-    /// Stop the answer that is being made.
+    /// Stop everything the engine was asked for.
     Stop,
     /// Ask the same question again.
     Regenerate(ExchangeId),

@@ -73,7 +73,7 @@ impl App {
             return;
         };
         let refuse = |app: &mut Self, why: &str| app.state.attentions.set(key, Attended::Failed(why.to_owned()));
-        if exchange.model != model.name() {
+        if !model.answered(exchange) {
             return refuse(self, texts.other_model);
         }
         let Some(picture) = exchange.picture else { return refuse(self, texts.no_picture) };

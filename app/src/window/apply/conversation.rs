@@ -212,7 +212,7 @@ impl App {
         if handed || exchange.status != AnswerStatus::Waiting || conversation.waits_for_earlier(at) {
             return;
         }
-        let (generation, model) = (model.generation, model.name());
+        let (generation, model, directory) = (model.generation, model.name(), model.directory());
         let picture = match exchange.picture.map(|id| (id, self.state.pictures.get(id).map(|entry| &entry.state))) {
             None => None,
             Some((picture, Some(PictureState::Ready(pixels)))) => Some((picture, Arc::clone(pixels))),
@@ -245,7 +245,7 @@ impl App {
         let job = self.engine.submit(command);
         self.state.jobs.begin(job, Purpose::Answer { conversation: id, exchange: at, traced });
         if let Some(exchange) = self.exchange_mut(id, at) {
-            exchange.model = model;
+            (exchange.model, exchange.directory) = (model, directory);
         }
     }
 

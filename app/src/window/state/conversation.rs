@@ -41,8 +41,11 @@ pub struct Exchange {
     pub system: String,
     /// The picture it was asked about.
     pub picture: Option<PictureId>,
-    /// The checkpoint that answered.
+    /// The checkpoint that answered, as people call it.
     pub model: String,
+    /// Its directory, which tells it from others of that name; empty in sessions saved before this was kept.
+    #[serde(default)]
+    pub directory: String,
     /// How the answer was chosen.
     pub sampling: Sampling,
     /// Tokens the answer had to begin with.
@@ -69,6 +72,7 @@ impl Exchange {
             system: String::new(),
             picture,
             model: String::new(),
+            directory: String::new(),
             sampling,
             begin: Vec::new(),
             answer: String::new(),

@@ -1,5 +1,6 @@
 //! Checkpoints: what is being opened, and what is in memory.
 
+use super::Exchange;
 use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::worker::{JobId, Slot};
@@ -63,13 +64,26 @@ impl Model {
     pub fn name(&self) -> String {
         opabinia_engine::checkpoint::checkpoint_name(&self.inspection.directory)
     }
+
+    /// Where it is, as an exchange notes it.
+    pub fn directory(&self) -> String {
+        self.inspection.directory.display().to_string()
+    }
+
+    /// Whether it gave the answer of `exchange`.
+    pub fn answered(&self, exchange: &Exchange) -> bool {
+        match exchange.directory.as_str() {
+            "" => exchange.model == self.name(),
+            directory => directory == self.directory(),
+        }
+    }
 }
 
 /// One of the two places for a checkpoint.
 #[derive(Debug, Default)]
 struct Place {
     opening: Option<Opening>,
-    /// What the engine was asked to load, until that ends.
+    /// What the engine was last asked to load, until it has.
     loading: Option<(JobId, LoadRequest)>,
     model: Option<Model>,
 }
