@@ -59,6 +59,9 @@ pub struct FigureSettings {
     pub colour_map: ColourMap,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
+    /// Whether the photo is drawn without its colours.
+    #[serde(default)]
+    pub grey_photo: bool,
     /// Patches or a smooth surface.
     pub filter: Filter,
     /// Whether the query grid is drawn.
@@ -99,6 +102,7 @@ impl FigureSettings {
         let look = Look {
             colour_map: self.colour_map,
             opacity: self.opacity,
+            grey_photo: self.grey_photo,
             filter: self.filter,
             cell_grid: self.grid,
             ..Look::default()
@@ -324,6 +328,7 @@ impl FigureSettings {
             symmetric: false,
             colour_map: map_figure::default_colours(Quantity::Share),
             opacity: 0.6,
+            grey_photo: false,
             filter: Filter::Nearest,
             grid: false,
             part: Part::Padded,

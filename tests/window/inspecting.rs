@@ -225,6 +225,10 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     change(&mut window, ViewChange::Source(MapSource::Token { layer: Some(1), head: Some(0) }));
     wait(&mut window, "the head's map", |app| app.state().attention_map().is_some());
     let maps = window.state().state().attention_map().unwrap();
+    let Some(TraceUpload::Ready(of_sva)) = window.state().state().trace().map(|entry| &entry.upload) else {
+        panic!("no maps")
+    };
+    assert!(Arc::ptr_eq(&maps.photo, &of_sva.photo), "the photo lies on the device once");
     let shown = Arc::clone(&maps.shown);
     show(&mut window, InspectorTab::Table);
     wait_drawing(&mut window, "the map's numbers", |_| shown.numbers(&MapView::of(Quantity::Share)).is_some());

@@ -3,6 +3,7 @@
 use super::action::{Action, ViewAction};
 use super::apply::Dropped;
 use super::background::Background;
+use super::caret::Caret;
 use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
@@ -78,6 +79,7 @@ pub struct App {
     /// What survives the window.
     pub(super) keeper: Keeper,
     panels: Panels,
+    caret: Caret,
     title: String,
     /// Whether a fault of the graphics device has been reported.
     fault_said: bool,
@@ -116,6 +118,8 @@ impl App {
             let gpu = MapGpu::new(render_state);
             gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
         });
+        let on_processor =
+            render_state.is_some_and(|state| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
         let mut app = Self {
             state,
             engine,
@@ -124,6 +128,7 @@ impl App {
             ctx: ctx.clone(),
             keeper,
             panels: Panels::default(),
+            caret: Caret::new(ctx, on_processor),
             title: String::new(),
             fault_said: false,
         };
@@ -242,6 +247,7 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.ctx.set_theme(self.state.settings.theme.preference());
+        self.caret.update(ui.ctx());
         let mut actions: Vec<Action> = Vec::new();
         let texts = self.texts();
         panels::take_input(ui.ctx(), &self.state, &mut actions);

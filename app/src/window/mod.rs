@@ -9,6 +9,7 @@ pub mod action;
 pub mod app;
 pub mod apply;
 pub mod background;
+mod caret;
 pub mod command;
 pub mod gpu;
 mod keeper;

@@ -1,6 +1,7 @@
 //! Maps on the window's own graphics device: uploads beside the window, drawing inside its frames.
 
 mod draw;
+mod photos;
 
 pub use draw::DrawMap;
 
@@ -9,12 +10,14 @@ use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
     Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Quantity, Result,
 };
+use photos::Photos;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Makes maps on the window's device.
 #[derive(Clone)]
 pub struct MapGpu {
     renderer: Arc<MapRenderer>,
+    photos: Arc<Mutex<Photos>>,
     faults: Faults,
 }
 
@@ -37,12 +40,10 @@ struct Measured {
     maps: MapSet,
     /// `None` until a frame has tried to measure them.
     view: Option<MapView>,
-    /// What `pending` and `numbers` are the numbers of.
-    numbers_of: Option<MapView>,
-    /// Their numbers on the way from the device.
-    pending: Option<PendingMaps>,
-    /// Their numbers, until others are there.
-    numbers: Option<Arc<Vec<Map>>>,
+    /// Numbers on the way from the device, and what they are the numbers of.
+    pending: Option<(MapView, PendingMaps)>,
+    /// The numbers that came last, and what they are the numbers of.
+    numbers: Option<(MapView, Arc<Vec<Map>>)>,
 }
 
 /// What the numbers of `view` depend on: which cell is outlined is not a part of it.
@@ -51,11 +52,17 @@ fn numbers_key(view: &MapView) -> MapView {
     MapView { focus, ..*view }
 }
 
+/// Whether numbers of `of` may stand beside maps of `view` for a frame or two: they mean the same and span colours by the
+/// same rule.
+fn alike(of: &MapView, view: &MapView) -> bool {
+    (of.quantity, of.granularity, of.normalisation) == (view.quantity, view.granularity, view.normalisation)
+}
+
 impl ShownMaps {
     fn new(renderer: &MapRenderer, trace: &GpuTrace, photo: &GpuPhoto, panes: usize) -> Result<Self> {
         let maps = renderer.measure(trace, &MapView::of(Quantity::Share))?;
         let panes = (0..panes).map(|_| renderer.pane(&maps, Some(photo))).collect::<Result<_>>()?;
-        let measured = Measured { maps, view: None, numbers_of: None, pending: None, numbers: None };
+        let measured = Measured { maps, view: None, pending: None, numbers: None };
         Ok(Self { maps: Mutex::new(measured), panes })
     }
 
@@ -64,15 +71,17 @@ impl ShownMaps {
     pub fn numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
         measured.take_numbers();
-        let current = measured.pending.is_none() && measured.numbers_of == Some(numbers_key(view));
-        measured.numbers.clone().filter(|_| current)
+        let (of, numbers) = measured.numbers.as_ref().filter(|_| measured.pending.is_none())?;
+        (*of == numbers_key(view)).then(|| Arc::clone(numbers))
     }
 
-    /// The numbers of the maps as they were last known: for what may lag behind the maps by a frame or two.
-    pub fn last_numbers(&self) -> Option<Arc<Vec<Map>>> {
+    /// The numbers of the maps as they were last known, if they mean what those of `view` do: for what may lag behind the
+    /// maps by a frame or two, but not say something else.
+    pub fn last_numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
         measured.take_numbers();
-        measured.numbers.clone()
+        let (of, numbers) = measured.numbers.as_ref()?;
+        alike(of, view).then(|| Arc::clone(numbers))
     }
 
     /// Whether numbers of `view` will come once the maps have been drawn in it: ask for them in the next frame.
@@ -90,18 +99,22 @@ impl ShownMaps {
 impl Measured {
     /// Takes in numbers that have arrived.
     fn take_numbers(&mut self) {
-        match self.pending.as_mut().map(PendingMaps::poll) {
-            None | Some(Ok(None)) => {}
-            Some(Ok(Some(maps))) => {
-                self.numbers = Some(Arc::new(maps));
-                self.pending = None;
-            }
-            Some(Err(error)) => {
+        let Some((of, pending)) = &mut self.pending else { return };
+        match pending.poll() {
+            Ok(None) => return,
+            Ok(Some(maps)) => self.numbers = Some((*of, Arc::new(maps))),
+            Err(error) => {
                 tracing::warn!("{error}");
-                self.pending = None;
-                self.numbers_of = None;
+                self.numbers = None;
             }
         }
+        self.pending = None;
+    }
+
+    /// What the numbers that are here, or on their way, are the numbers of.
+    fn numbers_of(&self) -> Option<MapView> {
+        let coming = self.pending.as_ref().map(|(of, _)| *of);
+        coming.or_else(|| self.numbers.as_ref().map(|(of, _)| *of))
     }
 
     /// Measures `view` within a frame, unless that was done.
@@ -112,15 +125,15 @@ impl Measured {
         // A view that cannot be measured is not tried again in every frame.
         self.view = Some(*view);
         let measured = renderer.update(encoder, &mut self.maps, view).and_then(|()| {
-            if self.numbers_of != Some(numbers_key(view)) {
-                self.pending = Some(renderer.read_later(encoder, &self.maps)?);
-                self.numbers_of = Some(numbers_key(view));
+            let of = numbers_key(view);
+            if self.numbers_of() != Some(of) {
+                self.pending = Some((of, renderer.read_later(encoder, &self.maps)?));
             }
             Ok(())
         });
         if let Err(error) = measured {
             tracing::warn!("{error}");
-            (self.pending, self.numbers_of) = (None, None);
+            (self.pending, self.numbers) = (None, None);
         }
     }
 }
@@ -132,6 +145,8 @@ pub struct TraceOnGpu {
     pub large: Arc<ShownMaps>,
     /// A map for each encoder: a pane for each small map, and one more for the large one.
     pub small: Arc<ShownMaps>,
+    /// The photo under them.
+    pub photo: Arc<GpuPhoto>,
 }
 
 /// Values on the query grid on the GPU, such as the attention of one token to the visual tokens: drawn in one pane,
@@ -140,6 +155,8 @@ pub struct TraceOnGpu {
 pub struct GridOnGpu {
     /// Its map.
     pub shown: Arc<ShownMaps>,
+    /// The photo under it.
+    pub photo: Arc<GpuPhoto>,
     /// Cells to a side of the padded frame.
     pub side: u32,
 }
@@ -152,7 +169,7 @@ impl MapGpu {
     pub fn new(state: &egui_wgpu::RenderState) -> Result<Self> {
         let faults = Faults::watch(&state.device);
         let renderer = MapRenderer::new(&state.device, &state.queue, state.target_format)?;
-        Ok(Self { renderer: Arc::new(renderer.with_faults(faults.clone())), faults })
+        Ok(Self { renderer: Arc::new(renderer.with_faults(faults.clone())), photos: Arc::default(), faults })
     }
 
     /// The first thing that went wrong on the device, if anything did.
@@ -173,14 +190,14 @@ impl MapGpu {
         &self,
         trace: &Trace,
         names: &[String],
-        picture: &Picture,
+        picture: &Arc<Picture>,
     ) -> std::result::Result<TraceOnGpu, String> {
         let data = crate::trace_view::of(trace, names).map_err(|error| error.to_string())?;
         let upload = || -> Result<TraceOnGpu> {
             let on_gpu = self.renderer.upload_trace(&data)?;
-            let photo = self.upload_photo(picture)?;
+            let photo = self.photo(picture)?;
             let shown = |panes| ShownMaps::new(&self.renderer, &on_gpu, &photo, panes).map(Arc::new);
-            Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len() + 1)? })
+            Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len() + 1)?, photo })
         };
         upload().map_err(|error| error.to_string())
     }
@@ -189,17 +206,20 @@ impl MapGpu {
     ///
     /// # Errors
     /// In words, if they cannot be drawn.
-    pub fn upload_grid(&self, grid: &GridData<'_>, picture: &Picture) -> std::result::Result<GridOnGpu, String> {
+    pub fn upload_grid(&self, grid: &GridData<'_>, picture: &Arc<Picture>) -> std::result::Result<GridOnGpu, String> {
         let upload = || -> Result<GridOnGpu> {
             let on_gpu = self.renderer.upload_grid(grid)?;
-            let photo = self.upload_photo(picture)?;
-            Ok(GridOnGpu { shown: Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?), side: grid.side })
+            let photo = self.photo(picture)?;
+            let shown = Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?);
+            Ok(GridOnGpu { shown, photo, side: grid.side })
         };
         upload().map_err(|error| error.to_string())
     }
 
-    fn upload_photo(&self, picture: &Picture) -> Result<GpuPhoto> {
+    /// The photo on the device: whoever asks for the same picture waits for the first one's upload.
+    fn photo(&self, picture: &Arc<Picture>) -> Result<Arc<GpuPhoto>> {
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        self.renderer.upload_photo(&picture.rgb, side(picture.width), side(picture.height))
+        let upload = || self.renderer.upload_photo(&picture.rgb, side(picture.width), side(picture.height));
+        self.photos.lock().unwrap_or_else(PoisonError::into_inner).get_or_upload(picture, upload)
     }
 }

@@ -104,7 +104,7 @@ fn bar(
     (label, of): (&str, Option<&str>),
 ) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::hover());
-    let known = maps.shown.last_numbers();
+    let known = maps.shown.last_numbers(&maps.view);
     let range = known.as_ref().and_then(|maps| {
         let own = maps.get(at).and_then(|map| map.range);
         own.or_else(|| maps.iter().find_map(|map| map.range))
