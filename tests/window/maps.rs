@@ -38,10 +38,9 @@ fn settle(window: &mut Harness<'static, App>) {
         window.step();
         let app = window.state();
         let view = app.state().view.now().fitted(&app.state().trace().unwrap().trace);
-        let Some(TraceUpload::Ready(on_gpu)) = app.state().trace().map(|entry| &entry.upload) else { continue };
-        let large = if view.quantity.per_encoder() { &on_gpu.small } else { &on_gpu.large };
-        if large.numbers(&view.map_view()).is_some()
-            && on_gpu.small.numbers(&view.of_each_encoder().map_view()).is_some()
+        let Some(maps) = app.maps() else { continue };
+        let large = if view.quantity.per_encoder() { &maps.small } else { &maps.large };
+        if large.numbers(&view.map_view()).is_some() && maps.small.numbers(&view.of_each_encoder().map_view()).is_some()
         {
             window.step();
             return;
@@ -285,8 +284,8 @@ fn a_cell_is_chosen_read_and_scrubbed_and_the_view_moves_and_comes_back() {
     click(&mut window, "Layer C3");
     assert_eq!(view(&window).normalisation, Normalisation::Fixed { low, high });
     let entry = window.state().state().trace().unwrap();
-    let TraceUpload::Ready(on_gpu) = &entry.upload else { panic!("no maps") };
-    let numbers = on_gpu.small.numbers(&view(&window).fitted(&entry.trace).map_view()).unwrap();
+    let maps = window.state().maps().unwrap();
+    let numbers = maps.small.numbers(&view(&window).fitted(&entry.trace).map_view()).unwrap();
     assert!(numbers.iter().all(|map| map.quantity == Quantity::Share && map.range == Some((low, high))));
 }
 

@@ -4,7 +4,7 @@ use super::action::{Action, ViewAction};
 use super::apply::Dropped;
 use super::background::Background;
 use super::caret::Caret;
-use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
+use super::gpu::{GridOnGpu, MapGpu, PaneId, PaneMaps, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
@@ -144,6 +144,16 @@ impl App {
     /// The same, to be changed: for tests and benchmarks, which have no other way to a state that takes long to reach.
     pub fn state_mut(&mut self) -> &mut AppState {
         &mut self.state
+    }
+
+    /// The maps that the panel draws, once they can be drawn: for tests.
+    pub fn maps(&self) -> Option<Arc<PaneMaps>> {
+        let of_token = self.state.attention_map().map(|grid| &grid.on_gpu);
+        let of_sva = match &self.state.trace()?.upload {
+            TraceUpload::Ready(on_gpu) => Some(on_gpu),
+            _ => None,
+        };
+        self.gpu.as_ref()?.maps(PaneId::MAIN, of_token.or(of_sva)?).ok()
     }
 
     /// Does what a person did: for tests and benchmarks.

@@ -1,15 +1,20 @@
 //! Maps on the window's own graphics device: uploads beside the window, drawing inside its frames.
+//!
+//! Traces and photos lie there once for everybody; what is measured and drawn of them belongs to a pane ([`panes`]).
 
 mod draw;
+mod panes;
 mod photos;
 
 pub use draw::DrawMap;
+pub use panes::{PaneId, PaneMaps};
 
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
-    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Quantity, Result,
+    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Result,
 };
+use panes::PaneCache;
 use photos::Photos;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct MapGpu {
     renderer: Arc<MapRenderer>,
     photos: Arc<Mutex<Photos>>,
+    panes: Arc<Mutex<PaneCache>>,
     faults: Faults,
 }
 
@@ -60,7 +66,7 @@ fn alike(of: &MapView, view: &MapView) -> bool {
 
 impl ShownMaps {
     fn new(renderer: &MapRenderer, trace: &GpuTrace, photo: &GpuPhoto, panes: usize) -> Result<Self> {
-        let maps = renderer.measure(trace, &MapView::of(Quantity::Share))?;
+        let maps = renderer.maps(trace)?;
         let panes = (0..panes).map(|_| renderer.pane(&maps, Some(photo))).collect::<Result<_>>()?;
         let measured = Measured { maps, view: None, pending: None, numbers: None };
         Ok(Self { maps: Mutex::new(measured), panes })
@@ -138,25 +144,20 @@ impl Measured {
     }
 }
 
-/// A trace on the GPU with everything that is drawn from it.
+/// A trace on the GPU, or values on the query grid in the form of one, with the photo under its maps.
 #[derive(Debug)]
 pub struct TraceOnGpu {
-    /// One map for all encoders: one pane.
-    pub large: Arc<ShownMaps>,
-    /// A map for each encoder: a pane for each small map, and one more for the large one.
-    pub small: Arc<ShownMaps>,
-    /// The photo under them.
+    trace: GpuTrace,
+    /// The photo.
     pub photo: Arc<GpuPhoto>,
 }
 
-/// Values on the query grid on the GPU, such as the attention of one token to the visual tokens: drawn in one pane,
-/// with `MapView::of(Quantity::Share)`.
+/// Values on the query grid on the GPU, such as the attention of one token to the visual tokens: drawn as
+/// [`PaneMaps::large`], with `MapView::of(Quantity::Share)`.
 #[derive(Debug)]
 pub struct GridOnGpu {
-    /// Its map.
-    pub shown: Arc<ShownMaps>,
-    /// The photo under it.
-    pub photo: Arc<GpuPhoto>,
+    /// They, in the form of a trace of one encoder.
+    pub on_gpu: Arc<TraceOnGpu>,
     /// Cells to a side of the padded frame.
     pub side: u32,
 }
@@ -169,7 +170,12 @@ impl MapGpu {
     pub fn new(state: &egui_wgpu::RenderState) -> Result<Self> {
         let faults = Faults::watch(&state.device);
         let renderer = MapRenderer::new(&state.device, &state.queue, state.target_format)?;
-        Ok(Self { renderer: Arc::new(renderer.with_faults(faults.clone())), photos: Arc::default(), faults })
+        Ok(Self {
+            renderer: Arc::new(renderer.with_faults(faults.clone())),
+            photos: Arc::default(),
+            panes: Arc::default(),
+            faults,
+        })
     }
 
     /// The first thing that went wrong on the device, if anything did.
@@ -193,12 +199,7 @@ impl MapGpu {
         picture: &Arc<Picture>,
     ) -> std::result::Result<TraceOnGpu, String> {
         let data = crate::trace_view::of(trace, names).map_err(|error| error.to_string())?;
-        let upload = || -> Result<TraceOnGpu> {
-            let on_gpu = self.renderer.upload_trace(&data)?;
-            let photo = self.photo(picture)?;
-            let shown = |panes| ShownMaps::new(&self.renderer, &on_gpu, &photo, panes).map(Arc::new);
-            Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len() + 1)?, photo })
-        };
+        let upload = || self.with_photo(self.renderer.upload_trace(&data)?, picture);
         upload().map_err(|error| error.to_string())
     }
 
@@ -207,13 +208,25 @@ impl MapGpu {
     /// # Errors
     /// In words, if they cannot be drawn.
     pub fn upload_grid(&self, grid: &GridData<'_>, picture: &Arc<Picture>) -> std::result::Result<GridOnGpu, String> {
-        let upload = || -> Result<GridOnGpu> {
-            let on_gpu = self.renderer.upload_grid(grid)?;
-            let photo = self.photo(picture)?;
-            let shown = Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?);
-            Ok(GridOnGpu { shown, photo, side: grid.side })
-        };
-        upload().map_err(|error| error.to_string())
+        let upload = || self.with_photo(self.renderer.upload_grid(grid)?, picture);
+        let on_gpu = upload().map_err(|error| error.to_string())?;
+        Ok(GridOnGpu { on_gpu: Arc::new(on_gpu), side: grid.side })
+    }
+
+    /// The maps that `pane` draws of `on_gpu`: its own, made when they are first asked for.
+    ///
+    /// # Errors
+    /// In words, if the device cannot hold them.
+    pub fn maps(&self, pane: PaneId, on_gpu: &Arc<TraceOnGpu>) -> std::result::Result<Arc<PaneMaps>, String> {
+        let TraceOnGpu { trace, photo } = on_gpu.as_ref();
+        let shown = |places| ShownMaps::new(&self.renderer, trace, photo, places).map(Arc::new);
+        let make = || Ok(PaneMaps { large: shown(1)?, small: shown(trace.encoders().len() + 1)? });
+        let mut panes = self.panes.lock().unwrap_or_else(PoisonError::into_inner);
+        panes.get_or_make(pane, on_gpu, make).map_err(|error| error.to_string())
+    }
+
+    fn with_photo(&self, trace: GpuTrace, picture: &Arc<Picture>) -> Result<TraceOnGpu> {
+        Ok(TraceOnGpu { trace, photo: self.photo(picture)? })
     }
 
     /// The photo on the device: whoever asks for the same picture waits for the first one's upload.

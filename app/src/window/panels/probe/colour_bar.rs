@@ -66,7 +66,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>) {
 }
 
 /// What is measured, with its unit.
-pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps<'_>) -> &'static str {
+pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps) -> &'static str {
     match maps.view.quantity {
         _ if source.is_token() => texts.attention_unit,
         Quantity::Share if maps.view.granularity == Granularity::Tokens => texts.token_share_unit,
@@ -99,7 +99,7 @@ fn bar(
     ui: &mut Ui,
     width: f32,
     texts: &ProbeTexts,
-    maps: &Maps<'_>,
+    maps: &Maps,
     at: usize,
     (label, of): (&str, Option<&str>),
 ) -> Response {
