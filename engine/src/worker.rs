@@ -8,11 +8,10 @@ use crate::generate::{Answer, GenerateOptions, Session, Subject, Token, Watch};
 use crate::job::{CancelToken, Job, Progress};
 use crate::model::{Inspection, LoadRequest, Model};
 use crate::observe::Unobserved;
-use crate::probe::trace::write_tensors;
 use crate::probe::{Detail, LastRows, Recorder, TokenAttention, Trace};
 use crate::sva::{Frame, PictureSize};
 use crate::text::Turn;
-use crate::vision::Picture;
+use crate::vision::{Exif, Picture};
 use candle_core::{Device, Tensor};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::any::Any;
@@ -89,7 +88,7 @@ pub enum Command {
         /// What to keep.
         detail: Detail,
         /// Where to write all recorded tensors, if anywhere.
-        output: Option<PathBuf>,
+        output: Option<TraceFile>,
     },
     /// Find out what one token of an answer attended to: see [`TokenAttention`].
     ///
@@ -103,6 +102,15 @@ pub enum Command {
         /// The ids of the answer before the token; none for its first.
         answer: Vec<u32>,
     },
+}
+
+/// A file that a trace is written to, and what it says of the picture that the picture itself does not tell.
+#[derive(Debug, Clone)]
+pub struct TraceFile {
+    /// Where it is written.
+    pub path: PathBuf,
+    /// How the picture was read.
+    pub exif: Exif,
 }
 
 /// What a job did.
@@ -326,7 +334,7 @@ impl Worker {
                 let mut recorder = Recorder::new(detail);
                 let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut on_token };
                 let answer = ask(loaded, &question, &mut watch)?;
-                let trace = keep(&loaded.model, &question, &answer, recorder, detail, output.as_deref())?;
+                let trace = keep(&loaded.model, &question, &answer, recorder, detail, output.as_ref())?;
                 Ok(Outcome::Traced(Box::new(answer), trace.map(Box::new)))
             }
             Command::Attend { slot, question, answer } => {
@@ -384,16 +392,17 @@ fn keep(
     answer: &Answer,
     recorder: Recorder,
     detail: Detail,
-    output: Option<&std::path::Path>,
+    output: Option<&TraceFile>,
 ) -> Result<Option<Trace>> {
     let layers = recorder.layers().to_vec();
     let mut tensors = recorder.into_tensors()?;
     let ids: Vec<i64> = answer.tokens.iter().map(|token| i64::from(token.id)).collect();
     tensors.insert("generated_ids".into(), Tensor::new(ids.as_slice(), &Device::Cpu)?);
     tensors.insert("input_ids".into(), Tensor::new(answer.prompt_ids.as_slice(), &Device::Cpu)?);
+    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
     let Some(subject) = &question.subject else {
-        if let Some(path) = output {
-            write_tensors(&tensors, None, path)?;
+        if let Some(file) = output {
+            Trace::write_without_picture(model, last, &tensors, &file.path)?;
         }
         return Ok(None);
     };
@@ -402,11 +411,10 @@ fn keep(
         let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
         tensors.insert("image.rgb_u8".into(), pixels);
     }
-    let size = PictureSize { width: picture.width, height: picture.height };
-    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
-    let trace = Trace::new(model, size, last, &subject.ablation.to_string(), &layers, &tensors)?;
-    if let Some(path) = output {
-        trace.write(&tensors, path)?;
+    let exif = output.map_or(Exif::Ignore, |file| file.exif);
+    let trace = Trace::new(model, picture, exif, last, &subject.ablation.to_string(), &layers, &tensors)?;
+    if let Some(file) = output {
+        trace.write(&tensors, &file.path)?;
     }
     Ok(Some(trace))
 }
