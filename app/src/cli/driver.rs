@@ -7,8 +7,7 @@ use super::progress::Bars;
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::probe::{Detail, Trace};
-use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot};
-use std::path::PathBuf;
+use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot, TraceFile};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -87,7 +86,7 @@ impl Driver {
         &mut self,
         question: Question,
         detail: Detail,
-        output: PathBuf,
+        output: TraceFile,
     ) -> Result<(Answer, Option<Arc<Trace>>)> {
         let command = Command::Trace { slot: Slot::A, question, detail, output: Some(output) };
         match self.run(command, &mut |_| Ok(()))? {
