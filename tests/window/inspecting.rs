@@ -126,7 +126,7 @@ fn keys_are_listed_by_probability_when_asked() {
     change(&mut window, ViewChange::Heads(Indices::one(0)));
     change(&mut window, ViewChange::Select(Some(Cell { row: row as u32, col: column as u32 })));
     show(&mut window, InspectorTab::Cell);
-    window.get_by_label("by probability").click();
+    window.get_by_label("By probability").click();
     window.run_ok();
     let most = attention(&trace, 0, 0, (row, column)).into_iter().fold(0.0, f64::max);
     let listed = window.get_all_by_label_contains("): 0.");
@@ -213,7 +213,7 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     let sum = mass.before + mass.visual + mass.newline + mass.after;
     assert!((sum - 1.0).abs() < 1e-4, "{sum}");
     assert!((values.iter().sum::<f32>() - mass.visual).abs() < 1e-4);
-    let shown: f64 = (["picture: ", "row ends: ", "text before: ", "text after: "].iter())
+    let shown: f64 = (["Visual tokens: ", "Newline tokens: ", "Text before: ", "Text after: "].iter())
         .map(|name| {
             let label = words(&window.get_by_label_contains(name));
             label[name.len()..].split(',').next().unwrap().parse::<f64>().unwrap()

@@ -128,11 +128,11 @@ impl UiCommand {
         let (english, chinese) = match self {
             Self::OpenFolder => (
                 ("Open a checkpoint…", "Choose the folder of a Cambrian-1 checkpoint"),
-                ("打开模型…", "选择 Cambrian-1 检查点所在的文件夹"),
+                ("打开检查点…", "选择 Cambrian-1 检查点所在的文件夹"),
             ),
             Self::CompareFolder => (
                 ("Compare with…", "Open a second checkpoint beside the first, to ask and look at either"),
-                ("打开对照模型…", "在第一个模型旁打开第二个检查点，可随时切换提问和查看"),
+                ("对比检查点…", "在第一个模型旁打开第二个检查点，可随时切换提问和查看"),
             ),
             Self::OtherModel => (
                 ("Switch between A and B", "Ask the other model, and show its maps of the same picture"),
@@ -151,7 +151,7 @@ impl UiCommand {
             ),
             Self::ExportTrace => (
                 ("Export the trace…", "Write all SVA attention probabilities as safetensors"),
-                ("导出完整记录…", "把全部 SVA 注意力概率写成 safetensors"),
+                ("导出注意力记录…", "把全部 SVA 注意力概率写成 safetensors"),
             ),
             Self::ExportRecipe => (
                 ("Export a recipe…", "Write what `opabinia render --recipe` needs to make this picture again"),
@@ -166,13 +166,13 @@ impl UiCommand {
             Self::Ask => (("Ask", "Ask the question in the field"), ("提问", "提出输入框中的问题")),
             Self::Stop => (("Stop", "Stop what the engine is doing"), ("停止", "停止引擎正在做的事")),
             Self::Regenerate => {
-                (("Ask again", "Answer the last question once more"), ("重新回答", "再回答一次最后的问题"))
+                (("Regenerate", "Answer the last question once more"), ("重新生成", "再回答一次最后的问题"))
             }
             Self::Detach => (("Remove the picture", "Go on without a picture"), ("移除图片", "不带图片继续")),
             Self::Undo => (("Undo the view", "Go back to the view before"), ("撤销视图", "回到上一个视图")),
             Self::Redo => (("Redo the view", "Go forward again"), ("重做视图", "再次前进")),
             Self::Settings => {
-                (("Settings…", "Sampling, system text, language, colours"), ("设置…", "采样、系统提示、语言、配色"))
+                (("Settings…", "Sampling, system prompt, language, colours"), ("设置…", "采样、系统提示、语言、配色"))
             }
             Self::ResetView => (("Reset the view", "Back to the first view"), ("重置视图", "回到初始视图")),
             Self::ZoomToFit => (("Zoom to fit", "Show the whole picture"), ("适合窗口", "显示整张图片")),
@@ -180,8 +180,8 @@ impl UiCommand {
                 (("Query grid", "Draw the cells of the query grid"), ("查询网格", "画出查询网格的单元格"))
             }
             Self::NextQuantity => (
-                ("Next quantity", "Share, lift, entropy, dominant encoder"),
-                ("下一个量", "占比、提升度、熵、主导编码器"),
+                ("Next quantity", "Share, lift, entropy, normalized entropy, dominant encoder"),
+                ("下一个量", "占比、提升度、熵、归一化熵、主导编码器"),
             ),
             Self::NextEncoder => (
                 ("Next encoder", "Show the next encoder in the large map"),
@@ -189,10 +189,10 @@ impl UiCommand {
             ),
             Self::PreviousLayer => (("Previous layer", "Show the SVA layer before"), ("上一层", "显示上一个 SVA 层")),
             Self::NextLayer => (("Next layer", "Show the SVA layer after"), ("下一层", "显示下一个 SVA 层")),
-            Self::PreviousHead => (("Previous head", "Show the head before"), ("上一个头", "显示上一个注意力头")),
-            Self::NextHead => (("Next head", "Show the head after"), ("下一个头", "显示下一个注意力头")),
+            Self::PreviousHead => (("Previous head", "Show the head before"), ("上一个注意力头", "显示上一个注意力头")),
+            Self::NextHead => (("Next head", "Show the head after"), ("下一个注意力头", "显示下一个注意力头")),
             Self::AllLayersAndHeads => {
-                (("All layers and heads", "Average over everything"), ("全部层与头", "对全部求平均"))
+                (("All layers and heads", "Average over everything"), ("全部层与注意力头", "对全部求平均"))
             }
             Self::ToggleTheme => (("Light or dark", "Switch the colours"), ("浅色或深色", "切换配色")),
             Self::SwitchLanguage => (("中文界面", "Speak Chinese"), ("English", "Speak English")),

@@ -84,16 +84,16 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
     let encoder = view.encoder;
     let encoder_name = selected.entry.encoder_names.get(encoder).map(String::as_str).unwrap_or_default();
     let (quantity, what) = match view.quantity {
-        Shown::Lift => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
+        Shown::Lift | Shown::Dominant => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
         Shown::Entropy => (Quantity::Entropy, format!("{} ({})", texts.entropy, texts.bits)),
         Shown::NormalisedEntropy => (Quantity::NormalisedEntropy, format!("{} {}", texts.entropy, texts.of_uniform)),
-        Shown::Share | Shown::Dominant => (Quantity::Share(encoder), format!("{} · {encoder_name}", texts.share)),
+        Shown::Share => (Quantity::Share(encoder), format!("{} · {encoder_name}", texts.share)),
     };
     heading(ui, texts.matrix);
     ui.label(egui::RichText::new(&what).small().weak());
     let matrix = selected.trace().matrix(quantity, selected.cell);
     let scale = Scale::over(quantity, &matrix);
-    let colours = if view.quantity == Shown::Dominant { ColourMap::Viridis } else { view.colours() };
+    let colours = if view.quantity == Shown::Dominant { ColourMap::Diverging } else { view.colours() };
     let table = colours.table();
 
     let labels = FontId::proportional(10.5);
