@@ -59,6 +59,8 @@ pub struct InspectorTexts {
     pub matrix: &'static str,
     /// What clicking the matrix does.
     pub matrix_tip: &'static str,
+    /// What the letters of layers mean.
+    pub layer_letters: &'static str,
     /// Heading: keys.
     pub keys: &'static str,
     /// What a key is.
@@ -95,8 +97,12 @@ pub struct InspectorTexts {
     pub continue_from: &'static str,
     /// What that does.
     pub continue_tip: &'static str,
-    /// An empty token text.
-    pub unusual: &'static str,
+    /// The token of the answer among its alternatives, and what that is.
+    pub chosen: (&'static str, &'static str),
+    /// The token that a person put into the place of the model's, and what that means.
+    pub forced: (&'static str, &'static str),
+    /// A token that was taken over from another answer, and what that means.
+    pub repeated: (&'static str, &'static str),
     /// Heading: what the token attended to.
     pub attended: &'static str,
     /// Asks for the attention of the selected token.
@@ -153,6 +159,10 @@ pub struct InspectorTexts {
     pub copy_csv_tip: &'static str,
     /// Writes the table to a file.
     pub save_csv: &'static str,
+    /// Lists cells of the padding too; their number follows.
+    pub list_padding: &'static str,
+    /// What that does.
+    pub list_padding_tip: &'static str,
     /// Column of quantities about all encoders together.
     pub all_encoders: &'static str,
     /// Heading of the table; the quantity follows.
@@ -185,6 +195,8 @@ pub struct InspectorTexts {
     pub connector: &'static str,
     /// Sampler layers.
     pub samplers: &'static str,
+    /// Before the decoder layers that they follow.
+    pub after_decoder_layers: &'static str,
     /// None.
     pub none: &'static str,
     /// Input of an encoder.
@@ -237,6 +249,10 @@ pub struct InspectorTexts {
     pub part_zoomed: &'static str,
     /// Choice: pixels.
     pub side: &'static str,
+    /// Before the field for another width.
+    pub other_side: &'static str,
+    /// What that field is.
+    pub other_side_tip: &'static str,
     /// Choice: colours around the maps.
     pub ground: &'static str,
     /// Choice: light.
@@ -287,6 +303,7 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     uniform_mark: "The line on each bar is the share that uniform attention would give.",
     matrix: "Layers × heads",
     matrix_tip: "Click to look at one layer and head",
+    layer_letters: "C: SVA connector layers, before the language model. S: SVA sampler layers, between its layers.",
     keys: "Keys of this cell",
     keys_tip: "A key is one token of one encoder in this cell's window.",
     by_place: "By position",
@@ -305,7 +322,9 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     alternatives: "Alternatives",
     continue_from: "Continue",
     continue_tip: "Answer again from here with this token, in a branch beside this answer",
-    unusual: "(no text)",
+    chosen: ("Chosen", "The token that stands in the answer"),
+    forced: ("Forced", "put here by you, not chosen by the model, which went on from it"),
+    repeated: ("Repeated", "taken over from the answer that this one branched off from, not chosen anew"),
     attended: "What it attended to",
     show_attended: "Show what it attended to",
     show_attended_tip: "Compute where the language model attended when it chose this token; the maps show it",
@@ -334,6 +353,8 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     copy_csv: "Copy as CSV",
     copy_csv_tip: "Put all rows on the clipboard as comma-separated values",
     save_csv: "Save…",
+    list_padding: "List padding",
+    list_padding_tip: "Padding is left out of the list: it has no values. Files and copies have all rows",
     all_encoders: "all encoders",
     table_of: "Values of the maps:",
     attention: "attention",
@@ -350,6 +371,7 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     query_grid: "Query grid",
     connector: "Connector layers",
     samplers: "Sampler layers",
+    after_decoder_layers: "after decoder layers",
     none: "none",
     input: "Input",
     tokens: "Tokens",
@@ -376,6 +398,8 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     part_picture: "Picture alone",
     part_zoomed: "As zoomed",
     side: "Width of a panel",
+    other_side: "or",
+    other_side_tip: "Any other width: drag, or click to type it",
     ground: "Colours",
     ground_light: "Light, for paper",
     ground_dark: "Dark, for screens",
@@ -410,6 +434,7 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     uniform_mark: "条形上的竖线表示均匀注意力下的占比。",
     matrix: "层 × 注意力头",
     matrix_tip: "点击查看单个层与注意力头",
+    layer_letters: "C：SVA 连接器层，在语言模型之前。S：SVA 采样层，在语言模型各层之间。",
     keys: "该单元格的键",
     keys_tip: "键是某个编码器在该单元格窗口内的一个词元。",
     by_place: "按位置",
@@ -428,7 +453,9 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     alternatives: "备选词元",
     continue_from: "续写",
     continue_tip: "从此处改用这个词元重新回答，作为并列的分支",
-    unusual: "（无文本）",
+    chosen: ("已选", "回答中的词元"),
+    forced: ("指定", "由你在此处指定，并非模型所选；模型从它继续"),
+    repeated: ("沿用", "沿用自此分支之前的回答，并未重新选择"),
     attended: "它关注了什么",
     show_attended: "显示它关注了什么",
     show_attended_tip: "计算语言模型选择该词元时关注了哪里；注意力图会随之切换",
@@ -457,6 +484,8 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     copy_csv: "复制为 CSV",
     copy_csv_tip: "把所有行以逗号分隔值放入剪贴板",
     save_csv: "保存…",
+    list_padding: "列出填充",
+    list_padding_tip: "列表略去填充，那里没有数值；文件与复制的内容包含所有行",
     all_encoders: "全部编码器",
     table_of: "注意力图数值：",
     attention: "注意力",
@@ -473,6 +502,7 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     query_grid: "查询网格",
     connector: "SVA 连接器层",
     samplers: "SVA 采样层",
+    after_decoder_layers: "解码器层之后：",
     none: "无",
     input: "输入",
     tokens: "词元",
@@ -499,6 +529,8 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     part_picture: "仅图片",
     part_zoomed: "当前缩放",
     side: "面板宽度",
+    other_side: "或",
+    other_side_tip: "任意宽度：拖动，或点击后输入",
     ground: "配色",
     ground_light: "浅色（适合论文）",
     ground_dark: "深色（适合屏幕）",
