@@ -12,6 +12,7 @@ use opabinia::window::command::UiCommand;
 use opabinia::window::lang::{Language, LanguageChoice};
 use opabinia::window::palette::{Entry, found};
 use opabinia::window::state::{HelpPage, InspectorTab, MapSource, Overlay, TokenPlace, ViewChange};
+use opabinia::window::theme::ThemeChoice;
 use opabinia::window::view_controls::{self, ControlGroup};
 use opabinia_engine::worker::Slot;
 use opabinia_shaders::{ColourMap, Indices, Normalisation, Quantity, Reduction};
@@ -51,7 +52,7 @@ fn the_palette_reaches_every_control_of_the_view_in_both_languages() {
     assert_eq!(view(&window).layers, Indices::one(1));
     palette(&mut window, "heads: 7");
     assert_eq!(view(&window).heads, Indices::one(7));
-    palette(&mut window, "maximum: max");
+    palette(&mut window, "reduction max");
     assert_eq!(view(&window).reduction, Reduction::Max);
     palette(&mut window, "magma");
     assert_eq!(view(&window).colour_map, Some(ColourMap::Magma));
@@ -188,6 +189,9 @@ fn chips_say_what_they_are_and_c_and_s_are_explained() {
 #[test]
 fn selecting_a_token_moves_nothing_and_its_map_has_its_name() {
     let mut window = asked();
+    // After an answer its first token is selected.
+    window.state_mut().act(ConversationAction::SelectToken(None));
+    window.run_ok();
     let map = |window: &Harness<'static, App>| window.get_by_label("Map").rect();
     let before = map(&window);
     let disabled = window.get_by_label("Selected token").accesskit_node().is_disabled();
@@ -215,7 +219,6 @@ fn selecting_a_token_moves_nothing_and_its_map_has_its_name() {
 fn nothing_is_cut_or_covered_where_everything_is_twice_as_large() {
     let mut window = asked();
     window.state_mut().act(ProgramAction::SetScale(2.0));
-    window.set_size(egui::vec2(1600.0, 1000.0));
     for _ in 0..4 {
         window.step();
     }
@@ -228,6 +231,11 @@ fn nothing_is_cut_or_covered_where_everything_is_twice_as_large() {
             assert!(screen.contains_rect(rect.unwrap()), "{name} is cut: {rect:?} in {screen:?}");
         }
         shot(&mut window, &format!("scale-2-{tab:?}"));
+        if tab == InspectorTab::Token {
+            // What stands beside its bar elsewhere is below it.
+            let button = window.get_all_by_label_contains("Continue: ").next().unwrap().rect();
+            assert!(button.right() <= screen.right() - 12.0, "{button:?} in {screen:?}");
+        }
     }
 }
 
@@ -258,4 +266,37 @@ fn what_a_figure_s_width_is_stands_apart_from_the_widths_offered() {
     let last = window.get_all_by_label("1920 px").next().unwrap().rect();
     assert!(last.right() < field.left(), "the field comes last, behind a word of its own");
     shot(&mut window, "export");
+}
+
+#[test]
+fn the_note_on_shares_is_whole_at_the_smallest_size_in_both_languages_and_themes() {
+    let mut window = answered("tiny-llama3", "wide.png", [1024.0, 640.0]);
+    window.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
+    window.state_mut().act(ViewChange::Select(Some(opabinia_shaders::Cell { row: 2, col: 3 })));
+    let looks = [
+        (LanguageChoice::English, ThemeChoice::Dark, "en-dark"),
+        (LanguageChoice::English, ThemeChoice::Light, "en-light"),
+        (LanguageChoice::Chinese, ThemeChoice::Dark, "zh-dark"),
+        (LanguageChoice::Chinese, ThemeChoice::Light, "zh-light"),
+    ];
+    for (language, theme, name) in looks {
+        window.state_mut().act(ProgramAction::SetLanguage(language));
+        window.state_mut().act(ProgramAction::SetTheme(theme));
+        for quantity in [Quantity::Share, Quantity::Dominant] {
+            window.state_mut().act(ViewChange::Quantity(quantity));
+            window.step();
+            window.render().unwrap();
+            window.step();
+            if quantity == Quantity::Share {
+                let evidence = &window.state().texts().evidence;
+                let whole = format!("{} {}", evidence.uniform("ConvNeXt", 16.0 / 19.0), evidence.sva);
+                let note = window.get_by_label(&whole).rect();
+                let button = window.get_by_label(evidence.show_lift).rect();
+                assert!(note.height() > 20.0, "it wraps instead of being cut: {note:?}");
+                assert!(note.right() <= button.left(), "{note:?} {button:?}");
+                assert!(note.bottom() <= window.ctx.content_rect().bottom(), "{note:?}");
+            }
+            shot(&mut window, &format!("small-{name}-{quantity:?}"));
+        }
+    }
 }

@@ -81,7 +81,8 @@ fn attention(trace: &Trace, layer: usize, head: usize, (row, column): (usize, us
 
 #[test]
 fn a_cell_shows_the_numbers_of_the_trace() {
-    let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
+    // So high that the first keys are seen without scrolling.
+    let mut window = answered("tiny-llama3", "wide.png", [1360.0, 960.0]);
     let trace = trace(&window);
     let side = trace.layers[0].frame.side;
     let frame = Frame::new(side, trace.picture);
@@ -155,7 +156,7 @@ fn clicking_the_matrix_looks_at_one_layer_and_head() {
     let view = window.state().state().view.now().clone();
     assert_eq!((view.layers, view.heads), (Indices::one(1), Indices::one(5)));
     assert_eq!(view.selected, Some(Cell { row: row as u32, col: column as u32 }));
-    window.get_by_label(&format!("layer {} · head 5", trace.layers[1].label));
+    window.get_by_label(&format!("Layer {} · head 5", trace.layers[1].label));
 }
 
 #[test]

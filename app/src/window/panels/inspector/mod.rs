@@ -26,6 +26,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let shown = cx.state.inspector;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
+        // So that the four of them stand in one row of the narrowest window that is promised to be usable.
+        ui.spacing_mut().button_padding.x = 6.0;
         for (tab, name) in [
             (InspectorTab::Cell, texts.tab_cell),
             (InspectorTab::Token, texts.tab_token),

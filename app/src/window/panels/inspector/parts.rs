@@ -48,7 +48,7 @@ pub struct Bar<'a> {
 impl Bar<'_> {
     /// Draws the row over the width there is, less `reserved` on its right.
     pub fn show(self, ui: &mut Ui, reserved: f32) -> Response {
-        let width = (ui.available_width() - reserved).max(120.0);
+        let width = (ui.available_width() - reserved).max(100.0);
         let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
         let spoken = self.spoken;
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &spoken));
@@ -84,10 +84,18 @@ impl Bar<'_> {
     }
 }
 
-/// A fact: its name, and beside it what there is to say. Both wrap: neither is cut where there is little room.
+/// Where there is less room than this, what stands beside each other elsewhere stands below each other.
+pub const NARROW: f32 = 170.0;
+
+/// A fact: its name, and beside or below it what there is to say. Both wrap: neither is cut where there is little room.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
+    if ui.available_width() < NARROW {
+        ui.add(egui::Label::new(RichText::new(alone(name)).small().weak()).wrap());
+        ui.add(egui::Label::new(value).wrap());
+        return;
+    }
     ui.horizontal_top(|ui| {
-        let width = 118.0_f32.min(ui.available_width() * 0.45);
+        let width = 118.0_f32.min(ui.available_width() * 0.55);
         ui.allocate_ui_with_layout(vec2(width, 18.0), Layout::top_down(Align::Min), |ui| {
             ui.set_width(width);
             ui.add(egui::Label::new(RichText::new(alone(name)).weak()).wrap());

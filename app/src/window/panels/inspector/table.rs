@@ -97,7 +97,7 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
         Quantity::Lift => format!("log₂ {}", texts.lift),
         Quantity::Entropy => format!("{} ({})", texts.entropy, texts.bits),
         Quantity::NormalisedEntropy => cx.texts.probe.normalised_entropy.0.to_owned(),
-        Quantity::Dominant => cx.texts.probe.dominant_unit.to_owned(),
+        Quantity::Dominant => cx.texts.probe.dominant.0.to_owned(),
     };
     let cells = view.side(&entry.trace);
     let of_cells = maps.iter().all(|map| map.side == cells);
@@ -131,10 +131,10 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec
             for at in &listed[range] {
                 let (row, column) = (at / side, at % side);
                 let cell = Cell { row: row as u32, col: column as u32 };
-                let values: Vec<String> = table.maps.iter().map(|map| value(cx, map, row, column)).collect();
+                let values: Vec<(String, Kind)> = table.maps.iter().map(|map| value(cx, map, row, column)).collect();
                 let sense = if table.of_cells { Sense::CLICK | Sense::HOVER } else { Sense::hover() };
                 let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), sense);
-                let spoken = table.names.iter().zip(&values).map(|(name, value)| format!("{name} {value}"));
+                let spoken = table.names.iter().zip(&values).map(|(name, (value, _))| format!("{name} {value}"));
                 let spoken = format!("({row}, {column}): {}", spoken.collect::<Vec<_>>().join(", "));
                 response.widget_info(|| WidgetInfo::labeled(egui::Role::Row, true, &spoken));
                 let is_selected = table.of_cells && selected == Some(cell);
@@ -152,10 +152,13 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec
                     font.clone(),
                     weak,
                 );
-                for (at, value) in values.iter().enumerate() {
+                for (at, (value, kind)) in values.iter().enumerate() {
                     let right = rect.left() + PLACE + room * (at + 1) as f32 - 4.0;
-                    let number = value.ends_with(|c: char| c.is_ascii_digit());
-                    let (font, colour) = if number { (&font, ink) } else { (&small, weak) };
+                    let (font, colour) = match kind {
+                        Kind::Number => (&font, ink),
+                        Kind::Name => (&small, ink),
+                        Kind::Nothing => (&small, weak),
+                    };
                     ui.painter().text(pos2(right, rect.center().y), Align2::RIGHT_CENTER, value, font.clone(), colour);
                 }
                 if response.clicked() {
@@ -166,23 +169,35 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec
     });
 }
 
+/// What stands in a column of a row.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A number.
+    Number,
+    /// The name of an encoder.
+    Name,
+    /// Why there is no value.
+    Nothing,
+}
+
 /// One value of a map at a place of the widest map's grid.
-fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> String {
+fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> (String, Kind) {
     let texts = &cx.texts.probe;
     let side = map.side as usize;
-    if row >= side || column >= side {
-        return String::new();
-    }
-    match map.texels.get(row * side + column) {
+    let inside = row < side && column < side;
+    let nothing = |text: &str| (text.to_owned(), Kind::Nothing);
+    match map.texels.get(row * side + column).filter(|_| inside) {
         Some(MapTexel::Value(encoder)) if map.quantity == Quantity::Dominant => {
             let names = cx.state.trace().map(|entry| entry.encoder_names.as_slice()).unwrap_or_default();
-            names.get(*encoder as usize).cloned().unwrap_or_default()
+            (names.get(*encoder as usize).cloned().unwrap_or_default(), Kind::Name)
         }
-        Some(MapTexel::Value(value)) if map.quantity == Quantity::Lift => format!("{value:+.3}").replace('-', "−"),
-        Some(MapTexel::Value(value)) => share(f64::from(*value)),
-        Some(MapTexel::Masked) => texts.masked.to_owned(),
-        Some(MapTexel::Outside) => texts.outside.to_owned(),
-        Some(MapTexel::Padding) => texts.padding.to_owned(),
-        None => String::new(),
+        Some(MapTexel::Value(value)) if map.quantity == Quantity::Lift => {
+            (format!("{value:+.3}").replace('-', "−"), Kind::Number)
+        }
+        Some(MapTexel::Value(value)) => (share(f64::from(*value)), Kind::Number),
+        Some(MapTexel::Masked) => nothing(texts.masked),
+        Some(MapTexel::Outside) => nothing(texts.outside),
+        Some(MapTexel::Padding) => nothing(texts.padding),
+        None => nothing(""),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use super::super::conversation::token_text;
-use super::parts::{Bar, evidence, fact, factor, heading, share};
+use super::parts::{Bar, NARROW, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
 use crate::window::state::{Attended, Exchange, GridUpload, MapSource, TokenPlace, TokenRecord, ViewChange, chosen};
 use egui::{Align, Button, ComboBox, Layout, RichText, Ui, vec2};
@@ -93,32 +93,38 @@ fn alternatives(
         let percent = token_text::percent(log_prob);
         let (mark, about) = forced(cx, place, exchange).unwrap_or(texts.chosen);
         let marked = if is_it { format!(" · {mark}") } else { String::new() };
-        ui.horizontal(|ui| {
+        let (narrow, roomy) = (ui.available_width() < NARROW, ui.available_width() > 230.0);
+        let row = |ui: &mut Ui| {
             let bar = Bar {
                 name: &name,
-                name_width: 76.0,
+                name_width: if roomy { 76.0 } else { 48.0 },
                 colour: if is_it { accent } else { accent.gamma_multiply(0.45) },
                 part: Some(f64::from(log_prob).exp()),
                 mark: None,
                 numbers: &[(percent.clone(), 58.0)],
                 spoken: format!("{name}: {percent}{marked}"),
             };
-            let response = bar.show(ui, 74.0);
+            let response = bar.show(ui, if narrow { 0.0 } else { 74.0 });
             response.on_hover_text(format!("{} {id}\n{} {percent}", texts.id, texts.probability));
             if is_it {
                 ui.label(RichText::new(mark).small().weak()).on_hover_text(about);
-            } else {
-                let button = Button::new(RichText::new(texts.continue_from).small());
-                let response = ui.add_enabled(!exchange.status.is_open(), button);
-                // The row's text, so that each of these buttons has a name of its own.
-                response.widget_info(|| {
-                    egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{}: {name}", texts.continue_from))
-                });
-                if response.on_hover_text(texts.continue_tip).clicked() {
-                    out.push(ConversationAction::ContinueFrom(place, id).into());
-                }
+                return;
             }
-        });
+            let button = Button::new(RichText::new(texts.continue_from).small());
+            let response = ui.add_enabled(!exchange.status.is_open(), button);
+            // The row's text, so that each of these buttons has a name of its own.
+            response.widget_info(|| {
+                egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{}: {name}", texts.continue_from))
+            });
+            if response.on_hover_text(texts.continue_tip).clicked() {
+                out.push(ConversationAction::ContinueFrom(place, id).into());
+            }
+        };
+        if narrow {
+            ui.vertical(row);
+        } else {
+            ui.horizontal(row);
+        }
     }
 }
 

@@ -50,7 +50,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, page: HelpPage, out: &mut Vec<Action>) {
 /// Headings with a paragraph each.
 fn sections(ui: &mut Ui, all: &[(&str, &str)]) {
     for (heading, text) in all {
-        parts::section(ui, heading);
+        ui.add_space(10.0);
+        ui.label(RichText::new(*heading).strong().size(15.0));
         ui.add(Label::new(*text).wrap());
     }
 }

@@ -17,7 +17,7 @@ pub fn height(width: f32) -> f32 {
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.evidence;
     let full = ui.available_width();
-    ui.allocate_ui_with_layout(vec2(full, height(full)), Layout::left_to_right(Align::Center), |ui| {
+    ui.allocate_ui_with_layout(vec2(full, height(full)), Layout::left_to_right(Align::Min), |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         let more = chip(ui, "i", false, texts.about).on_hover_text(texts.about);
         Popup::from_toggle_button_response(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
@@ -25,11 +25,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
         });
         let biased =
             most_keys(source).filter(|_| source.view.quantity == Quantity::Share && source.view.input_of.is_none());
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if biased.is_some() && ui.small_button(texts.show_lift).clicked() {
                 out.push(ViewChange::Quantity(Quantity::Lift).into());
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
                 let text = line(cx, source, biased);
                 ui.add(Label::new(RichText::new(text).small().weak()).wrap());
             });
