@@ -212,6 +212,7 @@ fn selecting_a_token_moves_nothing_and_its_map_has_its_name() {
     window.run_ok();
     assert_eq!(window.state().state().view.now().source, MapSource::Token { layer: Some(1), head: None });
     window.get_by_label("Head All");
+    window.get_by_label("Decoder layer 1 · mean of all heads");
     shot(&mut window, "token-map");
 }
 

@@ -279,7 +279,7 @@ impl UiCommand {
             Self::Palette => command(Key::K),
             Self::Log => command(Key::L),
             Self::Guide => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F1)),
-            Self::Shortcuts => command(Key::Slash),
+            Self::Shortcuts => command(Key::F1),
             Self::Stop => Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             Self::CompareFolder
             | Self::ExportNumbers

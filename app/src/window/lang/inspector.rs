@@ -115,12 +115,8 @@ pub struct InspectorTexts {
     pub attending: &'static str,
     /// Asks again.
     pub again: &'static str,
-    /// The mean of all.
-    pub all_mean: &'static str,
-    /// A layer of the language model.
-    pub decoder_layer: &'static str,
-    /// A head of the language model.
-    pub decoder_head: &'static str,
+    /// Which layer and head of the language model; `None` is the mean of all.
+    of_decoder: fn(Option<usize>, Option<usize>) -> String,
     /// Part of the prompt: visual tokens.
     pub on_visual: &'static str,
     /// Part of the prompt: newline tokens.
@@ -264,6 +260,11 @@ pub struct InspectorTexts {
 }
 
 impl InspectorTexts {
+    /// Which layer and head of the language model a token's attention is of; `None` is the mean of all.
+    pub fn of_decoder(&self, layer: Option<usize>, head: Option<usize>) -> String {
+        (self.of_decoder)(layer, head)
+    }
+
     /// The title of the dialogs about writing `kind`.
     pub fn export_title(&self, kind: ExportKind) -> &'static str {
         match kind {
@@ -321,7 +322,7 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     below: "below",
     alternatives: "Alternatives",
     continue_from: "Continue",
-    continue_tip: "Answer again from here with this token, in a branch beside this answer",
+    continue_tip: "Regenerate from here with this token, in a branch beside this answer",
     chosen: ("Chosen", "The token that stands in the answer"),
     forced: ("Forced", "put here by you, not chosen by the model, which went on from it"),
     repeated: ("Repeated", "taken over from the answer that this one branched off from, not chosen anew"),
@@ -331,9 +332,12 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     back_to_sva: "Back to the SVA's maps",
     attending: "Computing the attention of this token…",
     again: "Try again",
-    all_mean: "mean of all",
-    decoder_layer: "Decoder layer",
-    decoder_head: "Decoder head",
+    of_decoder: |layer, head| match (layer, head) {
+        (None, None) => "mean of all decoder layers and heads".to_owned(),
+        (Some(layer), None) => format!("decoder layer {layer} · mean of all heads"),
+        (None, Some(head)) => format!("mean of all decoder layers · head {head}"),
+        (Some(layer), Some(head)) => format!("decoder layer {layer} · head {head}"),
+    },
     on_visual: "Visual tokens",
     on_newline: "Newline tokens",
     before_image: "Text before",
@@ -452,7 +456,7 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     below: "低于",
     alternatives: "备选词元",
     continue_from: "续写",
-    continue_tip: "从此处改用这个词元重新回答，作为并列的分支",
+    continue_tip: "从此处改用这个词元重新生成，作为并列的分支",
     chosen: ("已选", "回答中的词元"),
     forced: ("指定", "由你在此处指定，并非模型所选；模型从它继续"),
     repeated: ("沿用", "沿用自此分支之前的回答，并未重新选择"),
@@ -462,9 +466,12 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     back_to_sva: "返回 SVA 注意力图",
     attending: "正在计算该词元的注意力…",
     again: "重试",
-    all_mean: "全部平均",
-    decoder_layer: "解码器层",
-    decoder_head: "解码器注意力头",
+    of_decoder: |layer, head| match (layer, head) {
+        (None, None) => "全部解码器层与注意力头的平均".to_owned(),
+        (Some(layer), None) => format!("解码器层 {layer} · 全部注意力头的平均"),
+        (None, Some(head)) => format!("全部解码器层的平均 · 注意力头 {head}"),
+        (Some(layer), Some(head)) => format!("解码器层 {layer} · 注意力头 {head}"),
+    },
     on_visual: "视觉词元",
     on_newline: "换行词元",
     before_image: "图前文本",

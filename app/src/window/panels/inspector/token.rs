@@ -2,10 +2,10 @@
 
 use super::super::Cx;
 use super::super::conversation::token_text;
-use super::parts::{Bar, NARROW, evidence, fact, factor, heading, share};
+use super::parts::{Bar, NARROW, alone, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
 use crate::window::state::{Attended, Exchange, GridUpload, MapSource, TokenPlace, TokenRecord, ViewChange, chosen};
-use egui::{Align, Button, ComboBox, Layout, RichText, Ui, vec2};
+use egui::{Button, RichText, Ui};
 use opabinia_engine::probe::{Mass, TokenAttention};
 use std::cmp::Ordering;
 
@@ -133,7 +133,7 @@ fn attention(ui: &mut Ui, cx: &Cx<'_>, layer: Option<usize>, head: Option<usize>
     let texts = &cx.texts.inspector;
     let known = cx.state.attention_key().and_then(|key| cx.state.attentions.get(key));
     match known {
-        Some(Attended::Ready(attention)) => attended(ui, cx, attention, layer, head, out),
+        Some(Attended::Ready(attention)) => attended(ui, cx, attention, (layer, head)),
         Some(Attended::Failed(reason)) => failed(ui, cx, reason, out),
         Some(Attended::Asked) | None => {
             ui.horizontal(|ui| {
@@ -158,49 +158,15 @@ fn failed(ui: &mut Ui, cx: &Cx<'_>, reason: &str, out: &mut Vec<Action>) {
     }
 }
 
-fn attended(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    attention: &TokenAttention,
-    layer: Option<usize>,
-    head: Option<usize>,
-    out: &mut Vec<Action>,
-) {
+/// What the parts of the prompt had of the attention; its layer and head are chosen above the map.
+fn attended(ui: &mut Ui, cx: &Cx<'_>, attention: &TokenAttention, (layer, head): (Option<usize>, Option<usize>)) {
     let texts = &cx.texts.inspector;
     ui.spacing_mut().item_spacing.y = 4.0;
-    let mut source = |source| out.push(ViewChange::Source(source).into());
-    if let Some(layer) = choice(ui, texts.decoder_layer, texts.all_mean, layer, attention.layers) {
-        source(MapSource::Token { layer, head });
-    }
-    if let Some(head) = choice(ui, texts.decoder_head, texts.all_mean, head, attention.heads) {
-        source(MapSource::Token { layer, head });
-    }
+    ui.label(RichText::new(alone(&texts.of_decoder(layer, head))).small().weak());
     let Some((_, mass)) = chosen(attention, layer, head) else { return };
     ui.add_space(4.0);
     parts(ui, cx, attention, mass);
     ui.label(RichText::new(texts.uniform_mark).small().weak());
-}
-
-/// A list of numbered things and the mean of all; gives what was chosen anew.
-fn choice(ui: &mut Ui, name: &str, all: &str, now: Option<usize>, count: usize) -> Option<Option<usize>> {
-    let mut chosen = now;
-    ui.horizontal(|ui| {
-        let width = 108.0_f32.min(ui.available_width() * 0.45);
-        let label = ui.allocate_ui_with_layout(vec2(width, 20.0), Layout::left_to_right(Align::Center), |ui| {
-            ui.set_min_width(width);
-            ui.weak(name)
-        });
-        let label = label.inner;
-        let words = |at: Option<usize>| at.map_or_else(|| all.to_owned(), |at| at.to_string());
-        let combo = ComboBox::from_id_salt(name).selected_text(words(now)).width(110.0);
-        let combo = combo.show_ui(ui, |ui| {
-            for at in std::iter::once(None).chain((0..count).map(Some)) {
-                ui.selectable_value(&mut chosen, at, words(at));
-            }
-        });
-        combo.response.labelled_by(label.id);
-    });
-    (chosen != now).then_some(chosen)
 }
 
 /// How much of the attention each part of the prompt had.

@@ -98,7 +98,7 @@ fn layers_and_heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &
         if let Some(chosen) = all.show(ui) {
             out.push(ViewChange::Heads(chosen).into());
         }
-        ui.add_space(10.0);
+        ui.add_space(4.0);
         for (reduction, (name, tip)) in [(Reduction::Mean, texts.mean), (Reduction::Max, texts.max)] {
             let chosen = source.view.reduction == reduction;
             if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {

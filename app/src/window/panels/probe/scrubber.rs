@@ -132,7 +132,7 @@ pub fn chip_width(ui: &Ui, text: &str) -> f32 {
 fn chip_layout(ui: &Ui, text: &str) -> (Arc<Galley>, Vec2) {
     let font = FontId { size: 12.0, ..TextStyle::Button.resolve(ui.style()) };
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER);
-    let size = vec2((galley.size().x + 10.0).max(19.0), 21.0);
+    let size = vec2((galley.size().x + 9.0).max(19.0), 21.0);
     (galley, size)
 }
 
