@@ -16,6 +16,9 @@ use opabinia_shaders::{
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
+/// What every map of attention is evidence of.
+const EVIDENCE: &str = "Evidence: attention (correlational): where the model attended, not how much it contributed.";
+
 /// Why a figure could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -232,10 +235,10 @@ impl MapFigure<'_> {
 
     fn titles(&self) -> (String, String) {
         let title = match self.view.quantity {
-            Quantity::Share => "Where each encoder was read: share of attention",
-            Quantity::Lift => "Where each encoder was read: lift over uniform attention",
+            Quantity::Share => "Where each encoder was attended to: share",
+            Quantity::Lift => "Where each encoder was attended to: lift over uniform attention",
             Quantity::Entropy | Quantity::NormalisedEntropy => "How spread out attention is: entropy",
-            Quantity::Dominant => "Which encoder was read most",
+            Quantity::Dominant => "Which encoder was attended to most beyond uniform attention",
         };
         (title.into(), format!("{} on {}", self.trace.model, self.picture_name))
     }
@@ -246,8 +249,8 @@ impl MapFigure<'_> {
             Quantity::Share => "Each patch is one cell of the query grid; its colour is the part of the cell's attention that went to this encoder (the shares of a cell sum to 1).".to_owned(),
             Quantity::Lift => "Attention compared with what uniform attention over the cell's unmasked keys would give: 0 is as much, +1 twice as much, −1 half.".to_owned(),
             Quantity::Entropy => "Entropy in bits of each cell's attention over all of its keys: low where it read few tokens, high where it read many.".to_owned(),
-            Quantity::NormalisedEntropy => "Entropy of each cell's attention over all of its keys, as a part of that of uniform attention.".to_owned(),
-            Quantity::Dominant => "The colour of each cell is the encoder with the largest share of its attention.".to_owned(),
+            Quantity::NormalisedEntropy => "Normalized entropy: entropy of each cell's attention over all of its keys ÷ that of uniform attention.".to_owned(),
+            Quantity::Dominant => "The colour of each cell is the encoder with the highest lift: the one attended to most beyond what uniform attention would give it.".to_owned(),
         };
         let labels = |at: usize| self.trace.layers[at].label.clone();
         let reduction = match self.view.reduction {
@@ -270,9 +273,9 @@ impl MapFigure<'_> {
         let samplers = self.layers.iter().any(|&layer| self.trace.layers[layer].label.starts_with('S'));
         let connector = self.layers.iter().any(|&layer| self.trace.layers[layer].label.starts_with('C'));
         what.push_str(match (connector, samplers) {
-            (true, true) => " C: layers before the language model; S: layers between its layers.",
-            (true, false) => " C: layers before the language model.",
-            _ => " S: layers between those of the language model.",
+            (true, true) => " C: connector layers, before the language model; S: sampler layers, between its layers.",
+            (true, false) => " C: connector layers, before the language model.",
+            _ => " S: sampler layers, between those of the language model.",
         });
         if let Focus::Outline(Cell { row, col }) = self.view.focus {
             let _ = write!(what, " Cell (row {row}, column {col}) is outlined.");
@@ -300,14 +303,10 @@ impl MapFigure<'_> {
         let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
         let evidence = if self.trace.ablation.is_empty() {
-            "Attention: where it read, not what it was worth.".to_owned()
+            EVIDENCE.to_owned()
         } else {
             let named: Vec<String> = self.names().iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
-            format!(
-                "Under an intervention: {} (of {}). Attention: where it read, not what it was worth.",
-                self.trace.ablation,
-                named.join(", ")
-            )
+            format!("Under an intervention: {} (of {}). {EVIDENCE}", self.trace.ablation, named.join(", "))
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]

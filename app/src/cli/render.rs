@@ -39,7 +39,7 @@ enum Mode {
     Lift,
     /// How spread out each cell's attention is, in bits.
     Entropy,
-    /// Which encoder has the largest share.
+    /// Which encoder has the highest lift: attended to most beyond what uniform attention would give it.
     Dominant,
 }
 

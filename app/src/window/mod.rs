@@ -3,7 +3,7 @@
 //! One [`state::AppState`] owns everything that is shown. Each frame, [`app::App`] takes in what the engine thread and
 //! the [`background`] tasks have sent, lets the [`panels`] draw the state and collect [`action::Action`]s, and applies
 //! those in [`apply`]. Maps are drawn by [`gpu`] on egui's own device. What the window says is in [`lang`], what can be
-//! done from everywhere in the table of [`command`]s. What survives a restart is in [`store`].
+//! done from everywhere in the table of [`command`]s and among the [`view_controls`]; the [`palette`] finds both. What survives a restart is in [`store`].
 
 pub mod action;
 pub mod app;
@@ -14,10 +14,12 @@ pub mod gpu;
 mod keeper;
 pub mod lang;
 pub mod layout;
+pub mod palette;
 pub mod panels;
 pub mod state;
 pub mod store;
 pub mod theme;
+pub mod view_controls;
 
 use crate::cli::failure::{Failure, Result};
 use app::App;
