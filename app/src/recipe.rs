@@ -289,6 +289,7 @@ impl Recipe {
         let (trace_path, picture_path) = (path.with_file_name(&recipe.trace), path.with_file_name(&recipe.picture));
         let trace = Trace::read(&trace_path)?;
         let picture = Picture::open(&picture_path, Exif::Ignore)?;
+        trace.check_picture(&picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
         recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
         let Self { picture_name, figure: settings, .. } = recipe;
         Ok(Ingredients { trace, picture, picture_name, settings, trace_path, picture_path })
@@ -427,6 +428,11 @@ pub(crate) mod tests {
             let message = Recipe::read(&path).unwrap_err().to_string();
             assert!(message.contains(reason), "{to}: {message}");
         }
+        std::fs::write(&path, &sound).unwrap();
+        let other = Picture { rgb: picture.rgb.iter().map(|byte| byte ^ 1).collect(), ..picture.clone() };
+        write_picture(&folder.path().join("a.picture.png"), &other).unwrap();
+        let message = Recipe::read(&path).unwrap_err().to_string();
+        assert!(message.contains("a.picture.png is another picture"), "{message}");
         std::fs::write(&path, " ".repeat(MAX_BYTES as usize + 1)).unwrap();
         assert!(Recipe::read(&path).unwrap_err().to_string().contains("more than any recipe"));
     }
