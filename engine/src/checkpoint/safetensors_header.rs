@@ -2,8 +2,9 @@
 //!
 //! The format: eight bytes with the length of the header, the header as JSON, then the tensors without gaps.
 
-use super::files::{Located, StoredType};
+use super::instead;
 use super::map::MappedFile;
+use super::stored::{Located, StoredType};
 use crate::error::{Refusal, Result};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
@@ -18,6 +19,14 @@ const LENGTH_FIELD: usize = 8;
 pub(super) fn read(file: &MappedFile) -> Result<Vec<(String, Located)>> {
     let (path, bytes) = (file.path(), file.bytes());
     let again = "the download is incomplete or damaged: download this file again";
+    if let Some(refusal) = instead::refused(path, bytes) {
+        return Err(refusal.into());
+    }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+        return Err(Refusal::new(path, "was written by torch.save and is no safetensors file")
+            .help("give it the name it had, ending in .bin")
+            .into());
+    }
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_FIELD>() else {
         return Err(Refusal::new(path, "is too short to be a safetensors file")
             .expected("at least 8 bytes")

@@ -2,9 +2,10 @@
 //!
 //! Since PyTorch 1.6 that is an uncompressed zip archive; before, several pickles and the storages one after another.
 
-use super::files::Located;
+use super::instead;
 use super::map::MappedFile;
 use super::pickle::{Machine, PickleError, TensorRef, Value};
+use super::stored::Located;
 use super::zip_directory;
 use crate::error::{Refusal, Result};
 use std::collections::HashMap;
@@ -24,6 +25,14 @@ type Storages = HashMap<String, Range<usize>>;
 /// Finds the tensors in `file`. Nothing in it is run.
 pub(super) fn read(file: &MappedFile) -> Result<Vec<(String, Located)>> {
     let bytes = file.bytes();
+    if let Some(refusal) = instead::refused(file.path(), bytes) {
+        return Err(refusal.into());
+    }
+    if bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]) {
+        return Err(Refusal::new(file.path(), "is a safetensors file and was not written by PyTorch")
+            .help("give it a name that ends in .safetensors")
+            .into());
+    }
     if bytes.starts_with(b"PK") { read_zip(file.path(), bytes) } else { read_legacy(file.path(), bytes) }
 }
 
