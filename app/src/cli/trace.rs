@@ -127,12 +127,12 @@ impl Trace {
                 "mask_keys_and_context": ablation.mask_keys_and_context,
                 "zero_features": ablation.zero_features,
             });
-            object["trace"] = trace.as_ref().map_or(Value::Null, trace_json);
+            object["trace"] = trace.as_deref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
         print_generated(&format!("{}\n", answer.text))?;
         console.say(&figures(&answer, &opened));
-        let held = trace.as_ref().map_or_else(String::new, summary);
+        let held = trace.as_deref().map_or_else(String::new, summary);
         console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));
         Ok(())
     }
