@@ -4,7 +4,7 @@
 
 use super::files::{Scratch, Stored, copy_of, edit_json, edit_tensors, goldens, photo, scratch, write_sparse};
 use super::mutate::Chance;
-use super::program::{Ended, ask, ask_about, program, run};
+use super::program::{Ended, ask, program, run};
 use super::{OUT_OF_MEMORY, REFUSED, USAGE, forged};
 use serde_json::{Value, json};
 use std::fs;
@@ -12,7 +12,9 @@ use std::path::Path;
 
 /// What the model in `checkpoint` says of a picture.
 fn answer(checkpoint: &Path, more: &[&str]) -> Ended {
-    let ended = ask_about(checkpoint, &photo("wide.png"), "What is this?", &[&["--max-tokens", "8"], more].concat());
+    let mut command = program(["ask", "What is this?", "--max-tokens", "8", "--model"]);
+    command.arg(checkpoint).arg("--image").arg(photo("wide.png")).args(more);
+    let ended = run(command);
     ended.works();
     ended
 }
@@ -310,7 +312,8 @@ fn hub_caches_are_where_the_variables_say() {
         ended.works();
         assert_eq!(ended.stdout, original, "{variable}={value}");
     }
-    ask(copy.path(), &[]).says(REFUSED, &["models--timm--ViT-SO400M-14-SigLIP-384", "huggingface-cli download"]);
+    ask(copy.path(), &[])
+        .says(REFUSED, &["huggingface/hub/models--facebook--dinov2-giant", "huggingface-cli download"]);
 }
 
 // ---- limits of memory ----
@@ -364,10 +367,12 @@ fn small_limits_end_in_words() {
 
 // ---- text of strangers ----
 
-/// No control character reaches a terminal, but line breaks and tabs.
+/// No control character reaches a terminal, but line breaks and tabs. Reports do; what a model generated is its own, and is
+/// made printable for terminals alone.
 #[track_caller]
 fn is_printable(ended: &Ended) {
-    for text in [&ended.stdout, &ended.stderr] {
+    let report = if ended.stdout.contains("\nencoders\n") { ended.stdout.as_str() } else { "" };
+    for text in [report, &ended.stderr] {
         let hidden = text.chars().find(|&c| c.is_control() && c != '\n' && c != '\t');
         assert!(hidden.is_none(), "{hidden:?} in {text:?}");
     }
@@ -402,7 +407,9 @@ fn names_in_files_do_not_control_the_terminal() {
         for ended in [ask(copy.path(), &[]), inspect(copy.path())] {
             is_printable(&ended);
             assert!(ended.code() == Some(0) || ended.code() == Some(REFUSED), "{}", ended.stderr);
-            assert!(format!("{}{}", ended.stdout, ended.stderr).contains("\\u{1b}"), "{file}: {}", ended.stderr);
+            // Values of JSON are shown as JSON.
+            let shown = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(shown.contains("\\u{1b}]") || shown.contains("\\u001b]"), "{file}: {}", ended.stderr);
         }
     }
     let (_dir, checkpoint) = forged();
@@ -477,19 +484,12 @@ fn anything_at_all() {
             5 => model.push(&name),
             _ => variable = Some(["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"][chance.below(4)]),
         }
-        for command in ["inspect", "ask", "doctor"] {
+        for command in ["inspect", "ask"] {
             let mut command = match command {
-                "inspect" => program([command.as_ref(), model.as_os_str()]),
-                "ask" => program([
-                    "ask".as_ref(),
-                    "Hi".as_ref(),
-                    "--max-tokens".as_ref(),
-                    "1".as_ref(),
-                    "--model".as_ref(),
-                    model.as_os_str(),
-                ]),
+                "ask" => program(["ask", "Hi", "--max-tokens", "1", "--model"]),
                 _ => program([command]),
             };
+            command.arg(&model);
             if let Some(variable) = variable {
                 command.env(variable, &name);
             }

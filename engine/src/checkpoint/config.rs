@@ -55,12 +55,20 @@ impl CambrianConfig {
     /// another field, or describes a model this program does not run.
     pub fn read(dir: &Path) -> Result<Self> {
         let json = JsonFile::read(&dir.join("config.json"))?;
-        let (decoder, rope_note) = DecoderConfig::from_json(&json)?;
-        let told = fields::CHECKPOINT.check(&json, "")?;
+        let generation = dir.join("generation_config.json");
+        let generation = if generation.exists() { Some(JsonFile::read(&generation)?) } else { None };
+        Self::from_files(&json, generation.as_ref())
+    }
+
+    /// What `json`, a config.json, and `generation`, a generation_config.json, say. Errors as for
+    /// [`CambrianConfig::read`].
+    pub(super) fn from_files(json: &JsonFile, generation: Option<&JsonFile>) -> Result<Self> {
+        let (decoder, rope_note) = DecoderConfig::from_json(json)?;
+        let told = fields::CHECKPOINT.check(json, "")?;
         let mut notes: Vec<String> = rope_note.into_iter().collect();
         notes.extend(fields::unknown_note("config.json", &told.unknown));
         require(
-            &json,
+            json,
             "mm_projector_type",
             json.str("mm_projector_type")? == Some("sva"),
             "sva",
@@ -68,25 +76,24 @@ impl CambrianConfig {
         )?;
         let feature = json.str("mm_vision_select_feature")?;
         require(
-            &json,
+            json,
             "mm_vision_select_feature",
             feature.is_none_or(|f| f == "patch"),
             "patch",
             || "this way of choosing image features is not supported",
         )?;
-        let towers = towers(&json)?;
-        let sva = SvaConfig::from_json(&json, &towers, decoder.layers)?;
-        let context_length =
-            bounded(&json, "tokenizer_model_max_length", 1..=MAX_DIM)?.unwrap_or(decoder.max_positions);
+        let towers = towers(json)?;
+        let sva = SvaConfig::from_json(json, &towers, decoder.layers)?;
+        let context_length = bounded(json, "tokenizer_model_max_length", 1..=MAX_DIM)?.unwrap_or(decoder.max_positions);
         require(
-            &json,
+            json,
             "image_token_len",
             sva.final_side.pow(2) <= context_length,
             format!("at most {context_length}, the length of the context"),
             || "the image would not fit into the context",
         )?;
         let mut eos_token_ids = json.token_ids("eos_token_id")?;
-        let generation = generation::read(dir, told.not_obeyed)?;
+        let generation = generation::read(generation, told.not_obeyed)?;
         eos_token_ids.extend(generation.eos_token_ids);
         notes.extend(generation.notes);
         if json.bool("unfreeze_mm_vision_tower")?.unwrap_or(false) {

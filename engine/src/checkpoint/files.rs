@@ -152,9 +152,9 @@ impl WeightFiles {
     fn add(&mut self, path: &Path) -> Result<()> {
         let file = MappedFile::open(path)?;
         let located = if path.extension().is_some_and(|extension| extension == "safetensors") {
-            safetensors_header::read(&file)?
+            safetensors_header::read(path, file.bytes())?
         } else {
-            torch_file::read(&file)?
+            torch_file::read(path, file.bytes())?
         };
         for (key, located) in located {
             match self.tensors.entry(key) {

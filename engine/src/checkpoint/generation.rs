@@ -8,7 +8,6 @@
 use super::fields;
 use super::json::JsonFile;
 use crate::error::Result;
-use std::path::Path;
 
 /// What the file says.
 #[derive(Debug, Default)]
@@ -19,17 +18,15 @@ pub(super) struct Generation {
     pub(super) notes: Vec<String>,
 }
 
-/// Reads the file in `dir`, which may be absent. `in_config` are the settings of this kind that config.json has.
+/// Reads `file`, which a checkpoint may lack. `in_config` are the settings of this kind that config.json has.
 ///
 /// # Errors
 /// A refusal that names the field if it asks for something this program does not do.
-pub(super) fn read(dir: &Path, in_config: Vec<String>) -> Result<Generation> {
+pub(super) fn read(file: Option<&JsonFile>, in_config: Vec<String>) -> Result<Generation> {
     let mut generation = Generation::default();
-    let file = dir.join("generation_config.json");
     let mut not_obeyed = in_config;
-    if file.exists() {
-        let json = JsonFile::read(&file)?;
-        let told = fields::GENERATION_CONFIG.check(&json, "")?;
+    if let Some(json) = file {
+        let told = fields::GENERATION_CONFIG.check(json, "")?;
         generation.eos_token_ids = json.token_ids("eos_token_id")?;
         generation.notes.extend(fields::unknown_note("generation_config.json", &told.unknown));
         not_obeyed.extend(told.not_obeyed);

@@ -34,4 +34,6 @@ pub use stored::StoredType;
 pub use tower_name::{TowerFamily, TowerOrigin, TowerSpec};
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod faults;

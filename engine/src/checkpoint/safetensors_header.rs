@@ -3,11 +3,11 @@
 //! The format: eight bytes with the length of the header, the header as JSON, then the tensors without gaps.
 
 use super::instead;
-use super::map::MappedFile;
 use super::stored::{Located, StoredType};
 use crate::error::{Refusal, Result};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use std::path::Path;
 
 /// No header is longer. The largest released checkpoint needs less than 1 MiB for all shards together.
 const MAX_HEADER: usize = 32 << 20;
@@ -15,9 +15,9 @@ const MAX_HEADER: usize = 32 << 20;
 /// Bytes of the length field before the header.
 const LENGTH_FIELD: usize = 8;
 
-/// Reads the header of `file` and checks that the tensors it announces fill the file exactly.
-pub(super) fn read(file: &MappedFile) -> Result<Vec<(String, Located)>> {
-    let (path, bytes) = (file.path(), file.bytes());
+/// Reads the header of the file `path`, whose content is `bytes`, and checks that the tensors it announces fill it
+/// exactly.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Located)>> {
     let again = "the download is incomplete or damaged: download this file again";
     if let Some(refusal) = instead::refused(path, bytes) {
         return Err(refusal.into());
