@@ -27,3 +27,8 @@ pub mod vision;
 pub mod worker;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+#[path = "../../tests/faults/mutate.rs"]
+#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
+mod mutate;
