@@ -46,6 +46,8 @@ fn the_palette_reaches_every_control_of_the_view_in_both_languages() {
     assert_eq!(view(&window).quantity, Quantity::NormalisedEntropy);
     palette(&mut window, "quantity lift");
     assert_eq!(view(&window).quantity, Quantity::Lift);
+    palette(&mut window, "grey photo");
+    assert!(!view(&window).grey_photo);
     palette(&mut window, "dinov2");
     assert_eq!(view(&window).encoder, 2);
     palette(&mut window, "layers: c2");

@@ -190,7 +190,7 @@ fn an_encoder_that_is_missing_can_be_pointed_at() {
     window.get_by_label("not found");
     shot(&mut window, "missing-encoder");
     let clip = Path::new(&checkpoint("tiny-llama3")).join("towers/openai/clip-vit-large-patch14-336");
-    type_into(&mut window, "Folder of clip", &clip.display().to_string());
+    type_into(&mut window, "Folder of CLIP", &clip.display().to_string());
     window.get_by_label("Use").click();
     window.run_ok();
     wait(&mut window, "the inspection", inspected);
