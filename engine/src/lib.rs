@@ -18,6 +18,7 @@ pub mod model;
 pub mod nn;
 pub mod observe;
 pub mod probe;
+pub mod run;
 pub mod sva;
 pub mod text;
 pub mod vision;

@@ -6,10 +6,11 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ViewAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, InspectorTab, MapSource, TokenPlace, TraceUpload, ViewChange, chosen};
+use opabinia::window::state::{
+    AnswerStatus, InspectorTab, MapSource, Slot, TokenPlace, TraceUpload, ViewChange, chosen,
+};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::{Frame, HEADS};
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::{Cell, Indices, MapTexel, MapView, Quantity};
 use std::sync::Arc;
 

@@ -10,10 +10,9 @@ use crate::output;
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::{Bytes, TowerSpec};
-use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::{Detail, Trace as Recorded};
 use opabinia_engine::sva::Ablation;
-use opabinia_engine::worker::Question;
+use opabinia_engine::worker::{Decoding, Prompt, Record, RunSpec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -106,18 +105,20 @@ impl Trace {
         let ablation = self.ablation(&inspection.config.towers)?;
         self.subject.check(&self.prompt, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
-        let question = Question {
-            system: self.answer.system.clone(),
-            turns: self.subject.turns(&self.prompt),
-            subject: picture.map(|picture| Subject { picture, ablation: ablation.clone() }),
-            begin: Vec::new(),
-            options,
-        };
         let detail = match self.tensors {
             Tensors::Sva => Detail::Sva,
             Tensors::All => Detail::All,
         };
-        let (answer, trace) = driver.trace(question, detail, self.out.clone())?;
+        let prompt = Prompt { system: self.answer.system.clone(), turns: self.subject.turns(&self.prompt) };
+        let mut output = driver.run(RunSpec {
+            image: picture,
+            interventions: ablation.clone(),
+            decoding: Decoding::Generate(options),
+            record: Record::Trace { detail, output: Some(self.out.clone()) },
+            ..RunSpec::new(opened.model, prompt)
+        })?;
+        let trace = output.trace.take();
+        let answer = output.into_answer()?;
         let written = std::fs::metadata(&self.out).map_err(|error| Error::io(&self.out, error))?.len();
         if self.json {
             let mut object = answer_json(&answer, &opened, image.as_deref(), &self.prompt);
@@ -127,12 +128,12 @@ impl Trace {
                 "mask_keys_and_context": ablation.mask_keys_and_context,
                 "zero_features": ablation.zero_features,
             });
-            object["trace"] = trace.as_ref().map_or(Value::Null, trace_json);
+            object["trace"] = trace.as_deref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
         print_generated(&format!("{}\n", answer.text))?;
         console.say(&figures(&answer, &opened));
-        let held = trace.as_ref().map_or_else(String::new, summary);
+        let held = trace.as_deref().map_or_else(String::new, summary);
         console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! The table of commands. Menus, shortcuts, the palette and the documentation are made from it.
 
 use super::lang::Language;
-use super::state::AppState;
+use super::state::{AppState, Slot};
 use egui::{Key, KeyboardShortcut, Modifiers};
-use opabinia_engine::worker::Slot;
 
 /// Something that can be done from everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -24,7 +24,7 @@ use opabinia_engine::observe::{Observer, SvaLayer, Unobserved};
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::sva::{Ablation, CrossAttentionLayer, Frame, PictureSize, Scene};
 use opabinia_engine::text::Turn;
-use opabinia_engine::vision::{Encoder, Picture};
+use opabinia_engine::vision::Picture;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::path::Path;
@@ -141,7 +141,7 @@ impl Subject {
     fn new(model: Model, inspection: Inspection) -> Self {
         let job = Job::unattended();
         let picture = noise(640, 640);
-        let specs = model.encoders().iter().map(Encoder::pixel_spec);
+        let specs = model.encoders().iter().map(|encoder| encoder.pixel_spec());
         let pixels = specs
             .map(|spec| {
                 spec.pixels(&spec.view(&picture, &CancelToken::default()).unwrap(), &Device::Cpu, DType::F32).unwrap()
@@ -254,7 +254,8 @@ fn sampler(b: &mut criterion::Bencher<'_>, directory: &Path, subject: &Subject) 
     let sides: Vec<usize> = config.towers.iter().map(|tower| tower.side() / side).collect();
     let hidden = config.decoder.hidden_size;
     let layer = CrossAttentionLayer::new(hidden, config.sva.hidden_size, &sides, &loader).unwrap();
-    let scene = Scene::new(&subject.image.tokens, PictureSize { width: 9, height: 9 }, Ablation::default()).unwrap();
+    let tokens = subject.model.project(&subject.image, &mut Unobserved).unwrap();
+    let scene = Scene::new(&tokens, PictureSize { width: 9, height: 9 }, Ablation::default()).unwrap();
     let windows = scene.windows(&Frame::padded(side)).unwrap();
     let queries = Tensor::randn(0f32, 1.0, (side * side, hidden), &Device::Cpu).unwrap();
     b.iter(|| layer.forward(&queries, &windows, SvaLayer::Sampler { n: 0 }, &mut Unobserved).unwrap());

@@ -24,7 +24,7 @@ pub use config::{
 pub use files::{StoredType, TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
 pub use loader::{Loader, Survey, UnknownWeight};
-pub use memory::{Bytes, HostMemory, MemoryNeed};
+pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
 
 #[cfg(test)]
 mod faults;

@@ -7,19 +7,20 @@ use crate::llm::KvCache;
 use crate::observe::{Observer, Site, show};
 use crate::sva::{Ablation, Frame, PictureSize, Scene, Windows};
 use crate::text::IMAGE_ID;
-use crate::vision::{Encoder, Picture};
+use crate::vision::Picture;
 use candle_core::Tensor;
 
 /// How many of the prompt's last positions [`Site::PromptLogits`] shows.
 const PROMPT_LOGITS: usize = 4;
 
-/// A picture as every encoder sees it: everything that does not depend on a question or an ablation.
+/// A picture as every encoder sees it: everything that depends on the encoders alone, neither on the checkpoint around
+/// them nor on a question or an ablation.
 #[derive(Debug, Clone)]
 pub struct EncodedImage {
     /// Size of the original picture.
     pub picture: PictureSize,
-    /// Projected tokens of each encoder, `[N_k, C]`.
-    pub tokens: Vec<Tensor>,
+    /// Features of each encoder before its projector, `[N_k, D_k]`.
+    pub features: Vec<Tensor>,
 }
 
 /// A picture as the language model sees it.
@@ -40,10 +41,21 @@ impl VisualTokens {
         self.tokens.dims()[0]
     }
 
+    /// Bytes it takes in memory, what the samplers look at included.
+    pub fn bytes(&self) -> u64 {
+        let tensors = self.windows.iter().flat_map(|windows| windows.tokens.iter().chain([&windows.mask]));
+        tensors.chain([&self.tokens]).map(tensor_bytes).sum()
+    }
+
     /// Whether there are none; a picture always has some.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Bytes of a tensor's numbers.
+fn tensor_bytes(tensor: &Tensor) -> u64 {
+    (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64
 }
 
 impl Model {
@@ -62,28 +74,59 @@ impl Model {
         Ok(rows * (columns + 1))
     }
 
-    /// Runs every encoder on `picture` (spec §3–§5).
+    /// Checks that something of a picture of this size is left on the query grid.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a picture too long for it.
+    pub fn check_picture(&self, picture: &Picture) -> Result<PictureSize> {
+        let size = PictureSize { width: picture.width, height: picture.height };
+        Frame::new(self.config.sva.final_side, size).check(size)?;
+        Ok(size)
+    }
+
+    /// Runs encoder `k` on `picture` (spec §3, §4) and counts its layers on `meter`: `[N_k, D_k]`.
+    pub fn features(
+        &self,
+        k: usize,
+        picture: &Picture,
+        job: &Job<'_>,
+        meter: &Meter<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        job.check()?;
+        let encoder = &self.network.encoders[k];
+        let spec = encoder.pixel_spec();
+        let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
+        show(observer, Site::TowerPixels(k), &pixels)?;
+        let features = encoder.forward(k, &pixels, meter, observer)?;
+        job.check()?;
+        Ok(features)
+    }
+
+    /// Runs every encoder on `picture`.
     ///
     /// # Errors
     /// [`Error::Input`] for a picture too long for the query grid, before anything is computed.
     pub fn encode(&self, picture: &Picture, job: &Job<'_>, observer: &mut dyn Observer) -> Result<EncodedImage> {
-        let size = PictureSize { width: picture.width, height: picture.height };
-        Frame::new(self.config.sva.final_side, size).check(size)?;
+        let size = self.check_picture(picture)?;
         let encoders = &self.network.encoders;
-        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(Encoder::layers).sum());
-        let mut tokens = Vec::with_capacity(encoders.len());
-        for (k, (encoder, projector)) in encoders.iter().zip(&self.network.core.projectors).enumerate() {
-            job.check()?;
-            let spec = encoder.pixel_spec();
-            let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
-            show(observer, Site::TowerPixels(k), &pixels)?;
-            let features = encoder.forward(k, &pixels, &meter, observer)?;
-            job.check()?;
-            let projected = projector.forward(&features)?;
-            show(observer, Site::TowerProj(k), &projected)?;
-            tokens.push(projected);
-        }
-        Ok(EncodedImage { picture: size, tokens })
+        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(|encoder| encoder.layers()).sum());
+        let features = (0..encoders.len())
+            .map(|k| self.features(k, picture, job, &meter, observer))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(EncodedImage { picture: size, features })
+    }
+
+    /// The features of every encoder as tokens of the SVA (spec §5): `[N_k, C]` each.
+    pub fn project(&self, image: &EncodedImage, observer: &mut dyn Observer) -> Result<Vec<Tensor>> {
+        let projectors = self.network.core.projectors.iter().zip(&image.features).enumerate();
+        projectors
+            .map(|(k, (projector, features))| {
+                let projected = projector.forward(features)?;
+                show(observer, Site::TowerProj(k), &projected)?;
+                Ok(projected)
+            })
+            .collect()
     }
 
     /// Runs the SVA connector on an encoded picture and unpads the result (spec §6–§8).
@@ -94,7 +137,7 @@ impl Model {
         job: &Job<'_>,
         observer: &mut dyn Observer,
     ) -> Result<VisualTokens> {
-        let scene = Scene::new(&image.tokens, image.picture, ablation.clone())?;
+        let scene = Scene::new(&self.project(image, observer)?, image.picture, ablation.clone())?;
         show(observer, Site::GlobalContext, scene.context())?;
         let meter = Meter::new(job, Stage::Connect, self.network.core.connector.layers());
         let padded = self.network.core.connector.forward(&scene, &meter, observer)?;
@@ -124,6 +167,25 @@ impl Model {
         job: &Job<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
+        let hidden = self.prefill_hidden(ids, image, cache, job, observer)?;
+        let n = hidden.dims()[0];
+        if observer.wants(Site::PromptLogits) {
+            let last = n.min(PROMPT_LOGITS);
+            observer.observe(Site::PromptLogits, &self.logits(&hidden.narrow(0, n - last, last)?)?)?;
+        }
+        Ok(self.logits(&hidden.narrow(0, n - 1, 1)?)?.squeeze(0)?)
+    }
+
+    /// The same pass; returns the hidden states of all its positions after the final norm, `[n, H]`, of which
+    /// [`Model::logits`] are wanted.
+    pub fn prefill_hidden(
+        &self,
+        ids: &[i64],
+        image: Option<&VisualTokens>,
+        cache: &mut KvCache,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
         let past = cache.len();
         let (embeddings, image_start) = self.splice(ids, image)?;
         show(observer, Site::InputEmbeds, &embeddings)?;
@@ -137,13 +199,7 @@ impl Model {
                 Ok(samplers.after_layer(layer, &x, start, columns, windows, observer)?.unwrap_or(x))
             });
         // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
-        let hidden = hidden.inspect_err(|_| cache.truncate(past))?;
-        let n = hidden.dims()[0];
-        if observer.wants(Site::PromptLogits) {
-            let last = n.min(PROMPT_LOGITS);
-            observer.observe(Site::PromptLogits, &self.logits(&hidden.narrow(0, n - last, last)?)?)?;
-        }
-        Ok(self.logits(&hidden.narrow(0, n - 1, 1)?)?.squeeze(0)?)
+        hidden.inspect_err(|_| cache.truncate(past))
     }
 
     /// Runs the decoder over `ids`, the next of an answer; returns the logits after each, `[n, V]`.
@@ -163,8 +219,8 @@ impl Model {
         self.logits(&hidden)
     }
 
-    /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]`.
-    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+    /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]` in f32.
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         Ok(self.network.core.decoder.logits(hidden)?.narrow(1, 0, self.vocabulary())?)
     }
 

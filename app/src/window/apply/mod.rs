@@ -15,11 +15,10 @@ use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
-use super::state::{Conversation, NoticeKind, Overlay, PictureSource, PictureState, TraceUpload};
+use super::state::{Conversation, NoticeKind, Overlay, PictureSource, PictureState, Slot, TraceUpload};
 use super::theme::ThemeChoice;
 use crate::demo;
 use opabinia_engine::checkpoint::Hub;
-use opabinia_engine::worker::Slot;
 use std::collections::HashSet;
 use std::sync::Arc;
 

@@ -1,0 +1,181 @@
+//! A run the thread is working on, from what was asked for to what came of it, one pass at a time.
+
+use super::spec::{Decoding, EventKind, Record, RunOutput, RunSpec};
+use crate::error::{Error, Result};
+use crate::generate::{Finished, Goal, Request, Run, Session, Subject, Token, Watch};
+use crate::job::Job;
+use crate::model::Model;
+use crate::observe::Unobserved;
+use crate::probe::trace::write_tensors;
+use crate::probe::{Detail, LastRows, Recorder, Trace};
+use crate::run::ModelId;
+use crate::sva::{Frame, PictureSize};
+use crate::text::PromptIds;
+use candle_core::{Device, Tensor};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A run under way.
+pub(super) struct Active {
+    spec: RunSpec,
+    subject: Option<Subject>,
+    prompt: PromptIds,
+    run: Run,
+    recorder: Option<Recorder>,
+    /// The rows of the position that is looked back at, while it is.
+    rows: Option<LastRows>,
+    output: RunOutput,
+}
+
+impl Active {
+    /// Checks that `model` can do what `spec` asks for. Computes nothing.
+    pub(super) fn new(model: &Model, session: &mut Session, spec: RunSpec) -> Result<Self> {
+        let subject = spec.subject();
+        let attends = spec.record == Record::TokenAttention;
+        let goal = match (&spec.decoding, &spec.record) {
+            (Decoding::Nothing, Record::Nothing) => Goal::Encode,
+            (Decoding::Nothing, Record::Trace { .. }) => Goal::Prefill,
+            (Decoding::Nothing, Record::TokenAttention) => Goal::Revisit,
+            (Decoding::Score { alternatives }, _) => Goal::Score { alternatives: *alternatives },
+            (Decoding::Generate(options), _) => Goal::Generate(options.clone()),
+        };
+        if subject.is_none() && attends {
+            return Err(Error::input(
+                "the question is about no picture, so no token attended to one",
+                "attach a picture and ask again",
+            ));
+        }
+        if subject.is_none() && !spec.interventions.is_none() {
+            return Err(Error::input(
+                "the question is about no picture, so there is nothing to intervene in",
+                "attach a picture, or leave the intervention out",
+            ));
+        }
+        let prompt = match goal {
+            Goal::Encode => PromptIds { ids: Vec::new(), image_index: None },
+            _ => model.prompt(spec.prompt.system.as_deref(), &spec.prompt.turns, subject.is_some())?,
+        };
+        let rows = (goal == Goal::Revisit).then(LastRows::default);
+        let run = start(model, session, &spec, subject.as_ref(), &prompt, goal)?;
+        let recorder = match spec.record {
+            Record::Trace { detail, .. } => Some(Recorder::new(detail)),
+            Record::Nothing | Record::TokenAttention => None,
+        };
+        let key = run.key().clone();
+        let output = RunOutput { key, answer: None, scores: None, trace: None, attention: None };
+        Ok(Self { spec, subject, prompt, run, recorder, rows, output })
+    }
+
+    /// The model it needs.
+    pub(super) fn model(&self) -> ModelId {
+        self.spec.model
+    }
+
+    /// Does the next pass; gives what came of the run after the last one.
+    pub(super) fn advance(
+        &mut self,
+        model: &Model,
+        session: &mut Session,
+        job: &Job<'_>,
+        emit: &dyn Fn(EventKind),
+    ) -> Result<Option<RunOutput>> {
+        let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
+        let mut unobserved = Unobserved;
+        let mut watch = Watch {
+            job,
+            observer: match (&mut self.rows, &mut self.recorder) {
+                (Some(rows), _) => rows,
+                (None, Some(recorder)) => recorder,
+                (None, None) => &mut unobserved,
+            },
+            on_token: &mut on_token,
+        };
+        let finished = self.run.advance(model, session, &mut watch)?;
+        self.announce_trace(model, emit)?;
+        match finished {
+            None => return Ok(None),
+            Some(Finished::Reached) => {}
+            Some(Finished::Answered(answer)) => self.output.answer = Some(answer),
+            Some(Finished::Scored(scores)) => self.output.scores = Some(scores),
+        }
+        if let Some(rows) = self.rows.take() {
+            self.output.attention = self.attention(model, rows)?;
+        } else if self.spec.record == Record::TokenAttention {
+            self.rows = Some(LastRows::default());
+            self.run = start(model, session, &self.spec, self.subject.as_ref(), &self.prompt, Goal::Revisit)?;
+            return Ok(None);
+        }
+        self.write()?;
+        let key = self.output.key.clone();
+        let empty = RunOutput { key, answer: None, scores: None, trace: None, attention: None };
+        Ok(Some(std::mem::replace(&mut self.output, empty)))
+    }
+
+    /// Hands the trace out as soon as every SVA layer has run.
+    fn announce_trace(&mut self, model: &Model, emit: &dyn Fn(EventKind)) -> Result<()> {
+        let (Some(recorder), Some(subject), None) = (&self.recorder, &self.subject, &self.output.trace) else {
+            return Ok(());
+        };
+        if recorder.layers().len() < model.config().sva.layers() {
+            return Ok(());
+        }
+        let question = self.spec.prompt.turns.last().map_or("", |turn| turn.question.as_str());
+        let ablation = subject.ablation.to_string();
+        let trace = Trace::new(model, size(subject), question, &ablation, recorder.layers(), recorder.tensors())?;
+        let trace = Arc::new(trace);
+        self.output.trace = Some(Arc::clone(&trace));
+        emit(EventKind::Trace(trace));
+        Ok(())
+    }
+
+    fn attention(&self, model: &Model, rows: LastRows) -> Result<Option<crate::probe::TokenAttention>> {
+        let (Some(subject), Some(image_start)) = (&self.subject, self.prompt.image_index) else { return Ok(None) };
+        rows.around(Frame::new(model.config().sva.final_side, size(subject)), image_start).map(Some)
+    }
+
+    /// Writes everything that was recorded to where it is wanted.
+    fn write(&mut self) -> Result<()> {
+        let Record::Trace { detail, output: Some(path) } = &self.spec.record else { return Ok(()) };
+        let Some(recorder) = self.recorder.take() else { return Ok(()) };
+        let tokens = match (&self.output.answer, &self.output.scores) {
+            (Some(answer), _) => answer.tokens.as_slice(),
+            (None, Some(scores)) => scores.tokens.as_slice(),
+            (None, None) => &[],
+        };
+        let generated: Vec<i64> = tokens.iter().map(|token| i64::from(token.id)).collect();
+        let mut tensors = recorder.into_tensors()?;
+        tensors.insert("generated_ids".into(), Tensor::new(generated.as_slice(), &Device::Cpu)?);
+        tensors.insert("input_ids".into(), Tensor::new(self.prompt.ids.as_slice(), &Device::Cpu)?);
+        if let (Some(Subject { picture, .. }), Detail::All) = (&self.subject, detail) {
+            let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
+            tensors.insert("image.rgb_u8".into(), pixels);
+        }
+        let path: &Path = path;
+        match &self.output.trace {
+            Some(trace) => trace.write(&tensors, path),
+            None => write_tensors(&tensors, None, path),
+        }
+    }
+}
+
+fn size(subject: &Subject) -> PictureSize {
+    PictureSize { width: subject.picture.width, height: subject.picture.height }
+}
+
+fn start(
+    model: &Model,
+    session: &mut Session,
+    spec: &RunSpec,
+    subject: Option<&Subject>,
+    prompt: &PromptIds,
+    goal: Goal,
+) -> Result<Run> {
+    let request = Request {
+        prompt: prompt.clone(),
+        subject: subject.cloned(),
+        forced: spec.forced_prefix.clone(),
+        goal,
+        lane: spec.lane,
+    };
+    Run::new(model, session, request)
+}
