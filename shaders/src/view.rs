@@ -220,6 +220,9 @@ pub struct Look {
     pub colour_map: ColourMap,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
+    /// Whether the photo is drawn without its colours, by the lightness of its pixels: under a map of two hues, something
+    /// red in the photo looks like a high value.
+    pub grey_photo: bool,
     /// Patches or a smooth surface. The dominant encoder is always shown in patches.
     pub filter: Filter,
     /// The part of the padded square that fills the picture: this is zoom and pan.
@@ -241,6 +244,7 @@ impl Default for Look {
         Self {
             colour_map: ColourMap::Viridis,
             opacity: 0.6,
+            grey_photo: false,
             filter: Filter::Nearest,
             shown: Rect::SQUARE,
             background: [38, 40, 43],

@@ -148,6 +148,7 @@ fn looks() -> Vec<Look> {
     looks.push(Look { shown, line_px: 2.5, background: [250, 250, 245], ..Look::default() });
     let hover = Some(Cell { row: 1, col: 1 });
     looks.push(Look { hover, cell_grid: true, ..Look::default() });
+    looks.push(Look { colour_map: ColourMap::Diverging, grey_photo: true, ..Look::default() });
     looks.push(Look { hover, token_grid: true, shown, line_px: 0.75, ..Look::default() });
     looks
 }

@@ -2,8 +2,8 @@
 //
 // Sums run over the heads of a layer first, then over layers, so that few numbers of very different size meet.
 
-@group(0) @binding(0) var<uniform> view: View;
-@group(0) @binding(1) var<uniform> info: TraceInfo;
+@group(0) @binding(0) var<storage, read> view: View;
+@group(0) @binding(1) var<storage, read> info: TraceInfo;
 @group(0) @binding(2) var<storage, read> layers: array<Layer>;
 @group(0) @binding(3) var<storage, read> probs: array<f32>;
 @group(0) @binding(4) var<storage, read> masks: array<u32>;

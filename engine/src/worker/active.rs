@@ -7,7 +7,7 @@ use crate::job::Job;
 use crate::model::Model;
 use crate::observe::Unobserved;
 use crate::probe::trace::write_tensors;
-use crate::probe::{Detail, LastRows, Recorder, Trace};
+use crate::probe::{Announcer, Detail, LastRows, Recorder, TokenAttention, Trace};
 use crate::run::ModelId;
 use crate::sva::{Frame, PictureSize};
 use crate::text::PromptIds;
@@ -80,18 +80,27 @@ impl Active {
         emit: &dyn Fn(EventKind),
     ) -> Result<Option<RunOutput>> {
         let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
-        let mut unobserved = Unobserved;
-        let mut watch = Watch {
-            job,
-            observer: match (&mut self.rows, &mut self.recorder) {
-                (Some(rows), _) => rows,
-                (None, Some(recorder)) => recorder,
-                (None, None) => &mut unobserved,
-            },
-            on_token: &mut on_token,
+        let finished = if let Some(rows) = &mut self.rows {
+            self.run.advance(model, session, &mut Watch { job, observer: rows, on_token: &mut on_token })
+        } else if let Some(recorder) = self.recorder.take() {
+            let (spec, subject, trace) = (&self.spec, self.subject.as_ref(), &mut self.output.trace);
+            let mut complete = |recorder: &Recorder| {
+                if let Some(subject) = subject {
+                    let made = Arc::new(traced(model, spec, subject, recorder)?);
+                    emit(EventKind::Trace(Arc::clone(&made)));
+                    *trace = Some(made);
+                }
+                Ok(())
+            };
+            let mut observer = Announcer::new(recorder, model.config().sva.layers(), &mut complete);
+            let mut watch = Watch { job, observer: &mut observer, on_token: &mut on_token };
+            let finished = self.run.advance(model, session, &mut watch);
+            self.recorder = Some(observer.into_recorder());
+            finished
+        } else {
+            self.run.advance(model, session, &mut Watch { job, observer: &mut Unobserved, on_token: &mut on_token })
         };
-        let finished = self.run.advance(model, session, &mut watch)?;
-        self.announce_trace(model, emit)?;
+        let finished = finished?;
         match finished {
             None => return Ok(None),
             Some(Finished::Reached) => {}
@@ -111,24 +120,7 @@ impl Active {
         Ok(Some(std::mem::replace(&mut self.output, empty)))
     }
 
-    /// Hands the trace out as soon as every SVA layer has run.
-    fn announce_trace(&mut self, model: &Model, emit: &dyn Fn(EventKind)) -> Result<()> {
-        let (Some(recorder), Some(subject), None) = (&self.recorder, &self.subject, &self.output.trace) else {
-            return Ok(());
-        };
-        if recorder.layers().len() < model.config().sva.layers() {
-            return Ok(());
-        }
-        let question = self.spec.prompt.turns.last().map_or("", |turn| turn.question.as_str());
-        let ablation = subject.ablation.to_string();
-        let trace = Trace::new(model, size(subject), question, &ablation, recorder.layers(), recorder.tensors())?;
-        let trace = Arc::new(trace);
-        self.output.trace = Some(Arc::clone(&trace));
-        emit(EventKind::Trace(trace));
-        Ok(())
-    }
-
-    fn attention(&self, model: &Model, rows: LastRows) -> Result<Option<crate::probe::TokenAttention>> {
+    fn attention(&self, model: &Model, rows: LastRows) -> Result<Option<TokenAttention>> {
         let (Some(subject), Some(image_start)) = (&self.subject, self.prompt.image_index) else { return Ok(None) };
         rows.around(Frame::new(model.config().sva.final_side, size(subject)), image_start).map(Some)
     }
@@ -156,6 +148,13 @@ impl Active {
             None => write_tensors(&tensors, None, path),
         }
     }
+}
+
+/// The trace in what `recorder` saw of the run `spec`.
+fn traced(model: &Model, spec: &RunSpec, subject: &Subject, recorder: &Recorder) -> Result<Trace> {
+    let question = spec.prompt.turns.last().map_or("", |turn| turn.question.as_str());
+    let ablation = subject.ablation.to_string();
+    Trace::new(model, size(subject), question, &ablation, recorder.layers(), recorder.tensors())
 }
 
 fn size(subject: &Subject) -> PictureSize {

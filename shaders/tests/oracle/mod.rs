@@ -338,7 +338,8 @@ fn base(scene: &Scene<'_>, look: &Look, x: f64, y: f64) -> [f64; 3] {
     };
     let (fx, fy) = ((px - 0.5).floor(), (py - 0.5).floor());
     let (dx, dy) = (px - 0.5 - fx, py - 0.5 - fy);
-    mix(mix(at(fy, fx), at(fy, fx + 1.0), dx), mix(at(fy + 1.0, fx), at(fy + 1.0, fx + 1.0), dx), dy)
+    let [r, g, b] = mix(mix(at(fy, fx), at(fy, fx + 1.0), dx), mix(at(fy + 1.0, fx), at(fy + 1.0, fx + 1.0), dx), dy);
+    if look.grey_photo { [0.2126 * r + 0.7152 * g + 0.0722 * b; 3] } else { [r, g, b] }
 }
 
 /// How much of a pixel lies inside an edge that is `distance` pixels away.

@@ -9,6 +9,8 @@ pub struct ProbeTexts {
     pub no_trace: &'static str,
     /// Maps are to show a token's attention, but none is known.
     pub no_token_map: &'static str,
+    /// The encoders and the SVA are at work.
+    pub trace_coming: &'static str,
     /// The maps are being made.
     pub uploading: &'static str,
     /// Accessible name of the large map.
@@ -162,6 +164,7 @@ pub(super) const ENGLISH: ProbeTexts = ProbeTexts {
     no_picture: "No picture yet. Drop one here, paste it, or attach it beside the question.",
     no_trace: "Ask about the picture, and the maps appear here.",
     no_token_map: "Choose a word of the answer, and what it attended to appears here.",
+    trace_coming: "The model is looking at the picture. The maps appear here before its first word.",
     uploading: "Making the maps",
     large_map: "Map",
     small_map: "Map of",
@@ -239,6 +242,7 @@ pub(super) const CHINESE: ProbeTexts = ProbeTexts {
     no_picture: "还没有图片。可以拖到这里、粘贴，或在问题旁边添加。",
     no_trace: "就图片提问后，注意力图会显示在这里。",
     no_token_map: "在回答中选择一个词，这里会显示它关注了图片的哪些位置。",
+    trace_coming: "模型正在看图。在它说出第一个词之前，注意力图就会显示在这里。",
     uploading: "正在生成注意力图",
     large_map: "注意力图",
     small_map: "编码器注意力图：",

@@ -150,6 +150,13 @@ impl AppState {
         self.traces.get(self.trace_key()?)
     }
 
+    /// Whether a trace of the picture that is shown is being made.
+    pub fn trace_is_coming(&self) -> bool {
+        let Some(key) = self.trace_key() else { return false };
+        let makes = |purpose: &Purpose| matches!(purpose, Purpose::Answer { traced: Some(known), .. } if *known == key);
+        self.jobs.find(makes).is_some()
+    }
+
     /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
     pub fn attention_map(&self) -> Option<&GridOnGpu> {
         let MapSource::Token { layer, head } = self.view.now().source else { return None };

@@ -37,7 +37,12 @@ const SOON: Duration = Duration::from_millis(10);
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
     let Some(entry) = cx.state.trace() else {
-        return says(ui, if cx.state.picture().is_some() { texts.no_trace } else { texts.no_picture });
+        let text = match cx.state.picture() {
+            None => texts.no_picture,
+            Some(_) if cx.state.trace_is_coming() => texts.trace_coming,
+            Some(_) => texts.no_trace,
+        };
+        return says(ui, text);
     };
     let (on_gpu, gpu) = match (&entry.upload, cx.gpu) {
         (TraceUpload::Ready(on_gpu), Some(gpu)) => (on_gpu, gpu),
