@@ -157,7 +157,8 @@ fn forge_never_names_the_engine() {
 
 #[test]
 fn building_blocks_never_see_the_model() {
-    let blocks = ["error", "job", "device", "observe", "nn", "checkpoint", "vision", "sva", "llm", "text"];
+    let blocks =
+        ["error", "job", "device", "observe", "intervention", "nn", "checkpoint", "vision", "sva", "llm", "text"];
     assert!(!module_files("checkpoint").is_empty() && !module_files("vision").is_empty());
     assert_modules_never_use(&blocks, &["model", "generate", "probe", "worker"]);
 }

@@ -355,8 +355,9 @@ fn a_trace_holds_what_the_reference_recorded() {
     for name in ["tower1.proj", "sva.vision_sampler_0.layers.0.probs", "llm.hidden_states", "logits.steps"] {
         assert!(deviation(&floats(&got, name), &floats(&expected, name)) < 5e-5, "{name}");
     }
-    for (flag, name) in [("--mask-keys", "mask_keys"), ("--zero-features", "zero_features")] {
-        json(&[&common[..], &[flag, "clip", "--max-tokens", "1"]].concat());
+    for (spec, kind, name) in [("mask:clip", "mask", "mask_keys"), ("zero:clip", "zero", "zero_features")] {
+        let intervened = json(&[&common[..], &["--with", spec, "--max-tokens", "1"]].concat());
+        assert_eq!(intervened["interventions"][0]["kind"], kind);
         let got = std::fs::read(&out).unwrap();
         let got = SafeTensors::deserialize(&got).unwrap();
         let clip = report["trace"]["encoders"]

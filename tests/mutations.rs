@@ -17,7 +17,6 @@ use opabinia_engine::Error;
 use opabinia_engine::generate::{GenerateOptions, Subject};
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::{Detail, Trace};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot};
@@ -58,7 +57,7 @@ fn question(picture: &Arc<Picture>) -> Question {
     Question {
         system: None,
         turns: vec![Turn { question: "What  is <s>this</s>? é🦐\n".into(), answer: None }],
-        subject: Some(Subject { picture: picture.clone(), ablation: Ablation::default() }),
+        subject: Some(Subject::plain(picture.clone())),
         begin: Vec::new(),
         options: GenerateOptions { max_tokens: 3, ..GenerateOptions::default() },
     }

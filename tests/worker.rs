@@ -10,7 +10,7 @@ use opabinia_engine::generate::{GenerateOptions, Subject};
 use opabinia_engine::job::Stage;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::Detail;
-use opabinia_engine::sva::{Ablation, HEADS};
+use opabinia_engine::sva::HEADS;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Command, Engine, Event, EventKind, JobId, Outcome, Question, Slot};
@@ -83,7 +83,7 @@ fn question(max_tokens: usize) -> Question {
     Question {
         system: None,
         turns: vec![Turn { question: "Describe this image in detail.".into(), answer: None }],
-        subject: Some(Subject { picture: picture(), ablation: Ablation::default() }),
+        subject: Some(Subject::plain(picture())),
         begin: Vec::new(),
         options: GenerateOptions { max_tokens, ..GenerateOptions::default() },
     }
@@ -122,7 +122,7 @@ fn questions_are_cancelled_within_one_layer_or_token_and_the_thread_serves_on() 
         let mut ask = question(8);
         let mut fresh = Picture::clone(&picture());
         fresh.rgb[0] = stage as u8;
-        ask.subject = Some(Subject { picture: Arc::new(fresh), ablation: Ablation::default() });
+        ask.subject = Some(Subject::plain(Arc::new(fresh)));
         let events = engine.run(Command::Ask(Slot::A, ask), at(stage, 1));
         assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{stage:?}: {:?}", events.last());
         assert_eq!(reports(&events, stage), 1, "{stage:?} went on after it was cancelled");
@@ -199,7 +199,7 @@ fn the_prefix_of_each_picture_is_computed_once() {
         let picture = Picture::open(&support::goldens().join("images").join(file), Exif::Ignore).unwrap();
         let mut question = question(2);
         question.turns[0].question = text.into();
-        question.subject = Some(Subject { picture: Arc::new(picture), ablation: Ablation::default() });
+        question.subject = Some(Subject::plain(Arc::new(picture)));
         Command::Ask(Slot::A, question)
     };
     engine.complete(about("wide.png", "What is this?"));

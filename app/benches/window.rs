@@ -61,7 +61,7 @@ fn trace(names: &[String], picture: PictureSize) -> Trace {
     Trace {
         model: "cambrian-8b".into(),
         question: String::new(),
-        ablation: String::new(),
+        interventions: opabinia_engine::intervention::Interventions::default(),
         picture,
         encoders: names.iter().zip(TOKEN_SIDES).map(|(name, side)| TraceEncoder { name: name.clone(), side }).collect(),
         layers: (0..LAYERS).map(layer).collect(),

@@ -273,14 +273,12 @@ impl MapFigure<'_> {
         };
         let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
-        let evidence = if self.trace.ablation.is_empty() {
+        let evidence = if self.trace.interventions.is_none() {
             "Attention: where it read, not what it was worth.".to_owned()
         } else {
-            let named: Vec<String> = self.names().iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
             format!(
-                "Under an intervention: {} (of {}). Attention: where it read, not what it was worth.",
-                self.trace.ablation,
-                named.join(", ")
+                "Under an intervention: {}. Attention: where it read, not what it was worth.",
+                self.trace.interventions.words(&self.trace.anatomy())
             )
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();

@@ -343,7 +343,7 @@ mod tests {
         let trace = Trace {
             model: "m".into(),
             question: String::new(),
-            ablation: String::new(),
+            interventions: opabinia_engine::intervention::Interventions::default(),
             picture: PictureSize { width: 4, height: 2 },
             encoders: vec![TraceEncoder { name: "x".into(), side: 4 }],
             layers: vec![TraceLayer {

@@ -63,7 +63,7 @@ mod tests {
         let trace = Trace {
             model: "m".into(),
             question: String::new(),
-            ablation: String::new(),
+            interventions: opabinia_engine::intervention::Interventions::default(),
             picture,
             encoders: vec![TraceEncoder { name: "x".into(), side: 24 }],
             layers: vec![Recorded {

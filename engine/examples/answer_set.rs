@@ -10,8 +10,8 @@
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use opabinia_engine::generate::{GenerateOptions, Subject};
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot};
@@ -36,7 +36,7 @@ struct Item {
 struct Way {
     name: String,
     /// `None`: without the picture.
-    ablation: Option<Ablation>,
+    interventions: Option<Interventions>,
 }
 
 /// Right answers of one family, for each way, and how often each answer was expected.
@@ -92,12 +92,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Outcome::Loaded(inspection) = run(&mut engine, Command::Load(Slot::A, request))? else {
         return Err("the engine did not load the checkpoint".into());
     };
-    let mut ways = vec![Way { name: "right".into(), ablation: Some(Ablation::default()) }];
+    let mut ways = vec![Way { name: "right".into(), interventions: Some(Interventions::default()) }];
     if !whole {
-        ways.push(Way { name: "no picture".into(), ablation: None });
+        ways.push(Way { name: "no picture".into(), interventions: None });
         ways.extend(inspection.config.towers.iter().enumerate().map(|(k, tower)| Way {
             name: format!("without {}", tower.name),
-            ablation: Some(Ablation { mask_keys_and_context: vec![k], ..Ablation::default() }),
+            interventions: Some(Interventions::mask(k, true)),
         }));
     }
 
@@ -113,7 +113,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let question = Question {
                     system: None,
                     turns: vec![Turn { question: item.question.clone(), answer: None }],
-                    subject: way.ablation.clone().map(|ablation| Subject { picture: Arc::clone(&picture), ablation }),
+                    subject: way
+                        .interventions
+                        .clone()
+                        .map(|interventions| Subject { interventions, ..Subject::plain(Arc::clone(&picture)) }),
                     begin: Vec::new(),
                     options: GenerateOptions { max_tokens: 64, ..GenerateOptions::default() },
                 };

@@ -56,6 +56,13 @@ pub struct Question {
     pub options: GenerateOptions,
 }
 
+impl Question {
+    /// What the model is shown: the picture, unless an intervention takes it away.
+    fn subject(&self) -> Option<&Subject> {
+        self.subject.as_ref().filter(|subject| !subject.interventions.drop_image())
+    }
+}
+
 /// What the engine can be asked to do.
 #[derive(Debug)]
 pub enum Command {
@@ -356,15 +363,17 @@ fn loaded(models: &mut HashMap<Slot, Loaded>, slot: Slot) -> Result<&mut Loaded>
 
 fn ask(loaded: &mut Loaded, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
     let Loaded { model, session } = loaded;
-    let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
-    session.ask(model, &prompt, question.subject.as_ref(), &question.begin, &question.options, watch)
+    let subject = question.subject();
+    let prompt = model.prompt(question.system.as_deref(), &question.turns, subject.is_some())?;
+    session.ask(model, &prompt, subject, &question.begin, &question.options, watch)
 }
 
 /// What the position that chose the token after `answer` attended to.
 fn attend(loaded: &mut Loaded, question: &Question, answer: &[u32], job: &Job<'_>) -> Result<TokenAttention> {
     let Loaded { model, session } = loaded;
-    let prompt = model.prompt(question.system.as_deref(), &question.turns, question.subject.is_some())?;
-    let (Some(subject), Some(image_start)) = (&question.subject, prompt.image_index) else {
+    let subject = question.subject();
+    let prompt = model.prompt(question.system.as_deref(), &question.turns, subject.is_some())?;
+    let (Some(subject), Some(image_start)) = (subject, prompt.image_index) else {
         return Err(Error::input(
             "the question is about no picture, so no token attended to one",
             "attach a picture and ask again",
@@ -391,7 +400,7 @@ fn keep(
     let ids: Vec<i64> = answer.tokens.iter().map(|token| i64::from(token.id)).collect();
     tensors.insert("generated_ids".into(), Tensor::new(ids.as_slice(), &Device::Cpu)?);
     tensors.insert("input_ids".into(), Tensor::new(answer.prompt_ids.as_slice(), &Device::Cpu)?);
-    let Some(subject) = &question.subject else {
+    let Some(subject) = question.subject() else {
         if let Some(path) = output {
             write_tensors(&tensors, None, path)?;
         }
@@ -404,7 +413,7 @@ fn keep(
     }
     let size = PictureSize { width: picture.width, height: picture.height };
     let last = question.turns.last().map_or("", |turn| turn.question.as_str());
-    let trace = Trace::new(model, size, last, &subject.ablation.to_string(), &layers, &tensors)?;
+    let trace = Trace::new(model, size, last, &subject.interventions, &layers, &tensors)?;
     if let Some(path) = output {
         trace.write(&tensors, path)?;
     }

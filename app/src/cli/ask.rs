@@ -7,7 +7,6 @@ use super::driver::Driver;
 use super::failure::Result;
 use clap::Args;
 use opabinia_engine::generate::Subject;
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::Question;
 
 const EXAMPLES: &str = "\
@@ -66,7 +65,7 @@ impl Ask {
         let question = Question {
             system: self.answer.system.clone(),
             turns: self.subject.turns(&self.question),
-            subject: picture.map(|picture| Subject { picture, ablation: Ablation::default() }),
+            subject: picture.map(Subject::plain),
             begin: Vec::new(),
             options,
         };

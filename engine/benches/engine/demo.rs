@@ -7,7 +7,6 @@ use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, Model};
 use opabinia_engine::probe::{Detail, Recorder};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use std::path::Path;
@@ -61,7 +60,7 @@ fn ask(
     };
     let turns: Vec<Turn> = questions.iter().enumerate().map(turn).collect();
     let prompt = model.prompt(None, &turns, true).unwrap();
-    let subject = Subject { picture: Arc::clone(picture), ablation: Ablation::default() };
+    let subject = Subject::plain(Arc::clone(picture));
     let mut first = None;
     let mut watch = Watch {
         job: &Job::unattended(),

@@ -1,6 +1,6 @@
 //! The decoder's side of a session: a key/value cache, what it stands for, and the loop that extends it.
 
-use super::{Alternative, GenerateOptions, StopReason, Subject, Token, Watch, same};
+use super::{Alternative, GenerateOptions, StopReason, Subject, Token, Watch};
 use crate::error::{Refusal, Result};
 use crate::job::Stage;
 use crate::llm::KvCache;
@@ -42,9 +42,7 @@ impl Decoded {
     /// Whether the stored positions are about `subject`.
     pub(super) fn is_about(&self, subject: Option<&Subject>) -> bool {
         match (&self.image, subject) {
-            (Some((known, _)), Some(subject)) => {
-                same(&known.picture, &subject.picture) && known.ablation == subject.ablation
-            }
+            (Some((known, _)), Some(subject)) => known.is_same(subject),
             (None, None) => true,
             _ => false,
         }

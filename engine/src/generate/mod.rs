@@ -9,9 +9,9 @@ mod session;
 pub use session::Session;
 
 use crate::error::{Error, Result};
+use crate::intervention::Interventions;
 use crate::job::Job;
 use crate::observe::Observer;
-use crate::sva::Ablation;
 use crate::vision::Picture;
 use candle_transformers::generation::Sampling as Rule;
 use std::sync::Arc;
@@ -169,8 +169,39 @@ pub struct Answer {
 pub struct Subject {
     /// The picture.
     pub picture: Arc<Picture>,
-    /// What is switched off.
-    pub ablation: Ablation,
+    /// What is changed on purpose while the model looks at it.
+    pub interventions: Interventions,
+    /// The image whose features are swapped in, where the interventions say so.
+    pub other: Option<Arc<Picture>>,
+}
+
+impl Subject {
+    /// The picture with nothing changed.
+    pub fn plain(picture: Arc<Picture>) -> Self {
+        Self { picture, interventions: Interventions::default(), other: None }
+    }
+
+    /// What the encoders are shown: the picture, or an even grey of its size.
+    pub fn shown(&self) -> Arc<Picture> {
+        let Picture { width, height, .. } = *self.picture;
+        if self.interventions.blank_image() {
+            Arc::new(Picture::blank(width, height))
+        } else {
+            Arc::clone(&self.picture)
+        }
+    }
+
+    /// Whether all that is computed from the one is the same for the other.
+    fn is_same(&self, other: &Self) -> bool {
+        let same_other = || match (&self.other, &other.other) {
+            (Some(a), Some(b)) => same(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        self.interventions == other.interventions
+            && same(&self.picture, &other.picture)
+            && (!self.interventions.needs_other() || same_other())
+    }
 }
 
 /// Who looks on while an answer is made.

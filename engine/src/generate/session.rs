@@ -10,7 +10,7 @@ use crate::checkpoint::memory::KEPT_STATES;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::model::{EncodedImage, Model};
-use crate::observe::{Observer, Site};
+use crate::observe::{Observer, Site, Unobserved};
 use crate::sva::PictureSize;
 use crate::text::{IMAGE_ID, PromptIds};
 use crate::vision::Picture;
@@ -131,8 +131,11 @@ impl Session {
         }
         let image = match subject {
             Some(subject) => {
-                let encoded = self.encode(model, &subject.picture, watch.job, watch.observer)?;
-                let tokens = model.connect(&encoded, &subject.ablation, watch.job, watch.observer)?;
+                let encoded = self.encode(model, &subject.shown(), watch.job, watch.observer)?;
+                let other = subject.other.as_ref().filter(|_| subject.interventions.needs_other());
+                let other = other.map(|other| self.encode(model, other, watch.job, &mut Unobserved)).transpose()?;
+                let interventions = &subject.interventions;
+                let tokens = model.connect(&encoded, other.as_ref(), interventions, watch.job, watch.observer)?;
                 Some((subject.clone(), tokens))
             }
             None => None,
@@ -170,8 +173,8 @@ fn check_ids(model: &Model, ids: &[u32]) -> Result<()> {
 /// Positions that `prompt` takes with the picture of `subject` in it.
 fn positions(model: &Model, prompt: &PromptIds, subject: Option<&Subject>) -> Result<usize> {
     let image = match subject {
-        Some(Subject { picture, ablation }) => {
-            ablation.check(model.encoders().len())?;
+        Some(Subject { picture, interventions, .. }) => {
+            interventions.check(&model.anatomy())?;
             model.visual_positions(PictureSize { width: picture.width, height: picture.height })?
         }
         None => 0,

@@ -2,10 +2,11 @@
 
 use super::Model;
 use crate::error::{Error, Result};
+use crate::intervention::Interventions;
 use crate::job::{Job, Meter, Stage};
 use crate::llm::KvCache;
 use crate::observe::{Observer, Site, show};
-use crate::sva::{Ablation, Frame, PictureSize, Scene, Windows};
+use crate::sva::{Features, Frame, PictureSize, Scene, Windows};
 use crate::text::IMAGE_ID;
 use crate::vision::{Encoder, Picture};
 use candle_core::Tensor;
@@ -13,7 +14,7 @@ use candle_core::Tensor;
 /// How many of the prompt's last positions [`Site::PromptLogits`] shows.
 const PROMPT_LOGITS: usize = 4;
 
-/// A picture as every encoder sees it: everything that does not depend on a question or an ablation.
+/// A picture as every encoder sees it: everything that does not depend on a question or an intervention.
 #[derive(Debug, Clone)]
 pub struct EncodedImage {
     /// Size of the original picture.
@@ -29,9 +30,8 @@ pub struct VisualTokens {
     pub tokens: Tensor,
     /// The unpadded frame on the query grid.
     pub frame: Frame,
-    /// What the samplers look at: the windows of the frame's cells. Without samplers the final grid need not fit the
-    /// encoders', and there are none.
-    windows: Option<Windows>,
+    /// What each sampler looks at: the windows of the frame's cells, as the interventions have them.
+    windows: Vec<Windows>,
 }
 
 impl VisualTokens {
@@ -86,16 +86,30 @@ impl Model {
         Ok(EncodedImage { picture: size, tokens })
     }
 
-    /// Runs the SVA connector on an encoded picture and unpads the result (spec §6–§8).
+    /// Runs the SVA connector on an encoded picture and unpads the result (spec §6–§8), under `interventions`. `other` is
+    /// the image whose features are swapped in, where they are.
+    ///
+    /// What the interventions do to the input itself is the caller's: a blank image is encoded instead of the picture, and
+    /// without an image there is nothing to connect.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the interventions name what this model does not have, or need an image that is not there.
     pub fn connect(
         &self,
         image: &EncodedImage,
-        ablation: &Ablation,
+        other: Option<&EncodedImage>,
+        interventions: &Interventions,
         job: &Job<'_>,
         observer: &mut dyn Observer,
     ) -> Result<VisualTokens> {
-        let scene = Scene::new(&image.tokens, image.picture, ablation.clone())?;
-        show(observer, Site::GlobalContext, scene.context())?;
+        interventions.check(&self.anatomy())?;
+        let mut silent = vec![None; image.tokens.len()];
+        for k in interventions.silenced() {
+            silent[k] = Some(self.network.core.projectors[k].of_zeros(self.precision.compute, &self.device)?);
+        }
+        let other = other.map(|other| other.tokens.clone());
+        let features = Features { own: image.tokens.clone(), silent, other };
+        let scene = Scene::new(features, image.picture, interventions.clone(), self.config.sva.final_side)?;
         let meter = Meter::new(job, Stage::Connect, self.network.core.connector.layers());
         let padded = self.network.core.connector.forward(&scene, &meter, observer)?;
 
@@ -108,7 +122,8 @@ impl Model {
         let newlines = self.network.core.newline.expand((rows, 1, width))?;
         let tokens = Tensor::cat(&[&unpadded, &newlines], 1)?.reshape((rows * (columns + 1), width))?;
         show(observer, Site::ImageTokens, &tokens)?;
-        let windows = self.network.core.samplers.as_ref().map(|_| scene.windows(&frame)).transpose()?;
+        let samplers = self.network.core.samplers.as_ref();
+        let windows = samplers.map_or_else(|| Ok(Vec::new()), |samplers| samplers.windows(&scene, &frame))?;
         Ok(VisualTokens { windows, tokens, frame })
     }
 
@@ -132,9 +147,8 @@ impl Model {
         let hidden =
             self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |layer, x, observer| {
                 let (Some(samplers), Some(image), Some(start)) = (samplers, image, image_start) else { return Ok(x) };
-                let Some(windows) = &image.windows else { return Ok(x) };
                 let columns = image.frame.columns.len();
-                Ok(samplers.after_layer(layer, &x, start, columns, windows, observer)?.unwrap_or(x))
+                Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
             });
         // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
         let hidden = hidden.inspect_err(|_| cache.truncate(past))?;

@@ -13,6 +13,7 @@ pub use load::{DtypeChoice, Inspection, LoadRequest, TowerReport};
 use crate::checkpoint::CambrianConfig;
 use crate::device::Precision;
 use crate::error::Result;
+use crate::intervention::Anatomy;
 use crate::text::{Conversation, ImageNewline, PromptIds, Template, Tokenizer, Turn};
 use candle_core::Device;
 use network::Network;
@@ -36,6 +37,11 @@ impl Model {
     /// What `config.json` says.
     pub fn config(&self) -> &CambrianConfig {
         &self.config
+    }
+
+    /// What there is to intervene on.
+    pub fn anatomy(&self) -> Anatomy {
+        Anatomy::new(&self.config)
     }
 
     /// The tokenizer.

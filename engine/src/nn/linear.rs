@@ -34,6 +34,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// Width of what it takes.
+    pub fn input_size(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
     /// Width of the result.
     pub fn output_size(&self) -> usize {
         self.weight.dims()[0]

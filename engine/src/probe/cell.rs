@@ -347,6 +347,7 @@ pub fn reduce(matrix: &[Measured<Vec<f64>>], layers: &[usize], heads: &[usize], 
 mod tests {
     use super::super::trace::TraceEncoder;
     use super::*;
+    use crate::intervention::Interventions;
     use crate::sva::PictureSize;
 
     /// A picture twice as wide as high; encoder `a` with one key a cell of a 4 × 4 grid, `b` with four. In every cell
@@ -369,7 +370,7 @@ mod tests {
         Trace {
             model: "m".into(),
             question: String::new(),
-            ablation: String::new(),
+            interventions: Interventions::default(),
             picture,
             encoders: vec![encoder("a", 4), encoder("b", 8)],
             layers: vec![

@@ -6,6 +6,7 @@
 
 use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
+use crate::intervention::{Anatomy, Interventions};
 use crate::model::Model;
 use crate::observe::SvaLayer;
 use crate::sva::{Frame, HEADS, PictureSize};
@@ -19,7 +20,7 @@ use std::path::Path;
 const METADATA_KEY: &str = "opabinia.trace";
 
 /// Version of the description. Raised when a reader of the old one would be misled.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// No name in a trace is longer, in bytes; all of them are drawn.
 const MAX_NAME: usize = 1024;
@@ -64,8 +65,8 @@ pub struct Trace {
     pub model: String,
     /// The question that was asked. The maps do not depend on it: the image stands before it, and attention is causal.
     pub question: String,
-    /// What was switched off, in words; empty if nothing was.
-    pub ablation: String,
+    /// What was changed on purpose.
+    pub interventions: Interventions,
     /// Size of the picture in pixels.
     pub picture: PictureSize,
     /// Encoders, in key order.
@@ -80,7 +81,7 @@ struct Description {
     version: u32,
     model: String,
     question: String,
-    ablation: String,
+    interventions: Interventions,
     width: usize,
     height: usize,
     encoders: Vec<TraceEncoder>,
@@ -92,7 +93,7 @@ impl Description {
     fn names(&self) -> impl Iterator<Item = &str> {
         let encoders = self.encoders.iter().map(|encoder| encoder.name.as_str());
         let layers = self.layers.iter().flat_map(|layer| [layer.name.as_str(), layer.label.as_str()]);
-        [self.model.as_str(), self.ablation.as_str()].into_iter().chain(encoders).chain(layers)
+        [self.model.as_str()].into_iter().chain(encoders).chain(layers)
     }
 }
 
@@ -111,18 +112,6 @@ impl LayerDescription {
     }
 }
 
-/// The short name of `layer` in `model`.
-fn label(model: &Model, layer: SvaLayer) -> String {
-    match layer {
-        SvaLayer::Connector { layer, .. } if model.config().sva.query_sides.len() == 1 => format!("C{}", layer + 1),
-        SvaLayer::Connector { group, layer } => format!("C{}.{}", group + 1, layer + 1),
-        SvaLayer::Sampler { n } => {
-            let after = model.config().sva.samplers.map_or(0, |layout| layout.start + n * layout.stride);
-            format!("S{after}")
-        }
-    }
-}
-
 impl Trace {
     /// The trace in a recorder's `tensors`, for a pass of `model` over a picture of size `picture` that went through
     /// `layers`.
@@ -130,11 +119,12 @@ impl Trace {
         model: &Model,
         picture: PictureSize,
         question: &str,
-        ablation: &str,
+        interventions: &Interventions,
         layers: &[SvaLayer],
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         let sva = &model.config().sva;
+        let anatomy = model.anatomy();
         let layers = layers
             .iter()
             .map(|&layer| {
@@ -150,7 +140,7 @@ impl Trace {
                 let mask = tensor("mask")?;
                 Ok(TraceLayer {
                     name: layer.to_string(),
-                    label: label(model, layer),
+                    label: anatomy.label(layer),
                     frame,
                     keys: mask.dims2()?.1,
                     probs: tensor("probs")?.flatten_all()?.to_vec1()?,
@@ -161,7 +151,7 @@ impl Trace {
         Ok(Self {
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
-            ablation: ablation.to_owned(),
+            interventions: interventions.clone(),
             picture,
             encoders: model
                 .config()
@@ -171,6 +161,14 @@ impl Trace {
                 .collect(),
             layers,
         })
+    }
+
+    /// The parts of the model as far as this trace names them.
+    pub fn anatomy(&self) -> Anatomy {
+        let encoders = self.encoders.iter().map(|encoder| encoder.name.clone()).collect();
+        let layers = self.layers.iter().filter_map(|layer| Some((layer.name.parse().ok()?, layer.label.clone())));
+        let side = self.layers.iter().map(|layer| layer.frame.side).max().unwrap_or_default();
+        Anatomy::from_parts(encoders, layers.collect(), side)
     }
 
     /// Side of encoder `k`'s window in `layer`: `r_k`.
@@ -185,7 +183,7 @@ impl Trace {
             version: VERSION,
             model: self.model.clone(),
             question: self.question.clone(),
-            ablation: self.ablation.clone(),
+            interventions: self.interventions.clone(),
             width: self.picture.width,
             height: self.picture.height,
             encoders: self.encoders.clone(),
@@ -258,10 +256,16 @@ impl Trace {
             return Err(bad("describes no picture or no encoder".into()));
         }
         if description.layers.is_empty() {
-            return Err(bad("holds no SVA layer: it was recorded without a picture".into()));
+            return Err(bad(
+                "holds no SVA layer: it was recorded without a picture, or with all of them skipped".into()
+            ));
         }
         if description.encoders.len() > MAX_ENCODERS {
             return Err(bad(format!("describes more than {MAX_ENCODERS} encoders")));
+        }
+        let unknown = |k: &usize| *k >= description.encoders.len();
+        if let Some(k) = description.interventions.iter().filter_map(|one| one.action.encoder()).find(unknown) {
+            return Err(bad(format!("`{METADATA_KEY}` speaks of an intervention on encoder {k}, which it has not")));
         }
         if let Some(name) = description.names().find(|name| name.len() > MAX_NAME) {
             let start: String = name.chars().take(40).collect();
@@ -276,7 +280,7 @@ impl Trace {
         Ok(Self {
             model: description.model,
             question: description.question,
-            ablation: description.ablation,
+            interventions: description.interventions,
             picture,
             encoders: description.encoders,
             layers,

@@ -82,6 +82,8 @@ impl CrossAttentionLayer {
     }
 
     /// `queries`: `[cells, query_width]`, one for each cell of `windows` → the same shape, residual included.
+    ///
+    /// A layer that `windows` skip computes nothing, and nothing of it is seen.
     pub fn forward(
         &self,
         queries: &Tensor,
@@ -89,6 +91,9 @@ impl CrossAttentionLayer {
         name: SvaLayer,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
+        if windows.skip {
+            return Ok(queries.clone());
+        }
         let cells = queries.dims()[0];
         let context = self.proj_context.forward(&windows.context.unsqueeze(0)?)?;
         let context = context.expand((cells, context.dims()[1]))?;
@@ -106,6 +111,7 @@ impl CrossAttentionLayer {
             values.push(source.value.forward(&tokens)?);
         }
         let (mixed, probs) = window_attention(&self.query.forward(&x)?, &keys, &values, &windows.mask, HEADS)?;
+        let mixed = silence(mixed, &windows.silent_heads)?;
         let attended = self.output.forward(&mixed)?;
         show(observer, Site::SvaMask(name), &windows.mask)?;
         show(observer, Site::SvaProbs(name), &probs)?;
@@ -117,4 +123,16 @@ impl CrossAttentionLayer {
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
     }
+}
+
+/// `mixed` `[cells, C]`, the heads' outputs side by side, with those of `heads` zero.
+fn silence(mixed: Tensor, heads: &[usize]) -> Result<Tensor> {
+    if heads.is_empty() {
+        return Ok(mixed);
+    }
+    let (_, width) = mixed.dims2()?;
+    let head_width = width / HEADS;
+    let keep: Vec<f32> = (0..width).map(|at| if heads.contains(&(at / head_width)) { 0.0 } else { 1.0 }).collect();
+    let keep = Tensor::from_vec(keep, width, mixed.device())?.to_dtype(mixed.dtype())?;
+    Ok(mixed.broadcast_mul(&keep)?)
 }

@@ -7,7 +7,6 @@ use crate::window::state::{
 };
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::TokenAttention;
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::{Command, JobId, Question};
 use opabinia_shaders::GridData;
 use std::sync::Arc;
@@ -90,7 +89,7 @@ impl App {
         let question = Question {
             system: Some(exchange.system.clone()).filter(|text| !text.trim().is_empty()),
             turns: conversation.turns(place.exchange),
-            subject: Some(Subject { picture: pixels, ablation: Ablation::default() }),
+            subject: Some(Subject::plain(pixels)),
             begin: Vec::new(),
             options: exchange.sampling.options(0),
         };

@@ -8,7 +8,6 @@ use crate::window::state::{
 };
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::worker::{Command, Question};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -224,8 +223,7 @@ impl App {
             Some((_, None)) => return self.fail(id, at, self.texts().conversation.picture_gone.to_owned()),
         };
         let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
-        let subject =
-            picture.as_ref().map(|(_, pixels)| Subject { picture: Arc::clone(pixels), ablation: Ablation::default() });
+        let subject = picture.as_ref().map(|(_, pixels)| Subject::plain(Arc::clone(pixels)));
         let question = Question {
             system,
             turns: conversation.turns(at),

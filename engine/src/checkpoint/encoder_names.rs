@@ -1,7 +1,7 @@
 //! How people call encoders: by their index, their name in the checkpoint, or their family.
 
-use opabinia_engine::checkpoint::TowerFamily;
-use opabinia_engine::{Error, Result};
+use super::TowerFamily;
+use crate::error::{Error, Result};
 
 /// A short name for each of `names`: the family where only one encoder has it, else the name itself.
 pub fn short(names: &[&str]) -> Vec<String> {
