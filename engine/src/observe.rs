@@ -80,6 +80,10 @@ pub enum Site {
     SvaProbs(SvaLayer),
     /// `[cells, C]`: output of the cross attention, after `o_proj`.
     SvaAttnOut(SvaLayer),
+    /// `[cells, C or H]`: the queries an SVA layer is given.
+    SvaLayerIn(SvaLayer),
+    /// `[cells, K, C]`: what each key writes, `Σ_h P[c, h, j] · W_O,h V[c, j, h]`. Over all keys they sum to `SvaAttnOut`.
+    SvaKeyVectors(SvaLayer),
     /// `[cells, C or H]`: output of the whole SVA layer, residual included.
     SvaLayerOut(SvaLayer),
     /// `[Q_g², C]`: output of connector group `.0`.
@@ -92,6 +96,8 @@ pub enum Site {
     ImageTokens,
     /// `[P, H]`: input of the decoder.
     InputEmbeds,
+    /// `[P, H]`: hidden states after decoder layer `.0`, before the sampler that may follow it.
+    DecoderLayer(usize),
     /// `[P, H]`: hidden states after decoder layer `.0` and the sampler that follows it; for the last layer, after
     /// the final norm.
     HiddenStates(usize),
@@ -132,6 +138,24 @@ impl Observer for Unobserved {
 
     fn observe(&mut self, _site: Site, _value: &Tensor) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Two observers of one pass.
+pub struct Both<'a>(pub &'a mut dyn Observer, pub &'a mut dyn Observer);
+
+impl Observer for Both<'_> {
+    fn wants(&self, site: Site) -> bool {
+        self.0.wants(site) || self.1.wants(site)
+    }
+
+    fn needs_whole_pass(&self) -> bool {
+        self.0.needs_whole_pass() || self.1.needs_whole_pass()
+    }
+
+    fn observe(&mut self, site: Site, value: &Tensor) -> Result<()> {
+        show(self.0, site, value)?;
+        show(self.1, site, value)
     }
 }
 

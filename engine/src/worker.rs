@@ -3,11 +3,13 @@
 //! Commands go in, events come out. Each command is a job; jobs run one after another, and each ends in exactly one
 //! of done, cancelled or failed. A panic inside a job is caught, reported as its failure, and survived.
 
+use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
 use crate::generate::{Answer, GenerateOptions, Session, Subject, Token, Watch};
 use crate::job::{CancelToken, Job, Progress};
 use crate::model::{Inspection, LoadRequest, Model};
 use crate::observe::Unobserved;
+use crate::probe::evidence::{self, Evidence};
 use crate::probe::trace::write_tensors;
 use crate::probe::{Detail, LastRows, Recorder, TokenAttention, Trace};
 use crate::sva::{Frame, PictureSize};
@@ -110,6 +112,17 @@ pub enum Command {
         /// The ids of the answer before the token; none for its first.
         answer: Vec<u32>,
     },
+    /// Measure what an answer rests on: see [`crate::probe::evidence`].
+    ///
+    /// The conversation about the picture is kept like that of a question; runs under interventions are forgotten.
+    Evidence {
+        /// The model.
+        slot: Slot,
+        /// What is to be measured.
+        request: Box<evidence::Request>,
+        /// Where to write the numbers, if anywhere.
+        output: Option<PathBuf>,
+    },
 }
 
 /// What a job did.
@@ -129,6 +142,8 @@ pub enum Outcome {
     Traced(Box<Answer>, Option<Box<Trace>>),
     /// What a token attended to.
     Attended(Box<TokenAttention>),
+    /// What an answer rests on.
+    Measured(Box<Evidence>),
 }
 
 /// What happens to a job. The last event of every job is `Done`, `Cancelled` or `Failed`, and only the last one is.
@@ -340,6 +355,15 @@ impl Worker {
                 let attention = attend(loaded(&mut self.models, slot)?, &question, &answer, &job)?;
                 Ok(Outcome::Attended(Box::new(attention)))
             }
+            Command::Evidence { slot, request, output } => {
+                let Loaded { model, session } = loaded(&mut self.models, slot)?;
+                let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
+                let evidence = evidence::measure(model, session, &request, &mut watch)?;
+                if let Some(path) = output {
+                    evidence.write(&checkpoint_name(model.directory()), &path)?;
+                }
+                Ok(Outcome::Measured(Box::new(evidence)))
+            }
         }
     }
 }
@@ -348,7 +372,7 @@ impl Command {
     fn slot(&self) -> Option<Slot> {
         match self {
             Self::Load(slot, _) | Self::Unload(slot) | Self::SetImage(slot, _) | Self::Ask(slot, _) => Some(*slot),
-            Self::Trace { slot, .. } | Self::Attend { slot, .. } => Some(*slot),
+            Self::Trace { slot, .. } | Self::Attend { slot, .. } | Self::Evidence { slot, .. } => Some(*slot),
             // It touches no model, so there is nothing to tidy up behind it.
             Self::Inspect { .. } => None,
         }

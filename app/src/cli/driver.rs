@@ -6,6 +6,7 @@ use super::interrupt::Interrupt;
 use super::progress::Bars;
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::model::{Inspection, LoadRequest};
+use opabinia_engine::probe::evidence::{Evidence, Request};
 use opabinia_engine::probe::{Detail, Trace};
 use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot};
 use std::path::PathBuf;
@@ -86,6 +87,18 @@ impl Driver {
         let command = Command::Trace { slot: Slot::A, question, detail, output: Some(output) };
         match self.run(command, &mut |_| Ok(()))? {
             Outcome::Traced(answer, trace) => Ok((*answer, trace.map(|trace| *trace))),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Measures what an answer of the loaded model rests on, and writes the numbers to `output` if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be measured or written.
+    pub fn evidence(&mut self, request: Request, output: Option<PathBuf>) -> Result<Evidence> {
+        let command = Command::Evidence { slot: Slot::A, request: Box::new(request), output };
+        match self.run(command, &mut |_| Ok(()))? {
+            Outcome::Measured(evidence) => Ok(*evidence),
             other => Err(unexpected(&other)),
         }
     }

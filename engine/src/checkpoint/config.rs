@@ -440,6 +440,11 @@ pub struct SamplerLayout {
 }
 
 impl SamplerLayout {
+    /// The decoder layer that sampler `n` follows.
+    pub fn follows(self, n: usize) -> usize {
+        self.start + n * self.stride
+    }
+
     /// `None` if the checkpoint has no samplers.
     fn from_json(json: &JsonFile, layers: usize) -> Result<Option<Self>> {
         if json.bool("connector_only")?.unwrap_or(false) {

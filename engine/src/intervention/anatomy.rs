@@ -26,7 +26,7 @@ impl Anatomy {
             })
         });
         let samplers = sva.samplers.into_iter().flat_map(|layout| {
-            (0..layout.count).map(move |n| (SvaLayer::Sampler { n }, format!("S{}", layout.start + n * layout.stride)))
+            (0..layout.count).map(move |n| (SvaLayer::Sampler { n }, format!("S{}", layout.follows(n))))
         });
         Self {
             encoders: config.towers.iter().map(|tower| tower.name.clone()).collect(),

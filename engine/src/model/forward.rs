@@ -102,14 +102,7 @@ impl Model {
         job: &Job<'_>,
         observer: &mut dyn Observer,
     ) -> Result<VisualTokens> {
-        interventions.check(&self.anatomy())?;
-        let mut silent = vec![None; image.tokens.len()];
-        for k in interventions.silenced() {
-            silent[k] = Some(self.network.core.projectors[k].of_zeros(self.precision.compute, &self.device)?);
-        }
-        let other = other.map(|other| other.tokens.clone());
-        let features = Features { own: image.tokens.clone(), silent, other };
-        let scene = Scene::new(features, image.picture, interventions.clone(), self.config.sva.final_side)?;
+        let scene = self.scene(image, other, interventions)?;
         let meter = Meter::new(job, Stage::Connect, self.network.core.connector.layers());
         let padded = self.network.core.connector.forward(&scene, &meter, observer)?;
 
@@ -127,6 +120,37 @@ impl Model {
         Ok(VisualTokens { windows, tokens, frame })
     }
 
+    /// As [`Model::connect`], for interventions that leave the connector as it was when it made `base` of the same image:
+    /// only what the samplers look at is made anew.
+    pub fn reconnect(
+        &self,
+        base: &VisualTokens,
+        image: &EncodedImage,
+        other: Option<&EncodedImage>,
+        interventions: &Interventions,
+    ) -> Result<VisualTokens> {
+        let scene = self.scene(image, other, interventions)?;
+        let samplers = self.network.core.samplers.as_ref();
+        let windows = samplers.map_or_else(|| Ok(Vec::new()), |samplers| samplers.windows(&scene, &base.frame))?;
+        Ok(VisualTokens { windows, ..base.clone() })
+    }
+
+    fn scene(
+        &self,
+        image: &EncodedImage,
+        other: Option<&EncodedImage>,
+        interventions: &Interventions,
+    ) -> Result<Scene> {
+        interventions.check(&self.anatomy())?;
+        let mut silent = vec![None; image.tokens.len()];
+        for k in interventions.silenced() {
+            silent[k] = Some(self.network.core.projectors[k].of_zeros(self.precision.compute, &self.device)?);
+        }
+        let other = other.map(|other| other.tokens.clone());
+        let features = Features { own: image.tokens.clone(), silent, other };
+        Scene::new(features, image.picture, interventions.clone(), self.config.sva.final_side)
+    }
+
     /// Runs the decoder over `ids`, the part of the prompt that follows the positions in `cache`. Where `ids` holds
     /// [`IMAGE_ID`], `image` takes its place and the samplers look at it.
     ///
@@ -139,25 +163,68 @@ impl Model {
         job: &Job<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        let past = cache.len();
-        let (embeddings, image_start) = self.splice(ids, image)?;
-        show(observer, Site::InputEmbeds, &embeddings)?;
-        let meter = Meter::new(job, Stage::Prefill, self.config.decoder.layers as u64);
-        let samplers = self.network.core.samplers.as_ref();
-        let hidden =
-            self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut |layer, x, observer| {
-                let (Some(samplers), Some(image), Some(start)) = (samplers, image, image_start) else { return Ok(x) };
-                let columns = image.frame.columns.len();
-                Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
-            });
-        // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
-        let hidden = hidden.inspect_err(|_| cache.truncate(past))?;
+        let hidden = self.run(ids, image, cache, job, observer)?;
         let n = hidden.dims()[0];
         if observer.wants(Site::PromptLogits) {
             let last = n.min(PROMPT_LOGITS);
             observer.observe(Site::PromptLogits, &self.logits(&hidden.narrow(0, n - last, last)?)?)?;
         }
         Ok(self.logits(&hidden.narrow(0, n - 1, 1)?)?.squeeze(0)?)
+    }
+
+    /// As [`Model::prefill`], but returns the hidden states of all positions after the final norm, `[P, H]`:
+    /// [`Model::logits`] of any of them are what its next token is chosen by.
+    pub fn run(
+        &self,
+        ids: &[i64],
+        image: Option<&VisualTokens>,
+        cache: &mut KvCache,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        let past = cache.len();
+        let (embeddings, image_start) = self.splice(ids, image)?;
+        show(observer, Site::InputEmbeds, &embeddings)?;
+        let meter = Meter::new(job, Stage::Prefill, self.config.decoder.layers as u64);
+        let look = image.zip(image_start);
+        let mut between = |layer, x, observer: &mut dyn Observer| self.sample(layer, x, look, observer);
+        let hidden = self.network.core.decoder.forward(embeddings, cache, &meter, observer, &mut between);
+        // A pass that was cut short has written keys that no length counts; the next pass overwrites them.
+        hidden.inspect_err(|_| cache.truncate(past))
+    }
+
+    /// Runs [`Model::run`] again from sampler `n` on, for positions that begin with the image. `hidden` `[P, H]` is what
+    /// [`Site::DecoderLayer`] showed in front of the sampler when they were run before; what the cache held of them in the
+    /// layers before it has to be there still.
+    pub fn run_from_sampler(
+        &self,
+        n: usize,
+        hidden: Tensor,
+        image: &VisualTokens,
+        cache: &mut KvCache,
+        job: &Job<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        let past = cache.len();
+        let after = self.config.sva.samplers.map_or(0, |layout| layout.follows(n));
+        let meter = Meter::new(job, Stage::Prefill, self.config.decoder.layers as u64);
+        let mut between = |layer, x, observer: &mut dyn Observer| self.sample(layer, x, Some((image, 0)), observer);
+        let hidden = self.network.core.decoder.resume(hidden, after, cache, &meter, observer, &mut between);
+        hidden.inspect_err(|_| cache.truncate(past))
+    }
+
+    /// What becomes of hidden states `x` `[P, H]` between decoder layer `layer` and the next: the sampler there, if there
+    /// is one, looks at the image again, whose tokens start at the position beside it.
+    fn sample(
+        &self,
+        layer: usize,
+        x: Tensor,
+        look: Option<(&VisualTokens, usize)>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        let (Some(samplers), Some((image, start))) = (&self.network.core.samplers, look) else { return Ok(x) };
+        let columns = image.frame.columns.len();
+        Ok(samplers.after_layer(layer, &x, start, columns, &image.windows, observer)?.unwrap_or(x))
     }
 
     /// Runs the decoder over `ids`, the next of an answer; returns the logits after each, `[n, V]`.
@@ -178,8 +245,14 @@ impl Model {
     }
 
     /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]`.
-    fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         Ok(self.network.core.decoder.logits(hidden)?.narrow(1, 0, self.vocabulary())?)
+    }
+
+    /// Logits over the ids the tokenizer knows of hidden states between decoder layers, `[n, H]` → `[n, V]`: read as if the
+    /// layers after them were not there. They are not trained to be read so.
+    pub fn logits_between(&self, hidden: &Tensor) -> Result<Tensor> {
+        Ok(self.network.core.decoder.logits_between(hidden)?.narrow(1, 0, self.vocabulary())?)
     }
 
     /// Embeddings of `ids` with the picture spliced in, and the position at which it starts.

@@ -1,6 +1,7 @@
 //! What is measured: observers and what they record. Never how it is drawn.
 
 pub mod cell;
+pub mod evidence;
 pub mod recorder;
 pub mod token_attention;
 pub mod trace;

@@ -7,7 +7,7 @@ use crate::checkpoint::Loader;
 use crate::error::Result;
 use crate::nn::{Activation, LayerNorm, Linear};
 use crate::observe::{Observer, Site, SvaLayer, show};
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 
 /// `Sequential(LayerNorm, Linear)`: how queries, keys and values are made.
 #[derive(Debug, Clone)]
@@ -116,6 +116,11 @@ impl CrossAttentionLayer {
         show(observer, Site::SvaMask(name), &windows.mask)?;
         show(observer, Site::SvaProbs(name), &probs)?;
         show(observer, Site::SvaAttnOut(name), &attended)?;
+        show(observer, Site::SvaLayerIn(name), queries)?;
+        if observer.wants(Site::SvaKeyVectors(name)) {
+            let vectors = self.key_vectors(&values, &probs, &windows.silent_heads)?;
+            observer.observe(Site::SvaKeyVectors(name), &vectors)?;
+        }
 
         let x = self.norm.forward(&(x + attended)?)?;
         let x = self.linear_2.forward(&Activation::Gelu.forward(&self.linear_1.forward(&x)?)?)?;
@@ -123,14 +128,28 @@ impl CrossAttentionLayer {
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
     }
+
+    /// What each key writes, `[cells, K, C]`: its value, weighted by each head's probability for it, through `o_proj`.
+    ///
+    /// `values`: `[cells · r_k², C]` of each encoder; `probs`: `[cells, heads, K]`.
+    fn key_vectors(&self, values: &[Tensor], probs: &Tensor, silent_heads: &[usize]) -> Result<Tensor> {
+        let (cells, heads, keys) = probs.dims3()?;
+        let width = self.output.output_size();
+        let of_cells = values.iter().map(|v| v.reshape((cells, v.dims()[0] / cells, width)));
+        let values = Tensor::cat(&of_cells.collect::<candle_core::Result<Vec<_>>>()?, 1)?;
+        let by_head = values.reshape((cells, keys, heads, width / heads))?;
+        let weights = probs.transpose(1, 2)?.unsqueeze(3)?.to_dtype(values.dtype())?;
+        let weighted = by_head.broadcast_mul(&weights)?.reshape((cells * keys, width))?;
+        Ok(self.output.forward(&silence(weighted, silent_heads)?)?.reshape((cells, keys, width))?)
+    }
 }
 
-/// `mixed` `[cells, C]`, the heads' outputs side by side, with those of `heads` zero.
+/// `mixed` `[…, C]`, the heads' outputs side by side, with those of `heads` zero.
 fn silence(mixed: Tensor, heads: &[usize]) -> Result<Tensor> {
     if heads.is_empty() {
         return Ok(mixed);
     }
-    let (_, width) = mixed.dims2()?;
+    let width = mixed.dim(D::Minus1)?;
     let head_width = width / HEADS;
     let keep: Vec<f32> = (0..width).map(|at| if heads.contains(&(at / head_width)) { 0.0 } else { 1.0 }).collect();
     let keep = Tensor::from_vec(keep, width, mixed.device())?.to_dtype(mixed.dtype())?;
