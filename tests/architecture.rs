@@ -164,6 +164,16 @@ fn building_blocks_never_see_the_model() {
 }
 
 #[test]
+fn interventions_never_name_tensors() {
+    let found = module_files("intervention");
+    assert!(found.len() > 4, "interventions are somewhere else: this test looks in the wrong place");
+    for file in found {
+        assert!(!code(&file).contains("candle"), "{} names tensors", file.display());
+    }
+    assert_modules_never_use(&["intervention"], &["nn", "vision", "llm", "text", "sva"]);
+}
+
+#[test]
 fn checkpoint_never_sees_the_networks() {
     assert_modules_never_use(&["error", "job", "nn", "checkpoint"], &["vision", "sva", "llm", "text"]);
 }

@@ -30,6 +30,8 @@ const SUM_LIMIT: f64 = 2e-4;
 const SHAPLEY_LIMIT: f64 = 1e-3;
 /// Norms, of the largest.
 const NORM_LIMIT: f64 = 5e-5;
+/// Gradients, of the largest.
+const GRADIENT_LIMIT: f64 = 1e-4;
 
 fn load(directory: &Path) -> Model {
     let request = LoadRequest {
@@ -117,8 +119,7 @@ fn compare(model: &Model, case: &Case, place: &str) {
     for (key, expected) in &case.tensors {
         let kind = ["logp", "kl", "first_id"].into_iter().find(|kind| key.ends_with(&format!(".{kind}")));
         let kind = match key.split('.').next() {
-            Some("grad" | "gradxattn") => continue,
-            Some(first @ ("shapley" | "contrib")) => first,
+            Some(first @ ("shapley" | "contrib" | "grad" | "gradxattn")) => first,
             Some("lens") => {
                 if key.ends_with(".ids") {
                     "first_id"
@@ -130,10 +131,12 @@ fn compare(model: &Model, case: &Case, place: &str) {
         };
         let tensor = got.get(key).unwrap_or_else(|| panic!("{place}: {key} was not measured"));
         assert_eq!(tensor.dtype(), expected.dtype(), "{place}: {key}");
-        let distance = if kind == "contrib" { deviation(tensor, expected) } else { distance(tensor, expected, key) };
+        let relative = ["contrib", "grad", "gradxattn"].contains(&kind);
+        let distance = if relative { deviation(tensor, expected) } else { distance(tensor, expected, key) };
         let limit = match kind {
             "shapley" => SHAPLEY_LIMIT,
             "contrib" => NORM_LIMIT,
+            "grad" | "gradxattn" => GRADIENT_LIMIT,
             "first_id" => 0.0,
             _ => LIMIT,
         };

@@ -19,7 +19,7 @@ use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::{Detail, Trace};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot};
+use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot, TraceFile};
 use opabinia_forge::{Preset, forge};
 use std::fs;
 use std::io::Cursor;
@@ -172,7 +172,8 @@ fn damaged_traces() {
     let mut engine = Engine::start(|| {}).unwrap();
     complete(&mut engine, load(&goldens().join("tiny-llama3/checkpoint"))).unwrap();
     let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
-    let (question, output) = (question(&picture), Some(file.clone()));
+    let output = Some(TraceFile { path: file.clone(), exif: Exif::Ignore });
+    let question = question(&picture);
     complete(&mut engine, Command::Trace { slot: Slot::A, question, detail: Detail::Sva, output }).unwrap();
     let original = fs::read(&file).unwrap();
     Trace::read(&file).unwrap();

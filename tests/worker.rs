@@ -231,6 +231,37 @@ fn a_trace_takes_over_the_encoders_features() {
     assert_eq!(answer.timings.prefill_positions, 1);
 }
 
+/// With samplers and without, with one query group and with two.
+#[test]
+fn a_trace_is_there_before_the_first_token_and_before_the_answer_is_cancelled() {
+    let mut engine = LockStep::new();
+    for variant in ["tiny-phi3", "tiny-llama3", "tiny-vicuna", "tiny-yi"] {
+        engine.complete(Command::Load(Slot::A, load(variant)));
+        for detail in [Detail::Sva, Detail::All] {
+            let trace = || Command::Trace { slot: Slot::A, question: question(2), detail, output: None };
+            let events = engine.run(trace(), |_| false);
+            let found: Vec<usize> = places(&events, |kind| matches!(kind, EventKind::Trace(_)));
+            let tokens = places(&events, |kind| matches!(kind, EventKind::Token(_)));
+            assert!(found.len() == 1 && found[0] < tokens[0], "{variant}: trace at {found:?}, tokens at {tokens:?}");
+            let EventKind::Trace(early) = &events[found[0]] else { panic!() };
+            let Some(EventKind::Done(Outcome::Traced(_, Some(late)))) = events.last() else { panic!() };
+            assert_eq!(early, late, "{variant}");
+            let events = engine.run(trace(), |kind| matches!(kind, EventKind::Trace(_)));
+            assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{variant}: {:?}", events.last());
+        }
+        let mut blind = question(1);
+        blind.subject = None;
+        let trace = Command::Trace { slot: Slot::A, question: blind, detail: Detail::Sva, output: None };
+        let events = engine.run(trace, |_| false);
+        assert!(!events.iter().any(|kind| matches!(kind, EventKind::Trace(_))), "there is no picture to look at");
+    }
+}
+
+/// Which of `events` are `wanted`.
+fn places(events: &[EventKind], wanted: impl Fn(&EventKind) -> bool) -> Vec<usize> {
+    events.iter().enumerate().filter(|(_, kind)| wanted(kind)).map(|(at, _)| at).collect()
+}
+
 /// In every cell, of connectors of one and of two grids, and of samplers.
 #[test]
 fn the_shares_of_every_cell_make_one() {

@@ -18,6 +18,7 @@ pub mod llm;
 pub mod model;
 pub mod nn;
 pub mod observe;
+pub mod output;
 pub mod probe;
 pub mod sva;
 pub mod text;

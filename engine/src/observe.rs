@@ -120,6 +120,19 @@ pub trait Observer {
         false
     }
 
+    /// Whether [`Observer::rewrite`] should be called for `site`. Of all sites, [`Site::SvaProbs`] can be rewritten.
+    fn rewrites(&self, _site: Site) -> bool {
+        false
+    }
+
+    /// What the pass goes on with instead of `value` at `site`.
+    ///
+    /// # Errors
+    /// As for [`Observer::observe`].
+    fn rewrite(&mut self, _site: Site, value: Tensor) -> Result<Tensor> {
+        Ok(value)
+    }
+
     /// Takes the value at `site`. Called in the order of the computation.
     ///
     /// # Errors

@@ -10,17 +10,16 @@ use crate::job::{CancelToken, Job, Progress};
 use crate::model::{Inspection, LoadRequest, Model};
 use crate::observe::Unobserved;
 use crate::probe::evidence::{self, Evidence};
-use crate::probe::trace::write_tensors;
-use crate::probe::{Detail, LastRows, Recorder, TokenAttention, Trace};
+use crate::probe::{Announcer, Detail, LastRows, Recorder, TokenAttention, Trace};
 use crate::sva::{Frame, PictureSize};
 use crate::text::Turn;
-use crate::vision::Picture;
+use crate::vision::{Exif, Picture};
 use candle_core::{Device, Tensor};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -63,6 +62,14 @@ impl Question {
     fn subject(&self) -> Option<&Subject> {
         self.subject.as_ref().filter(|subject| !subject.interventions.drop_image())
     }
+
+    /// SVA layers that run: all but those that are skipped.
+    fn layers(&self, model: &Model) -> usize {
+        let anatomy = model.anatomy();
+        let encoders = anatomy.encoders().len();
+        let skipped = |layer| self.subject().is_some_and(|subject| subject.interventions.plan(layer, encoders).skip);
+        anatomy.layers().filter(|layer| !skipped(*layer)).count()
+    }
 }
 
 /// What the engine can be asked to do.
@@ -85,6 +92,8 @@ pub enum Command {
     Ask(Slot, Question),
     /// Answer a question and record what happens inside.
     ///
+    /// The trace comes as an event of its own ([`EventKind::Trace`]) as soon as the SVA is done, before the first token.
+    ///
     /// A trace sees the whole pass: connector, prefill and answer are computed again, whatever was kept of the picture.
     /// Only its encoders are spared, after [`Command::SetImage`] or an earlier question about it; with [`Detail::All`],
     /// which wants their insides, not even they. Each token of [`Question::begin`] takes a pass of its own. Afterwards
@@ -98,7 +107,7 @@ pub enum Command {
         /// What to keep.
         detail: Detail,
         /// Where to write all recorded tensors, if anywhere.
-        output: Option<PathBuf>,
+        output: Option<TraceFile>,
     },
     /// Find out what one token of an answer attended to: see [`TokenAttention`].
     ///
@@ -125,6 +134,15 @@ pub enum Command {
     },
 }
 
+/// A file that a trace is written to, and what it says of the picture that the picture itself does not tell.
+#[derive(Debug, Clone)]
+pub struct TraceFile {
+    /// Where it is written.
+    pub path: PathBuf,
+    /// How the picture was read.
+    pub exif: Exif,
+}
+
 /// What a job did.
 #[derive(Debug)]
 pub enum Outcome {
@@ -138,8 +156,8 @@ pub enum Outcome {
     ImageReady,
     /// The answer.
     Answered(Box<Answer>),
-    /// The answer, and where the model looked. Without a picture there is no trace.
-    Traced(Box<Answer>, Option<Box<Trace>>),
+    /// The answer, and where the model looked: what [`EventKind::Trace`] brought. Without a picture there is no trace.
+    Traced(Box<Answer>, Option<Arc<Trace>>),
     /// What a token attended to.
     Attended(Box<TokenAttention>),
     /// What an answer rests on.
@@ -153,6 +171,8 @@ pub enum EventKind {
     Started,
     /// It is this far.
     Progress(Progress),
+    /// Where the SVA looked is known; the answer is still to come, and may never come.
+    Trace(Arc<Trace>),
     /// It generated a token.
     Token(Token),
     /// It finished.
@@ -340,16 +360,30 @@ impl Worker {
             }
             Command::Ask(slot, question) => {
                 let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
-                let answer = ask(loaded(&mut self.models, slot)?, &question, &mut watch)?;
+                let Loaded { model, session } = loaded(&mut self.models, slot)?;
+                let answer = ask(model, session, &question, &mut watch)?;
                 Ok(Outcome::Answered(Box::new(answer)))
             }
             Command::Trace { slot, question, detail, output } => {
-                let loaded = loaded(&mut self.models, slot)?;
-                let mut recorder = Recorder::new(detail);
-                let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut on_token };
-                let answer = ask(loaded, &question, &mut watch)?;
-                let trace = keep(&loaded.model, &question, &answer, recorder, detail, output.as_deref())?;
-                Ok(Outcome::Traced(Box::new(answer), trace.map(Box::new)))
+                let Loaded { model, session } = loaded(&mut self.models, slot)?;
+                let exif = output.as_ref().map_or(Exif::Ignore, |file| file.exif);
+                let mut trace = None;
+                let mut complete = |recorder: &Recorder| {
+                    let made = traced(model, &question, exif, recorder)?;
+                    if let Some(made) = &made {
+                        emit(EventKind::Trace(Arc::clone(made)));
+                    }
+                    trace = made;
+                    Ok(())
+                };
+                let mut observer = Announcer::new(Recorder::new(detail), question.layers(model), &mut complete);
+                let mut watch = Watch { job: &job, observer: &mut observer, on_token: &mut on_token };
+                let answer = ask(model, session, &question, &mut watch)?;
+                let recorder = observer.into_recorder();
+                if let Some(file) = output {
+                    write(model, &question, &answer, recorder, trace.as_deref(), detail, &file.path)?;
+                }
+                Ok(Outcome::Traced(Box::new(answer), trace))
             }
             Command::Attend { slot, question, answer } => {
                 let attention = attend(loaded(&mut self.models, slot)?, &question, &answer, &job)?;
@@ -385,8 +419,7 @@ fn loaded(models: &mut HashMap<Slot, Loaded>, slot: Slot) -> Result<&mut Loaded>
         .ok_or_else(|| Error::input(format!("no model is loaded in slot {slot:?}"), "open a checkpoint first"))
 }
 
-fn ask(loaded: &mut Loaded, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
-    let Loaded { model, session } = loaded;
+fn ask(model: &Model, session: &mut Session, question: &Question, watch: &mut Watch<'_>) -> Result<Answer> {
     let subject = question.subject();
     let prompt = model.prompt(question.system.as_deref(), &question.turns, subject.is_some())?;
     session.ask(model, &prompt, subject, &question.begin, &question.options, watch)
@@ -410,38 +443,39 @@ fn attend(loaded: &mut Loaded, question: &Question, answer: &[u32], job: &Job<'_
     rows.around(Frame::new(model.config().sva.final_side, size), image_start)
 }
 
-/// Turns what a recorder saw into a trace, and writes everything to `output`.
-fn keep(
+/// The trace in what `recorder` saw of the pass for `question`; `None` if that is about no picture.
+fn traced(model: &Model, question: &Question, exif: Exif, recorder: &Recorder) -> Result<Option<Arc<Trace>>> {
+    let Some(Subject { picture, interventions, .. }) = question.subject() else { return Ok(None) };
+    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
+    let trace = Trace::new(model, picture, exif, last, interventions, recorder.layers(), recorder.tensors())?;
+    Ok(Some(Arc::new(trace)))
+}
+
+/// Writes everything that `recorder` saw to `path`.
+fn write(
     model: &Model,
     question: &Question,
     answer: &Answer,
     recorder: Recorder,
+    trace: Option<&Trace>,
     detail: Detail,
-    output: Option<&std::path::Path>,
-) -> Result<Option<Trace>> {
-    let layers = recorder.layers().to_vec();
+    path: &Path,
+) -> Result<()> {
     let mut tensors = recorder.into_tensors()?;
     let ids: Vec<i64> = answer.tokens.iter().map(|token| i64::from(token.id)).collect();
     tensors.insert("generated_ids".into(), Tensor::new(ids.as_slice(), &Device::Cpu)?);
     tensors.insert("input_ids".into(), Tensor::new(answer.prompt_ids.as_slice(), &Device::Cpu)?);
-    let Some(subject) = question.subject() else {
-        if let Some(path) = output {
-            write_tensors(&tensors, None, path)?;
-        }
-        return Ok(None);
-    };
-    let picture = &subject.picture;
-    if detail == Detail::All {
+    if let (Some(Subject { picture, .. }), Detail::All) = (question.subject(), detail) {
         let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
         tensors.insert("image.rgb_u8".into(), pixels);
     }
-    let size = PictureSize { width: picture.width, height: picture.height };
-    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
-    let trace = Trace::new(model, size, last, &subject.interventions, &layers, &tensors)?;
-    if let Some(path) = output {
-        trace.write(&tensors, path)?;
+    match trace {
+        Some(trace) => trace.write(&tensors, path),
+        None => {
+            let last = question.turns.last().map_or("", |turn| turn.question.as_str());
+            Trace::write_without_picture(model, last, &tensors, path)
+        }
     }
-    Ok(Some(trace))
 }
 
 /// What a panic said.

@@ -1,4 +1,4 @@
-//! The maps of one view: their buffers, and the view's uniform.
+//! The maps of one view: their buffers, and what the passes are told of the view.
 
 use crate::error::{Error, Result};
 use crate::layout::{
@@ -94,7 +94,7 @@ impl Grid {
 }
 
 impl MapSet {
-    /// The grid and the uniform of `view` on a trace.
+    /// The grid of `view` on a trace, and what the passes are told of it.
     pub(crate) fn plan(shape: &TraceShape, view: &MapView) -> Result<(Grid, ViewInfo)> {
         let grid = Grid::of(shape, view)?;
         let focus = if let Focus::Window(cell) = view.focus { Some(cell) } else { None };
@@ -122,7 +122,7 @@ impl MapSet {
         Ok((grid, info))
     }
 
-    /// The grid and the uniform of `a` − `b`.
+    /// The grid of `a` − `b`, and what the passes are told of it.
     pub(crate) fn plan_difference(a: &Self, b: &Self, normalisation: Normalisation) -> Result<(Grid, ViewInfo)> {
         let refuse = |message: String| Err(Error::View(message));
         if a.grid.quantity == Quantity::Dominant {
@@ -160,7 +160,7 @@ impl MapSet {
     }
 }
 
-/// Writes the part of the uniform that all kinds of maps have.
+/// Writes the part that all kinds of maps have.
 fn normalise(info: &mut ViewInfo, grid: &Grid, normalisation: Normalisation, symmetric: bool) -> Result<()> {
     info.cell_side = grid.cell_side;
     info.slots = grid.sides.len() as u32;

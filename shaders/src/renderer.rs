@@ -5,7 +5,10 @@ use crate::error::{Error, Result};
 use crate::fault::Faults;
 use crate::gpu::obstacle_in;
 use crate::grid::GridData;
-use crate::layout::{PaintInfo, ViewInfo, WORKGROUP};
+use crate::layout::{
+    DRAW_BILINEAR, DRAW_CATEGORIES, DRAW_DECODED, DRAW_GREY_PHOTO, DRAW_HOVER, DRAW_OUTLINE, DRAW_PHOTO,
+    DRAW_RULED_CELLS, DRAW_RULED_TOKENS, PaintInfo, ViewInfo, WORKGROUP,
+};
 use crate::map_set::MapSet;
 use crate::photo::GpuPhoto;
 use crate::pipelines::Pipelines;
@@ -27,7 +30,7 @@ pub struct MapRenderer {
     format: wgpu::TextureFormat,
 }
 
-/// One map on the screen: the uniform of a drawing and what it draws from.
+/// One map on the screen: how it is drawn, and what from.
 #[derive(Debug)]
 pub struct Pane {
     pub(crate) paint: wgpu::Buffer,
@@ -198,9 +201,20 @@ impl MapRenderer {
         let focus = maps.grid.focus.cell();
         let window_of = maps.shape.encoders.get(encoder).filter(|_| look.token_grid);
         let [r, g, b] = look.background.map(|byte| f32::from(byte) / 255.0);
+        let drawn = [
+            (pane.photo.is_some(), DRAW_PHOTO),
+            (look.grey_photo, DRAW_GREY_PHOTO),
+            (focus.is_some(), DRAW_OUTLINE),
+            (look.hover.is_some(), DRAW_HOVER),
+            (look.cell_grid, DRAW_RULED_CELLS),
+            (window_of.is_some(), DRAW_RULED_TOKENS),
+            (categorical, DRAW_CATEGORIES),
+            (look.filter == Filter::Bilinear && !categorical, DRAW_BILINEAR),
+            (format.is_srgb(), DRAW_DECODED),
+        ];
         let paint = PaintInfo {
             shown: [shown_left, shown_top, shown_width / width, shown_height / height],
-            photo: pane.photo.as_ref().map_or([0.0; 4], |_| [photo.left, photo.top, photo.width, photo.height]),
+            photo: [photo.left, photo.top, photo.width, photo.height],
             outline: maps.grid.outline(focus)?,
             hover: maps.grid.outline(look.hover)?,
             background: [r, g, b, 1.0],
@@ -211,13 +225,10 @@ impl MapRenderer {
             slot_start: slot as u32 * maps.grid.stride(),
             side: maps.grid.sides[slot],
             colour_row: if categorical { ENCODER_ROW } else { look.colour_map.row() },
-            categorical: u32::from(categorical),
-            bilinear: u32::from(look.filter == Filter::Bilinear && !categorical),
             photo_level: pane.photo.as_ref().map_or(0, |on| on.level_for(photo.width / shown_width * width)),
-            decode: u32::from(format.is_srgb()),
-            ruled_cells: if look.cell_grid { maps.grid.cell_side as f32 } else { 0.0 },
+            drawn: drawn.iter().filter(|(is, _)| *is).map(|(_, bit)| bit).sum(),
+            ruled_cells: maps.grid.cell_side as f32,
             ruled_tokens: window_of.map_or(0.0, |encoder| encoder.side as f32),
-            unused: [0.0; 2],
         };
         self.queue.write_buffer(&pane.paint, 0, bytemuck::bytes_of(&paint));
         Ok(())
@@ -268,7 +279,7 @@ impl Buffers {
             let device = &renderer.device;
             let result = Usage::STORAGE | Usage::COPY_SRC;
             Self {
-                view: buffer(device, "view", size_of::<ViewInfo>() as u64, Usage::UNIFORM | Usage::COPY_DST),
+                view: buffer(device, "view", size_of::<ViewInfo>() as u64, Usage::STORAGE | Usage::COPY_DST),
                 texels: buffer(device, "texels", texel_bytes, result),
                 scales: buffer(device, "scales", MapSet::scale_bytes(shape), result),
             }

@@ -278,7 +278,7 @@ impl GpuTrace {
                     image_width: data.image_width,
                     image_height: data.image_height,
                 }),
-                info: buffer("trace info", size_of::<TraceInfo>() as u64, Usage::UNIFORM),
+                info: buffer("trace info", size_of::<TraceInfo>() as u64, Usage::STORAGE),
                 layers: buffer("trace layers", size_of_val(layers.as_slice()) as u64, Usage::STORAGE),
                 probs: buffer("trace probabilities", probs_len * 4, Usage::STORAGE),
                 masks: buffer("trace masks", masks.len() as u64, Usage::STORAGE),

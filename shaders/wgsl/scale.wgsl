@@ -1,7 +1,7 @@
 // The range of values that each map's colours span. One workgroup walks all maps of a view; minima and maxima do
 // not depend on the order they are taken in, so the result is exact.
 
-@group(0) @binding(0) var<uniform> view: View;
+@group(0) @binding(0) var<storage, read> view: View;
 @group(0) @binding(1) var<storage, read> texels: array<Texel>;
 @group(0) @binding(2) var<storage, read_write> scales: array<Scale>;
 

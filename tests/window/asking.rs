@@ -1,8 +1,9 @@
 //! Load, attach, ask, look.
 
-use crate::harness::{checkpoint, image, open, wait};
+use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
+use opabinia::window::command::UiCommand;
 use opabinia::window::state::{AnswerStatus, TraceUpload};
 use opabinia_engine::worker::Slot;
 
@@ -26,4 +27,22 @@ fn a_question_is_answered_and_its_maps_appear() {
     wait(&mut window, "the maps", |app| {
         app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
     });
+}
+
+#[test]
+fn maps_are_there_before_the_answer_and_stay_when_it_is_stopped() {
+    let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")), ..Start::default() };
+    let mut window = open(start, [1360.0, 860.0]);
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    ask(&mut window, "Describe this image in detail.");
+    wait(&mut window, "the first words", |app| last(app).is_some_and(|exchange| !exchange.tokens.is_empty()));
+    assert!(window.state().state().trace().is_some(), "there is a trace before there is a token");
+    window.state_mut().act(UiCommand::Stop);
+    wait(&mut window, "the end", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));
+    assert_eq!(last(window.state()).unwrap().status, AnswerStatus::Stopped);
+    wait(&mut window, "the maps", |app| {
+        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
+    });
+    window.get_by_label("Map");
+    shot(&mut window, "stopped-with-maps");
 }

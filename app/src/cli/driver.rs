@@ -8,8 +8,9 @@ use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::probe::evidence::{Evidence, Request};
 use opabinia_engine::probe::{Detail, Trace};
-use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot};
+use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot, TraceFile};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is done with each token as it comes. A failure cancels the job.
@@ -83,10 +84,15 @@ impl Driver {
     ///
     /// # Errors
     /// If it cannot be answered or written.
-    pub fn trace(&mut self, question: Question, detail: Detail, output: PathBuf) -> Result<(Answer, Option<Trace>)> {
+    pub fn trace(
+        &mut self,
+        question: Question,
+        detail: Detail,
+        output: TraceFile,
+    ) -> Result<(Answer, Option<Arc<Trace>>)> {
         let command = Command::Trace { slot: Slot::A, question, detail, output: Some(output) };
         match self.run(command, &mut |_| Ok(()))? {
-            Outcome::Traced(answer, trace) => Ok((*answer, trace.map(|trace| *trace))),
+            Outcome::Traced(answer, trace) => Ok((*answer, trace)),
             other => Err(unexpected(&other)),
         }
     }
@@ -130,7 +136,7 @@ impl Driver {
                         self.engine.cancel(job);
                     }
                 }
-                EventKind::Token(_) => {}
+                EventKind::Token(_) | EventKind::Trace(_) => {}
                 EventKind::Done(outcome) => return stopped.map_or(Ok(outcome), Err),
                 EventKind::Cancelled => {
                     return Err(stopped.unwrap_or_else(|| opabinia_engine::Error::Cancelled.into()));

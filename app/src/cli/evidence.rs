@@ -1,19 +1,17 @@
 //! `opabinia evidence`: what an answer rests on.
 
-use super::args::{LoadArgs, ModelArgs, SubjectArgs, check_other, picture};
+use super::args::{LoadArgs, ModelArgs, SubjectArgs, check_other};
 use super::console::{Console, print, print_json};
 use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
+use super::json_path;
 use crate::output;
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::Bytes;
 use opabinia_engine::intervention::{Anatomy, Cells, GRAMMAR, Interventions};
 use opabinia_engine::probe::evidence::Request;
-use serde_json::json;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,9 +82,14 @@ impl Evidence {
         if let Some(out) = &self.out {
             let inputs: Vec<_> = [Some(image), self.other.as_deref()].into_iter().flatten().collect();
             output::check(out, &inputs)?;
+            if output::is_stdout(out) && self.json {
+                return Err(
+                    Error::input("--out -: --json goes to standard output, too", "give the name of a file").into()
+                );
+            }
         }
-        let shown = Arc::new(picture(image, self.subject.exif)?);
-        let other = self.other.as_deref().map(|other| picture(other, self.subject.exif).map(Arc::new)).transpose()?;
+        let Some(shown) = self.subject.picture(Some(image))? else { return Ok(()) };
+        let other = self.subject.picture(self.other.as_deref())?;
         let request = self.load.request(&self.model.model)?;
         self.subject.introduce(&self.model, Some(image), console);
         let mut driver = Driver::start(console, true)?;
@@ -115,22 +118,26 @@ impl Evidence {
             region,
         };
         let evidence = driver.evidence(request, self.out.clone())?;
-        let written = match &self.out {
-            Some(out) => Some((out, std::fs::metadata(out).map_err(|error| Error::io(out, error))?.len())),
-            None => None,
-        };
         if self.json {
             let Opened { inspection, .. } = &opened;
             let mut object = json(&evidence);
-            object["model"] = json!(inspection.directory);
-            object["image"] = json!(image);
-            object["other"] = json!(self.other);
-            object["output"] = json!(written.map(|(file, bytes)| json!({ "file": file, "bytes": bytes })));
+            object = json_path::with(object, "model", &inspection.directory);
+            object = json_path::with(object, "image", image);
+            if let Some(other) = &self.other {
+                object = json_path::with(object, "other", other);
+            }
+            if let Some(out) = &self.out {
+                object = json_path::with(object, "output", out);
+            }
             return print_json(&object);
         }
-        print(&table(&evidence))?;
-        if let Some((file, bytes)) = written {
-            console.say(&format!("wrote {} ({})", file.display(), Bytes(bytes)));
+        match &self.out {
+            Some(out) if output::is_stdout(out) => console.say(&table(&evidence)),
+            Some(out) => {
+                print(&table(&evidence))?;
+                console.say(&format!("wrote {}", out.display()));
+            }
+            None => print(&table(&evidence))?,
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ pub fn json(evidence: &Evidence) -> Value {
         "shapley": games.collect::<serde_json::Map<String, Value>>(),
         "region_cells": evidence.region,
         "runs": evidence.runs,
+        "notes": evidence.notes,
     })
 }
 
@@ -96,6 +97,9 @@ pub fn table(evidence: &Evidence) -> String {
         };
         let values = names.iter().zip(&game.shapley.values).map(|(name, value)| format!("{name} {value:+.3}"));
         let _ = writeln!(text, "\nShapley values of log p ({kind}): {}", values.collect::<Vec<_>>().join(" · "));
+    }
+    for note in &evidence.notes {
+        let _ = writeln!(text, "\nnote: {note}");
     }
     text.push_str("\nΔ log p: how the logarithm of the whole answer's probability changed (nats); below 0 it became less likely.\n");
     text

@@ -11,9 +11,11 @@ pub mod evidence_text;
 pub mod failure;
 pub mod inspect;
 pub mod interrupt;
+pub mod json_path;
 pub mod open;
 pub mod progress;
 pub mod render;
+pub mod system;
 pub mod trace;
 
 use clap::{Parser, Subcommand};
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
     // Known before the rest is, so that a mistake in the rest is reported in the right form.
     let json = args.iter().any(|arg| arg == "--json");
     quieten_panics();
+    system::survive_file_limit();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, json),
@@ -89,6 +92,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    if matches!(cli.command, None | Some(Command::Open(_) | Command::Render(_) | Command::Doctor(_))) {
+        system::name_runtime_directory();
+    }
     match &cli.command {
         None => open::Open::default().run(),
         Some(Command::Open(open)) => open.run(),

@@ -5,6 +5,7 @@ use super::args::{AnswerArgs, InterventionArgs, LoadArgs, ModelArgs, SubjectArgs
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
+use super::json_path;
 use crate::encoder_names;
 use crate::output;
 use clap::{Args, ValueEnum};
@@ -13,7 +14,8 @@ use opabinia_engine::checkpoint::Bytes;
 use opabinia_engine::generate::Subject;
 use opabinia_engine::intervention::Anatomy;
 use opabinia_engine::probe::{Detail, Trace as Recorded};
-use opabinia_engine::worker::Question;
+use opabinia_engine::vision::Exif;
+use opabinia_engine::worker::{Question, TraceFile};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -52,7 +54,7 @@ pub struct Trace {
     /// The question.
     #[arg(long, short, value_name = "QUESTION")]
     prompt: String,
-    /// The file to write.
+    /// The file to write; - for standard output, and then the answer goes to standard error.
     #[arg(long, short, value_name = "T.safetensors")]
     out: PathBuf,
     /// What to keep.
@@ -81,6 +83,7 @@ impl Trace {
         let inputs = [inputs, self.intervention.other.as_deref().into_iter().collect()].concat();
         output::check(&self.out, &inputs)?;
         let other = self.intervention.other_image()?;
+        self.check_stdout()?;
         let picture = self.subject.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
         self.subject.introduce(&self.model, image.as_deref(), console);
@@ -107,20 +110,43 @@ impl Trace {
             Tensors::Sva => Detail::Sva,
             Tensors::All => Detail::All,
         };
-        let (answer, trace) = driver.trace(question, detail, self.out.clone())?;
-        let written = std::fs::metadata(&self.out).map_err(|error| Error::io(&self.out, error))?.len();
+        let file = TraceFile { path: self.out.clone(), exif: self.subject.exif() };
+        let (answer, trace) = driver.trace(question, detail, file)?;
+        // What was written through has no length.
+        let is_stream = output::is_stream(&self.out);
+        let written = if is_stream { None } else { std::fs::metadata(&self.out).ok().map(|about| about.len()) };
         if self.json {
             let mut object = answer_json(&answer, &opened, image.as_deref(), &self.prompt);
-            object["output"] = json!({ "file": self.out, "bytes": written });
+            object["output"] = json_path::with(json!({ "bytes": written }), "file", &self.out);
             object["interventions"] = json!(interventions);
-            object["trace"] = trace.as_ref().map_or(Value::Null, trace_json);
+            object["trace"] = trace.as_deref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
-        print_generated(&format!("{}\n", answer.text))?;
+        if output::is_stdout(&self.out) {
+            console.say(&answer.text);
+        } else {
+            print_generated(&format!("{}\n", answer.text))?;
+        }
         console.say(&figures(&answer, &opened));
-        let held = trace.as_ref().map_or_else(String::new, summary);
-        console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));
+        let held = trace.as_deref().map_or_else(String::new, summary);
+        let size = written.map_or_else(String::new, |bytes| format!(" ({})", Bytes(bytes)));
+        console.say(&format!("wrote {}{size}{held}", self.out.display()));
         Ok(())
+    }
+
+    /// Checks that nothing else goes where the trace goes.
+    fn check_stdout(&self) -> Result<()> {
+        let refuse =
+            |what: &str, help: &str| Err(Error::input(format!("--out {}: {what}", self.out.display()), help).into());
+        if !output::is_stdout(&self.out) {
+            Ok(())
+        } else if self.json {
+            refuse("--json goes to standard output, too", "give the name of a file")
+        } else if output::is_terminal(&self.out) {
+            refuse("a trace is nothing for a terminal", "give the name of a file, or send it into a pipe")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -138,7 +164,12 @@ fn trace_json(trace: &Recorded) -> Value {
     });
     let encoders = trace.encoders.iter().map(|encoder| json!({ "name": encoder.name, "tokens_side": encoder.side }));
     json!({
-        "picture": { "width": trace.picture.width, "height": trace.picture.height },
+        "picture": {
+            "width": trace.picture.width,
+            "height": trace.picture.height,
+            "sha256": trace.pixels,
+            "exif": trace.exif == Exif::Honour,
+        },
         "encoders": encoders.collect::<Value>(),
         "layers": layers.collect::<Value>(),
     })

@@ -2,7 +2,7 @@
 //! intervention is evidence.
 //!
 //! An [`Intervention`] is one [`Action`] at one [`Place`]. [`Interventions`] is the canonical list of them: composed in any
-//! order it is the same value, so that it can name what was computed under it. Plain data: [`crate::sva`] acts it out,
+//! order it is the same value, so that it can name what was computed under it. Plain data: the SVA acts it out,
 //! following the [`LayerPlan`] of each layer. [`Anatomy`] knows what there is to intervene on in one checkpoint; through
 //! it lists are read from and written as text (`spec`) and said in `words`.
 //!

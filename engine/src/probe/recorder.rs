@@ -52,6 +52,11 @@ impl Recorder {
         &self.layers
     }
 
+    /// What was recorded so far and was seen whole, by name.
+    pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
     /// Everything recorded, by name. What was seen in parts is put together: hidden states `[L+1, P, H]`, attention
     /// rows `[L, heads, 8, P+T−1]`, logits of all steps `[T, V]`.
     pub fn into_tensors(mut self) -> Result<BTreeMap<String, Tensor>> {

@@ -1,7 +1,7 @@
 //! One SVA cross-attention layer (spec §7): the same for connector and samplers, apart from the query's width.
 
 use super::HEADS;
-use super::window_attention::window_attention;
+use super::window_attention::{mix, probabilities, window_attention};
 use super::windows::Windows;
 use crate::checkpoint::Loader;
 use crate::error::Result;
@@ -110,7 +110,14 @@ impl CrossAttentionLayer {
             keys.push(source.key.forward(&tokens)?);
             values.push(source.value.forward(&tokens)?);
         }
-        let (mixed, probs) = window_attention(&self.query.forward(&x)?, &keys, &values, &windows.mask, HEADS)?;
+        let query = self.query.forward(&x)?;
+        let (mixed, probs) = if observer.rewrites(Site::SvaProbs(name)) {
+            let probs = probabilities(&query, &keys, &windows.mask, HEADS)?;
+            let probs = observer.rewrite(Site::SvaProbs(name), probs)?;
+            (mix(&probs, &values)?, probs)
+        } else {
+            window_attention(&query, &keys, &values, &windows.mask, HEADS)?
+        };
         let mixed = silence(mixed, &windows.silent_heads)?;
         let attended = self.output.forward(&mixed)?;
         show(observer, Site::SvaMask(name), &windows.mask)?;

@@ -28,6 +28,7 @@ impl App {
                     running.progress = Some(progress);
                 }
             }
+            EventKind::Trace(trace) => self.take_trace(event.job, trace),
             EventKind::Token(token) => self.take_token(event.job, token),
             EventKind::Done(outcome) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
@@ -87,15 +88,11 @@ impl App {
             (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, job, inspection),
             (Purpose::Load(slot), Outcome::Loaded(inspection)) => self.loaded(slot, job, inspection),
             (Purpose::Unload(slot), Outcome::Unloaded) => self.state.models.clear(slot),
-            (Purpose::Answer { conversation, exchange, .. }, Outcome::Answered(answer)) => {
-                self.answered(running, conversation, exchange, *answer);
-            }
-            (Purpose::Answer { conversation, exchange, traced }, Outcome::Traced(answer, trace)) => {
-                self.answered(running, conversation, exchange, *answer);
-                if let (Some((picture, generation)), Some(trace)) = (traced, trace) {
-                    self.keep_trace(generation, picture, *trace);
-                }
-            }
+            // The trace came as soon as it was there.
+            (
+                Purpose::Answer { conversation, exchange, .. },
+                Outcome::Answered(answer) | Outcome::Traced(answer, _),
+            ) => self.answered(running, conversation, exchange, *answer),
             (Purpose::Attend(key), Outcome::Attended(attention)) => {
                 self.state.attentions.set(key, Attended::Ready(Arc::new(*attention)));
             }
@@ -140,18 +137,22 @@ impl App {
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
         if let Some((generation, picture)) = self.state.trace_key() {
+            self.keep_trace(generation, picture, Arc::new(trace));
+        }
+    }
+
+    /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
+    fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
+        let purpose = self.state.jobs.get(job).map(|running| running.purpose);
+        if let Some(Purpose::Answer { traced: Some((picture, generation)), .. }) = purpose {
             self.keep_trace(generation, picture, trace);
         }
     }
 
-    fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Trace) {
+    fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Arc<Trace>) {
         let Some(model) = self.state.models.of_generation(generation) else { return };
         let key = (generation, picture);
-        let entry = TraceEntry {
-            trace: Arc::new(trace),
-            encoder_names: model.encoder_names.clone(),
-            upload: TraceUpload::Uploading,
-        };
+        let entry = TraceEntry { trace, encoder_names: model.encoder_names.clone(), upload: TraceUpload::Uploading };
         self.state.traces.insert(key, entry);
         self.upload_trace(key);
     }

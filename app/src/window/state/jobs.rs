@@ -21,7 +21,7 @@ pub enum Purpose {
         conversation: ConversationId,
         /// The exchange in it.
         exchange: ExchangeId,
-        /// The picture whose trace comes with the answer, and the load that computed it.
+        /// The picture whose trace comes before the answer, and the load that computed it.
         traced: Option<(PictureId, u64)>,
     },
     /// The language model's attention from a token.

@@ -44,18 +44,22 @@ impl Contributions {
         let vectors = vectors.to_dtype(DType::F32)?;
         let (_, keys, _) = vectors.dims3()?;
         self.keep(layer, "key_norm", &norm(&vectors)?)?;
-        // K = Σ r_k² with r_k = side_k / Q on one grid of side Q, so that the sides say how K divides.
-        let whole: usize = self.sides.iter().map(|side| side * side).sum();
         let mut start = 0;
         let mut norms = Vec::with_capacity(self.sides.len());
-        for side in self.sides.clone() {
-            let count = side * side * keys / whole;
+        for count in keys_of_each(&self.sides, keys) {
             norms.push(norm(&vectors.narrow(1, start, count)?.sum(1)?)?);
             start += count;
         }
         self.keep(layer, "enc_norm", &Tensor::stack(&norms, 1)?)?;
         self.keep(layer, "attn_norm", &norm(&vectors.sum(1)?)?)
     }
+}
+
+/// How many of a cell's `keys` belong to each encoder, by the sides of their token grids: `K = Σ r_k²` with
+/// `r_k = side_k / Q` on one grid of side `Q`, so that they divide as the squares of the sides.
+pub(super) fn keys_of_each(sides: &[usize], keys: usize) -> Vec<usize> {
+    let whole: usize = sides.iter().map(|side| side * side).sum();
+    sides.iter().map(|side| side * side * keys / whole.max(1)).collect()
 }
 
 /// Norms over the last dimension.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::probe::trace::write_tensors;
 use candle_core::{Device, Tensor};
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where the description lies in the file's metadata.
@@ -38,8 +38,7 @@ impl Evidence {
         Ok(tensors)
     }
 
-    /// Writes [`Evidence::tensors`] to `path`, with a description of what they belong to. An existing file is replaced only
-    /// once the new one is complete.
+    /// Writes [`Evidence::tensors`] to `path`, with a description of what they belong to.
     ///
     /// # Errors
     /// [`Error::Io`] naming `path`.
@@ -58,8 +57,7 @@ impl Evidence {
             "interventions": interventions,
             "region_cells": self.region,
         });
-        let metadata = HashMap::from([(METADATA_KEY.to_owned(), description.to_string())]);
-        write_tensors(&self.tensors()?, Some(metadata), path)
+        write_tensors(&self.tensors()?, METADATA_KEY, &description, path)
     }
 }
 

@@ -132,7 +132,9 @@ pub struct Evidence {
     pub region: Option<Cells>,
     /// Passes of the decoder over the question.
     pub runs: usize,
-    /// With the standard list: contributions and the lens, by name.
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+    /// With the standard list: contributions, the lens and gradients, by name.
     pub(super) seen: BTreeMap<String, Tensor>,
 }
 
@@ -185,7 +187,7 @@ pub fn measure(model: &Model, session: &mut Session, request: &Request, watch: &
     };
     let games = if request.standard { games(&anatomy, request.other.is_some()) } else { Vec::new() };
     let counted = Counted::new(&standard, &request.with, &games, anatomy.encoders().len(), watch.job);
-    let mut seen = BTreeMap::new();
+    let (mut seen, mut notes) = (BTreeMap::new(), Vec::new());
     if request.standard {
         let sides = model.config().towers.iter().map(TowerSpec::side).collect();
         let mut contributions = Contributions::new(sides);
@@ -193,6 +195,13 @@ pub fn measure(model: &Model, session: &mut Session, request: &Request, watch: &
         scorer.base(&mut Both(&mut contributions, &mut lens), &watch.job.silent())?;
         seen = contributions.into_tensors();
         seen.extend(lens.into_tensors());
+        let last = scorer.answer().len() - 1;
+        let ends: &[usize] = if last == 0 { &[0] } else { &[0, last] };
+        match scorer.gradients(ends, &watch.job.silent()) {
+            Ok(gradients) => seen.extend(gradients),
+            Err(Error::OutOfMemory { what, .. }) => notes.push(format!("no gradients: {what}")),
+            Err(error) => return Err(error),
+        }
     }
     let base = scorer.score(&Interventions::default(), &watch.job.silent())?;
     let mut effects = Vec::new();
@@ -222,6 +231,7 @@ pub fn measure(model: &Model, session: &mut Session, request: &Request, watch: &
         games: games.into_iter().flatten().collect(),
         region: request.region.clone(),
         runs: scorer.runs(),
+        notes,
         seen,
         anatomy,
     })

@@ -8,6 +8,7 @@
 
 mod contribution;
 mod file;
+mod gradient;
 mod lens;
 mod measure;
 mod score;

@@ -1,5 +1,7 @@
 //! Runs of one question under interventions, and what a given answer is worth in each.
 
+use super::gradient::{Probe, check_memory};
+use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::intervention::{Anatomy, FirstAffected, Interventions};
 use crate::job::Job;
@@ -8,8 +10,8 @@ use crate::model::{EncodedImage, Model, VisualTokens};
 use crate::observe::{Both, Observer, Site, SvaLayer, Unobserved};
 use crate::text::PromptIds;
 use crate::vision::Picture;
-use candle_core::Tensor;
-use std::collections::HashMap;
+use candle_core::{D, Tensor};
+use std::collections::{BTreeMap, HashMap};
 
 /// Rows of logits that are taken at once: 64 of them are 33 MB in the 8B model.
 const ROWS_AT_ONCE: usize = 64;
@@ -228,6 +230,35 @@ impl<'m> Scorer<'m> {
             }
         }
         Ok(Continuation { text: self.text(&ids), ids })
+    }
+
+    /// The gradients of the log-probabilities of some `tokens` of the answer with respect to the attention probabilities of
+    /// every SVA layer, without interventions: `grad.tT.LAYER` and `gradxattn.tT.LAYER.encoders`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], before anything is computed, if they do not fit; those of [`Scorer::score`].
+    pub fn gradients(&mut self, tokens: &[usize], job: &Job<'_>) -> Result<BTreeMap<String, Tensor>> {
+        self.base(&mut Unobserved, job)?;
+        let model = self.model;
+        let ids = self.forced(&self.prompt.ids[self.before..]);
+        check_memory(model, self.positions - self.before + self.answer.len() - 1, self.before)?;
+        let mut probe = Probe::default();
+        let visual = model.connect(&self.image, None, &Interventions::default(), job, &mut probe)?;
+        // Another view of the same memory, in which nothing is written: what is tracked is not stored.
+        let mut cache = self.cache.clone();
+        cache.truncate(self.before);
+        let hidden = model.run(&ids, Some(&visual), &mut cache, job, &mut probe)?;
+        let rows = self.answer_rows(&hidden)?;
+        let sides: Vec<usize> = model.config().towers.iter().map(TowerSpec::side).collect();
+        let mut tensors = BTreeMap::new();
+        for &t in tokens.iter().filter(|t| **t < self.answer.len()) {
+            let logits = model.logits(&rows.narrow(0, t, 1)?)?;
+            let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.squeeze(0)?;
+            let log_prob = log_probs.narrow(0, self.answer[t] as usize, 1)?.squeeze(0)?;
+            probe.read(&log_prob, t, &sides, &mut tensors)?;
+            job.check()?;
+        }
+        Ok(tensors)
     }
 
     /// The text of an answer.
