@@ -19,7 +19,7 @@ use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::{Detail, Trace};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Client, Decoding, Prompt, Record, RunSpec};
+use opabinia_engine::worker::{Client, Decoding, Prompt, Record, RunSpec, TraceFile};
 use opabinia_forge::{Preset, forge};
 use std::fs;
 use std::io::Cursor;
@@ -171,7 +171,8 @@ fn damaged_traces() {
     let (model, loaded) = load(&mut engine, &goldens().join("tiny-llama3/checkpoint"), None);
     loaded.unwrap();
     let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
-    let record = Record::Trace { detail: Detail::Sva, output: Some(file.clone()) };
+    let output = Some(TraceFile { path: file.clone(), exif: Exif::Ignore });
+    let record = Record::Trace { detail: Detail::Sva, output };
     let traced = engine.run(RunSpec { record, ..question(model, &picture) });
     engine.wait(traced).unwrap();
     let original = fs::read(&file).unwrap();

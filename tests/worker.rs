@@ -7,11 +7,12 @@ mod support;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, GenerateOptions};
+use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Stage;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::Detail;
 use opabinia_engine::run::{Lane, ModelId};
-use opabinia_engine::sva::{Ablation, HEADS};
+use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{
     Client, Command, Decoding, Engine, Event, EventKind, JobId, Outcome, Prompt, Record, RunOutput, RunSpec,
@@ -370,7 +371,7 @@ fn an_answer_is_scored_as_it_was_generated() {
 fn an_intervened_run_never_takes_the_place_of_the_plain_one() {
     let mut engine = LockStep::new();
     let model = engine.load("tiny-llama3");
-    let off = |k| Ablation { mask_keys: vec![k], ..Ablation::default() };
+    let off = |k| Interventions::mask(k, false);
     let intervened = |k, lane| RunSpec { interventions: off(k), lane, ..ask(model, 8) };
     let plain = engine.complete(trace(model, 8, Detail::Sva));
     let mut keys = vec![plain.key.clone()];
@@ -420,16 +421,16 @@ fn after_31_interventions_the_baseline_and_other_chats_are_still_cached() {
         lane: Lane::Batch,
         ..ask(model, 0)
     };
-    let base = engine.complete(score(Ablation::default())).into_scores().unwrap();
+    let base = engine.complete(score(Interventions::default())).into_scores().unwrap();
     assert_eq!(base.timings.prefill_positions, answer.tokens.len(), "only what chooses is run again");
     // Every choice of one to three of the four encoders, for each kind of intervention.
-    let some: Vec<Vec<usize>> = (1..15usize).map(|set| (0..4).filter(|k| set >> k & 1 == 1).collect()).collect();
-    let of = |mask_keys: &[usize], mask_keys_and_context: &[usize], zero_features: &[usize]| Ablation {
-        mask_keys: mask_keys.to_vec(),
-        mask_keys_and_context: mask_keys_and_context.to_vec(),
-        zero_features: zero_features.to_vec(),
+    let some = (1..15usize).map(|set| (0..4).filter(move |k| set >> k & 1 == 1));
+    let of = |set: Vec<usize>, action: fn(usize) -> Action| {
+        set.into_iter().fold(Interventions::default(), |all, k| all.and(&Interventions::of(action(k))))
     };
-    let all = some.iter().flat_map(|set| [of(set, &[], &[]), of(&[], set, &[]), of(&[], &[], set)]);
+    let kinds: [fn(usize) -> Action; 3] =
+        [|encoder| Action::Mask { encoder }, |encoder| Action::Zero { encoder }, |encoder| Action::Mean { encoder }];
+    let all = some.flat_map(|set| kinds.map(|kind| of(set.clone().collect(), kind)));
     for interventions in all.take(31) {
         let events = engine.run(score(interventions), |_| false);
         assert_eq!(reports(&events, Stage::Encode), 0, "the picture is encoded once");
@@ -514,7 +515,7 @@ fn what_a_token_attended_to_costs_one_pass_over_one_position() {
 fn interventions_without_an_image_are_refused() {
     let mut engine = LockStep::new();
     let model = engine.load("tiny-phi3");
-    let interventions = Ablation { mask_keys: vec![0], ..Ablation::default() };
+    let interventions = Interventions::mask(0, false);
     let events = engine.run(RunSpec { image: None, interventions, ..ask(model, 1) }, |_| false);
     let Some(EventKind::Failed(error @ Error::Input { .. })) = events.last() else { panic!("{:?}", events.last()) };
     assert!(error.to_string().contains("picture"), "{error}");

@@ -21,6 +21,7 @@ use opabinia::window::app::App;
 use opabinia::window::state::{AnswerStatus, Slot, TraceUpload, ViewChange};
 use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
+use opabinia_engine::vision::{Exif, Picture, PixelHash};
 use opabinia_shaders::{Cell, Indices};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,8 +61,10 @@ fn trace(names: &[String], picture: PictureSize) -> Trace {
     Trace {
         model: "cambrian-8b".into(),
         question: String::new(),
-        ablation: String::new(),
+        interventions: opabinia_engine::intervention::Interventions::default(),
         picture,
+        pixels: PixelHash::of(&Picture { width: 0, height: 0, rgb: Vec::new() }),
+        exif: Exif::Ignore,
         encoders: names.iter().zip(TOKEN_SIDES).map(|(name, side)| TraceEncoder { name: name.clone(), side }).collect(),
         layers: (0..LAYERS).map(layer).collect(),
     }

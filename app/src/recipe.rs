@@ -251,6 +251,10 @@ impl Recipe {
                 "give a recipe that the window exported, with the trace and the picture beside it",
             )
         };
+        // A pipe has nothing beside it, and would have to be waited for.
+        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Err(bad("is not a file".to_owned()));
+        }
         let mut text = String::new();
         let file = File::open(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
         file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| bad(format!("cannot be read: {error}")))?;
@@ -334,17 +338,22 @@ impl FigureSettings {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use opabinia_engine::probe::{TraceEncoder, TraceLayer};
     use opabinia_engine::sva::{Frame, PictureSize};
+    use opabinia_engine::vision::PixelHash;
 
-    fn ingredients() -> (Trace, Picture) {
+    /// A small trace and its picture.
+    pub(crate) fn ingredients() -> (Trace, Picture) {
+        let picture = Picture { width: 4, height: 2, rgb: (0..24).collect() };
         let trace = Trace {
             model: "m".into(),
             question: String::new(),
-            ablation: String::new(),
+            interventions: opabinia_engine::intervention::Interventions::default(),
             picture: PictureSize { width: 4, height: 2 },
+            pixels: PixelHash::of(&picture),
+            exif: Exif::Ignore,
             encoders: vec![TraceEncoder { name: "x".into(), side: 4 }],
             layers: vec![TraceLayer {
                 name: "vision_sampler_layers.0.layers.0".into(),
@@ -355,7 +364,7 @@ mod tests {
                 mask: vec![1; 16],
             }],
         };
-        (trace, Picture { width: 4, height: 2, rgb: (0..24).collect() })
+        (trace, picture)
     }
 
     #[test]

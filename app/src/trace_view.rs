@@ -55,6 +55,7 @@ mod tests {
     use super::*;
     use opabinia_engine::probe::{TraceEncoder, TraceLayer as Recorded};
     use opabinia_engine::sva::PictureSize;
+    use opabinia_engine::vision::{Exif, Picture, PixelHash};
 
     #[test]
     fn samplers_lie_where_the_picture_is() {
@@ -63,8 +64,10 @@ mod tests {
         let trace = Trace {
             model: "m".into(),
             question: String::new(),
-            ablation: String::new(),
+            interventions: opabinia_engine::intervention::Interventions::default(),
             picture,
+            pixels: PixelHash::of(&Picture { width: 160, height: 80, rgb: vec![0; 160 * 80 * 3] }),
+            exif: Exif::Ignore,
             encoders: vec![TraceEncoder { name: "x".into(), side: 24 }],
             layers: vec![Recorded {
                 name: "vision_sampler_layers.0.layers.0".into(),

@@ -10,8 +10,8 @@
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use opabinia_engine::generate::GenerateOptions;
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Client, Decoding, Prompt, RunSpec};
 use serde::Deserialize;
@@ -35,7 +35,7 @@ struct Item {
 struct Way {
     name: String,
     /// `None`: without the picture.
-    ablation: Option<Ablation>,
+    interventions: Option<Interventions>,
 }
 
 /// Right answers of one family, for each way, and how often each answer was expected.
@@ -77,12 +77,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let request = LoadRequest { source: (*checkpoint).clone(), dtype: DtypeChoice::F32, ..LoadRequest::default() };
     let (model, loading) = engine.load(request, None);
     let inspection = engine.wait(loading)?.inspection;
-    let mut ways = vec![Way { name: "right".into(), ablation: Some(Ablation::default()) }];
+    let mut ways = vec![Way { name: "right".into(), interventions: Some(Interventions::default()) }];
     if !whole {
-        ways.push(Way { name: "no picture".into(), ablation: None });
+        ways.push(Way { name: "no picture".into(), interventions: None });
         ways.extend(inspection.config.towers.iter().enumerate().map(|(k, tower)| Way {
             name: format!("without {}", tower.name),
-            ablation: Some(Ablation { mask_keys_and_context: vec![k], ..Ablation::default() }),
+            interventions: Some(Interventions::mask(k, true)),
         }));
     }
 
@@ -96,8 +96,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for way in &ways {
             for (item, right) in about.iter().zip(&mut right) {
                 let asked = engine.run(RunSpec {
-                    image: way.ablation.is_some().then(|| Arc::clone(&picture)),
-                    interventions: way.ablation.clone().unwrap_or_default(),
+                    image: way.interventions.is_some().then(|| Arc::clone(&picture)),
+                    interventions: way.interventions.clone().unwrap_or_default(),
                     decoding: Decoding::Generate(GenerateOptions { max_tokens: 64, ..GenerateOptions::default() }),
                     ..RunSpec::new(model, Prompt::question(&item.question))
                 });

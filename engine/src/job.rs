@@ -36,6 +36,8 @@ pub enum Stage {
     Prefill,
     /// Generating tokens. Unit: tokens, of at most the total.
     Decode,
+    /// Measuring an answer under interventions. Unit: runs.
+    Measure,
 }
 
 /// How far a job is: `done` of `total` units of `stage` (see [`Stage`] for the unit).

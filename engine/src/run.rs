@@ -1,9 +1,8 @@
 //! Names of runs. A run is one forward pass with its model, its image and its interventions; whatever comes out of it is
 //! named by its [`RunKey`], so that an intervened run can never be taken for the plain one.
 
-use crate::sva::Ablation;
-use crate::vision::Picture;
-use sha2::{Digest, Sha256};
+use crate::intervention::Interventions;
+use crate::vision::{Picture, PixelHash};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,26 +27,18 @@ impl fmt::Display for ModelId {
 }
 
 /// Names an image by what is on it: two files with the same pixels are one image.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageId([u8; 32]);
-
-impl ImageId {
-    /// The name of `picture`: the SHA-256 of its size and its pixels. Reads all of them.
-    #[must_use]
-    pub fn of(picture: &Picture) -> Self {
-        let mut hash = Sha256::new();
-        hash.update((picture.width as u64).to_le_bytes());
-        hash.update((picture.height as u64).to_le_bytes());
-        hash.update(&picture.rgb);
-        Self(hash.finalize().into())
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ImageId {
+    width: usize,
+    height: usize,
+    pixels: PixelHash,
 }
 
-impl fmt::Debug for ImageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ImageId(")?;
-        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str("…)")
+impl ImageId {
+    /// The name of `picture`. Reads all of its pixels.
+    #[must_use]
+    pub fn of(picture: &Picture) -> Self {
+        Self { width: picture.width, height: picture.height, pixels: PixelHash::of(picture) }
     }
 }
 
@@ -62,7 +53,9 @@ pub struct RunKey {
     /// The image, if any.
     pub image: Option<ImageId>,
     /// What was done to the pass on purpose.
-    pub interventions: Ablation,
+    pub interventions: Interventions,
+    /// The image whose features are swapped in, where the interventions do that.
+    pub other: Option<ImageId>,
 }
 
 impl RunKey {
@@ -75,7 +68,7 @@ impl RunKey {
     /// The same without interventions: what this run is compared with.
     #[must_use]
     pub fn plain(&self) -> Self {
-        Self { interventions: Ablation::default(), ..self.clone() }
+        Self { interventions: Interventions::default(), other: None, ..self.clone() }
     }
 }
 
@@ -104,9 +97,9 @@ mod tests {
 
     #[test]
     fn an_intervened_run_has_a_name_of_its_own() {
-        let plain = RunKey { model: ModelId::unique(), image: None, interventions: Ablation::default() };
-        let intervened =
-            RunKey { interventions: Ablation { mask_keys: vec![0], ..Ablation::default() }, ..plain.clone() };
+        let none = Interventions::default();
+        let plain = RunKey { model: ModelId::unique(), image: None, interventions: none, other: None };
+        let intervened = RunKey { interventions: Interventions::mask(0, false), ..plain.clone() };
         assert!(plain.is_plain() && !intervened.is_plain());
         assert_ne!(plain, intervened);
         assert_eq!(intervened.plain(), plain);

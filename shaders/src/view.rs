@@ -16,7 +16,8 @@ pub enum Quantity {
     Entropy,
     /// The same as a part of the entropy of uniform attention over the cell's unmasked keys, 0 to 1.
     NormalisedEntropy,
-    /// Index of the encoder whose share map is highest.
+    /// Index of the encoder whose lift map is highest: the one attended to most beyond what uniform attention would give
+    /// it. The highest share would nearly everywhere be that of the encoder with the largest window.
     Dominant,
 }
 
@@ -34,8 +35,8 @@ impl Quantity {
             Self::Share => "share of attention",
             Self::Lift => "lift (log₂ of share ÷ uniform share)",
             Self::Entropy => "entropy (bits)",
-            Self::NormalisedEntropy => "entropy ÷ entropy of uniform attention",
-            Self::Dominant => "dominant encoder",
+            Self::NormalisedEntropy => "normalized entropy (÷ entropy of uniform attention)",
+            Self::Dominant => "dominant encoder (highest lift)",
         }
     }
 }

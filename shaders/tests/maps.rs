@@ -102,21 +102,28 @@ fn maps_are_those_of_the_oracle() {
 }
 
 #[test]
-fn shares_of_a_cell_sum_to_one_and_the_dominant_encoder_has_the_largest() {
+fn shares_of_a_cell_sum_to_one_and_the_dominant_encoder_has_the_highest_lift() {
     let renderer = renderer();
     let trace = wide(3);
     let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
     let shares = renderer.measure(&on_gpu, &MapView::of(Quantity::Share)).unwrap();
     let shares: Vec<Map> = (0..4).map(|k| renderer.read_map(&shares, k).unwrap()).collect();
+    let lifts = renderer.measure(&on_gpu, &MapView::of(Quantity::Lift)).unwrap();
+    let lifts: Vec<Map> = (0..4).map(|k| renderer.read_map(&lifts, k).unwrap()).collect();
     let dominant = renderer.measure(&on_gpu, &MapView::of(Quantity::Dominant)).unwrap();
     let dominant = renderer.read_map(&dominant, 0).unwrap();
+    let mut by_share = 0;
     // Row 2 lies on the photo for every encoder.
     for texel in 12..18 {
         let of_cell: Vec<f32> = shares.iter().map(|map| map.texels[texel].value().unwrap()).collect();
         assert!((of_cell.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{of_cell:?}");
-        let largest = of_cell.iter().copied().fold(0.0, f32::max);
-        assert_eq!(of_cell[dominant.texels[texel].value().unwrap() as usize], largest);
+        let lift: Vec<f32> = lifts.iter().map(|map| map.texels[texel].value().unwrap()).collect();
+        let highest = lift.iter().copied().fold(f32::MIN, f32::max);
+        let is = dominant.texels[texel].value().unwrap() as usize;
+        assert_eq!(lift[is], highest);
+        by_share += usize::from(of_cell[is] == of_cell.iter().copied().fold(0.0, f32::max));
     }
+    assert!(by_share < 6, "share and lift name the same encoders: the scene tells them not apart");
 }
 
 #[test]

@@ -227,16 +227,17 @@ fn entropy_texel(row: u32, col: u32, normalised: bool) -> Texel {
     return Texel(reduced(all), STATE_VALUE);
 }
 
-// The encoder whose share map is highest here; the first of equals.
+// The encoder whose lift map is highest here; the first of equals. Not whose share is: that is nearly everywhere the encoder
+// with the largest window.
 fn dominant_texel(row: u32, col: u32) -> Texel {
     var best = Texel(0.0, STATE_PADDING);
-    var best_share = -1.0;
+    var best_lift = -1.0;
     for (var k = 0u; k < info.encoders; k++) {
-        let share = share_texel(k, row, col, false, false);
-        if share.state == STATE_VALUE && share.value > best_share {
+        let lift = share_texel(k, row, col, false, true);
+        if lift.state == STATE_VALUE && lift.value > best_lift {
             best = Texel(f32(k), STATE_VALUE);
-            best_share = share.value;
-        } else if share.state == STATE_MASKED && best.state == STATE_PADDING {
+            best_lift = lift.value;
+        } else if lift.state == STATE_MASKED && best.state == STATE_PADDING {
             best.state = STATE_MASKED;
         }
     }

@@ -40,7 +40,7 @@ pub fn program<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Comma
 /// What a run of the program ended in.
 #[derive(Debug)]
 pub struct Ended {
-    status: ExitStatus,
+    pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
 }

@@ -142,7 +142,7 @@ fn the_canvas_shows_what_the_off_screen_renderer_draws() {
     // that of the canvas: a place may differ in its last bit, and a colour then by one level.
     assert!(difference(&mut window, &renderer) <= 1, "lift");
     click(&mut window, "Share");
-    click(&mut window, "Map of convnext");
+    click(&mut window, "Map of ConvNeXt");
     let cell = middle_of(&window, Cell { row: 2, col: 3 });
     click_at(&mut window, cell);
     window.key_press_modifiers(Modifiers::COMMAND, Key::G);
@@ -278,7 +278,7 @@ fn a_cell_is_chosen_read_and_scrubbed_and_the_view_moves_and_comes_back() {
 
     // A fixed range stays when layers change.
     click(&mut window, "Appearance");
-    click(&mut window, "fixed");
+    click(&mut window, "Fixed");
     let Normalisation::Fixed { low, high } = view(&window).normalisation else { panic!("no fixed range") };
     assert!(low < high);
     click(&mut window, "Layer C3");

@@ -6,8 +6,9 @@ use super::interrupt::Interrupt;
 use super::progress::Bars;
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::model::{Inspection, LoadRequest};
+use opabinia_engine::probe::evidence::Evidence;
 use opabinia_engine::run::ModelId;
-use opabinia_engine::worker::{Client, EventKind, RunOutput, RunSpec, Ticket};
+use opabinia_engine::worker::{Client, EventKind, EvidenceSpec, RunOutput, RunSpec, Ticket};
 use std::time::{Duration, Instant};
 
 /// What is done with each token as it comes. A failure cancels the job.
@@ -80,6 +81,15 @@ impl Driver {
     /// If it cannot be run, or what it records not be written.
     pub fn run(&mut self, spec: RunSpec) -> Result<RunOutput> {
         let ticket = self.engine.run(spec);
+        self.follow(ticket, &mut |_| Ok(()))
+    }
+
+    /// Measures what an answer rests on, and writes the numbers where they are wanted.
+    ///
+    /// # Errors
+    /// If it cannot be measured or written.
+    pub fn evidence(&mut self, spec: EvidenceSpec) -> Result<Evidence> {
+        let ticket = self.engine.evidence(spec);
         self.follow(ticket, &mut |_| Ok(()))
     }
 

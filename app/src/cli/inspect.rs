@@ -1,9 +1,10 @@
 //! `opabinia inspect`: what a checkpoint is and what it needs.
 
 use super::args::LoadArgs;
-use super::console::{Console, print, print_json};
+use super::console::{Console, print_json, print_report};
 use super::driver::Driver;
 use super::failure::{Failure, Result};
+use super::json_path;
 use crate::encoder_names;
 use clap::Args;
 use opabinia_engine::Error;
@@ -58,7 +59,7 @@ impl Inspect {
                 Some(error) => Err(Failure { report, ..error.into() }),
             };
         }
-        print(&report_text(&inspection))?;
+        print_report(&report_text(&inspection))?;
         refused.map_or(Ok(()), |error| Err(error.into()))
     }
 }
@@ -82,13 +83,13 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
     let decoder = &config.decoder;
     let towers = inspection.towers.iter().map(tower_json);
     let faults = inspection.survey.faults.iter().map(|fault| {
-        json!({
-            "file": fault.file,
+        let fault_json = json!({
             "key": fault.key,
             "problem": fault.problem,
             "expected": fault.expected,
             "found": fault.found,
-        })
+        });
+        json_path::with(fault_json, "file", &fault.file)
     });
     let needed = inspection.needed.iter().map(|(dtype, need)| {
         let parts = json!({
@@ -100,7 +101,6 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         (dtype.as_str().to_owned(), parts)
     });
     let object = json!({
-        "directory": inspection.directory,
         "family": family(config),
         "decoder": {
             "hidden_size": decoder.hidden_size,
@@ -136,7 +136,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         "unknown_keys": inspection.survey.unknown.iter().map(|weight| weight.key.as_str()).collect::<Vec<_>>(),
         "notes": inspection.notes,
     });
-    match object {
+    match json_path::with(object, "directory", &inspection.directory) {
         Value::Object(map) => map,
         _ => Map::new(),
     }
@@ -144,10 +144,10 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
 
 fn tower_json(tower: &TowerReport) -> Value {
     let (found, directory, source, problem) = match &tower.location {
-        Ok((directory, source)) => (true, Some(directory), Some(source), None),
+        Ok((directory, source)) => (true, Some(directory.as_path()), Some(source), None),
         Err(refusal) => (false, None, None, Some(refusal.to_string())),
     };
-    json!({
+    let mut object = json!({
         "name": tower.spec.name,
         "family": tower.spec.family.word(),
         "repo": tower.spec.repo,
@@ -158,10 +158,13 @@ fn tower_json(tower: &TowerReport) -> Value {
         "parameters": tower.parameters,
         "stored_bytes": tower.stored_bytes,
         "found": found,
-        "directory": directory,
         "source": source,
         "problem": problem,
-    })
+    });
+    if let Some(object) = object.as_object_mut() {
+        json_path::insert_optional(object, "directory", directory);
+    }
+    object
 }
 
 /// Bytes of all weight files that were found.

@@ -6,12 +6,16 @@ pub mod ask;
 pub mod console;
 pub mod doctor;
 pub mod driver;
+pub mod evidence;
+pub mod evidence_text;
 pub mod failure;
 pub mod inspect;
 pub mod interrupt;
+pub mod json_path;
 pub mod open;
 pub mod progress;
 pub mod render;
+pub mod system;
 pub mod trace;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +34,8 @@ A first walk:
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
+  opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
+                                                               what one of them was worth
   opabinia doctor                                              what this machine has
 
 Exit codes:
@@ -57,6 +63,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
+    Evidence(Box<evidence::Evidence>),
     Render(Box<render::Render>),
     Doctor(doctor::Doctor),
 }
@@ -67,6 +74,7 @@ pub fn main() -> ExitCode {
     // Known before the rest is, so that a mistake in the rest is reported in the right form.
     let json = args.iter().any(|arg| arg == "--json");
     quieten_panics();
+    system::survive_file_limit();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, json),
@@ -84,12 +92,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    if matches!(cli.command, None | Some(Command::Open(_) | Command::Render(_) | Command::Doctor(_))) {
+        system::name_runtime_directory();
+    }
     match &cli.command {
         None => open::Open::default().run(),
         Some(Command::Open(open)) => open.run(),
         Some(Command::Inspect(inspect)) => inspect.run(cli.console),
         Some(Command::Ask(ask)) => ask.run(cli.console),
         Some(Command::Trace(trace)) => trace.run(cli.console),
+        Some(Command::Evidence(evidence)) => evidence.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
     }

@@ -12,6 +12,7 @@ use super::state::{
     SCALES, Slot, Stamp, TraceKey, TraceUpload,
 };
 use super::theme;
+use crate::image_source::ImageSource;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::vision::{Exif, Picture};
@@ -306,7 +307,7 @@ impl App {
             move || {
                 // Before it is read: what changes meanwhile has changed.
                 let stamp = may_change.then(|| Stamp::of(&path)).flatten();
-                let picture = crate::demo::open_picture(&path, Exif::Ignore);
+                let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
                 Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
             },
         );

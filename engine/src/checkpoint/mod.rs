@@ -6,6 +6,7 @@
 
 pub mod config;
 mod convert;
+pub mod encoder_names;
 pub mod files;
 pub mod hub;
 pub mod json;

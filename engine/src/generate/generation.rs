@@ -125,11 +125,33 @@ impl Generation {
 
     /// What came of it.
     pub(super) fn finish(self, stop: StopReason) -> Generated {
-        let mut text = self.text;
+        let (mut text, mut tokens) = (self.text, self.tokens);
         if stop != StopReason::StopText {
-            text.push_str(&self.stream.finish().unwrap_or_default());
+            text.push_str(&give_rest(&mut tokens, self.stream, stop == StopReason::EndOfTurn));
         }
-        Generated { tokens: self.tokens, text: text.trim().to_owned(), stop, decode: self.decode }
+        let text = text.trim().to_owned();
+        cut_to(&mut tokens, text.len());
+        Generated { tokens, text, stop, decode: self.decode }
+    }
+}
+
+/// Gives what `stream` held back, such as a character that is never completed, to the last of `tokens` that has a text:
+/// the last one, unless that one `ended` it.
+pub(super) fn give_rest(tokens: &mut [Token], stream: TokenStream<Arc<Tokenizer>>, ended: bool) -> String {
+    let rest = stream.finish().unwrap_or_default();
+    let of_answer = tokens.len() - usize::from(ended);
+    if let Some(last) = tokens[..of_answer].last_mut() {
+        last.text.push_str(&rest);
+    }
+    rest
+}
+
+/// Takes from the texts of `tokens` what lies beyond `length` bytes of them joined: a stop text, and what stands after it.
+fn cut_to(tokens: &mut [Token], mut length: usize) {
+    for token in tokens {
+        let kept = length.min(token.text.len());
+        token.text.truncate(token.text.floor_char_boundary(kept));
+        length -= kept;
     }
 }
 

@@ -14,9 +14,9 @@ pub use run::{Finished, Goal, Request, Run};
 pub use session::Session;
 
 use crate::error::{Error, Result};
+use crate::intervention::Interventions;
 use crate::job::Job;
 use crate::observe::Observer;
-use crate::sva::Ablation;
 use crate::vision::Picture;
 use candle_transformers::generation::Sampling as Rule;
 use std::sync::Arc;
@@ -105,7 +105,8 @@ impl Default for GenerateOptions {
 pub struct Token {
     /// Its id.
     pub id: u32,
-    /// The text it completes: empty for special tokens and in the middle of a character.
+    /// The text it completes: empty for special tokens and in the middle of a character. Those of an [`Answer`] joined are
+    /// its text; while it is being made, they may go on into a stop text.
     pub text: String,
     /// Natural logarithm of its probability under the model, before temperature and truncation.
     pub log_prob: f32,
@@ -199,8 +200,32 @@ impl Scores {
 pub struct Subject {
     /// The picture.
     pub picture: Arc<Picture>,
-    /// What is switched off.
-    pub ablation: Ablation,
+    /// What is changed on purpose while the model looks at it.
+    pub interventions: Interventions,
+    /// The image whose features are swapped in, where the interventions say so.
+    pub other: Option<Arc<Picture>>,
+}
+
+impl Subject {
+    /// The picture with nothing changed.
+    pub fn plain(picture: Arc<Picture>) -> Self {
+        Self { picture, interventions: Interventions::default(), other: None }
+    }
+
+    /// What the encoders are shown: the picture, or an even grey of its size.
+    pub fn shown(&self) -> Arc<Picture> {
+        let Picture { width, height, .. } = *self.picture;
+        if self.interventions.blank_image() {
+            Arc::new(Picture::blank(width, height))
+        } else {
+            Arc::clone(&self.picture)
+        }
+    }
+
+    /// The other image, if the interventions want it.
+    pub fn swapped_in(&self) -> Option<&Arc<Picture>> {
+        self.other.as_ref().filter(|_| self.interventions.needs_other())
+    }
 }
 
 /// Who looks on while an answer is made.

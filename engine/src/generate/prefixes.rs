@@ -120,14 +120,14 @@ fn to_evict(held: &[Held<'_>], budget: u64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intervention::Interventions;
     use crate::run::ImageId;
-    use crate::sva::Ablation;
     use crate::vision::Picture;
 
     fn key(model: ModelId, image: u8, masked: Option<usize>) -> RunKey {
         let image = Some(ImageId::of(&Picture { width: 1, height: 1, rgb: vec![image; 3] }));
-        let mask_keys = masked.into_iter().collect();
-        RunKey { model, image, interventions: Ablation { mask_keys, ..Ablation::default() } }
+        let interventions = masked.map(|k| Interventions::mask(k, false)).unwrap_or_default();
+        RunKey { model, image, interventions, other: None }
     }
 
     /// Saves `keys` one after another, each of one byte, into a cache of `budget` bytes; gives what is left.

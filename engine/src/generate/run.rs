@@ -1,12 +1,12 @@
 //! One run, pass by pass: encoders, connector, prefill, token after token. Between two passes a run holds nothing but its
 //! own state, so that others can go between.
 
-use super::generation::{Generated, Generation, KNOWN_AT_ONCE, log_probabilities, token};
+use super::generation::{Generated, Generation, KNOWN_AT_ONCE, give_rest, log_probabilities, token};
 use super::state::DecoderState;
 use super::{Answer, GenerateOptions, Scores, Session, Subject, Timings, Token, Watch};
 use crate::error::{Error, Result};
 use crate::job::{Meter, Stage};
-use crate::model::{EncodedImage, Model, PooledEncoder};
+use crate::model::{Model, PooledEncoder};
 use crate::observe::{Observer, Site, Unobserved, show};
 use crate::run::{ImageId, Lane, RunKey};
 use crate::sva::PictureSize;
@@ -55,6 +55,8 @@ pub struct Request {
 pub enum Finished {
     /// The goal was reached, and it was nothing that gives a result.
     Reached,
+    /// The features of every encoder, `[N_k, D_k]`.
+    Encoded(Vec<Tensor>),
     /// The forced prefix with its scores.
     Scored(Scores),
     /// The answer.
@@ -99,8 +101,8 @@ impl Run {
         }
         check_ids(model, &request.forced)?;
         let visual = match &request.subject {
-            Some(Subject { picture, ablation }) => {
-                ablation.check(model.encoders().len())?;
+            Some(Subject { picture, interventions, .. }) => {
+                interventions.check(&model.anatomy())?;
                 model.visual_positions(PictureSize { width: picture.width, height: picture.height })?
             }
             None => 0,
@@ -133,7 +135,10 @@ impl Run {
             ));
         }
         let key = session.key(model, request.subject.as_ref());
-        let pictures = request.subject.iter().map(|subject| Arc::clone(&subject.picture));
+        let pictures = request.subject.iter().flat_map(|subject| {
+            let other = subject.swapped_in().filter(|_| request.goal != Goal::Encode);
+            [Some(subject.shown()), other.cloned()].into_iter().flatten()
+        });
         let pictures = pictures.map(|picture| (session.image_id(&picture), picture)).collect();
         let timings = Timings::default();
         Ok(Self { request, key, pictures, ids, prompt_positions, positions, phase: Phase::Begin, timings })
@@ -250,7 +255,7 @@ impl Run {
             return Ok(None);
         }
         if self.request.goal == Goal::Encode {
-            return Ok(Some(Finished::Reached));
+            return Ok(Some(Finished::Encoded(features)));
         }
         self.phase = Phase::Connect(features);
         Ok(None)
@@ -263,10 +268,18 @@ impl Run {
         features: Vec<Tensor>,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Finished>> {
-        let Some(Subject { picture, ablation }) = &self.request.subject else { return Ok(Some(Finished::Reached)) };
+        let Some(Subject { interventions, .. }) = &self.request.subject else { return Ok(Some(Finished::Reached)) };
         let started = Instant::now();
-        let picture = PictureSize { width: picture.width, height: picture.height };
-        let tokens = model.connect(&EncodedImage { picture, features }, ablation, watch.job, watch.observer)?;
+        let mut images = Vec::with_capacity(self.pictures.len());
+        for (at, ((_, picture), features)) in
+            self.pictures.iter().zip(features.chunks(model.encoders().len())).enumerate()
+        {
+            let observer: &mut dyn Observer = if at == 0 { watch.observer } else { &mut Unobserved };
+            let size = PictureSize { width: picture.width, height: picture.height };
+            images.push(model.project(size, features, observer)?);
+        }
+        let [image, others @ ..] = images.as_slice() else { return Ok(Some(Finished::Reached)) };
+        let tokens = model.connect(image, others.first(), interventions, watch.job, watch.observer)?;
         let mut state = DecoderState::new(model, Some(tokens))?;
         if !watch.observer.needs_whole_pass() {
             session.prefixes.share_text(&self.key, &self.ids, &mut state)?;
@@ -364,6 +377,8 @@ fn score(
         }
         watch.job.step(Stage::Decode, tokens.len() as u64, forced.len() as u64)?;
     }
+    let ended = forced.last().is_some_and(|id| model.stop_ids.contains(id));
+    give_rest(&mut tokens, stream, ended);
     Ok((tokens, first))
 }
 

@@ -28,7 +28,8 @@ impl Session {
         RunKey {
             model: model.id(),
             image: subject.map(|subject| self.images.id(&subject.picture)),
-            interventions: subject.map(|subject| subject.ablation.clone()).unwrap_or_default(),
+            interventions: subject.map(|subject| subject.interventions.clone()).unwrap_or_default(),
+            other: subject.and_then(Subject::swapped_in).map(|other| self.images.id(other)),
         }
     }
 
@@ -59,17 +60,6 @@ impl Session {
                 return Ok(finished);
             }
         }
-    }
-
-    /// Runs the encoders on `picture`, each at most once while its features are kept.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for a picture too long for the model's query grid; [`Error::Cancelled`].
-    pub fn encode(&mut self, model: &Model, picture: &Arc<Picture>, watch: &mut Watch<'_>) -> Result<()> {
-        let subject = Some(Subject { picture: Arc::clone(picture), ablation: Default::default() });
-        let prompt = PromptIds { ids: Vec::new(), image_index: None };
-        let request = Request { prompt, subject, forced: Vec::new(), goal: Goal::Encode, lane: Lane::Interactive };
-        self.run(model, request, watch).map(drop)
     }
 
     /// Answers `prompt`. The answer begins with the tokens `begin`, as if they had been sampled: see

@@ -92,7 +92,7 @@ impl DecoderState {
     ) -> Result<Tensor> {
         self.cache.reserve(positions)?;
         let rest = &ids[self.ids.len()..];
-        let hidden = model.prefill_hidden(rest, self.image.as_ref(), &mut self.cache, watch.job, watch.observer)?;
+        let hidden = model.run(rest, self.image.as_ref(), &mut self.cache, watch.job, watch.observer)?;
         self.ids.extend_from_slice(rest);
         let n = hidden.dims()[0];
         Ok(hidden.narrow(0, n - count, count)?)

@@ -107,10 +107,19 @@ impl KvCache {
     }
 
     /// Stores `keys` and `values` `[kv heads, n, head width]` of the positions after the stored ones in `layer`, and
-    /// returns those of all positions. The length changes only with [`KvCache::advance`], after the last layer.
+    /// returns those of all positions. Those that are tracked for gradients are not stored. The length changes only with [`KvCache::advance`], after the last layer.
     pub(super) fn append(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         let n = keys.dims()[1];
         let (all_keys, all_values) = &self.layers[layer];
+        if keys.track_op() || values.track_op() {
+            let joined = |stored: &Tensor, new: &Tensor| -> Result<Tensor> {
+                if self.length == 0 {
+                    return Ok(new.contiguous()?);
+                }
+                Ok(Tensor::cat(&[&stored.narrow(1, 0, self.length)?.contiguous()?, &new.contiguous()?], 1)?)
+            };
+            return Ok((joined(all_keys, keys)?, joined(all_values, values)?));
+        }
         all_keys.slice_set(&keys.contiguous()?, 1, self.length)?;
         all_values.slice_set(&values.contiguous()?, 1, self.length)?;
         let length = self.length + n;

@@ -15,6 +15,7 @@ pub use pool::{EncoderId, EncoderPool, PooledEncoder};
 use crate::checkpoint::{CacheBudgets, CambrianConfig};
 use crate::device::Precision;
 use crate::error::Result;
+use crate::intervention::Anatomy;
 use crate::run::ModelId;
 use crate::text::{Conversation, ImageNewline, PromptIds, Template, Tokenizer, Turn};
 use candle_core::Device;
@@ -47,6 +48,11 @@ impl Model {
     /// What `config.json` says.
     pub fn config(&self) -> &CambrianConfig {
         &self.config
+    }
+
+    /// What there is to intervene on.
+    pub fn anatomy(&self) -> Anatomy {
+        Anatomy::new(&self.config)
     }
 
     /// The tokenizer.

@@ -8,7 +8,7 @@ use crate::llm::Decoder;
 use crate::nn::{Activation, LayerNorm, Linear};
 use crate::sva::layer::NORM_EPS;
 use crate::sva::{Connector, Samplers};
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 
 /// `mm_projector_aux_k`: an encoder's features to SVA tokens, `LN(W₂ GELU(W₀ f + b₀) + b₂)` (spec §5).
@@ -26,6 +26,11 @@ impl AuxProjector {
             linear_2: loader.linear("2", width, width, true)?,
             norm: loader.layer_norm("3", width, NORM_EPS)?,
         })
+    }
+
+    /// What it makes of features that are all zero: `[1, C]`, the same for every token.
+    pub fn of_zeros(&self, compute: DType, device: &Device) -> Result<Tensor> {
+        self.forward(&Tensor::zeros((1, self.linear_0.input_size()), compute, device)?)
     }
 
     /// `features`: `[N, D]` → `[N, C]`.

@@ -3,11 +3,13 @@
 mod activation;
 mod depthwise;
 mod dot;
+mod few_rows;
 mod host;
 mod linear;
 mod norm;
 mod resize;
 mod softmax;
+mod tracked;
 
 pub use activation::{Activation, swiglu};
 pub use depthwise::depthwise;

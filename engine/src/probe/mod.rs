@@ -2,6 +2,7 @@
 
 pub mod announcer;
 pub mod cell;
+pub mod evidence;
 pub mod recorder;
 pub mod token_attention;
 pub mod trace;

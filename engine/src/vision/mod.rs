@@ -6,12 +6,14 @@ mod convnext;
 mod dinov2;
 mod jpeg;
 mod picture;
+mod pixels;
 mod preprocess;
 mod resample;
 mod siglip;
 mod vit;
 
 pub use picture::{Exif, Picture};
+pub use pixels::PixelHash;
 pub use preprocess::{PixelSpec, Rescale};
 
 use crate::checkpoint::json::JsonFile;

@@ -6,13 +6,12 @@ use crate::generate::{Finished, Goal, Request, Run, Session, Subject, Token, Wat
 use crate::job::Job;
 use crate::model::Model;
 use crate::observe::Unobserved;
-use crate::probe::trace::write_tensors;
 use crate::probe::{Announcer, Detail, LastRows, Recorder, TokenAttention, Trace};
-use crate::run::ModelId;
+use crate::run::{ModelId, RunKey};
 use crate::sva::{Frame, PictureSize};
 use crate::text::PromptIds;
+use crate::vision::Exif;
 use candle_core::{Device, Tensor};
-use std::path::Path;
 use std::sync::Arc;
 
 /// A run under way.
@@ -45,7 +44,7 @@ impl Active {
                 "attach a picture and ask again",
             ));
         }
-        if subject.is_none() && !spec.interventions.is_none() {
+        if spec.image.is_none() && !spec.interventions.is_none() {
             return Err(Error::input(
                 "the question is about no picture, so there is nothing to intervene in",
                 "attach a picture, or leave the intervention out",
@@ -61,7 +60,8 @@ impl Active {
             Record::Trace { detail, .. } => Some(Recorder::new(detail)),
             Record::Nothing | Record::TokenAttention => None,
         };
-        let key = run.key().clone();
+        // Without the image nothing else can be done to a pass, but it is not the plain run of a question without one.
+        let key = RunKey { interventions: spec.interventions.clone(), ..run.key().clone() };
         let output = RunOutput { key, answer: None, scores: None, trace: None, attention: None };
         Ok(Self { spec, subject, prompt, run, recorder, rows, output })
     }
@@ -92,7 +92,7 @@ impl Active {
                 }
                 Ok(())
             };
-            let mut observer = Announcer::new(recorder, model.config().sva.layers(), &mut complete);
+            let mut observer = Announcer::new(recorder, layers(model, &self.spec), &mut complete);
             let mut watch = Watch { job, observer: &mut observer, on_token: &mut on_token };
             let finished = self.run.advance(model, session, &mut watch);
             self.recorder = Some(observer.into_recorder());
@@ -103,7 +103,7 @@ impl Active {
         let finished = finished?;
         match finished {
             None => return Ok(None),
-            Some(Finished::Reached) => {}
+            Some(Finished::Reached | Finished::Encoded(_)) => {}
             Some(Finished::Answered(answer)) => self.output.answer = Some(answer),
             Some(Finished::Scored(scores)) => self.output.scores = Some(scores),
         }
@@ -114,7 +114,7 @@ impl Active {
             self.run = start(model, session, &self.spec, self.subject.as_ref(), &self.prompt, Goal::Revisit)?;
             return Ok(None);
         }
-        self.write()?;
+        self.write(model)?;
         let key = self.output.key.clone();
         let empty = RunOutput { key, answer: None, scores: None, trace: None, attention: None };
         Ok(Some(std::mem::replace(&mut self.output, empty)))
@@ -126,8 +126,8 @@ impl Active {
     }
 
     /// Writes everything that was recorded to where it is wanted.
-    fn write(&mut self) -> Result<()> {
-        let Record::Trace { detail, output: Some(path) } = &self.spec.record else { return Ok(()) };
+    fn write(&mut self, model: &Model) -> Result<()> {
+        let Record::Trace { detail, output: Some(file) } = &self.spec.record else { return Ok(()) };
         let Some(recorder) = self.recorder.take() else { return Ok(()) };
         let tokens = match (&self.output.answer, &self.output.scores) {
             (Some(answer), _) => answer.tokens.as_slice(),
@@ -142,19 +142,33 @@ impl Active {
             let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
             tensors.insert("image.rgb_u8".into(), pixels);
         }
-        let path: &Path = path;
         match &self.output.trace {
-            Some(trace) => trace.write(&tensors, path),
-            None => write_tensors(&tensors, None, path),
+            Some(trace) => trace.write(&tensors, &file.path),
+            None => Trace::write_without_picture(model, question(&self.spec), &tensors, &file.path),
         }
     }
 }
 
 /// The trace in what `recorder` saw of the run `spec`.
 fn traced(model: &Model, spec: &RunSpec, subject: &Subject, recorder: &Recorder) -> Result<Trace> {
-    let question = spec.prompt.turns.last().map_or("", |turn| turn.question.as_str());
-    let ablation = subject.ablation.to_string();
-    Trace::new(model, size(subject), question, &ablation, recorder.layers(), recorder.tensors())
+    let exif = match &spec.record {
+        Record::Trace { output: Some(file), .. } => file.exif,
+        _ => Exif::Ignore,
+    };
+    let Subject { picture, interventions, .. } = subject;
+    Trace::new(model, picture, exif, question(spec), interventions, recorder.layers(), recorder.tensors())
+}
+
+/// SVA layers that run: all but those that are skipped.
+fn layers(model: &Model, spec: &RunSpec) -> usize {
+    let anatomy = model.anatomy();
+    let encoders = anatomy.encoders().len();
+    anatomy.layers().filter(|layer| !spec.interventions.plan(*layer, encoders).skip).count()
+}
+
+/// The question that is answered.
+fn question(spec: &RunSpec) -> &str {
+    spec.prompt.turns.last().map_or("", |turn| turn.question.as_str())
 }
 
 fn size(subject: &Subject) -> PictureSize {

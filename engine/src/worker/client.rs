@@ -1,10 +1,11 @@
 //! The engine for those who wait for it: the command line, benchmarks, tests. A window does not; it takes events.
 
 use super::Engine;
-use super::spec::{Command, EventKind, JobId, Loaded, Outcome, RunOutput, RunSpec};
+use super::spec::{Command, EventKind, EvidenceSpec, JobId, Loaded, Outcome, RunOutput, RunSpec};
 use crate::error::{Error, Result};
 use crate::job::CancelToken;
 use crate::model::{Inspection, LoadRequest};
+use crate::probe::evidence::Evidence;
 use crate::run::ModelId;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -92,6 +93,14 @@ impl Client {
     pub fn run(&mut self, spec: RunSpec) -> Ticket<RunOutput> {
         self.submit(Command::Run(Box::new(spec)), |outcome| match outcome {
             Outcome::Ran(output) => Some(*output),
+            _ => None,
+        })
+    }
+
+    /// Measures what an answer rests on.
+    pub fn evidence(&mut self, spec: EvidenceSpec) -> Ticket<Evidence> {
+        self.submit(Command::Evidence(Box::new(spec)), |outcome| match outcome {
+            Outcome::Measured(evidence) => Some(*evidence),
             _ => None,
         })
     }

@@ -12,7 +12,10 @@ mod spec;
 mod thread;
 
 pub use client::{Client, Ticket};
-pub use spec::{Command, Decoding, Event, EventKind, JobId, Loaded, Outcome, Prompt, Record, RunOutput, RunSpec};
+pub use spec::{
+    Command, Decoding, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, Prompt, Record, RunOutput, RunSpec,
+    TraceFile,
+};
 
 use crate::error::{Error, Result};
 use crate::job::CancelToken;

@@ -3,16 +3,20 @@
 use crate::error::{Error, Result};
 use crate::generate::Session;
 use crate::job::Job;
-use crate::model::network::Network;
 use crate::model::{EncoderPool, InMemory, Inspection, LoadRequest, Model, PooledEncoder};
 use crate::run::ModelId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What is said of a model that is not there.
+pub(super) fn gone(id: ModelId) -> Error {
+    Error::input(format!("model {id} is not loaded, or not any more"), "open its checkpoint first")
+}
+
 /// Any number of models.
 #[derive(Default)]
 pub(super) struct Registry {
-    models: HashMap<ModelId, Model>,
+    models: HashMap<ModelId, Arc<Model>>,
     pool: EncoderPool,
     session: Session,
 }
@@ -22,10 +26,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Input`] if there is no such model.
-    pub(super) fn model(&mut self, id: ModelId) -> Result<(&Model, &mut Session)> {
-        let model = self.models.get(&id).ok_or_else(|| {
-            Error::input(format!("model {id} is not loaded, or not any more"), "open its checkpoint first")
-        })?;
+    pub(super) fn model(&mut self, id: ModelId) -> Result<(&Arc<Model>, &mut Session)> {
+        let model = self.models.get(&id).ok_or_else(|| gone(id))?;
         Ok((model, &mut self.session))
     }
 
@@ -37,7 +39,7 @@ impl Registry {
         job: &Job<'_>,
     ) -> Result<Inspection> {
         let freed = replaces.map_or(0, |id| self.session.bytes_of(id));
-        let replaces = replaces.and_then(|id| self.models.get(&id));
+        let replaces = replaces.and_then(|id| self.models.get(&id)).map(Arc::as_ref);
         Inspection::new(request, &mut InMemory { pool: &mut self.pool, replaces, freed }, job)
     }
 
@@ -57,7 +59,7 @@ impl Registry {
             self.session.forget(replaced);
         }
         let (model, inspection) = loaded?;
-        self.models.insert(id, model);
+        self.models.insert(id, Arc::new(model));
         Ok(inspection)
     }
 
@@ -71,7 +73,7 @@ impl Registry {
     fn remove(&mut self, id: ModelId) -> Vec<Arc<PooledEncoder>> {
         self.session.forget(id);
         let Some(model) = self.models.remove(&id) else { return Vec::new() };
-        let Network { encoders, core: _ } = model.into_network();
-        encoders
+        // Whatever else held it has ended before.
+        Arc::into_inner(model).map(|model| model.into_network().encoders).unwrap_or_default()
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::generate::{Answer, GenerateOptions, Scores, Subject, Token};
+use crate::intervention::Interventions;
 use crate::job::Progress;
 use crate::model::{Inspection, LoadRequest};
+use crate::probe::evidence::{self, Evidence};
 use crate::probe::{Detail, TokenAttention, Trace};
 use crate::run::{Lane, ModelId, RunKey};
-use crate::sva::Ablation;
 use crate::text::Turn;
-use crate::vision::Picture;
+use crate::vision::{Exif, Picture};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,7 +66,7 @@ pub enum Record {
         /// How much to keep.
         detail: Detail,
         /// Where to write all recorded tensors, if anywhere.
-        output: Option<PathBuf>,
+        output: Option<TraceFile>,
     },
     /// What the position after prompt and forced prefix attended to, the one that chooses the next token: see
     /// [`TokenAttention`].
@@ -73,6 +74,15 @@ pub enum Record {
     /// Costs one pass over one position while the conversation is kept; otherwise as much as the prefill of what is not.
     /// What is kept stays, so that the conversation goes on as if nothing had been asked.
     TokenAttention,
+}
+
+/// A file that a trace is written to, and what it says of the picture that the picture itself does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceFile {
+    /// Where it is written.
+    pub path: PathBuf,
+    /// How the picture was read.
+    pub exif: Exif,
 }
 
 /// A run: the one thing a model is asked to do.
@@ -85,7 +95,9 @@ pub struct RunSpec {
     /// The image it is asked about, if any.
     pub image: Option<Arc<Picture>>,
     /// What is done to the pass on purpose. Without an image nothing can be.
-    pub interventions: Ablation,
+    pub interventions: Interventions,
+    /// The image whose features are swapped in, where the interventions do that.
+    pub other: Option<Arc<Picture>>,
     /// Token ids the answer begins with; none to let the model choose from the start. This is how an answer is
     /// continued from an alternative: the ids before it, then its own.
     ///
@@ -109,7 +121,8 @@ impl RunSpec {
             model,
             prompt,
             image: None,
-            interventions: Ablation::default(),
+            interventions: Interventions::default(),
+            other: None,
             forced_prefix: Vec::new(),
             decoding: Decoding::default(),
             record: Record::default(),
@@ -122,11 +135,27 @@ impl RunSpec {
         Self { image: Some(image), ..Self::new(model, Prompt::default()) }
     }
 
-    /// What it is about.
+    /// What the model is shown: the image, unless an intervention takes it away.
     pub(super) fn subject(&self) -> Option<Subject> {
-        let picture = Arc::clone(self.image.as_ref()?);
-        Some(Subject { picture, ablation: self.interventions.clone() })
+        let picture = self.image.as_ref().filter(|_| !self.interventions.drop_image())?;
+        let (interventions, other) = (self.interventions.clone(), self.other.clone());
+        Some(Subject { picture: Arc::clone(picture), interventions, other })
     }
+}
+
+/// Many runs about one answer: what does it rest on?
+///
+/// The conversation about the image is kept like that of a question; runs under interventions are forgotten.
+#[derive(Debug, Clone)]
+pub struct EvidenceSpec {
+    /// Which model.
+    pub model: ModelId,
+    /// What is to be measured.
+    pub request: evidence::Request,
+    /// Where to write the numbers, if anywhere.
+    pub output: Option<PathBuf>,
+    /// Whether somebody waits for it.
+    pub lane: Lane,
 }
 
 /// What came of a run.
@@ -189,6 +218,8 @@ pub enum Command {
     Unload(ModelId),
     /// Run a model.
     Run(Box<RunSpec>),
+    /// Measure what an answer rests on.
+    Evidence(Box<EvidenceSpec>),
 }
 
 impl Command {
@@ -196,6 +227,7 @@ impl Command {
     pub(super) fn lane(&self) -> Lane {
         match self {
             Self::Run(spec) => spec.lane,
+            Self::Evidence(spec) => spec.lane,
             Self::Inspect { .. } | Self::Load { .. } | Self::Unload(_) => Lane::Interactive,
         }
     }
@@ -221,6 +253,8 @@ pub enum Outcome {
     Unloaded,
     /// What came of the run.
     Ran(Box<RunOutput>),
+    /// What an answer rests on.
+    Measured(Box<Evidence>),
 }
 
 /// What happens to a job. The last event of every job is `Done`, `Cancelled` or `Failed`, and only the last one is.

@@ -4,16 +4,21 @@
 //! before each pass the thread looks whether something interactive has been asked for.
 
 use super::active::Active;
-use super::registry::Registry;
-use super::spec::{Command, Event, EventKind, JobId, Loaded, Outcome, RunSpec};
+use super::registry::{Registry, gone};
+use super::spec::{Command, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, RunSpec};
 use super::{Pending, lock};
+use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
+use crate::generate::{Token, Watch};
 use crate::job::{CancelToken, Job};
-use crate::run::Lane;
+use crate::observe::Unobserved;
+use crate::probe::evidence::Measurement;
+use crate::run::{Lane, ModelId};
 use crossbeam_channel::{Receiver, Sender};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 /// A command on its way to the thread.
 pub(super) struct Envelope {
@@ -35,8 +40,30 @@ enum Work {
     Asked(Command),
     /// A run between two passes.
     Running(Box<Active>),
+    /// A measurement between two runs.
+    Measuring(Box<Measuring>),
+    /// Its model has gone.
+    Lost(ModelId),
     /// It has ended, or is being worked on.
     Over,
+}
+
+/// A measurement of a model.
+struct Measuring {
+    model: ModelId,
+    measurement: Measurement,
+    output: Option<PathBuf>,
+}
+
+impl Work {
+    /// The model it holds on to.
+    fn holds(&self) -> Option<ModelId> {
+        match self {
+            Self::Running(active) => Some(active.model()),
+            Self::Measuring(measuring) => Some(measuring.model),
+            Self::Asked(_) | Self::Lost(_) | Self::Over => None,
+        }
+    }
 }
 
 pub(super) struct Worker {
@@ -128,10 +155,12 @@ impl Worker {
                 Ok(Some(Outcome::Inspected(Box::new(inspection))))
             }
             Work::Asked(Command::Load { model, request, replaces }) => {
+                replaces.iter().for_each(|id| let_go(&mut self.batch, *id));
                 let inspection = self.registry.load(model, &request, replaces, &job)?;
                 Ok(Some(Outcome::Loaded(Box::new(Loaded { model, inspection }))))
             }
             Work::Asked(Command::Unload(model)) => {
+                let_go(&mut self.batch, model);
                 self.registry.unload(model);
                 Ok(Some(Outcome::Unloaded))
             }
@@ -147,8 +176,34 @@ impl Worker {
                 task.work = Work::Running(active);
                 Ok(output.map(|output| Outcome::Ran(Box::new(output))))
             }
+            Work::Asked(Command::Evidence(spec)) => {
+                let (model, session) = self.registry.model(spec.model)?;
+                let EvidenceSpec { model: id, request, output, lane } = *spec;
+                let measurement = Measurement::new(model, session, request, lane)?;
+                task.work = Work::Measuring(Box::new(Measuring { model: id, measurement, output }));
+                Ok(None)
+            }
+            Work::Measuring(mut measuring) => {
+                let (model, session) = self.registry.model(measuring.model)?;
+                let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
+                let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
+                let evidence = measuring.measurement.advance(model, session, &mut watch)?;
+                if let (Some(evidence), Some(path)) = (&evidence, &measuring.output) {
+                    evidence.write(&checkpoint_name(model.directory()), path)?;
+                }
+                task.work = Work::Measuring(measuring);
+                Ok(evidence.map(|evidence| Outcome::Measured(Box::new(evidence))))
+            }
+            Work::Lost(model) => Err(gone(model)),
             Work::Over => Err(Error::Cancelled),
         }
+    }
+}
+
+/// Makes batch work let go of the model `id`, which goes: it fails when it is its turn.
+fn let_go(batch: &mut VecDeque<Task>, id: ModelId) {
+    for task in batch.iter_mut().filter(|task| task.work.holds() == Some(id)) {
+        task.work = Work::Lost(id);
     }
 }
 

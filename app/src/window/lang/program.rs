@@ -124,6 +124,8 @@ pub struct ProgramTexts {
     pub stage_prefill: &'static str,
     /// Stage: generating.
     pub stage_decode: &'static str,
+    /// Running interventions.
+    pub stage_measure: &'static str,
     /// A job waits for its turn.
     pub waiting: &'static str,
     /// Stops what the engine does.
@@ -180,6 +182,7 @@ impl ProgramTexts {
             Stage::Connect => self.stage_connect,
             Stage::Prefill => self.stage_prefill,
             Stage::Decode => self.stage_decode,
+            Stage::Measure => self.stage_measure,
         }
     }
 
@@ -247,7 +250,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     about_text: "Opabinia was a Cambrian animal with five eyes. Cambrian-1 models look at a picture with several encoders and fuse them into one view; this program shows which eye saw what.",
     claims: "What the numbers mean",
     claim_prefill: "SVA maps show where visual tokens came from. They are made from the picture alone, before the question.",
-    claim_hint: "Attention is a hint at what was used, not proof of it. Only an intervention – switching something off – measures an effect.",
+    claim_hint: "Attention is correlational: it says where the model attended, not how much that contributed. Only an intervention – switching something off – measures an effect.",
     claim_lift: "Encoders have windows of different sizes. Lift compares a share with what uniform attention would give.",
     claim_grid: "Features were resampled to the query grid before they were fused: a cell is not exactly a patch of the photo.",
     claim_precision: "Compare numbers with the reference implementation only with weights kept as f32 on the CPU.",
@@ -258,8 +261,9 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     stage_load: "loading",
     stage_encode: "encoding",
     stage_connect: "connecting",
-    stage_prefill: "reading",
+    stage_prefill: "prefill",
     stage_decode: "answering",
+    stage_measure: "measuring",
     waiting: "waiting",
     stop: "Stop",
     working: "The engine is at work",
@@ -303,7 +307,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     is_asked: "由它回答，并显示它的注意力图",
     change_model: "更换…",
     reload: "设备与精度…",
-    compare: "对照…",
+    compare: "对比…",
     settings: "设置",
     appearance: "外观",
     answers: "回答",
@@ -331,7 +335,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     about_text: "欧巴宾海蝎是寒武纪的五眼动物。Cambrian-1 模型用多个编码器看同一张图，再融合成一个视图；本程序让你看清哪只眼看到了什么。",
     claims: "这些数字意味着什么",
     claim_prefill: "SVA 图显示视觉词元来自哪里，只由图片得出，此时模型还没有看到问题。",
-    claim_hint: "注意力只是线索，不是证据；只有干预（把某部分关掉）才能测出影响。",
+    claim_hint: "注意力是相关性证据：它说明模型关注了哪里，不代表其贡献；只有干预（把某部分关掉）才能测出影响。",
     claim_lift: "各编码器的窗口大小不同。提升度把占比与均匀注意力应有的占比相比较。",
     claim_grid: "特征在融合之前已被重采样到查询网格：一个单元格并不精确对应照片上的一块。",
     claim_precision: "只有在 CPU 上以 f32 保存权重时，数值才可与参考实现相比较。",
@@ -342,8 +346,9 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     stage_load: "载入",
     stage_encode: "编码",
     stage_connect: "融合",
-    stage_prefill: "阅读",
+    stage_prefill: "预填充",
     stage_decode: "回答",
+    stage_measure: "测量",
     waiting: "等待",
     stop: "停止",
     working: "引擎正在工作",

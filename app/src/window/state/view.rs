@@ -171,12 +171,14 @@ impl View {
         }
     }
 
-    /// This view, with a quantity that every encoder has: the same, or else share.
+    /// This view, with a quantity that every encoder has: the same, or lift for the dominant encoder, which goes by it, or
+    /// else share.
     pub fn of_each_encoder(&self) -> Self {
         if self.quantity.per_encoder() {
             return self.clone();
         }
-        let mut each = Self { quantity: Quantity::Share, ..self.clone() };
+        let quantity = if self.quantity == Quantity::Dominant { Quantity::Lift } else { Quantity::Share };
+        let mut each = Self { quantity, ..self.clone() };
         if matches!(self.normalisation, Normalisation::Fixed { .. }) {
             each.normalisation = Normalisation::Common;
         }

@@ -13,7 +13,7 @@ mod question;
 pub mod settings;
 mod thumbnail;
 mod token;
-mod token_text;
+pub(super) mod token_text;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
-//! What lies over the panels: the command palette, settings, messages, and what the program is.
+//! What lies over the panels: the command palette, settings, messages, help, and what the program is.
 
 mod about;
+mod help;
 mod log;
 mod palette;
 mod settings;
@@ -20,6 +21,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
         Overlay::Settings | Overlay::Export(..) | Overlay::GraphicsLost => 480.0,
         Overlay::Log => 680.0,
         Overlay::About => 560.0,
+        Overlay::Help(_) => 720.0,
     };
     let id = Id::unique("overlay");
     // The palette hangs from the top, so that it does not jump while its list grows and shrinks.
@@ -34,6 +36,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Overlay::Settings => settings::show(ui, cx, out),
             Overlay::Log => log::show(ui, cx, out),
             Overlay::About => about::show(ui, cx, out),
+            Overlay::Help(page) => help::show(ui, cx, *page, out),
             Overlay::Export(kind, options) => export::show(ui, cx, *kind, *options, out),
             Overlay::GraphicsLost => graphics_lost(ui, cx, out),
             Overlay::None => {}

@@ -83,12 +83,7 @@ fn colour_maps(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut V
     ui.spacing_mut().item_spacing.y = 1.0;
     for choice in all {
         let colours = choice.unwrap_or(fitting);
-        let name = match choice {
-            None => texts.fitting,
-            Some(ColourMap::Grey) => texts.grey,
-            Some(ColourMap::Diverging) => texts.diverging,
-            Some(known) => known.name(),
-        };
+        let name = texts.colour_map_name(choice);
         let chosen = source.view.colour_map == choice;
         let (rect, response) = ui.allocate_exact_size(vec2(WIDTH, 22.0), Sense::click());
         let label = format!("{}: {name}", texts.colours);

@@ -73,7 +73,7 @@ pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps<'_>) -> &'stati
         Quantity::Share => texts.share_unit,
         Quantity::Lift => texts.lift_unit,
         Quantity::Entropy => texts.entropy_unit,
-        Quantity::NormalisedEntropy => texts.relative_entropy_unit,
+        Quantity::NormalisedEntropy => texts.normalised_entropy_unit,
         Quantity::Dominant => texts.dominant_unit,
     }
 }
