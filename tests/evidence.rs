@@ -255,7 +255,6 @@ fn reuse_and_order_change_no_bit() {
         let job = Job::unattended();
         let fresh: Vec<_> =
             specs.iter().map(|spec| scorer(model, &answer).score(&parse(spec), &job).unwrap()).collect();
-        let mut session = Session::default();
         let mut forwards = scorer(model, &answer);
         let mut backwards = scorer(model, &answer);
         for (spec, expected) in specs.iter().zip(&fresh) {

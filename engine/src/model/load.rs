@@ -6,7 +6,7 @@ use super::pool::{EncoderKey, EncoderPool, PooledEncoder};
 use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
-use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles};
+use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles, fields};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
@@ -150,6 +150,8 @@ struct Surveyed {
     encoders: Vec<Survey>,
     /// What the checkpoint's own files hold.
     core: Survey,
+    /// What the encoders' files say that is not known.
+    notes: Vec<String>,
 }
 
 /// What is in memory already when a checkpoint is looked at.
@@ -205,6 +207,7 @@ impl Found {
     fn survey(&self) -> Result<Surveyed> {
         let precision = Precision::on(&self.device, DType::F32);
         let mut all = Survey::default();
+        let mut notes = Vec::new();
         let mut reports = Vec::with_capacity(self.towers.len());
         let mut encoders = Vec::with_capacity(self.towers.len());
         let core = Loader::survey(&self.weights, precision);
@@ -222,6 +225,7 @@ impl Found {
             };
             let mut held = Survey::default();
             if let Ok(files) = found {
+                notes.extend(fields::check_encoder(spec.family, &files.dir)?);
                 let loader = Loader::survey(&files.weights, precision);
                 let encoder = Encoder::new(spec, self.config.select_layer, &files.dir, &loader)?;
                 loader.finish(|key| encoder.ignores(key))?;
@@ -246,7 +250,7 @@ impl Found {
         core.finish(|key| tied && key == "lm_head.weight")?;
         let survey = core.into_survey();
         all.merge(survey.clone());
-        Ok(Surveyed { survey: all, towers: reports, encoders, core: survey })
+        Ok(Surveyed { survey: all, towers: reports, encoders, core: survey, notes })
     }
 
     /// What names encoder `k` in the pool with weights kept as `weights`; `None` if its files were not found.
@@ -325,7 +329,7 @@ impl Found {
             device: format!("{:?}", self.device.location()).to_lowercase(),
             needed,
             available_bytes,
-            notes: self.notes(request, precision, (&shared, shared_bytes))?,
+            notes: self.notes(request, precision, (&shared, shared_bytes))?.into_iter().chain(surveyed.notes).collect(),
             config: self.config.clone(),
             towers: surveyed.towers,
             survey: surveyed.survey,
@@ -341,7 +345,8 @@ impl Found {
         precision: Precision,
         (shared, bytes): (&[bool], u64),
     ) -> Result<Vec<String>> {
-        let mut notes = Vec::new();
+        let mut notes = self.config.notes.clone();
+        notes.extend(self.weights.stale_note());
         let towers = self.config.towers.iter().zip(shared).filter(|(_, shared)| **shared);
         let names: Vec<&str> = towers.map(|(tower, _)| tower.name.as_str()).collect();
         if !names.is_empty() && bytes > 0 {
