@@ -45,6 +45,13 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
+impl Picture {
+    /// An even grey, of `width` × `height` pixels: an image that shows nothing.
+    pub fn blank(width: usize, height: usize) -> Self {
+        Self { width, height, rgb: vec![128; 3 * width * height] }
+    }
+}
+
 impl std::fmt::Debug for Picture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Picture({} × {})", self.width, self.height)
