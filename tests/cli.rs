@@ -80,10 +80,10 @@ fn ids(value: &Value) -> Vec<u64> {
 #[test]
 fn help_teaches() {
     let all = stdout(&succeed(&["--help"]));
-    for word in ["inspect", "ask", "trace", "render", "doctor", "Exit codes", "A first walk"] {
+    for word in ["inspect", "ask", "trace", "render", "evidence", "doctor", "Exit codes", "A first walk"] {
         assert!(all.contains(word), "{word} is missing:\n{all}");
     }
-    for command in ["inspect", "ask", "trace", "render", "doctor"] {
+    for command in ["inspect", "ask", "trace", "render", "evidence", "doctor"] {
         let help = stdout(&succeed(&["help", command]));
         assert!(help.contains("Examples:") && help.contains("Usage: opabinia"), "{help}");
         // Flags are described once, and each is described.
@@ -356,8 +356,9 @@ fn a_trace_holds_what_the_reference_recorded() {
     for name in ["tower1.proj", "sva.vision_sampler_0.layers.0.probs", "llm.hidden_states", "logits.steps"] {
         assert!(deviation(&floats(&got, name), &floats(&expected, name)) < 5e-5, "{name}");
     }
-    for (flag, name) in [("--mask-keys", "mask_keys"), ("--zero-features", "zero_features")] {
-        json(&[&common[..], &[flag, "clip", "--max-tokens", "1"]].concat());
+    for (spec, kind, name) in [("mask:clip", "mask", "mask_keys"), ("zero:clip", "zero", "zero_features")] {
+        let intervened = json(&[&common[..], &["--with", spec, "--max-tokens", "1"]].concat());
+        assert_eq!(intervened["interventions"][0]["kind"], kind);
         let got = std::fs::read(&out).unwrap();
         let got = SafeTensors::deserialize(&got).unwrap();
         let clip = report["trace"]["encoders"]
@@ -367,6 +368,66 @@ fn a_trace_holds_what_the_reference_recorded() {
             .position(|encoder| encoder["name"].as_str().unwrap().starts_with("openai/clip"));
         let expected = floats(&expected, &format!("ablate.{name}.tower{}.logits", clip.unwrap()));
         assert!(deviation(&floats(&got, "logits.steps"), &expected) < 5e-5, "{name}");
+    }
+}
+
+#[test]
+fn evidence_says_what_an_answer_rests_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("e.safetensors").display().to_string();
+    let (model, square, tall) = (checkpoint(), image("square.png"), image("tall.png"));
+    let common = ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--dtype", "f32", "--max-tokens", "4"];
+    let specs = ["mask:clip", "region:all@0:4,0:4", "swap:all", "skip:C1+context", "region:all@2:2,0:8"];
+    let with: Vec<&str> = specs.iter().flat_map(|spec| ["--with", *spec]).collect();
+    let report = json(&[&common[..], &with, &["--other", &tall, "--json"]].concat());
+    assert_eq!(report["answer"]["token_ids"].as_array().unwrap().len(), 4);
+    let measured = report["interventions"].as_array().unwrap();
+    assert_eq!(measured.len(), specs.len());
+    for (one, spec) in measured.iter().zip(specs) {
+        let deltas = one["delta_log_probs"].as_array().unwrap().iter().map(|delta| delta.as_f64().unwrap());
+        let sum = one["delta_log_prob"].as_f64().unwrap();
+        assert!((deltas.sum::<f64>() - sum).abs() < 1e-4, "{one}");
+        assert!(one["kl"].as_f64().unwrap() >= 0.0 && one["answer"]["text"].is_string(), "{one}");
+        let changes = one["answer"]["token_ids"] != report["answer"]["token_ids"];
+        assert_eq!(one["changes"], changes, "{one}");
+        // A region of no cells is no intervention.
+        let nothing = spec == "region:all@2:2,0:8";
+        assert_eq!((one["with"] == "", sum == 0.0), (nothing, nothing), "{one}");
+    }
+    assert_eq!(measured[0]["interventions"][0]["kind"], "mask");
+
+    let text = stdout(&succeed(&[&common[..], &["--with", "mask:clip", "--out", &out]].concat()));
+    assert!(text.contains("mask:clip") && text.contains("by token"), "{text}");
+    let file = std::fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    assert_eq!(floats(&file, "mask:clip.logp").len(), 4);
+    assert_eq!(floats(&file, "mask:clip.kl").len(), 1);
+
+    let standard = ["--standard", "--other", &tall, "--region", "0:4,0:4", "--out", &out, "--json"];
+    let report = json(&[&common[..], &standard].concat());
+    assert_eq!(report["shapley"]["swap"]["values"].as_array().unwrap().len(), 4);
+    let file = std::fs::read(&out).unwrap();
+    let file = SafeTensors::deserialize(&file).unwrap();
+    for name in ["base.logp", "mask0.samplers.kl", "head3.vision_sampler_0.layers.0.logp", "shapley.mask.interactions"]
+    {
+        assert!(file.tensor(name).is_ok(), "{name} is not in {:?}", file.names());
+    }
+
+    let refused: [(&[&str], &str); 9] = [
+        (&["--with", "mask:eva"], "encoders are"),
+        (&["--with", "skip:S9"], "C1 C2"),
+        (&["--with", "region:all@0:9,0:1"], "8 × 8"),
+        (&["--with", "mask:all"], "every encoder is masked"),
+        (&["--with", "swap:clip"], "--other"),
+        (&["--standard", "--region", "0:9,0:9"], "8 × 8"),
+        (&["--with", "mask:clip", "--max-tokens", "100000"], "--max-tokens"),
+        (&["--with", "frobnicate:clip"], "no intervention"),
+        (&[], "--with"),
+    ];
+    for (args, word) in refused {
+        let common = &common[..if args.contains(&"--max-tokens") { 9 } else { common.len() }];
+        let message = fail(&[common, args].concat(), 2);
+        assert!(message.contains(word), "{args:?}: {message}");
     }
 }
 

@@ -5,11 +5,11 @@
 mod support;
 
 use opabinia_engine::generate::{Answer, GenerateOptions, Session, StopReason, Subject, Watch};
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
 use opabinia_engine::probe::{Detail, Recorder};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use serde_json::{Value, json};
@@ -49,9 +49,9 @@ fn load_with(variant: &str, fields: &[(&str, Value)]) -> Model {
     Model::load(&request, &Job::unattended()).unwrap().0
 }
 
-fn wide(ablation: Ablation) -> Subject {
+fn wide(interventions: Interventions) -> Subject {
     let picture = Picture::open(&support::goldens().join("images/wide.png"), Exif::Ignore).unwrap();
-    Subject { picture: Arc::new(picture), ablation }
+    Subject { interventions, ..Subject::plain(Arc::new(picture)) }
 }
 
 fn ask(
@@ -76,7 +76,7 @@ fn ids(answer: &Answer) -> Vec<u32> {
 /// The first token needs no position of its own, every later one the position of the one before it.
 #[test]
 fn a_full_context_ends_the_answer_and_a_full_prompt_still_gets_one_token() {
-    let subject = wide(Ablation::default());
+    let subject = wide(Interventions::default());
     let whole = ask(&load_with("tiny-phi3", &[]), &mut Session::default(), Some(&subject), 20, &mut Unobserved);
     for room in [0, 3] {
         let positions = whole.prompt_positions + room;
@@ -107,24 +107,24 @@ fn tied_embeddings_may_be_stored_twice() {
 fn without_samplers_the_final_grid_may_be_finer_than_the_encoders() {
     let model = load_with("tiny-vicuna", &[("image_token_len", json!(144))]);
     let mut recorder = Recorder::new(Detail::All);
-    let subject = wide(Ablation::default());
+    let subject = wide(Interventions::default());
     ask(&model, &mut Session::default(), Some(&subject), 1, &mut recorder);
     let tensors = recorder.into_tensors().unwrap();
     assert_eq!(tensors["connector.mm_projector"].dims()[0], 144);
     assert_eq!(tensors["image_tokens"].dims()[0], 6 * 13);
 }
 
-/// What one ablation computed must not answer for another.
+/// What was computed under one intervention must not answer for another.
 #[test]
-fn ablations_may_alternate_within_one_session() {
+fn interventions_may_alternate_within_one_session() {
     let model = load_with("tiny-llama3", &[]);
     let mut session = Session::default();
-    let masked = |k| Ablation { mask_keys: vec![k], ..Ablation::default() };
-    for ablation in [Ablation::default(), masked(2), masked(3), Ablation::default(), masked(2)] {
-        let subject = wide(ablation);
+    let masked = |k| Interventions::mask(k, false);
+    for interventions in [Interventions::default(), masked(2), masked(3), Interventions::default(), masked(2)] {
+        let subject = wide(interventions);
         let kept = ask(&model, &mut session, Some(&subject), 6, &mut Unobserved);
         let fresh = ask(&model, &mut Session::default(), Some(&subject), 6, &mut Unobserved);
-        assert_eq!(ids(&kept), ids(&fresh), "{}", subject.ablation);
+        assert_eq!(ids(&kept), ids(&fresh), "{:?}", subject.interventions);
     }
 }
 
@@ -133,7 +133,7 @@ fn ablations_may_alternate_within_one_session() {
 fn a_known_picture_is_encoded_again_for_who_wants_to_see_it() {
     let model = load_with("tiny-phi3", &[]);
     let mut session = Session::default();
-    let subject = wide(Ablation::default());
+    let subject = wide(Interventions::default());
     ask(&model, &mut session, Some(&subject), 1, &mut Unobserved);
     let mut recorder = Recorder::new(Detail::All);
     ask(&model, &mut session, Some(&subject), 1, &mut recorder);

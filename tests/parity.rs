@@ -10,11 +10,11 @@ mod support;
 
 use candle_core::Tensor;
 use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch};
+use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::Unobserved;
 use opabinia_engine::probe::{Detail, Recorder};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::text::{ImageNewline, PromptIds, Turn, encode_prompt_raw};
 use opabinia_engine::vision::{Exif, Picture};
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
             return Err(format!("{place}: the prompt built from the question has other ids: {:?}", built.ids));
         }
     }
-    let subject = picture(root, &case).map(|picture| Subject { picture, ablation: Ablation::default() });
+    let subject = picture(root, &case).map(Subject::plain);
     let expected_ids = case.ids("generated_ids");
     let mut session = Session::default();
     let (answer, got) = run(model, &mut session, &prompt, subject.as_ref(), expected_ids.len(), Detail::All);
@@ -118,11 +118,11 @@ fn compare_ablations(
 ) -> Result<f64, String> {
     let mut worst = 0f64;
     for k in 0..model.encoders().len() {
-        let mask_keys = Ablation { mask_keys: vec![k], ..Ablation::default() };
-        let zero_features = Ablation { zero_features: vec![k], ..Ablation::default() };
-        for (name, ablation) in [("mask_keys", mask_keys), ("zero_features", zero_features)] {
+        let mask_keys = Interventions::mask(k, false);
+        let zero_features = Interventions::of(Action::Zero { encoder: k });
+        for (name, interventions) in [("mask_keys", mask_keys), ("zero_features", zero_features)] {
             let key = format!("ablate.{name}.tower{k}.logits");
-            let subject = Subject { ablation, ..subject.clone() };
+            let subject = Subject { interventions, ..subject.clone() };
             let (_, got) = run(model, session, prompt, Some(&subject), 1, Detail::Sva);
             let deviation = deviation(&got["logits.steps"].squeeze(0).unwrap(), &case.tensors[&key]);
             if deviation > LIMIT || deviation.is_nan() {
@@ -206,7 +206,7 @@ fn follow_up_questions_reuse_the_prefix_and_change_nothing() {
     let root = support::goldens();
     let model = load(&root, "tiny-llama3");
     let case = Case::read(&root, "tiny-llama3", "wide");
-    let subject = Subject { picture: picture(&root, &case).unwrap(), ablation: Ablation::default() };
+    let subject = Subject::plain(picture(&root, &case).unwrap());
     let options = GenerateOptions { max_tokens: 12, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut session = Session::default();

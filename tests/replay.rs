@@ -11,7 +11,7 @@ use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
 use opabinia_engine::probe::{Detail, LastRows, Recorder, TokenAttention};
-use opabinia_engine::sva::{Ablation, Frame, PictureSize};
+use opabinia_engine::sva::{Frame, PictureSize};
 use opabinia_engine::text::{ImageNewline, PromptIds, Turn, encode_prompt_raw};
 use opabinia_engine::vision::{Exif, Picture};
 use std::path::Path;
@@ -78,7 +78,7 @@ fn load(root: &Path, variant: &str) -> Model {
 
 fn subject(root: &Path, image: &str) -> Subject {
     let picture = Picture::open(&root.join("images").join(image), Exif::Ignore).unwrap();
-    Subject { picture: Arc::new(picture), ablation: Ablation::default() }
+    Subject::plain(Arc::new(picture))
 }
 
 fn size(subject: &Subject) -> PictureSize {

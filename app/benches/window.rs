@@ -18,11 +18,10 @@ use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, TraceUpload, ViewChange};
-use opabinia_engine::probe::{PixelHash, Trace, TraceEncoder, TraceLayer};
+use opabinia::window::state::{AnswerStatus, Slot, TraceUpload, ViewChange};
+use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
-use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::Slot;
+use opabinia_engine::vision::{Exif, Picture, PixelHash};
 use opabinia_shaders::{Cell, Indices};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +61,7 @@ fn trace(names: &[String], picture: PictureSize) -> Trace {
     Trace {
         model: "cambrian-8b".into(),
         question: String::new(),
-        ablation: String::new(),
+        interventions: opabinia_engine::intervention::Interventions::default(),
         picture,
         pixels: PixelHash::of(&Picture { width: 0, height: 0, rgb: Vec::new() }),
         exif: Exif::Ignore,

@@ -203,7 +203,7 @@ impl MapFigure<'_> {
                 ("model", &self.trace.model),
                 ("image", self.picture_name),
                 ("question", &self.trace.question),
-                ("intervention", &self.trace.ablation),
+                ("intervention", &self.trace.interventions.to_spec(&self.trace.anatomy())),
             ],
         )
     }
@@ -302,11 +302,10 @@ impl MapFigure<'_> {
         };
         let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
-        let evidence = if self.trace.ablation.is_empty() {
+        let evidence = if self.trace.interventions.is_none() {
             EVIDENCE.to_owned()
         } else {
-            let named: Vec<String> = self.names().iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
-            format!("Under an intervention: {} (of {}). {EVIDENCE}", self.trace.ablation, named.join(", "))
+            format!("Under an intervention: {}. {EVIDENCE}", self.trace.interventions.words(&self.trace.anatomy()))
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]

@@ -53,9 +53,9 @@ fn range(of: &Range<usize>) -> Result<Range<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opabinia_engine::probe::{PixelHash, TraceEncoder, TraceLayer as Recorded};
+    use opabinia_engine::probe::{TraceEncoder, TraceLayer as Recorded};
     use opabinia_engine::sva::PictureSize;
-    use opabinia_engine::vision::{Exif, Picture};
+    use opabinia_engine::vision::{Exif, Picture, PixelHash};
 
     #[test]
     fn samplers_lie_where_the_picture_is() {
@@ -64,7 +64,7 @@ mod tests {
         let trace = Trace {
             model: "m".into(),
             question: String::new(),
-            ablation: String::new(),
+            interventions: opabinia_engine::intervention::Interventions::default(),
             picture,
             pixels: PixelHash::of(&Picture { width: 160, height: 80, rgb: vec![0; 160 * 80 * 3] }),
             exif: Exif::Ignore,

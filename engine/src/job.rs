@@ -36,6 +36,8 @@ pub enum Stage {
     Prefill,
     /// Generating tokens. Unit: tokens, of at most the total.
     Decode,
+    /// Measuring an answer under interventions. Unit: runs.
+    Measure,
 }
 
 /// How far a job is: `done` of `total` units of `stage` (see [`Stage`] for the unit).
@@ -107,6 +109,11 @@ impl<'a> Meter<'a> {
     /// A meter at zero of `total` units of `stage`.
     pub fn new(job: &'a Job<'a>, stage: Stage, total: u64) -> Self {
         Self { job, stage, done: Cell::new(0), total }
+    }
+
+    /// A meter of which `done` units were counted before.
+    pub fn resumed(job: &'a Job<'a>, stage: Stage, done: u64, total: u64) -> Self {
+        Self { job, stage, done: Cell::new(done), total }
     }
 
     /// Counts and reports `units` more.

@@ -3,7 +3,7 @@
 //! A [`model::Model`] is a checkpoint in memory: its vision [encoders](vision), the Spatial Vision Aggregator
 //! ([`sva`]) and a [decoder](llm). Programs talk to it through [`worker::Engine`], one thread that owns every
 //! tensor, takes commands and answers with events. What a forward pass computes on the way can be watched by an
-//! [`observe::Observer`]; [`probe`] holds the observers and interventions the program offers.
+//! [`observe::Observer`] and changed by [`intervention::Interventions`]; [`probe`] holds what the program measures.
 //!
 //! Arrows point one way: `model` → {`vision`, `sva`, `llm`, `text`} → `checkpoint` → {`nn`, `job`, `error`};
 //! `probe` sees `model`, never the other way round.
@@ -12,6 +12,7 @@ pub mod checkpoint;
 pub mod device;
 pub mod error;
 pub mod generate;
+pub mod intervention;
 pub mod job;
 pub mod limits;
 pub mod llm;
@@ -21,9 +22,15 @@ pub mod observe;
 pub mod output;
 pub mod printable;
 pub mod probe;
+pub mod run;
 pub mod sva;
 pub mod text;
 pub mod vision;
 pub mod worker;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+#[path = "../../tests/faults/mutate.rs"]
+#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
+mod mutate;

@@ -4,6 +4,7 @@
 use crate::error::Result;
 use candle_core::Tensor;
 use std::fmt;
+use std::str::FromStr;
 
 /// One SVA cross-attention layer, in the order of the forward pass: connector groups first, then samplers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +30,24 @@ impl fmt::Display for SvaLayer {
             Self::Connector { group, layer } => write!(f, "vision_sampler_{group}.layers.{layer}"),
             Self::Sampler { n } => write!(f, "vision_sampler_layers.{n}.layers.0"),
         }
+    }
+}
+
+impl FromStr for SvaLayer {
+    type Err = String;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| Some(text).filter(|text| text.len() <= 6).and_then(|text| text.parse().ok());
+        let sampler = || {
+            let n = text.strip_prefix("vision_sampler_layers.")?.strip_suffix(".layers.0")?;
+            Some(Self::Sampler { n: number(n)? })
+        };
+        let connector = || {
+            let (group, layer) = text.strip_prefix("vision_sampler_")?.split_once(".layers.")?;
+            Some(Self::Connector { group: number(group)?, layer: number(layer)? })
+        };
+        sampler().or_else(connector).ok_or_else(|| format!("`{text}` is no SVA layer"))
     }
 }
 
@@ -61,6 +80,10 @@ pub enum Site {
     SvaProbs(SvaLayer),
     /// `[cells, C]`: output of the cross attention, after `o_proj`.
     SvaAttnOut(SvaLayer),
+    /// `[cells, C or H]`: the queries an SVA layer is given.
+    SvaLayerIn(SvaLayer),
+    /// `[cells, K, C]`: what each key writes, `Σ_h P[c, h, j] · W_O,h V[c, j, h]`. Over all keys they sum to `SvaAttnOut`.
+    SvaKeyVectors(SvaLayer),
     /// `[cells, C or H]`: output of the whole SVA layer, residual included.
     SvaLayerOut(SvaLayer),
     /// `[Q_g², C]`: output of connector group `.0`.
@@ -73,6 +96,8 @@ pub enum Site {
     ImageTokens,
     /// `[P, H]`: input of the decoder.
     InputEmbeds,
+    /// `[P, H]`: hidden states after decoder layer `.0`, before the sampler that may follow it.
+    DecoderLayer(usize),
     /// `[P, H]`: hidden states after decoder layer `.0` and the sampler that follows it; for the last layer, after
     /// the final norm.
     HiddenStates(usize),
@@ -95,6 +120,19 @@ pub trait Observer {
         false
     }
 
+    /// Whether [`Observer::rewrite`] should be called for `site`. Of all sites, [`Site::SvaProbs`] can be rewritten.
+    fn rewrites(&self, _site: Site) -> bool {
+        false
+    }
+
+    /// What the pass goes on with instead of `value` at `site`.
+    ///
+    /// # Errors
+    /// As for [`Observer::observe`].
+    fn rewrite(&mut self, _site: Site, value: Tensor) -> Result<Tensor> {
+        Ok(value)
+    }
+
     /// Takes the value at `site`. Called in the order of the computation.
     ///
     /// # Errors
@@ -113,6 +151,24 @@ impl Observer for Unobserved {
 
     fn observe(&mut self, _site: Site, _value: &Tensor) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Two observers of one pass.
+pub struct Both<'a>(pub &'a mut dyn Observer, pub &'a mut dyn Observer);
+
+impl Observer for Both<'_> {
+    fn wants(&self, site: Site) -> bool {
+        self.0.wants(site) || self.1.wants(site)
+    }
+
+    fn needs_whole_pass(&self) -> bool {
+        self.0.needs_whole_pass() || self.1.needs_whole_pass()
+    }
+
+    fn observe(&mut self, site: Site, value: &Tensor) -> Result<()> {
+        show(self.0, site, value)?;
+        show(self.1, site, value)
     }
 }
 

@@ -11,10 +11,9 @@ use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::lang::{Language, LanguageChoice};
 use opabinia::window::palette::{Entry, found};
-use opabinia::window::state::{HelpPage, InspectorTab, MapSource, Overlay, TokenPlace, ViewChange};
+use opabinia::window::state::{HelpPage, InspectorTab, MapSource, Overlay, Slot, TokenPlace, ViewChange};
 use opabinia::window::theme::ThemeChoice;
 use opabinia::window::view_controls::{self, ControlGroup};
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::{ColourMap, Indices, Normalisation, Quantity, Reduction};
 
 /// The window with maps in it, at its default size.

@@ -10,6 +10,7 @@ use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::error::Refusal;
 use opabinia_engine::generate::{GenerateOptions, Sampling};
+use opabinia_engine::intervention::{Anatomy, Interventions};
 use opabinia_engine::model::{DtypeChoice, Inspection, LoadRequest};
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::{ImageNewline, Template, Turn};
@@ -214,4 +215,54 @@ impl AnswerArgs {
         }
         Ok(GenerateOptions { max_tokens: self.max_tokens, sampling, stop: self.stop.clone(), alternatives })
     }
+}
+
+/// What is changed on purpose.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Interventions")]
+pub struct InterventionArgs {
+    /// What is changed while the model looks at the picture: mask:clip, zero:siglip, region:all@0:3,0:3, skip:S0, …, joined
+    /// with +. `opabinia evidence --help` explains every kind.
+    #[arg(long, value_name = "SPEC")]
+    pub with: Option<String>,
+    /// The image whose features swap:ENCODERS puts in.
+    #[arg(long, value_name = "FILE")]
+    pub other: Option<PathBuf>,
+}
+
+impl InterventionArgs {
+    /// What --with says of a model with this anatomy.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that says what there is; also where features are to be swapped and no other image was given.
+    pub fn interventions(&self, anatomy: &Anatomy) -> Result<Interventions> {
+        let Some(with) = &self.with else { return Ok(Interventions::default()) };
+        let interventions = Interventions::parse(with, anatomy)?;
+        check_other(with, &interventions, self.other.as_deref())?;
+        Ok(interventions)
+    }
+
+    /// The image named by --other.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the file.
+    pub fn other_image(&self) -> Result<Option<Arc<Picture>>> {
+        let read = |other: &Path| ImageSource::open(other).and_then(|source| source.decode(Exif::Ignore));
+        Ok(self.other.as_deref().map(|other| read(other).map(Arc::new)).transpose()?)
+    }
+}
+
+/// Checks that there is an image for the features that `interventions`, written `spec`, swap in.
+///
+/// # Errors
+/// [`Error::Input`].
+pub fn check_other(spec: &str, interventions: &Interventions, other: Option<&Path>) -> Result<()> {
+    if interventions.needs_other() && other.is_none() {
+        return Err(Error::input(
+            format!("`{spec}` puts in the features of another image, and none is given"),
+            "add --other FILE",
+        )
+        .into());
+    }
+    Ok(())
 }

@@ -6,6 +6,8 @@ pub mod ask;
 pub mod console;
 pub mod doctor;
 pub mod driver;
+pub mod evidence;
+pub mod evidence_text;
 pub mod failure;
 pub mod inspect;
 pub mod interrupt;
@@ -32,6 +34,8 @@ A first walk:
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
+  opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
+                                                               what one of them was worth
   opabinia doctor                                              what this machine has
 
 Exit codes:
@@ -59,6 +63,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
+    Evidence(Box<evidence::Evidence>),
     Render(Box<render::Render>),
     Doctor(doctor::Doctor),
 }
@@ -96,6 +101,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Inspect(inspect)) => inspect.run(cli.console),
         Some(Command::Ask(ask)) => ask.run(cli.console),
         Some(Command::Trace(trace)) => trace.run(cli.console),
+        Some(Command::Evidence(evidence)) => evidence.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
     }

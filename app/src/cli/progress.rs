@@ -57,6 +57,7 @@ fn bar(progress: Progress) -> ProgressBar {
         Stage::Encode => ("looking", "{pos}/{len} encoder layers"),
         Stage::Connect => ("fusing", "{pos}/{len} SVA layers"),
         Stage::Prefill => ("reading", "{pos}/{len} layers"),
+        Stage::Measure => ("measuring", "{pos}/{len} interventions"),
         Stage::Decode => ("answering", "{pos} tokens, {per_sec}"),
     };
     let bar = ProgressBar::with_draw_target(Some(progress.total), ProgressDrawTarget::stderr());

@@ -9,6 +9,7 @@ use crate::recipe::{self, FigureSettings, Ingredients, Recipe, SIDES};
 use crate::{encoder_names, output, selection};
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_shaders::{AdapterChoice, Cell, ColourMap, Filter, Gpu, Granularity, Normalisation, Quantity, Reduction};
@@ -108,6 +109,9 @@ pub struct Render {
         "opacity", "color_photo", "smooth", "size", "frame", "theme",
     ])]
     recipe: Option<PathBuf>,
+    /// Draw only a trace made under these interventions: a SPEC as in `opabinia trace --with`.
+    #[arg(long, value_name = "SPEC")]
+    with: Option<String>,
     /// Turn the picture as its EXIF data say. Not needed: it is turned as it was when the trace was made.
     #[arg(long)]
     exif: bool,
@@ -189,6 +193,9 @@ impl Render {
             }
         }
         let Ingredients { trace, picture, picture_name, settings, .. } = self.ingredients()?;
+        if let Some(with) = &self.with {
+            check_interventions(&trace, with)?;
+        }
         let wanted = settings.figure(&trace, &picture, &picture_name)?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
         let drawn = wanted.draw(&gpu)?;
@@ -315,6 +322,23 @@ impl Render {
         found.dedup();
         Ok(found)
     }
+}
+
+/// Checks that `trace` was made under the interventions that `spec` says.
+fn check_interventions(trace: &Trace, spec: &str) -> Result<()> {
+    let anatomy = trace.anatomy();
+    if Interventions::parse(spec, &anatomy)? == trace.interventions {
+        return Ok(());
+    }
+    let made = match trace.interventions.to_spec(&anatomy) {
+        none if none.is_empty() => "without any intervention".into(),
+        spec => format!("with {spec}"),
+    };
+    Err(Error::input(
+        format!("the trace was made {made}, not with {spec}"),
+        format!("make another one: opabinia trace --with {spec}"),
+    )
+    .into())
 }
 
 /// Whether a PNG may be written to `path`: a file's name says what is in it, that of a stream does not.

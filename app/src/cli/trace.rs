@@ -1,7 +1,7 @@
 //! `opabinia trace`: an answer, and what happened inside on the way.
 
 use super::answer_text::{answer_json, figures};
-use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
+use super::args::{AnswerArgs, InterventionArgs, LoadArgs, ModelArgs, SubjectArgs};
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
@@ -10,27 +10,25 @@ use crate::encoder_names;
 use crate::output;
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::{Bytes, TowerSpec};
-use opabinia_engine::generate::Subject;
+use opabinia_engine::checkpoint::Bytes;
+use opabinia_engine::intervention::Anatomy;
 use opabinia_engine::probe::{Detail, Trace as Recorded};
-use opabinia_engine::sva::Ablation;
 use opabinia_engine::vision::Exif;
-use opabinia_engine::worker::{Question, TraceFile};
+use opabinia_engine::worker::{Decoding, Prompt, Record, RunSpec, TraceFile};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" -o desk.safetensors
-  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" --mask-keys dinov2 -o off.safetensors
+  opabinia trace -m cambrian-8b -i desk.jpg -p \"What is here?\" --with mask:dinov2 -o off.safetensors
   opabinia trace -m cambrian-8b -i desk.jpg -p \"How many?\" --tensors all -o all.safetensors
 
 Then look at it:
   opabinia render desk.safetensors --image desk.jpg --out desk.png
 
-Attention says where the model read. What that was worth is seen by switching an encoder off and
-comparing `logits.steps` of the two files.
-K is an encoder's index, name or family (siglip, clip, dinov2, convnext).";
+Attention says where the model read. What that was worth to an answer `opabinia evidence` measures.
+--with takes a SPEC such as mask:clip or region:all@0:3,0:3; `opabinia evidence --help` explains it.";
 
 /// How much of the pass is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,15 +59,8 @@ pub struct Trace {
     /// What to keep.
     #[arg(long, value_enum, default_value_t = Tensors::Sva)]
     tensors: Tensors,
-    /// Mask encoder K's keys in every SVA softmax; several with commas or by repeating. The global context keeps its part of encoder 0.
-    #[arg(long, value_name = "K", value_delimiter = ',', help_heading = "Switching encoders off")]
-    mask_keys: Vec<String>,
-    /// Mask encoder K's keys and remove its part of the global context (encoder 0 has one); several as above.
-    #[arg(long, value_name = "K", value_delimiter = ',', help_heading = "Switching encoders off")]
-    mask_keys_and_context: Vec<String>,
-    /// Replace encoder K's projected features by zeros; several as above. Its keys stay.
-    #[arg(long, value_name = "K", value_delimiter = ',', help_heading = "Switching encoders off")]
-    zero_features: Vec<String>,
+    #[command(flatten)]
+    intervention: InterventionArgs,
     /// Print one JSON object when done: the answer as `ask --json` gives it, and what the file holds.
     #[arg(long)]
     json: bool,
@@ -88,17 +79,15 @@ impl Trace {
         let options = self.answer.options(0)?;
         let image = self.subject.image(&self.model);
         let inputs: Vec<_> = image.as_deref().into_iter().collect();
+        let inputs = [inputs, self.intervention.other.as_deref().into_iter().collect()].concat();
         output::check(&self.out, &inputs)?;
+        let other = self.intervention.other_image()?;
         self.check_stdout()?;
         let picture = self.subject.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
         self.subject.introduce(&self.model, image.as_deref(), console);
-        let ablates =
-            !(self.mask_keys.is_empty() && self.mask_keys_and_context.is_empty() && self.zero_features.is_empty());
-        if picture.is_none() && ablates {
-            return Err(
-                Error::input("there is no picture an encoder could be switched off for", "add --image FILE").into()
-            );
+        if picture.is_none() && self.intervention.with.is_some() {
+            return Err(Error::input("there is no image to intervene on", "add --image FILE").into());
         }
         if picture.is_none() {
             console.say("note: without --image nothing is looked at: the file will hold logits and ids, but no maps");
@@ -106,33 +95,32 @@ impl Trace {
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
         output::check(&self.out, &[&inspection.directory])?;
-        let ablation = self.ablation(&inspection.config.towers)?;
+        let interventions = self.intervention.interventions(&Anatomy::new(&inspection.config))?;
         self.subject.check(&self.prompt, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
-        let question = Question {
-            system: self.answer.system.clone(),
-            turns: self.subject.turns(&self.prompt),
-            subject: picture.map(|picture| Subject { picture, ablation: ablation.clone() }),
-            begin: Vec::new(),
-            options,
-        };
         let detail = match self.tensors {
             Tensors::Sva => Detail::Sva,
             Tensors::All => Detail::All,
         };
+        let prompt = Prompt { system: self.answer.system.clone(), turns: self.subject.turns(&self.prompt) };
         let file = TraceFile { path: self.out.clone(), exif: self.subject.exif() };
-        let (answer, trace) = driver.trace(question, detail, file)?;
+        let mut ran = driver.run(RunSpec {
+            image: picture,
+            interventions: interventions.clone(),
+            other,
+            decoding: Decoding::Generate(options),
+            record: Record::Trace { detail, output: Some(file) },
+            ..RunSpec::new(opened.model, prompt)
+        })?;
+        let trace = ran.trace.take();
+        let answer = ran.into_answer()?;
         // What was written through has no length.
         let is_stream = output::is_stream(&self.out);
         let written = if is_stream { None } else { std::fs::metadata(&self.out).ok().map(|about| about.len()) };
         if self.json {
             let mut object = answer_json(&answer, &opened, image.as_deref(), &self.prompt);
             object["output"] = json_path::with(json!({ "bytes": written }), "file", &self.out);
-            object["ablation"] = json!({
-                "mask_keys": ablation.mask_keys,
-                "mask_keys_and_context": ablation.mask_keys_and_context,
-                "zero_features": ablation.zero_features,
-            });
+            object["interventions"] = json!(interventions);
             object["trace"] = trace.as_deref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
@@ -161,19 +149,6 @@ impl Trace {
         } else {
             Ok(())
         }
-    }
-
-    fn ablation(&self, towers: &[TowerSpec]) -> Result<Ablation> {
-        let names: Vec<&str> = towers.iter().map(|tower| tower.name.as_str()).collect();
-        let find =
-            |texts: &[String]| texts.iter().map(|text| encoder_names::find(&names, text)).collect::<Result<_, _>>();
-        let ablation = Ablation {
-            mask_keys: find(&self.mask_keys)?,
-            mask_keys_and_context: find(&self.mask_keys_and_context)?,
-            zero_features: find(&self.zero_features)?,
-        };
-        ablation.check(towers.len())?;
-        Ok(ablation)
     }
 }
 
@@ -206,6 +181,7 @@ fn trace_json(trace: &Recorded) -> Value {
 fn summary(trace: &Recorded) -> String {
     let names: Vec<&str> = trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
     let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
-    let ablated = if trace.ablation.is_empty() { String::new() } else { format!("; switched off: {}", trace.ablation) };
-    format!(": SVA layers {} over {}{ablated}", labels.join(" "), encoder_names::short(&names).join(", "))
+    let words = trace.interventions.words(&trace.anatomy());
+    let intervened = if words.is_empty() { words } else { format!("; {words}") };
+    format!(": SVA layers {} over {}{intervened}", labels.join(" "), encoder_names::short(&names).join(", "))
 }

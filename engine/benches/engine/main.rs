@@ -16,15 +16,16 @@ use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput};
 use opabinia_engine::checkpoint::{Loader, WeightFiles};
 use opabinia_engine::device::Precision;
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::{CancelToken, Job, Meter, Stage};
 use opabinia_engine::llm::KvCache;
 use opabinia_engine::model::{DtypeChoice, EncodedImage, Inspection, LoadRequest, Model, VisualTokens};
 use opabinia_engine::nn::depthwise;
 use opabinia_engine::observe::{Observer, SvaLayer, Unobserved};
 use opabinia_engine::probe::{Detail, Recorder};
-use opabinia_engine::sva::{Ablation, CrossAttentionLayer, Frame, PictureSize, Scene};
+use opabinia_engine::sva::{CrossAttentionLayer, Features, Frame, PictureSize, Scene};
 use opabinia_engine::text::Turn;
-use opabinia_engine::vision::{Encoder, Picture};
+use opabinia_engine::vision::Picture;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::path::Path;
@@ -141,21 +142,21 @@ impl Subject {
     fn new(model: Model, inspection: Inspection) -> Self {
         let job = Job::unattended();
         let picture = noise(640, 640);
-        let specs = model.encoders().iter().map(Encoder::pixel_spec);
+        let specs = model.encoders().iter().map(|encoder| encoder.pixel_spec());
         let pixels = specs
             .map(|spec| {
                 spec.pixels(&spec.view(&picture, &CancelToken::default()).unwrap(), &Device::Cpu, DType::F32).unwrap()
             })
             .collect();
         let image = model.encode(&picture, &job, &mut Unobserved).unwrap();
-        let visual = model.connect(&image, &Ablation::default(), &job, &mut Unobserved).unwrap();
+        let visual = model.connect(&image, None, &Interventions::default(), &job, &mut Unobserved).unwrap();
         let question = "Describe this image in detail.".to_owned();
         let ids = model.prompt(None, &[Turn { question, answer: None }], true).unwrap().ids;
         Self { model, inspection, pixels, image, visual, ids }
     }
 
     fn connect(&self, observer: &mut dyn Observer) -> VisualTokens {
-        self.model.connect(&self.image, &Ablation::default(), &Job::unattended(), observer).unwrap()
+        self.model.connect(&self.image, None, &Interventions::default(), &Job::unattended(), observer).unwrap()
     }
 
     fn prefill(&self, cache: &mut KvCache, observer: &mut dyn Observer) -> Tensor {
@@ -254,8 +255,9 @@ fn sampler(b: &mut criterion::Bencher<'_>, directory: &Path, subject: &Subject) 
     let sides: Vec<usize> = config.towers.iter().map(|tower| tower.side() / side).collect();
     let hidden = config.decoder.hidden_size;
     let layer = CrossAttentionLayer::new(hidden, config.sva.hidden_size, &sides, &loader).unwrap();
-    let scene = Scene::new(&subject.image.tokens, PictureSize { width: 9, height: 9 }, Ablation::default()).unwrap();
-    let windows = scene.windows(&Frame::padded(side)).unwrap();
+    let features = Features::plain(&subject.image.tokens);
+    let scene = Scene::new(features, PictureSize { width: 9, height: 9 }, Interventions::default(), side).unwrap();
+    let windows = scene.cutter(Frame::padded(side)).windows(SvaLayer::Sampler { n: 0 }).unwrap();
     let queries = Tensor::randn(0f32, 1.0, (side * side, hidden), &Device::Cpu).unwrap();
     b.iter(|| layer.forward(&queries, &windows, SvaLayer::Sampler { n: 0 }, &mut Unobserved).unwrap());
 }

@@ -333,11 +333,6 @@ pub struct SvaConfig {
 }
 
 impl SvaConfig {
-    /// SVA layers of one pass about a picture: those of all connector groups, and the samplers.
-    pub fn layers(&self) -> usize {
-        self.query_sides.len() * self.connector_depth + self.samplers.map_or(0, |layout| layout.count)
-    }
-
     fn from_json(json: &JsonFile, towers: &[TowerSpec], layers: usize) -> Result<Self> {
         let hidden_size = required(json, "vision_hidden_size", MAX_DIM)?;
         let even = hidden_size.is_multiple_of(SVA_HEADS);
@@ -406,6 +401,11 @@ pub struct SamplerLayout {
 }
 
 impl SamplerLayout {
+    /// The decoder layer that sampler `n` follows.
+    pub fn follows(self, n: usize) -> usize {
+        self.start + n * self.stride
+    }
+
     /// `None` if the checkpoint has no samplers.
     fn from_json(json: &JsonFile, layers: usize) -> Result<Option<Self>> {
         if json.bool("connector_only")?.unwrap_or(false) {

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod convert;
+pub mod encoder_names;
 mod environment;
 pub(crate) mod fields;
 pub mod files;
@@ -29,7 +30,7 @@ pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, Sample
 pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
 pub use loader::{Loader, Survey, UnknownWeight};
-pub use memory::{Bytes, HostMemory, MemoryNeed};
+pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
 pub use stored::StoredType;
 pub use tower_name::{TowerFamily, TowerOrigin, TowerSpec};
 

@@ -1,17 +1,22 @@
 //! Conversations with a model: prompts in, tokens out, and as little recomputed as possible between questions.
 //!
-//! A [`Session`] is a model's working memory; `decoded` is the part of it that generates. What is asked for and what
-//! comes back is defined here.
+//! A [`Session`] is what is kept between runs; a [`Run`] is one under way, pass by pass. What is asked for and what comes
+//! back is defined here.
 
-mod decoded;
+mod features;
+mod generation;
+mod prefixes;
+pub mod run;
 mod session;
+mod state;
 
+pub use run::{Finished, Goal, Request, Run};
 pub use session::Session;
 
 use crate::error::{Error, Result};
+use crate::intervention::Interventions;
 use crate::job::Job;
 use crate::observe::Observer;
-use crate::sva::Ablation;
 use crate::vision::Picture;
 use candle_transformers::generation::Sampling as Rule;
 use std::sync::Arc;
@@ -165,13 +170,62 @@ pub struct Answer {
     pub timings: Timings,
 }
 
+/// A given text as a model sees it: teacher forcing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// Every token with its log-probability after those before it.
+    pub tokens: Vec<Token>,
+    /// Natural logarithms of the probabilities of all tokens in the first place, by id.
+    pub first: Vec<f32>,
+    /// The ids of its prompt, [`IMAGE_ID`] at the image.
+    ///
+    /// [`IMAGE_ID`]: crate::text::IMAGE_ID
+    pub prompt_ids: Vec<i64>,
+    /// Positions of the prompt, the image's included.
+    pub prompt_positions: usize,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+impl Scores {
+    /// The log-probability of the whole text.
+    #[must_use]
+    pub fn log_prob(&self) -> f64 {
+        self.tokens.iter().map(|token| f64::from(token.log_prob)).sum()
+    }
+}
+
 /// What a question is asked about.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The picture.
     pub picture: Arc<Picture>,
-    /// What is switched off.
-    pub ablation: Ablation,
+    /// What is changed on purpose while the model looks at it.
+    pub interventions: Interventions,
+    /// The image whose features are swapped in, where the interventions say so.
+    pub other: Option<Arc<Picture>>,
+}
+
+impl Subject {
+    /// The picture with nothing changed.
+    pub fn plain(picture: Arc<Picture>) -> Self {
+        Self { picture, interventions: Interventions::default(), other: None }
+    }
+
+    /// What the encoders are shown: the picture, or an even grey of its size.
+    pub fn shown(&self) -> Arc<Picture> {
+        let Picture { width, height, .. } = *self.picture;
+        if self.interventions.blank_image() {
+            Arc::new(Picture::blank(width, height))
+        } else {
+            Arc::clone(&self.picture)
+        }
+    }
+
+    /// The other image, if the interventions want it.
+    pub fn swapped_in(&self) -> Option<&Arc<Picture>> {
+        self.other.as_ref().filter(|_| self.interventions.needs_other())
+    }
 }
 
 /// Who looks on while an answer is made.
@@ -182,9 +236,4 @@ pub struct Watch<'a> {
     pub observer: &'a mut dyn Observer,
     /// Gets every token as soon as it is chosen.
     pub on_token: &'a mut dyn FnMut(&Token),
-}
-
-/// Whether two pictures are the same to a model.
-fn same(a: &Arc<Picture>, b: &Arc<Picture>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
 }

@@ -36,6 +36,28 @@ impl KvCache {
         self.length == 0
     }
 
+    /// Bytes it takes, room for more positions included.
+    pub fn bytes(&self) -> u64 {
+        let tensors = self.layers.iter().flat_map(|(keys, values)| [keys, values]);
+        tensors.map(|tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64).sum()
+    }
+
+    /// A cache of its own with the first `length` positions, and room for no more.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if there is none.
+    pub fn prefix(&self, length: usize) -> Result<Self> {
+        let length = length.min(self.length);
+        self.check_room(length)?;
+        let copy = |stored: &Tensor| {
+            let part = stored.narrow(1, 0, length)?;
+            if part.is_contiguous() { part.copy() } else { part.contiguous() }
+        };
+        let layers =
+            self.layers.iter().map(|(keys, values)| Ok((copy(keys)?, copy(values)?))).collect::<Result<_>>()?;
+        Ok(Self { layers, length, capacity: length })
+    }
+
     /// Forgets every position from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
@@ -85,10 +107,19 @@ impl KvCache {
     }
 
     /// Stores `keys` and `values` `[kv heads, n, head width]` of the positions after the stored ones in `layer`, and
-    /// returns those of all positions. The length changes only with [`KvCache::advance`], after the last layer.
+    /// returns those of all positions. Those that are tracked for gradients are not stored. The length changes only with [`KvCache::advance`], after the last layer.
     pub(super) fn append(&mut self, layer: usize, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
         let n = keys.dims()[1];
         let (all_keys, all_values) = &self.layers[layer];
+        if keys.track_op() || values.track_op() {
+            let joined = |stored: &Tensor, new: &Tensor| -> Result<Tensor> {
+                if self.length == 0 {
+                    return Ok(new.contiguous()?);
+                }
+                Ok(Tensor::cat(&[&stored.narrow(1, 0, self.length)?.contiguous()?, &new.contiguous()?], 1)?)
+            };
+            return Ok((joined(all_keys, keys)?, joined(all_values, values)?));
+        }
         all_keys.slice_set(&keys.contiguous()?, 1, self.length)?;
         all_values.slice_set(&values.contiguous()?, 1, self.length)?;
         let length = self.length + n;

@@ -96,16 +96,48 @@ impl Decoder {
         observer: &mut dyn Observer,
         between_layers: &mut BetweenLayers<'_>,
     ) -> Result<Tensor> {
+        self.run(x, 0, cache, meter, observer, between_layers)
+    }
+
+    /// Runs what follows decoder layer `after`, beginning with what happens between it and the next one, on `x` `[n, H]`,
+    /// the hidden states it gave. The keys and values of these positions in the layers up to it are taken as they stand in
+    /// `cache`: whoever calls has run the same positions before and forgotten them with [`KvCache::truncate`].
+    ///
+    /// Otherwise as [`Decoder::forward`].
+    pub fn resume(
+        &self,
+        x: Tensor,
+        after: usize,
+        cache: &mut KvCache,
+        meter: &Meter<'_>,
+        observer: &mut dyn Observer,
+        between_layers: &mut BetweenLayers<'_>,
+    ) -> Result<Tensor> {
+        let x = between_layers(after, x, observer)?;
+        self.run(x, after + 1, cache, meter, observer, between_layers)
+    }
+
+    /// Runs the layers from `first` on.
+    fn run(
+        &self,
+        x: Tensor,
+        first: usize,
+        cache: &mut KvCache,
+        meter: &Meter<'_>,
+        observer: &mut dyn Observer,
+        between_layers: &mut BetweenLayers<'_>,
+    ) -> Result<Tensor> {
         let (n, past) = (x.dims()[0], cache.len());
         cache.reserve(past + n)?;
         let angles = self.rotary.angles(past, n, self.compute, x.device())?;
         let mask = causal_mask(past, n, self.config.sliding_window, x.device())?;
         let pass = Pass { angles: &angles, mask: mask.as_ref() };
         let mut x = x;
-        for (i, layer) in self.layers.iter().enumerate() {
+        for (i, layer) in self.layers.iter().enumerate().skip(first) {
             let attended = layer.attention.forward(&layer.input_norm.forward(&x)?, i, &pass, cache, observer)?;
             x = (x + attended)?;
             x = (&x + layer.mlp.forward(&layer.post_attention_norm.forward(&x)?)?)?;
+            show(observer, Site::DecoderLayer(i), &x)?;
             x = between_layers(i, x, observer)?;
             if i + 1 < self.layers.len() {
                 show(observer, Site::HiddenStates(i), &x)?;
@@ -116,6 +148,11 @@ impl Decoder {
         let x = self.norm.forward(&x)?;
         show(observer, Site::HiddenStates(self.layers.len() - 1), &x)?;
         Ok(x)
+    }
+
+    /// Logits of hidden states between layers, `[n, H]` before the final norm, as if the layers after them were not there.
+    pub fn logits_between(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.logits(&self.norm.forward(hidden)?)
     }
 
     /// Logits of `hidden` `[n, H]` in f32: `[n, vocabulary]`.

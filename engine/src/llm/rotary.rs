@@ -39,6 +39,11 @@ impl Rotary {
 impl Angles {
     /// Rotates `x` `[heads, n, head width]`.
     pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
+        if x.track_op() {
+            return Ok(
+                candle_nn::rotary_emb::rope_slow(&x.unsqueeze(0)?.contiguous()?, &self.cos, &self.sin)?.squeeze(0)?
+            );
+        }
         let rotated = candle_nn::rotary_emb::rope(&x.unsqueeze(0)?.contiguous()?, &self.cos, &self.sin)?;
         Ok(rotated.squeeze(0)?)
     }

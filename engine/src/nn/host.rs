@@ -5,9 +5,10 @@ use candle_core::{CpuStorage, DType, Layout, Tensor};
 /// Elements one task of the thread pool works on: 64 KiB, half of a small second-level cache with the result.
 pub(super) const TASK: usize = 1 << 14;
 
-/// Whether a loop over plain slices can work on `x`.
+/// Whether a loop over plain slices can work on `x`: it is there, and nobody will ask for its gradient (see
+/// [`super::tracked`]).
 pub(super) fn is_host_f32(x: &Tensor) -> bool {
-    x.device().is_cpu() && x.dtype() == DType::F32
+    x.device().is_cpu() && x.dtype() == DType::F32 && !x.track_op()
 }
 
 /// The elements of a contiguous f32 tensor.

@@ -7,6 +7,7 @@
 
 use super::few_rows::{Weight, few_rows};
 use super::host::{TASK, is_host_f32, values, values_mut};
+use super::tracked;
 use crate::error::Result;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Storage, Tensor};
 use half::slice::HalfFloatSliceExt;
@@ -34,6 +35,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// Width of what it takes.
+    pub fn input_size(&self) -> usize {
+        self.weight.dims()[1]
+    }
+
     /// Width of the result.
     pub fn output_size(&self) -> usize {
         self.weight.dims()[0]
@@ -42,7 +48,9 @@ impl Linear {
     /// `x`: `[rows, input]` in the compute type → `[rows, output]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let rows = x.dims2()?.0;
-        let y = if is_host_f32(x) && (rows <= FEW_ROWS || self.weight.dtype() != DType::F32) {
+        let y = if x.track_op() {
+            tracked::product(x, &self.weight)?
+        } else if is_host_f32(x) && (rows <= FEW_ROWS || self.weight.dtype() != DType::F32) {
             self.on_cpu(x)?
         } else {
             x.matmul(&self.weight.t()?)?

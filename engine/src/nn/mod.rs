@@ -9,6 +9,7 @@ mod linear;
 mod norm;
 mod resize;
 mod softmax;
+mod tracked;
 
 pub use activation::{Activation, swiglu};
 pub use depthwise::depthwise;

@@ -28,6 +28,9 @@ impl LayerNorm {
         if is_host_f32(&x) {
             return Ok(x.apply_op3_no_bwd(&self.weight, &self.bias, &Normalise { eps })?);
         }
+        if x.track_op() {
+            return Ok(candle_nn::ops::layer_norm_slow(&x, &self.weight, &self.bias, eps)?);
+        }
         Ok(candle_nn::ops::layer_norm(&x, &self.weight, &self.bias, eps)?)
     }
 }
@@ -50,6 +53,9 @@ impl RmsNorm {
         let (x, eps) = (x.contiguous()?, self.eps as f32);
         if is_host_f32(&x) {
             return Ok(x.apply_op2_no_bwd(&self.weight, &Normalise { eps })?);
+        }
+        if x.track_op() {
+            return Ok(candle_nn::ops::rms_norm_slow(&x, &self.weight, eps)?);
         }
         Ok(candle_nn::ops::rms_norm(&x, &self.weight, eps)?)
     }

@@ -3,6 +3,7 @@
 
 use super::activation::exp;
 use super::host::{TASK, is_host_f32, sum, values_mut};
+use super::tracked;
 use crate::error::Result;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use pulp::{Arch, Simd, WithSimd};
@@ -15,6 +16,9 @@ pub(crate) fn softmax(scores: Tensor) -> Result<Tensor> {
     if is_host_f32(&scores) && scores.is_contiguous() {
         scores.inplace_op1(&Softmax)?;
         return Ok(scores);
+    }
+    if scores.track_op() {
+        return tracked::softmax(&scores);
     }
     Ok(candle_nn::ops::softmax_last_dim(&scores.contiguous()?)?)
 }

@@ -15,7 +15,7 @@ pub struct Announcer<'a> {
 }
 
 impl<'a> Announcer<'a> {
-    /// Calls `complete` when `recorder` has seen `layers` SVA layers; see [`crate::checkpoint::SvaConfig::layers`].
+    /// Calls `complete` when `recorder` has seen `layers` SVA layers; as many as the pass runs through.
     pub fn new(recorder: Recorder, layers: usize, complete: &'a mut dyn FnMut(&Recorder) -> Result<()>) -> Self {
         Self { recorder, layers, complete }
     }

@@ -7,7 +7,7 @@
 //! | key | what |
 //! |---|---|
 //! | `version` | [`VERSION`] of this description |
-//! | `model`, `question`, `ablation` | as in [`Trace`] |
+//! | `model`, `question`, `interventions` | as in [`Trace`]; interventions as a list of objects |
 //! | `image` | the picture, or `null` for a pass without one, which has neither encoders nor layers |
 //! | `image.width`, `image.height` | its size in pixels, as the model was given it |
 //! | `image.sha256` | its [`PixelHash`]: nothing is drawn over another picture |
@@ -17,12 +17,12 @@
 
 use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
+use crate::intervention::{Anatomy, Interventions};
 use crate::model::Model;
 use crate::observe::SvaLayer;
 use crate::output;
-use crate::probe::PixelHash;
 use crate::sva::{Frame, HEADS, PictureSize};
-use crate::vision::{Exif, Picture};
+use crate::vision::{Exif, Picture, PixelHash};
 use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ use std::path::Path;
 const METADATA_KEY: &str = "opabinia.trace";
 
 /// Version of the description. Raised when a reader of the old one would be misled.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// No name in a trace is longer, in bytes; all of them are drawn.
 const MAX_NAME: usize = 1024;
@@ -79,8 +79,8 @@ pub struct Trace {
     pub model: String,
     /// The question that was asked. The maps do not depend on it: the image stands before it, and attention is causal.
     pub question: String,
-    /// What was switched off, in words; empty if nothing was.
-    pub ablation: String,
+    /// What was changed on purpose.
+    pub interventions: Interventions,
     /// Size of the picture in pixels.
     pub picture: PictureSize,
     /// Its pixels, as the model was given them.
@@ -99,7 +99,7 @@ struct Description {
     version: u32,
     model: String,
     question: String,
-    ablation: String,
+    interventions: Interventions,
     image: Option<ImageDescription>,
     encoders: Vec<TraceEncoder>,
     layers: Vec<LayerDescription>,
@@ -110,7 +110,7 @@ impl Description {
     fn names(&self) -> impl Iterator<Item = &str> {
         let encoders = self.encoders.iter().map(|encoder| encoder.name.as_str());
         let layers = self.layers.iter().flat_map(|layer| [layer.name.as_str(), layer.label.as_str()]);
-        [self.model.as_str(), self.ablation.as_str()].into_iter().chain(encoders).chain(layers)
+        [self.model.as_str()].into_iter().chain(encoders).chain(layers)
     }
 }
 
@@ -143,18 +143,6 @@ impl LayerDescription {
     }
 }
 
-/// The short name of `layer` in `model`.
-fn label(model: &Model, layer: SvaLayer) -> String {
-    match layer {
-        SvaLayer::Connector { layer, .. } if model.config().sva.query_sides.len() == 1 => format!("C{}", layer + 1),
-        SvaLayer::Connector { group, layer } => format!("C{}.{}", group + 1, layer + 1),
-        SvaLayer::Sampler { n } => {
-            let after = model.config().sva.samplers.map_or(0, |layout| layout.start + n * layout.stride);
-            format!("S{after}")
-        }
-    }
-}
-
 impl Trace {
     /// The trace in a recorder's `tensors`, for a pass of `model` over `picture`, read as `exif` says, that went through
     /// `layers`.
@@ -163,11 +151,12 @@ impl Trace {
         picture: &Picture,
         exif: Exif,
         question: &str,
-        ablation: &str,
+        interventions: &Interventions,
         layers: &[SvaLayer],
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         let sva = &model.config().sva;
+        let anatomy = model.anatomy();
         let size = PictureSize { width: picture.width, height: picture.height };
         let layers = layers
             .iter()
@@ -184,7 +173,7 @@ impl Trace {
                 let mask = tensor("mask")?;
                 Ok(TraceLayer {
                     name: layer.to_string(),
-                    label: label(model, layer),
+                    label: anatomy.label(layer),
                     frame,
                     keys: mask.dims2()?.1,
                     probs: tensor("probs")?.flatten_all()?.to_vec1()?,
@@ -195,7 +184,7 @@ impl Trace {
         Ok(Self {
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
-            ablation: ablation.to_owned(),
+            interventions: interventions.clone(),
             picture: size,
             pixels: PixelHash::of(picture),
             exif,
@@ -207,6 +196,14 @@ impl Trace {
                 .collect(),
             layers,
         })
+    }
+
+    /// The parts of the model as far as this trace names them.
+    pub fn anatomy(&self) -> Anatomy {
+        let encoders = self.encoders.iter().map(|encoder| encoder.name.clone()).collect();
+        let layers = self.layers.iter().filter_map(|layer| Some((layer.name.parse().ok()?, layer.label.clone())));
+        let side = self.layers.iter().map(|layer| layer.frame.side).max().unwrap_or_default();
+        Anatomy::from_parts(encoders, layers.collect(), side)
     }
 
     /// Side of encoder `k`'s window in `layer`: `r_k`.
@@ -224,7 +221,7 @@ impl Trace {
             version: VERSION,
             model: self.model.clone(),
             question: self.question.clone(),
-            ablation: self.ablation.clone(),
+            interventions: self.interventions.clone(),
             image: Some(ImageDescription {
                 width: self.picture.width,
                 height: self.picture.height,
@@ -244,7 +241,7 @@ impl Trace {
                 })
                 .collect(),
         };
-        write_tensors(tensors, &description, path)
+        write_tensors(tensors, METADATA_KEY, &description, path)
     }
 
     /// Writes `tensors`, recorded in a pass of `model` without a picture, to `path`, with a description that says so.
@@ -261,12 +258,12 @@ impl Trace {
             version: VERSION,
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
-            ablation: String::new(),
+            interventions: Interventions::default(),
             image: None,
             encoders: Vec::new(),
             layers: Vec::new(),
         };
-        write_tensors(tensors, &description, path)
+        write_tensors(tensors, METADATA_KEY, &description, path)
     }
 
     /// Writes this trace to `path` from its own numbers: probabilities and masks with the description, and nothing else.
@@ -331,10 +328,14 @@ impl Trace {
             return Err(bad("describes no picture or no encoder".into()));
         }
         if description.layers.is_empty() {
-            return Err(bad("holds no SVA layer: it was recorded without a picture".into()));
+            return Err(bad("holds no SVA layer: all of them were skipped".into()));
         }
         if description.encoders.len() > MAX_ENCODERS {
             return Err(bad(format!("describes more than {MAX_ENCODERS} encoders")));
+        }
+        let unknown = |k: &usize| *k >= description.encoders.len();
+        if let Some(k) = description.interventions.iter().filter_map(|one| one.action.encoder()).find(unknown) {
+            return Err(bad(format!("`{METADATA_KEY}` speaks of an intervention on encoder {k}, which it has not")));
         }
         if let Some(name) = description.names().find(|name| name.len() > MAX_NAME) {
             let start: String = name.chars().take(40).collect();
@@ -349,7 +350,7 @@ impl Trace {
         Ok(Self {
             model: description.model,
             question: description.question,
-            ablation: description.ablation,
+            interventions: description.interventions,
             picture,
             pixels: image.sha256,
             exif: if image.exif { Exif::Honour } else { Exif::Ignore },
@@ -426,11 +427,16 @@ fn read_layer(
     Ok(TraceLayer { name: layer.name.clone(), label: layer.label.clone(), frame, keys, probs, mask })
 }
 
-/// Writes `tensors` to `path` as safetensors with `description`.
-fn write_tensors(tensors: &BTreeMap<String, Tensor>, description: &Description, path: &Path) -> Result<()> {
+/// Writes `tensors` to `path` as safetensors with `description` under `key` in the metadata.
+pub(super) fn write_tensors(
+    tensors: &BTreeMap<String, Tensor>,
+    key: &str,
+    description: &impl Serialize,
+    path: &Path,
+) -> Result<()> {
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| Error::io(path, std::io::Error::other(e));
     let text = serde_json::to_string(description).map_err(|e| failed(e.into()))?;
-    let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
+    let metadata = HashMap::from([(key.to_owned(), text)]);
     let bytes = safetensors::serialize(tensors.iter(), Some(metadata)).map_err(|e| failed(e.into()))?;
     output::write(path, |file| file.write_all(&bytes))
 }

@@ -63,10 +63,15 @@ impl Connector {
     pub fn forward(&self, scene: &Scene, meter: &Meter<'_>, observer: &mut dyn Observer) -> Result<Tensor> {
         let mut grids = Vec::with_capacity(self.groups.len());
         for (g, group) in self.groups.iter().enumerate() {
-            let windows = scene.windows(&Frame::padded(group.side))?;
+            let mut cutter = scene.cutter(Frame::padded(group.side));
             let mut cells = self.queries.narrow(0, g, 1)?.expand((group.side * group.side, self.queries.dims()[1]))?;
             for (j, layer) in group.layers.iter().enumerate() {
-                cells = layer.forward(&cells, &windows, SvaLayer::Connector { group: g, layer: j }, observer)?;
+                let name = SvaLayer::Connector { group: g, layer: j };
+                let windows = cutter.windows(name)?;
+                if (g, j) == (0, 0) {
+                    show(observer, Site::GlobalContext, &windows.context)?;
+                }
+                cells = layer.forward(&cells, &windows, name, observer)?;
                 meter.advance(1)?;
             }
             show(observer, Site::ConnectorGroup(g), &cells)?;

@@ -1,13 +1,13 @@
 //! One SVA cross-attention layer (spec §7): the same for connector and samplers, apart from the query's width.
 
 use super::HEADS;
-use super::window_attention::window_attention;
+use super::window_attention::{mix, probabilities, window_attention};
 use super::windows::Windows;
 use crate::checkpoint::Loader;
 use crate::error::Result;
 use crate::nn::{Activation, LayerNorm, Linear};
 use crate::observe::{Observer, Site, SvaLayer, show};
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 
 /// `Sequential(LayerNorm, Linear)`: how queries, keys and values are made.
 #[derive(Debug, Clone)]
@@ -82,6 +82,8 @@ impl CrossAttentionLayer {
     }
 
     /// `queries`: `[cells, query_width]`, one for each cell of `windows` → the same shape, residual included.
+    ///
+    /// A layer that `windows` skip computes nothing, and nothing of it is seen.
     pub fn forward(
         &self,
         queries: &Tensor,
@@ -89,6 +91,9 @@ impl CrossAttentionLayer {
         name: SvaLayer,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
+        if windows.skip {
+            return Ok(queries.clone());
+        }
         let cells = queries.dims()[0];
         let context = self.proj_context.forward(&windows.context.unsqueeze(0)?)?;
         let context = context.expand((cells, context.dims()[1]))?;
@@ -105,11 +110,24 @@ impl CrossAttentionLayer {
             keys.push(source.key.forward(&tokens)?);
             values.push(source.value.forward(&tokens)?);
         }
-        let (mixed, probs) = window_attention(&self.query.forward(&x)?, &keys, &values, &windows.mask, HEADS)?;
+        let query = self.query.forward(&x)?;
+        let (mixed, probs) = if observer.rewrites(Site::SvaProbs(name)) {
+            let probs = probabilities(&query, &keys, &windows.mask, HEADS)?;
+            let probs = observer.rewrite(Site::SvaProbs(name), probs)?;
+            (mix(&probs, &values)?, probs)
+        } else {
+            window_attention(&query, &keys, &values, &windows.mask, HEADS)?
+        };
+        let mixed = silence(mixed, &windows.silent_heads)?;
         let attended = self.output.forward(&mixed)?;
         show(observer, Site::SvaMask(name), &windows.mask)?;
         show(observer, Site::SvaProbs(name), &probs)?;
         show(observer, Site::SvaAttnOut(name), &attended)?;
+        show(observer, Site::SvaLayerIn(name), queries)?;
+        if observer.wants(Site::SvaKeyVectors(name)) {
+            let vectors = self.key_vectors(&values, &probs, &windows.silent_heads)?;
+            observer.observe(Site::SvaKeyVectors(name), &vectors)?;
+        }
 
         let x = self.norm.forward(&(x + attended)?)?;
         let x = self.linear_2.forward(&Activation::Gelu.forward(&self.linear_1.forward(&x)?)?)?;
@@ -117,4 +135,30 @@ impl CrossAttentionLayer {
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
     }
+
+    /// What each key writes, `[cells, K, C]`: its value, weighted by each head's probability for it, through `o_proj`.
+    ///
+    /// `values`: `[cells · r_k², C]` of each encoder; `probs`: `[cells, heads, K]`.
+    fn key_vectors(&self, values: &[Tensor], probs: &Tensor, silent_heads: &[usize]) -> Result<Tensor> {
+        let (cells, heads, keys) = probs.dims3()?;
+        let width = self.output.output_size();
+        let of_cells = values.iter().map(|v| v.reshape((cells, v.dims()[0] / cells, width)));
+        let values = Tensor::cat(&of_cells.collect::<candle_core::Result<Vec<_>>>()?, 1)?;
+        let by_head = values.reshape((cells, keys, heads, width / heads))?;
+        let weights = probs.transpose(1, 2)?.unsqueeze(3)?.to_dtype(values.dtype())?;
+        let weighted = by_head.broadcast_mul(&weights)?.reshape((cells * keys, width))?;
+        Ok(self.output.forward(&silence(weighted, silent_heads)?)?.reshape((cells, keys, width))?)
+    }
+}
+
+/// `mixed` `[…, C]`, the heads' outputs side by side, with those of `heads` zero.
+fn silence(mixed: Tensor, heads: &[usize]) -> Result<Tensor> {
+    if heads.is_empty() {
+        return Ok(mixed);
+    }
+    let width = mixed.dim(D::Minus1)?;
+    let head_width = width / HEADS;
+    let keep: Vec<f32> = (0..width).map(|at| if heads.contains(&(at / head_width)) { 0.0 } else { 1.0 }).collect();
+    let keep = Tensor::from_vec(keep, width, mixed.device())?.to_dtype(mixed.dtype())?;
+    Ok(mixed.broadcast_mul(&keep)?)
 }

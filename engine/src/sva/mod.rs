@@ -3,9 +3,8 @@
 //!
 //! [`geometry`] says which cells and tokens there are and what is padding; [`windows`] cuts the encoders' tokens into
 //! cells; [`layer`] is one cross-attention layer; [`connector`] stands before the language model, [`sampler`] between
-//! its layers; [`ablation`] is what a person may switch off.
+//! its layers. What a person changes on purpose ([`crate::intervention`]) happens in the [`windows`] and in the layer.
 
-pub mod ablation;
 pub mod connector;
 pub mod geometry;
 pub mod layer;
@@ -16,9 +15,8 @@ pub mod windows;
 /// Attention heads of every SVA layer, fixed in the architecture.
 pub const HEADS: usize = 16;
 
-pub use ablation::Ablation;
 pub use connector::Connector;
 pub use geometry::{Frame, PictureSize};
 pub use layer::CrossAttentionLayer;
 pub use sampler::Samplers;
-pub use windows::{Scene, Windows};
+pub use windows::{Cutter, Features, Scene, Windows};

@@ -1,8 +1,9 @@
 //! The samplers: SVA layers between decoder layers, looking at the picture again with what the language model has
 //! made of it so far (spec §9).
 
+use super::geometry::Frame;
 use super::layer::CrossAttentionLayer;
-use super::windows::Windows;
+use super::windows::{Scene, Windows};
 use crate::checkpoint::{CambrianConfig, Loader, SamplerLayout};
 use crate::error::Result;
 use crate::observe::{Observer, SvaLayer};
@@ -29,20 +30,30 @@ impl Samplers {
         Ok(Some(Self { layers, layout }))
     }
 
+    /// What each sampler looks at in the unpadded `frame` of `scene`.
+    pub fn windows(&self, scene: &Scene, frame: &Frame) -> Result<Vec<Windows>> {
+        let mut cutter = scene.cutter(frame.clone());
+        (0..self.layers.len()).map(|n| cutter.windows(SvaLayer::Sampler { n })).collect()
+    }
+
     /// Updates the image's part of the hidden states after decoder layer `layer`, if a sampler follows it.
     ///
     /// `hidden`: `[P, H]`, in which the image's tokens start at position `image_start`: rows of `columns` cells, each
-    /// row followed by a newline token, which keeps its value. `windows` are those of the unpadded frame.
+    /// row followed by a newline token, which keeps its value. `windows` are those of the unpadded frame, for each sampler.
     pub fn after_layer(
         &self,
         layer: usize,
         hidden: &Tensor,
         image_start: usize,
         columns: usize,
-        windows: &Windows,
+        windows: &[Windows],
         observer: &mut dyn Observer,
     ) -> Result<Option<Tensor>> {
         let Some(n) = self.layout.after_layer(layer) else { return Ok(None) };
+        let windows = &windows[n];
+        if windows.skip {
+            return Ok(None);
+        }
         let (positions, width) = hidden.dims2()?;
         let cells = windows.mask.dims()[0];
         let rows = cells / columns;

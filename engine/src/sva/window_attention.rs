@@ -21,7 +21,7 @@ pub(super) fn window_attention(
     mask: &Tensor,
     heads: usize,
 ) -> Result<(Tensor, Tensor)> {
-    if query.device().is_cpu() && query.dtype() == DType::F32 {
+    if query.device().is_cpu() && query.dtype() == DType::F32 && !query.track_op() {
         on_cpu(query, keys, values, mask, heads)
     } else {
         with_tensors(query, keys, values, mask, heads)
@@ -126,29 +126,43 @@ fn with_tensors(
     mask: &Tensor,
     heads: usize,
 ) -> Result<(Tensor, Tensor)> {
+    let probs = probabilities(query, keys, mask, heads)?;
+    Ok((mix(&probs, values)?, probs))
+}
+
+/// The windows of all encoders side by side: `[cells, K, heads, head width]`.
+fn joined(parts: &[Tensor], cells: usize, heads: usize) -> Result<Tensor> {
+    let parts = parts
+        .iter()
+        .map(|t| t.reshape((cells, t.dims()[0] / cells, heads, t.dims()[1] / heads)))
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&parts, 1)?)
+}
+
+/// The probabilities of [`window_attention`] alone, in tensor arithmetic that has a gradient: `[cells, heads, K]`, f32.
+pub(super) fn probabilities(query: &Tensor, keys: &[Tensor], mask: &Tensor, heads: usize) -> Result<Tensor> {
     let (cells, width) = query.dims2()?;
     let head_width = width / heads;
-    // [cells, K, heads, head_width]
-    let joined = |parts: &[Tensor]| -> Result<Tensor> {
-        let parts = parts
-            .iter()
-            .map(|t| t.reshape((cells, t.dims()[0] / cells, heads, head_width)))
-            .collect::<candle_core::Result<Vec<_>>>()?;
-        Ok(Tensor::cat(&parts, 1)?)
-    };
-    let (keys, values) = (joined(keys)?, joined(values)?);
+    let keys = joined(keys, cells, heads)?;
     let query = query.reshape((cells, 1, heads, head_width))?;
     let scores = keys.broadcast_mul(&query)?.to_dtype(DType::F32)?.sum(D::Minus1)?;
     let scores = (scores / (head_width as f64).sqrt())?;
     let mask = mask.unsqueeze(2)?.expand(scores.shape())?;
     // Far below every score, yet finite: a row without any key must not become NaN. Its zeros come from the product.
     let scores = mask.where_cond(&scores, &scores.ones_like()?.affine(0.0, -1e30)?)?;
-    let top = scores.max_keepdim(1)?;
+    let top = scores.detach().max_keepdim(1)?;
     let weights = scores.broadcast_sub(&top)?.exp()?.mul(&mask.to_dtype(DType::F32)?)?;
     let sum = weights.sum_keepdim(1)?;
     let probs = weights.broadcast_div(&sum.maximum(&sum.ones_like()?.affine(1e-30, 0.0)?)?)?;
-    let mixed = values.broadcast_mul(&probs.unsqueeze(3)?.to_dtype(values.dtype())?)?.sum(1)?;
-    Ok((mixed.reshape((cells, width))?, probs.transpose(1, 2)?.contiguous()?))
+    Ok(probs.transpose(1, 2)?.contiguous()?)
+}
+
+/// The mixed values of [`window_attention`] for given probabilities `[cells, heads, K]`: `[cells, C]`.
+pub(super) fn mix(probs: &Tensor, values: &[Tensor]) -> Result<Tensor> {
+    let (cells, heads, _) = probs.dims3()?;
+    let values = joined(values, cells, heads)?;
+    let weights = probs.transpose(1, 2)?.unsqueeze(3)?.to_dtype(values.dtype())?;
+    Ok(values.broadcast_mul(&weights)?.sum(1)?.flatten(1, D::Minus1)?)
 }
 
 #[cfg(test)]

@@ -1,17 +1,13 @@
 //! Tokenizers damaged at random, many times, in memory: each is read, or refused in words. `OPABINIA_MUTATIONS`
 //! multiplies the number of times.
 
-#[path = "../../../tests/faults/mutate.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
-mod mutate;
-
 use super::config::TokenizerConfig;
 use super::fixtures;
 use super::json::Json;
 use super::sentencepiece::Model;
 use crate::checkpoint::json::JsonFile;
 use crate::error::{Error, Result};
-use mutate::Chance;
+use crate::mutate::{self, Chance};
 use std::fs;
 use std::path::Path;
 

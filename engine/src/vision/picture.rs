@@ -45,6 +45,13 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
+impl Picture {
+    /// An even grey, of `width` × `height` pixels: an image that shows nothing.
+    pub fn blank(width: usize, height: usize) -> Self {
+        Self { width, height, rgb: vec![128; 3 * width * height] }
+    }
+}
+
 impl std::fmt::Debug for Picture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Picture({} × {})", self.width, self.height)
@@ -166,8 +173,10 @@ impl Picture {
 
 /// Refuses what is too large to decode, and what has no pixels.
 pub(super) fn check_size(width: u64, height: u64) -> fault::Result<()> {
-    if (1..=MAX_PIXELS).contains(&width.saturating_mul(height)) {
-        return Ok(());
+    match width.saturating_mul(height) {
+        0 => return fault::damaged(format!("it says it has {width} × {height} pixels")),
+        1..=MAX_PIXELS => return Ok(()),
+        _ => {}
     }
     Err(Fault::TooLarge(format!("it says it has {width} × {height} pixels; at most {MAX_PIXELS} are read")))
 }

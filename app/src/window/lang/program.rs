@@ -124,6 +124,8 @@ pub struct ProgramTexts {
     pub stage_prefill: &'static str,
     /// Stage: generating.
     pub stage_decode: &'static str,
+    /// Running interventions.
+    pub stage_measure: &'static str,
     /// A job waits for its turn.
     pub waiting: &'static str,
     /// Stops what the engine does.
@@ -180,6 +182,7 @@ impl ProgramTexts {
             Stage::Connect => self.stage_connect,
             Stage::Prefill => self.stage_prefill,
             Stage::Decode => self.stage_decode,
+            Stage::Measure => self.stage_measure,
         }
     }
 
@@ -260,6 +263,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     stage_connect: "connecting",
     stage_prefill: "prefill",
     stage_decode: "answering",
+    stage_measure: "measuring",
     waiting: "waiting",
     stop: "Stop",
     working: "The engine is at work",
@@ -344,6 +348,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     stage_connect: "融合",
     stage_prefill: "预填充",
     stage_decode: "回答",
+    stage_measure: "测量",
     waiting: "等待",
     stop: "停止",
     working: "引擎正在工作",

@@ -1,7 +1,7 @@
 //! How people call encoders: by their index, their name in the checkpoint, or their family.
 
-use opabinia_engine::checkpoint::TowerFamily;
-use opabinia_engine::{Error, Result};
+use super::TowerFamily;
+use crate::error::{Error, Result};
 
 /// The name by which papers know a family.
 fn published(family: TowerFamily) -> &'static str {

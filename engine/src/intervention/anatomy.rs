@@ -1,0 +1,147 @@
+//! What there is to intervene on in one checkpoint.
+
+use super::{Action, Intervention, Place};
+use crate::checkpoint::{CambrianConfig, SVA_HEADS, encoder_names};
+use crate::error::{Error, Result};
+use crate::observe::SvaLayer;
+
+/// The parts of a checkpoint's SVA by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anatomy {
+    encoders: Vec<String>,
+    layers: Vec<(SvaLayer, String)>,
+    side: usize,
+}
+
+impl Anatomy {
+    /// The parts of a checkpoint with this configuration.
+    pub fn new(config: &CambrianConfig) -> Self {
+        let sva = &config.sva;
+        let groups = sva.query_sides.len();
+        let connector = (0..groups).flat_map(|group| {
+            (0..sva.connector_depth).map(move |layer| {
+                let label =
+                    if groups == 1 { format!("C{}", layer + 1) } else { format!("C{}.{}", group + 1, layer + 1) };
+                (SvaLayer::Connector { group, layer }, label)
+            })
+        });
+        let samplers = sva.samplers.into_iter().flat_map(|layout| {
+            (0..layout.count).map(move |n| (SvaLayer::Sampler { n }, format!("S{}", layout.follows(n))))
+        });
+        Self {
+            encoders: config.towers.iter().map(|tower| tower.name.clone()).collect(),
+            layers: connector.chain(samplers).collect(),
+            side: sva.final_side,
+        }
+    }
+
+    /// Parts by their names: encoders as the checkpoint calls them, layers with their labels, and the side of the query
+    /// grid.
+    pub fn from_parts(encoders: Vec<String>, layers: Vec<(SvaLayer, String)>, side: usize) -> Self {
+        Self { encoders, layers, side }
+    }
+
+    /// The encoders, as the checkpoint calls them.
+    pub fn encoders(&self) -> &[String] {
+        &self.encoders
+    }
+
+    /// The SVA layers, in the order of the computation.
+    pub fn layers(&self) -> impl Iterator<Item = SvaLayer> + '_ {
+        self.layers.iter().map(|(layer, _)| *layer)
+    }
+
+    /// Cells to a side of the (final) query grid.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The short name of `layer` for people: `C1`, `C2`, … for connector layers (`C1.2` for layer 2 of group 1 when there
+    /// are more groups), `S0`, `S3`, … for samplers by the decoder layer they follow. A layer that is not there goes by
+    /// its module path.
+    pub fn label(&self, layer: SvaLayer) -> String {
+        let known = self.layers.iter().find(|(known, _)| *known == layer);
+        known.map_or_else(|| layer.to_string(), |(_, label)| label.clone())
+    }
+
+    /// A short name for each encoder, for people: the family, or its whole name where several are of that family.
+    pub fn encoder_names(&self) -> Vec<String> {
+        let names: Vec<&str> = self.encoders.iter().map(String::as_str).collect();
+        encoder_names::short(&names)
+    }
+
+    /// A word for each encoder that [`Anatomy::find_encoder`] understands: the family, or the index where several are of
+    /// that family.
+    pub fn encoder_words(&self) -> Vec<String> {
+        let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric());
+        let word = |(k, name): (usize, String)| if plain(&name) { name } else { k.to_string() };
+        self.encoder_names().into_iter().enumerate().map(word).collect()
+    }
+
+    /// The encoder that `text` means.
+    ///
+    /// # Errors
+    /// [`Error::Input`] listing the encoders.
+    pub fn find_encoder(&self, text: &str) -> Result<usize> {
+        let names: Vec<&str> = self.encoders.iter().map(String::as_str).collect();
+        encoder_names::find(&names, text)
+    }
+
+    /// The place of the layer with this label among [`Anatomy::layers`].
+    ///
+    /// # Errors
+    /// [`Error::Input`] listing the layers.
+    pub fn find_layer(&self, label: &str) -> Result<usize> {
+        let found = self.layers.iter().position(|(_, known)| known.eq_ignore_ascii_case(label));
+        found.ok_or_else(|| self.no_layer(format!("there is no layer `{label}`")))
+    }
+
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.layers().any(|layer| place.contains(layer))
+    }
+
+    /// A refusal of layers that are not there.
+    pub(super) fn no_layer(&self, problem: String) -> Error {
+        let labels: Vec<&str> = self.layers.iter().map(|(_, label)| label.as_str()).collect();
+        let samplers = if self.has(Place::Samplers) { "" } else { " (it has no samplers)" };
+        Error::input(
+            problem,
+            format!(
+                "this model's SVA layers are {}{samplers}; connector, samplers and all name several",
+                labels.join(" ")
+            ),
+        )
+    }
+
+    /// Checks that everything `one` names is there.
+    pub(super) fn check(&self, one: &Intervention) -> Result<()> {
+        if let Some(k) = one.action.encoder().filter(|k| *k >= self.encoders.len()) {
+            return self.find_encoder(&k.to_string()).map(drop);
+        }
+        if !self.has(one.at) {
+            return Err(self.no_layer(match one.at {
+                Place::Layer(layer) => format!("there is no layer `{layer}`"),
+                place => format!("there are no layers `{place}`"),
+            }));
+        }
+        match &one.action {
+            Action::Head { head } if *head >= SVA_HEADS => Err(Error::input(
+                format!("there is no head {head}"),
+                format!("the heads of every SVA layer are 0 to {}", SVA_HEADS - 1),
+            )),
+            Action::Region { cells, .. } => match cells.outside(self.side) {
+                Some([row, column]) => Err(Error::input(
+                    format!("there is no cell {row},{column}"),
+                    format!(
+                        "this model's query grid has {0} × {0} cells: rows and columns 0 to {1}, counted over the padded \
+                         square",
+                        self.side,
+                        self.side - 1
+                    ),
+                )),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}

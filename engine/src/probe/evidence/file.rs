@@ -1,0 +1,66 @@
+//! Evidence as a file: safetensors under fixed names, with what they belong to in the metadata.
+
+use super::measure::{Evidence, Game};
+use super::score::Score;
+use crate::error::{Error, Result};
+use crate::probe::trace::write_tensors;
+use candle_core::{Device, Tensor};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Where the description lies in the file's metadata.
+const METADATA_KEY: &str = "opabinia.evidence";
+
+/// Version of the description.
+const VERSION: u32 = 1;
+
+impl Evidence {
+    /// Everything that was measured, by name: `base.logp` and for each intervention `NAME.logp` `[T]`, `NAME.kl` `[1]` and
+    /// `NAME.first_id` `[1]`; for each game `shapley.GAME` `[n]`, `.coalitions` `[2^n]` and `.interactions` `[n, n]`; what [`super::Contributions`] and [`super::Lens`] saw.
+    pub fn tensors(&self) -> Result<BTreeMap<String, Tensor>> {
+        let mut tensors = self.seen.clone();
+        tensors.insert("base.logp".into(), numbers(&self.base)?);
+        for effect in &self.effects {
+            let Score { kl, .. } = effect.score;
+            tensors.insert(format!("{}.logp", effect.name), numbers(&effect.score)?);
+            tensors.insert(format!("{}.kl", effect.name), Tensor::new(&[kl as f32], &Device::Cpu)?);
+            let first = Tensor::new(&[i64::from(effect.score.first_id())], &Device::Cpu)?;
+            tensors.insert(format!("{}.first_id", effect.name), first);
+        }
+        for Game { kind, coalitions, shapley } in &self.games {
+            let (name, n) = (kind.name(), shapley.values.len());
+            let of = |values: &[f64], shape: &[usize]| Tensor::from_slice(values, shape, &Device::Cpu);
+            tensors.insert(format!("shapley.{name}"), of(&shapley.values, &[n])?);
+            tensors.insert(format!("shapley.{name}.coalitions"), of(coalitions, &[coalitions.len()])?);
+            tensors.insert(format!("shapley.{name}.interactions"), of(&shapley.interactions, &[n, n])?);
+        }
+        Ok(tensors)
+    }
+
+    /// Writes [`Evidence::tensors`] to `path`, with a description of what they belong to.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming `path`.
+    pub fn write(&self, model: &str, path: &Path) -> Result<()> {
+        let ids: Vec<u32> = self.answer.iter().map(|token| token.id).collect();
+        let layers: Vec<String> = self.anatomy.layers().map(|layer| layer.to_string()).collect();
+        let interventions: serde_json::Map<String, serde_json::Value> =
+            self.effects.iter().map(|effect| (effect.name.clone(), json!(effect.interventions))).collect();
+        let description = json!({
+            "version": VERSION,
+            "model": model,
+            "question": self.question,
+            "generated_ids": ids,
+            "encoders": self.anatomy.encoders(),
+            "layers": layers,
+            "interventions": interventions,
+            "region_cells": self.region,
+        });
+        write_tensors(&self.tensors()?, METADATA_KEY, &description, path)
+    }
+}
+
+fn numbers(score: &Score) -> Result<Tensor> {
+    Ok(Tensor::new(score.log_probs.as_slice(), &Device::Cpu).map_err(Error::from)?)
+}

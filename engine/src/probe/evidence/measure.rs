@@ -1,0 +1,470 @@
+//! Everything that is asked about one answer, in as few passes as it takes.
+
+use super::contribution::Contributions;
+use super::lens::Lens;
+use super::score::{Continuation, Score, Scorer};
+use super::shapley::{MAX_PLAYERS, Shapley};
+use super::standard::{Named, standard};
+use crate::checkpoint::TowerSpec;
+use crate::error::{Error, Result};
+use crate::generate::run::{self, Finished, Goal, Run};
+use crate::generate::{GenerateOptions, Session, Subject, Watch};
+use crate::intervention::{Action, Anatomy, Cells, Interventions};
+use crate::job::{Job, Meter, Stage};
+use crate::model::{EncodedImage, Model};
+use crate::observe::{Both, Unobserved};
+use crate::run::Lane;
+use crate::sva::{Frame, PictureSize};
+use crate::text::{PromptIds, Turn};
+use crate::vision::Picture;
+use candle_core::Tensor;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Tokens of an answer where nobody says how many.
+const TOKENS: usize = 64;
+
+/// What is to be measured.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// System text instead of the template's own.
+    pub system: Option<String>,
+    /// All turns; the last one is open.
+    pub turns: Vec<Turn>,
+    /// The image.
+    pub picture: Arc<Picture>,
+    /// The image whose features may be swapped in.
+    pub other: Option<Arc<Picture>>,
+    /// The answer that is scored; the model's likeliest if none is given.
+    pub answer: Option<Vec<u32>>,
+    /// Tokens of the likeliest answer at most; 64, or what room there is, if nothing is said.
+    pub max_tokens: Option<usize>,
+    /// Interventions to be measured, each with the answer under it.
+    pub with: Vec<Interventions>,
+    /// Whether to run the standard list and the Shapley values beside them.
+    pub standard: bool,
+    /// The cells that the standard list takes away.
+    pub region: Option<Cells>,
+}
+
+/// One token of the answer that is scored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoredToken {
+    /// Its id.
+    pub id: u32,
+    /// What the tokenizer calls it.
+    pub text: String,
+}
+
+/// What one intervention did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// Its name in files: that of the standard list, or as it is written.
+    pub name: String,
+    /// The intervention.
+    pub interventions: Interventions,
+    /// What the answer is worth under it.
+    pub score: Score,
+    /// Where the likeliest answer becomes another one, if it does.
+    pub divergence: Option<usize>,
+    /// The likeliest answer under it, where that was asked for.
+    pub answer: Option<Continuation>,
+}
+
+/// How encoders are taken away in a game over coalitions of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GameKind {
+    /// They get another image's features: still a picture, and defined when all of them do.
+    Swap,
+    /// Their keys are masked, and encoder 0's part of the context removed. With nothing left to attend to this has no
+    /// meaning: then every encoder's tokens are replaced by their mean.
+    Mask,
+}
+
+impl GameKind {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Swap => "swap",
+            Self::Mask => "mask",
+        }
+    }
+
+    /// What is done when only the encoders in `coalition` (bit `k`: encoder `k`) are in.
+    pub fn interventions(self, coalition: usize, encoders: usize) -> Interventions {
+        let outside = (0..encoders).filter(|k| coalition & (1 << k) == 0);
+        let remove = |encoder| match self {
+            Self::Swap => Interventions::of(Action::Swap { encoder }),
+            Self::Mask if coalition == 0 => Interventions::of(Action::Mean { encoder }),
+            Self::Mask => Interventions::mask(encoder, true),
+        };
+        outside.map(remove).fold(Interventions::default(), |all, one| all.and(&one))
+    }
+}
+
+/// What each encoder is worth to the answer, over all coalitions of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Game {
+    /// How encoders are taken away.
+    pub kind: GameKind,
+    /// `[2^n]`: logarithm of the answer's probability with the encoders in the coalition (bit `k`: encoder `k`).
+    pub coalitions: Vec<f64>,
+    /// The Shapley values and interactions.
+    pub shapley: Shapley,
+}
+
+/// What was measured about one answer.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The parts of the model.
+    pub anatomy: Anatomy,
+    /// The question.
+    pub question: String,
+    /// The answer that was scored.
+    pub answer: Vec<ScoredToken>,
+    /// Its text.
+    pub text: String,
+    /// What it is worth without interventions.
+    pub base: Score,
+    /// Each intervention, in the order asked for; then the standard list.
+    pub effects: Vec<Effect>,
+    /// The Shapley values.
+    pub games: Vec<Game>,
+    /// The cells that the standard list took away.
+    pub region: Option<Cells>,
+    /// Passes of the decoder over the question.
+    pub runs: usize,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+    /// With the standard list: contributions, the lens and gradients, by name.
+    pub(super) seen: BTreeMap<String, Tensor>,
+}
+
+/// Measures what `request` asks for from beginning to end, with nobody in between: see [`Measurement`].
+///
+/// # Errors
+/// Those of [`Measurement::new`] and [`Measurement::advance`].
+pub fn measure(
+    model: &Arc<Model>,
+    session: &mut Session,
+    request: &Request,
+    watch: &mut Watch<'_>,
+) -> Result<Evidence> {
+    let mut measurement = Measurement::new(model, session, request.clone(), Lane::Interactive)?;
+    loop {
+        if let Some(evidence) = measurement.advance(model, session, watch)? {
+            return Ok(evidence);
+        }
+    }
+}
+
+/// A measurement under way, pass by pass. The answer is made as any other is, so that the conversation can go on from what
+/// is kept of it in the session; what runs under interventions changes nothing there.
+pub struct Measurement {
+    request: Request,
+    lane: Lane,
+    prompt: PromptIds,
+    blind: PromptIds,
+    max_tokens: usize,
+    /// What the encoders make of the image, and of the other one.
+    images: Vec<EncodedImage>,
+    phase: Phase,
+}
+
+enum Phase {
+    /// The encoders run over the image that comes after those that are there.
+    Encode(Run),
+    /// The answer is made that will be scored.
+    Answer(Run),
+    /// It is scored.
+    Score(Box<Scoring>),
+    /// It has ended, or failed.
+    Over,
+}
+
+/// Everything that is scored, and how far that is.
+struct Scoring {
+    scorer: Scorer,
+    standard: Vec<Named>,
+    games: Vec<GameKind>,
+    todo: VecDeque<Todo>,
+    /// Runs made, and to be made.
+    done: u64,
+    total: u64,
+    /// The likeliest answers under what was asked for.
+    answers: Vec<Continuation>,
+    notes: Vec<String>,
+    seen: BTreeMap<String, Tensor>,
+}
+
+/// One thing to be scored.
+enum Todo {
+    /// The run without interventions; with the standard list, contributions and the lens look on.
+    Base,
+    /// With the standard list: how sensitive the answer's first and last token are to the attention.
+    Gradients,
+    /// What was asked for, in this place of the list, with the answer under it.
+    With(usize),
+    /// Anything else.
+    Under(Interventions),
+}
+
+impl Measurement {
+    /// Checks that `model` can do what `request` asks for. Computes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for interventions that this model does not allow and answers that do not fit its context.
+    pub fn new(model: &Model, session: &mut Session, request: Request, lane: Lane) -> Result<Self> {
+        let anatomy = model.anatomy();
+        for with in &request.with {
+            with.check(&anatomy)?;
+            if with.needs_other() && request.other.is_none() {
+                return Err(Error::input(
+                    "features are to be swapped, but there is no other image",
+                    "give one: --other FILE",
+                ));
+            }
+        }
+        if let Some([row, column]) = request.region.as_ref().and_then(|region| region.outside(anatomy.side())) {
+            return Err(Error::input(
+                format!("the region has a cell {row},{column}"),
+                format!("this model's query grid has {0} × {0} cells, counted from 0", anatomy.side()),
+            ));
+        }
+        let prompt = model.prompt(request.system.as_deref(), &request.turns, true)?;
+        let blind = model.prompt(request.system.as_deref(), &request.turns, false)?;
+        let size = PictureSize { width: request.picture.width, height: request.picture.height };
+        let positions = prompt.ids.len() - 1 + model.visual_positions(size)?;
+        let max_tokens = room(model, positions, &request)?;
+        let phase = Phase::Encode(encoding(model, session, &request.picture, lane)?);
+        Ok(Self { request, lane, prompt, blind, max_tokens, images: Vec::new(), phase })
+    }
+
+    /// Does the next pass, or the passes of one run under interventions; `Some` after the last one.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; failures of the device.
+    pub fn advance(
+        &mut self,
+        model: &Arc<Model>,
+        session: &mut Session,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Evidence>> {
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Encode(mut run) => match run.advance(model, session, watch)? {
+                None => Phase::Encode(run),
+                Some(Finished::Encoded(features)) => self.encoded(model, session, &features)?,
+                Some(_) => Phase::Over,
+            },
+            Phase::Answer(mut run) => match run.advance(model, session, watch)? {
+                None => Phase::Answer(run),
+                Some(Finished::Answered(answer)) => {
+                    let ids = answer.tokens.iter().map(|token| token.id).collect();
+                    self.scoring(model, ids)?
+                }
+                Some(_) => Phase::Over,
+            },
+            Phase::Score(mut scoring) => match scoring.todo.pop_front() {
+                Some(todo) => {
+                    self.score(model, &mut scoring, &todo, watch.job)?;
+                    Phase::Score(scoring)
+                }
+                None => return self.evidence(model, *scoring, watch.job).map(Some),
+            },
+            Phase::Over => return Err(Error::Cancelled),
+        };
+        Ok(None)
+    }
+
+    /// The features of one more image are there.
+    fn encoded(&mut self, model: &Arc<Model>, session: &mut Session, features: &[Tensor]) -> Result<Phase> {
+        let Request { picture, other, .. } = &self.request;
+        let shown = if self.images.is_empty() { Some(picture) } else { other.as_ref() };
+        if let Some(shown) = shown {
+            let size = PictureSize { width: shown.width, height: shown.height };
+            self.images.push(model.project(size, features, &mut Unobserved)?);
+        }
+        if let (1, Some(other)) = (self.images.len(), other) {
+            return Ok(Phase::Encode(encoding(model, session, other, self.lane)?));
+        }
+        if let Some(answer) = self.request.answer.clone() {
+            return self.scoring(model, answer);
+        }
+        let request = run::Request {
+            prompt: self.prompt.clone(),
+            subject: Some(Subject::plain(Arc::clone(&self.request.picture))),
+            forced: Vec::new(),
+            goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
+            lane: self.lane,
+        };
+        Ok(Phase::Answer(Run::new(model, session, request)?))
+    }
+
+    /// The answer is known: what is to be scored, in the order that costs least.
+    fn scoring(&mut self, model: &Arc<Model>, answer: Vec<u32>) -> Result<Phase> {
+        let mut images = std::mem::take(&mut self.images).into_iter();
+        let Some(image) = images.next() else { return Ok(Phase::Over) };
+        let (prompt, blind) = (self.prompt.clone(), self.blind.clone());
+        let has_other = self.request.other.is_some();
+        let scorer = Scorer::new(Arc::clone(model), image, images.next(), prompt, blind, answer)?;
+        let (mut list, mut played) = (Vec::new(), Vec::new());
+        if self.request.standard {
+            list = standard(scorer.anatomy(), has_other, self.request.region.as_ref());
+            played = games(scorer.anatomy(), has_other);
+        }
+        let encoders = scorer.anatomy().encoders().len();
+        let coalitions = |kind: &GameKind| {
+            let kind = *kind;
+            (0..1 << encoders).map(move |coalition| kind.interventions(coalition, encoders))
+        };
+        // What changes last goes first: then all that comes before it is still that of the run without interventions.
+        let mut order: Vec<Interventions> = list.iter().map(|named| named.interventions.clone()).collect();
+        order.sort_by_key(|interventions| std::cmp::Reverse(interventions.first_affected(scorer.anatomy())));
+        order.extend(played.iter().flat_map(coalitions));
+        let distinct: HashSet<&Interventions> = order.iter().chain(&self.request.with).collect();
+        let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64;
+        let with = (0..self.request.with.len()).map(Todo::With);
+        let gradients = self.request.standard.then_some(Todo::Gradients);
+        let todo =
+            [Todo::Base].into_iter().chain(gradients).chain(with).chain(order.into_iter().map(Todo::Under)).collect();
+        Ok(Phase::Score(Box::new(Scoring {
+            scorer,
+            standard: list,
+            games: played,
+            todo,
+            done: 0,
+            total,
+            answers: Vec::new(),
+            notes: Vec::new(),
+            seen: BTreeMap::new(),
+        })))
+    }
+
+    fn score(&self, model: &Model, scoring: &mut Scoring, todo: &Todo, job: &Job<'_>) -> Result<()> {
+        let silent = job.silent();
+        let Scoring { scorer, done, total, answers, notes, seen, .. } = scoring;
+        let (interventions, before) = match todo {
+            Todo::Base if self.request.standard => {
+                let sides = model.config().towers.iter().map(TowerSpec::side).collect();
+                let mut contributions = Contributions::new(sides);
+                let picture = &self.request.picture;
+                let size = PictureSize { width: picture.width, height: picture.height };
+                let mut lens = Lens::new(model, &Frame::new(model.config().sva.final_side, size), 0)?;
+                scorer.base(&mut Both(&mut contributions, &mut lens), &silent)?;
+                *seen = contributions.into_tensors();
+                seen.extend(lens.into_tensors());
+                return Ok(());
+            }
+            Todo::Base => return scorer.base(&mut Unobserved, &silent),
+            Todo::Gradients => {
+                let last = scorer.answer().len() - 1;
+                let ends: &[usize] = if last == 0 { &[0] } else { &[0, last] };
+                match scorer.gradients(ends, &silent) {
+                    Ok(gradients) => seen.extend(gradients),
+                    Err(Error::OutOfMemory { what, .. }) => notes.push(format!("no gradients: {what}")),
+                    Err(error) => return Err(error),
+                }
+                return Ok(());
+            }
+            Todo::With(at) => (&self.request.with[*at], scorer.runs()),
+            Todo::Under(interventions) => (interventions, scorer.runs()),
+        };
+        scorer.score(interventions, &silent)?;
+        if scorer.runs() > before {
+            Meter::resumed(job, Stage::Measure, *done, *total).advance(1)?;
+            *done += 1;
+        }
+        if let Todo::With(_) = todo {
+            answers.push(scorer.answer_under(interventions, self.max_tokens, &silent)?);
+        }
+        Ok(())
+    }
+
+    /// Puts together what was measured. Every score is known by now.
+    fn evidence(&self, model: &Model, scoring: Scoring, job: &Job<'_>) -> Result<Evidence> {
+        let Scoring { mut scorer, standard, games, answers, notes, seen, .. } = scoring;
+        let (anatomy, silent) = (model.anatomy(), job.silent());
+        let base = scorer.score(&Interventions::default(), &silent)?;
+        let mut effects = Vec::new();
+        for (with, answer) in self.request.with.iter().zip(answers) {
+            let score = scorer.score(with, &silent)?;
+            effects.push(effect(&scorer, with.to_spec(&anatomy), with, score, Some(answer)));
+        }
+        for Named { name, interventions } in &standard {
+            let score = scorer.score(interventions, &silent)?;
+            effects.push(effect(&scorer, name.clone(), interventions, score, None));
+        }
+        let games = games.into_iter().map(|kind| play(kind, &mut scorer, &silent)).collect::<Result<Vec<_>>>()?;
+        let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
+        Ok(Evidence {
+            question: self.request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
+            answer: scorer.answer().iter().map(token).collect(),
+            text: scorer.text(scorer.answer()),
+            base,
+            effects,
+            games: games.into_iter().flatten().collect(),
+            region: self.request.region.clone(),
+            runs: scorer.runs(),
+            notes,
+            seen,
+            anatomy,
+        })
+    }
+}
+
+/// The run of the encoders over `picture`.
+fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: Lane) -> Result<Run> {
+    let request = run::Request {
+        prompt: PromptIds { ids: Vec::new(), image_index: None },
+        subject: Some(Subject::plain(Arc::clone(picture))),
+        forced: Vec::new(),
+        goal: Goal::Encode,
+        lane,
+    };
+    Run::new(model, session, request)
+}
+
+/// How many tokens an answer may have after `positions` of the prompt.
+fn room(model: &Model, positions: usize, request: &Request) -> Result<usize> {
+    let limit = model.config().context_length.min(model.config().decoder.max_positions);
+    // The last token of an answer needs no position.
+    let room = (limit + 1).saturating_sub(positions);
+    match request.max_tokens {
+        Some(asked) if asked > room && request.answer.is_none() => Err(Error::input(
+            format!(
+                "the question takes {positions} positions and the answer up to {asked}, and this model can see {limit}"
+            ),
+            format!("ask for at most {room} tokens: --max-tokens {room}"),
+        )),
+        Some(asked) => Ok(asked),
+        None => Ok(TOKENS.min(room)),
+    }
+}
+
+/// The games that can be played.
+fn games(anatomy: &Anatomy, has_other: bool) -> Vec<GameKind> {
+    if anatomy.encoders().len() > MAX_PLAYERS {
+        return Vec::new();
+    }
+    let swap = has_other.then_some(GameKind::Swap);
+    swap.into_iter().chain([GameKind::Mask]).collect()
+}
+
+fn effect(
+    scorer: &Scorer,
+    name: String,
+    interventions: &Interventions,
+    score: Score,
+    answer: Option<Continuation>,
+) -> Effect {
+    let divergence = score.divergence(scorer.answer());
+    Effect { name, interventions: interventions.clone(), score, divergence, answer }
+}
+
+fn play(kind: GameKind, scorer: &mut Scorer, job: &Job<'_>) -> Result<Option<Game>> {
+    let encoders = scorer.anatomy().encoders().len();
+    let coalitions = (0..1 << encoders)
+        .map(|coalition| Ok(scorer.score(&kind.interventions(coalition, encoders), job)?.sum()))
+        .collect::<Result<Vec<f64>>>()?;
+    Ok(Shapley::new(encoders, &coalitions).map(|shapley| Game { kind, coalitions, shapley }))
+}
