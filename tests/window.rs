@@ -20,6 +20,9 @@ mod demo;
 #[path = "window/exports.rs"]
 mod exports;
 
+#[path = "window/finding.rs"]
+mod finding;
+
 #[path = "window/inspecting.rs"]
 mod inspecting;
 

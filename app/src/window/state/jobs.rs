@@ -1,6 +1,6 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{AttentionKey, ConversationId, ExchangeId, PictureId};
+use super::{AttentionKey, ConversationId, ExchangeId, TraceKey};
 use opabinia_engine::job::Progress;
 use opabinia_engine::worker::{JobId, Slot};
 use std::collections::BTreeMap;
@@ -21,14 +21,25 @@ pub enum Purpose {
         conversation: ConversationId,
         /// The exchange in it.
         exchange: ExchangeId,
-        /// The picture whose trace comes before the answer, and the load that computed it.
-        traced: Option<(PictureId, u64)>,
+        /// The trace that comes before the answer.
+        traced: Option<TraceKey>,
     },
     /// The language model's attention from a token.
     Attend(AttentionKey),
+    /// A trace without an answer: the maps of an earlier one.
+    Trace(TraceKey),
 }
 
 impl Purpose {
+    /// The trace that comes of it.
+    pub fn makes_trace(&self) -> Option<TraceKey> {
+        match self {
+            Self::Answer { traced, .. } => *traced,
+            Self::Trace(key) => Some(*key),
+            _ => None,
+        }
+    }
+
     /// Whether it is to answer this exchange.
     pub fn answers(&self, id: ConversationId, at: ExchangeId) -> bool {
         matches!(self, Self::Answer { conversation, exchange, .. } if (*conversation, *exchange) == (id, at))
