@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one test command. Installs what a bare Debian or Ubuntu lacks (a linker, Vulkan in software, a font with Chinese
+# The one test command. Installs what a bare Debian or Ubuntu lacks (a linker, Vulkan and OpenGL in software, a font with Chinese
 # characters, a display in memory), then runs the suite.
 # Arguments go to `cargo test` (for example: bash tests/run.sh -p opabinia-engine).
 set -euo pipefail
@@ -18,6 +18,11 @@ have_vulkan() {
     compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null
 }
 
+# Whether OpenGL in software is there: the other back end that memory is watched on.
+have_gl() {
+    have_library libEGL.so.1 && compgen -G '/usr/lib/*/dri/swrast_dri.so' >/dev/null
+}
+
 # Whether some font has Simplified Chinese characters: the window's tests fail on a character that no font has.
 have_chinese_font() {
     command -v fc-list >/dev/null && [ -n "$(fc-list :lang=zh-cn family)" ]
@@ -27,13 +32,14 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# Installs what is missing on Linux: a linker for Rust, Vulkan in software, a Chinese font, and for the test of the real
+# Installs what is missing on Linux: a linker for Rust, Vulkan and OpenGL in software, a Chinese font, and for the test of the real
 # window a display in memory (Xvfb), what moves its pointer (xdotool), what copies its screen (xwd, in x11-apps) and the
 # libraries the window opens at run time.
 prepare_linux() {
     local packages=()
     command -v cc >/dev/null || packages+=(gcc libc6-dev)
     have_vulkan || packages+=(libvulkan1 mesa-vulkan-drivers)
+    have_gl || packages+=(libegl1 libgl1-mesa-dri)
     have_chinese_font || packages+=(fontconfig fonts-wqy-microhei)
     command -v Xvfb >/dev/null || packages+=(xvfb)
     command -v xdotool >/dev/null || packages+=(xdotool)
@@ -70,6 +76,9 @@ if [ "$(uname -s)" = Linux ]; then
 else
     say "not Linux: the linker and the graphics driver of the system are used"
 fi
+
+# A library of the graphics driver complains where this is not set. It need not exist.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
 
 if [ "$#" -eq 0 ]; then set -- --workspace; fi
 say "cargo test --locked --no-fail-fast $*"

@@ -32,8 +32,14 @@ mod keeping;
 #[path = "window/maps.rs"]
 mod maps;
 
+#[path = "window/newcomer.rs"]
+mod newcomer;
+
 #[path = "window/opening.rs"]
 mod opening;
+
+#[path = "window/panes.rs"]
+mod panes;
 
 #[path = "window/program.rs"]
 mod program;

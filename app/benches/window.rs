@@ -19,8 +19,9 @@ use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::app::App;
 use opabinia::window::state::{AnswerStatus, TraceUpload, ViewChange};
-use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
+use opabinia_engine::probe::{PixelHash, Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
+use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::Slot;
 use opabinia_shaders::{Cell, Indices};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,8 @@ fn trace(names: &[String], picture: PictureSize) -> Trace {
         question: String::new(),
         ablation: String::new(),
         picture,
+        pixels: PixelHash::of(&Picture { width: 0, height: 0, rgb: Vec::new() }),
+        exif: Exif::Ignore,
         encoders: names.iter().zip(TOKEN_SIDES).map(|(name, side)| TraceEncoder { name: name.clone(), side }).collect(),
         layers: (0..LAYERS).map(layer).collect(),
     }

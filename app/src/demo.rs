@@ -130,44 +130,87 @@ pub fn sample_path(name: &str) -> PathBuf {
     format!("{SAMPLE_PREFIX}{name}").into()
 }
 
-/// Reads a picture: a sample, or a file.
-///
-/// # Errors
-/// [`Error::Input`] naming it.
-pub fn open_picture(path: &Path, exif: Exif) -> Result<Picture> {
-    match path.to_str().and_then(Sample::named) {
-        Some(sample) => sample?.picture(),
-        None => Picture::open(path, exif),
-    }
-}
-
 /// Whether `directory` is where the demo checkpoint is opened from.
 pub fn is_at(directory: &Path) -> bool {
-    places().iter().any(|place| place == directory)
+    places().iter().any(|place| place.directory == directory)
 }
 
-/// Where the demo checkpoint may be put: the cache directory, then that for temporary files.
-fn places() -> &'static [PathBuf] {
-    static PLACES: OnceLock<Vec<PathBuf>> = OnceLock::new();
+/// A directory that the checkpoint may be put into.
+struct Place {
+    directory: PathBuf,
+    /// Whether it lies where everybody may make directories.
+    shared: bool,
+}
+
+/// Where the checkpoint may be put: the cache directory, then that for temporary files. Checkpoints are named by text, so a
+/// place whose name is none is left out.
+fn places() -> &'static [Place] {
+    static PLACES: OnceLock<Vec<Place>> = OnceLock::new();
     PLACES.get_or_init(|| {
         let cache = ProjectDirs::from("", "", "opabinia").map(|dirs| dirs.cache_dir().join(NAME));
-        cache.into_iter().chain([std::env::temp_dir().join("opabinia").join(NAME)]).collect()
+        let temporary = user().map(|user| std::env::temp_dir().join(format!("opabinia-{user}")).join(NAME));
+        let places = [(cache, false), (temporary, true)].into_iter();
+        let places = places.filter_map(|(directory, shared)| Some(Place { directory: directory?, shared }));
+        places.filter(|place| place.directory.to_str().is_some()).collect()
     })
+}
+
+/// What tells this user from the others among the temporary files; `None` if there can be none.
+#[cfg(unix)]
+fn user() -> Option<u32> {
+    let file = tempfile::tempfile().and_then(|file| file.metadata()).ok()?;
+    Some(std::os::unix::fs::MetadataExt::uid(&file))
+}
+
+/// Elsewhere, temporary files are each user's own.
+#[cfg(not(unix))]
+fn user() -> Option<&'static str> {
+    Some("demo")
+}
+
+/// Makes the directory around `place`, where others could have made it first and put links where this program writes, and
+/// checks that they have not.
+#[cfg(unix)]
+fn claim(place: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let Some(directory) = place.parent() else { return Ok(()) };
+    // That it is there already is as good; whose it is, is asked afterwards.
+    let _ = std::fs::DirBuilder::new().mode(0o700).create(directory);
+    let about = std::fs::symlink_metadata(directory).map_err(|error| Error::io(directory, error))?;
+    if about.is_dir() && Some(about.uid()) == user() && about.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("{}: this directory is another user's, or others may write into it", directory.display()),
+        "remove it, or set XDG_CACHE_HOME or TMPDIR to a directory of yours",
+    ))
+}
+
+#[cfg(not(unix))]
+fn claim(_place: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// The directory that holds the demo checkpoint: written on first use.
 ///
 /// # Errors
-/// [`Error::Io`] if neither the cache directory nor the directory for temporary files takes it.
+/// [`Error::Io`] or [`Error::Input`] if neither the cache directory nor the directory for temporary files takes it.
 pub fn checkpoint() -> Result<PathBuf> {
     let mut failure = None;
-    for place in places() {
-        match unpack(place) {
+    for Place { directory, shared } in places() {
+        let claimed = if *shared { claim(directory) } else { Ok(()) };
+        match claimed.and_then(|()| unpack(directory)) {
             Ok(directory) => return Ok(directory),
             Err(error) => failure = Some(error),
         }
     }
-    Err(failure.unwrap_or_else(|| Error::input("there is no place for the demo checkpoint", "name one with --model")))
+    Err(failure.unwrap_or_else(|| {
+        Error::input(
+            "there is no place for the demo checkpoint: neither the directory for caches nor that for temporary files \
+             can be used",
+            "set XDG_CACHE_HOME or TMPDIR to a directory of yours, or name another checkpoint",
+        )
+    }))
 }
 
 /// Puts the checkpoint's files into `directory`, unless they are there.

@@ -3,7 +3,17 @@
 use opabinia_engine::checkpoint::TowerFamily;
 use opabinia_engine::{Error, Result};
 
-/// A short name for each of `names`: the family where only one encoder has it, else the name itself.
+/// The name by which papers know a family.
+fn published(family: TowerFamily) -> &'static str {
+    match family {
+        TowerFamily::Siglip => "SigLIP",
+        TowerFamily::Clip => "CLIP",
+        TowerFamily::Dinov2 => "DINOv2",
+        TowerFamily::ConvNext => "ConvNeXt",
+    }
+}
+
+/// A short name for each of `names`: the family's where only one encoder has it, else the name itself.
 pub fn short(names: &[&str]) -> Vec<String> {
     let families: Vec<Option<TowerFamily>> = names.iter().map(|name| TowerFamily::of_tower(name)).collect();
     let unique = |family: &TowerFamily| families.iter().flatten().filter(|other| *other == family).count() == 1;
@@ -11,7 +21,7 @@ pub fn short(names: &[&str]) -> Vec<String> {
         .iter()
         .zip(&families)
         .map(|(name, family)| {
-            family.filter(unique).map_or_else(|| (*name).to_owned(), |family| family.word().to_owned())
+            family.filter(unique).map_or_else(|| (*name).to_owned(), |family| published(family).to_owned())
         })
         .collect()
 }
@@ -79,7 +89,7 @@ mod tests {
 
     #[test]
     fn short_names_stay_distinct() {
-        assert_eq!(short(&NAMES), ["siglip", "clip", "dinov2", "convnext"]);
+        assert_eq!(short(&NAMES), ["SigLIP", "CLIP", "DINOv2", "ConvNeXt"]);
         assert_eq!(short(&["openai/clip-vit-base", "openai/clip-vit-large", "x"])[0], "openai/clip-vit-base");
     }
 }

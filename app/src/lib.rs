@@ -3,17 +3,20 @@
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
 //! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`recipe`] keeps how that was done, [`encoder_names`] says how people call encoders, [`demo`] holds the
-//! checkpoint that is part of the program, [`number`]
-//! writes numbers, and [`output`] files.
+//! checkpoint that is part of the program, [`image_source`] finds the picture that a person named, [`number`]
+//! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
 
 pub mod cli;
+pub mod csv;
 pub mod demo;
 pub mod encoder_names;
 pub mod figure;
+pub mod image_source;
 pub mod map_figure;
 pub mod number;
-pub mod output;
 pub mod recipe;
 pub mod selection;
 pub mod trace_view;
 pub mod window;
+
+pub use opabinia_engine::output;

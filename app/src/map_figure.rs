@@ -1,5 +1,6 @@
 //! Maps of a trace as a figure: measured and drawn by the shaders, named and explained here.
 
+use crate::csv;
 use crate::encoder_names;
 use crate::figure::{Figure, Key, Panel, Scale, Theme};
 use crate::number::significant;
@@ -14,6 +15,9 @@ use opabinia_shaders::{
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+
+/// What every map of attention is evidence of.
+const EVIDENCE: &str = "Evidence: attention (correlational): where the model attended, not how much it contributed.";
 
 /// Why a figure could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -137,16 +141,7 @@ impl MapFigure<'_> {
     /// # Errors
     /// [`EngineError::Input`] saying what does not fit.
     pub fn check(&self) -> Result<(), EngineError> {
-        let (trace, picture) = (self.trace.picture, self.picture);
-        if (trace.width, trace.height) != (picture.width, picture.height) {
-            return Err(EngineError::input(
-                format!(
-                    "{} has {} × {} pixels, but the trace was made from a picture of {} × {}",
-                    self.picture_name, picture.width, picture.height, trace.width, trace.height
-                ),
-                "give the picture the trace was made from, with --exif here if and only if it was given there",
-            ));
-        }
+        self.trace.check_picture(self.picture, self.picture_name)?;
         let side = self.layers.iter().map(|&layer| self.trace.layers[layer].frame.side).max().unwrap_or(0);
         if let Some(Cell { row, col }) = self.view.focus.cell()
             && (row as usize >= side || col as usize >= side)
@@ -179,6 +174,40 @@ impl MapFigure<'_> {
         })
     }
 
+    /// The numbers of `maps`, drawn for this figure, as comma-separated values: one row for each cell, or for each token where
+    /// those are shown. What stands in every row says what it is about, so that tables can be put together and a row can
+    /// be taken out of one:
+    ///
+    /// | column | what |
+    /// |---|---|
+    /// | `map` | the encoder, by its short name |
+    /// | `row`, `column` | from 0, over the padded square |
+    /// | `value` | the number; empty where there is none |
+    /// | `state` | `value`, or why there is none: `outside`, `padding` or `masked` |
+    /// | `quantity` | what is measured, in which unit |
+    /// | `layers`, `heads`, `reduction` | which SVA layers and heads became one number (`C1..C3 S0`), and how |
+    /// | `model`, `image`, `question`, `intervention` | of which pass; the last is empty where nothing was changed |
+    pub fn csv(&self, maps: &[(String, Map)]) -> String {
+        let labels = |at: usize| self.trace.layers[at].label.clone();
+        let reduction = match self.view.reduction {
+            Reduction::Mean => "mean",
+            Reduction::Max => "max",
+        };
+        rows(
+            maps,
+            &[
+                ("quantity", csv_name(self.view.quantity, self.in_tokens())),
+                ("layers", &selection::list(self.layers, labels)),
+                ("heads", &selection::list(self.heads, |head| head.to_string())),
+                ("reduction", reduction),
+                ("model", &self.trace.model),
+                ("image", self.picture_name),
+                ("question", &self.trace.question),
+                ("intervention", &self.trace.ablation),
+            ],
+        )
+    }
+
     fn scale(&self, (low, high): (f32, f32)) -> Scale {
         let colours = self.look.colour_map.table().to_vec();
         let label = match (self.view.quantity, self.in_tokens()) {
@@ -206,10 +235,10 @@ impl MapFigure<'_> {
 
     fn titles(&self) -> (String, String) {
         let title = match self.view.quantity {
-            Quantity::Share => "Where each encoder was read: share of attention",
-            Quantity::Lift => "Where each encoder was read: lift over uniform attention",
+            Quantity::Share => "Where each encoder was attended to: share",
+            Quantity::Lift => "Where each encoder was attended to: lift over uniform attention",
             Quantity::Entropy | Quantity::NormalisedEntropy => "How spread out attention is: entropy",
-            Quantity::Dominant => "Which encoder was read most",
+            Quantity::Dominant => "Which encoder was attended to most beyond uniform attention",
         };
         (title.into(), format!("{} on {}", self.trace.model, self.picture_name))
     }
@@ -220,8 +249,8 @@ impl MapFigure<'_> {
             Quantity::Share => "Each patch is one cell of the query grid; its colour is the part of the cell's attention that went to this encoder (the shares of a cell sum to 1).".to_owned(),
             Quantity::Lift => "Attention compared with what uniform attention over the cell's unmasked keys would give: 0 is as much, +1 twice as much, −1 half.".to_owned(),
             Quantity::Entropy => "Entropy in bits of each cell's attention over all of its keys: low where it read few tokens, high where it read many.".to_owned(),
-            Quantity::NormalisedEntropy => "Entropy of each cell's attention over all of its keys, as a part of that of uniform attention.".to_owned(),
-            Quantity::Dominant => "The colour of each cell is the encoder with the largest share of its attention.".to_owned(),
+            Quantity::NormalisedEntropy => "Normalized entropy: entropy of each cell's attention over all of its keys ÷ that of uniform attention.".to_owned(),
+            Quantity::Dominant => "The colour of each cell is the encoder with the highest lift: the one attended to most beyond what uniform attention would give it.".to_owned(),
         };
         let labels = |at: usize| self.trace.layers[at].label.clone();
         let reduction = match self.view.reduction {
@@ -244,9 +273,9 @@ impl MapFigure<'_> {
         let samplers = self.layers.iter().any(|&layer| self.trace.layers[layer].label.starts_with('S'));
         let connector = self.layers.iter().any(|&layer| self.trace.layers[layer].label.starts_with('C'));
         what.push_str(match (connector, samplers) {
-            (true, true) => " C: layers before the language model; S: layers between its layers.",
-            (true, false) => " C: layers before the language model.",
-            _ => " S: layers between those of the language model.",
+            (true, true) => " C: connector layers, before the language model; S: sampler layers, between its layers.",
+            (true, false) => " C: connector layers, before the language model.",
+            _ => " S: sampler layers, between those of the language model.",
         });
         if let Focus::Outline(Cell { row, col }) = self.view.focus {
             let _ = write!(what, " Cell (row {row}, column {col}) is outlined.");
@@ -274,24 +303,34 @@ impl MapFigure<'_> {
         let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
         let evidence = if self.trace.ablation.is_empty() {
-            "Attention: where it read, not what it was worth.".to_owned()
+            EVIDENCE.to_owned()
         } else {
             let named: Vec<String> = self.names().iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
-            format!(
-                "Under an intervention: {} (of {}). Attention: where it read, not what it was worth.",
-                self.trace.ablation,
-                named.join(", ")
-            )
+            format!("Under an intervention: {} (of {}). {EVIDENCE}", self.trace.ablation, named.join(", "))
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]
     }
 }
 
-/// The maps as comma-separated values: one row for each texel.
+/// The colour map that suits a quantity.
+pub fn default_colours(quantity: Quantity) -> ColourMap {
+    if quantity == Quantity::Lift { ColourMap::Diverging } else { ColourMap::Viridis }
+}
+
+/// The numbers of `maps` alone, as the first columns of [`MapFigure::csv`]: for where what they are about is known.
 pub fn csv(maps: &[(String, Map)]) -> String {
-    let mut text = String::from("map,row,column,value,state\n");
+    rows(maps, &[])
+}
+
+/// A row for each texel of `maps`, and in each of them `about`: names of columns, and what stands in them.
+fn rows(maps: &[(String, Map)], about: &[(&str, &str)]) -> String {
+    let names = about.iter().map(|(name, _)| *name);
+    let mut text = csv::fields(["map", "row", "column", "value", "state"].into_iter().chain(names));
+    text.push('\n');
+    let about: String = about.iter().map(|(_, value)| format!(",{}", csv::field(value))).collect();
     for (name, map) in maps {
+        let name = csv::field(name);
         for (at, texel) in map.texels.iter().enumerate() {
             let (row, column) = (at / map.side as usize, at % map.side as usize);
             let (value, state) = match texel {
@@ -301,31 +340,47 @@ pub fn csv(maps: &[(String, Map)]) -> String {
                 MapTexel::Masked => (String::new(), "masked"),
             };
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{},{row},{column},{value},{state}", field(name));
+            let _ = writeln!(text, "{name},{row},{column},{value},{state}{about}");
         }
     }
     text
 }
 
-/// A CSV field, quoted where it must be.
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
-}
-
-/// The colour map that suits a quantity.
-pub fn default_colours(quantity: Quantity) -> ColourMap {
-    if quantity == Quantity::Lift { ColourMap::Diverging } else { ColourMap::Viridis }
+/// What the numbers of a quantity are, in a table.
+fn csv_name(quantity: Quantity, in_tokens: bool) -> &'static str {
+    match (quantity, in_tokens) {
+        (Quantity::Share, true) => "attention to one token (probability)",
+        (Quantity::Share, false) => "share of attention",
+        (Quantity::Lift, true) => "lift of one token (log2)",
+        (Quantity::Lift, false) => "lift over uniform attention (log2)",
+        (Quantity::Entropy, _) => "entropy (bits)",
+        (Quantity::NormalisedEntropy, _) => "entropy as a part of that of uniform attention",
+        (Quantity::Dominant, _) => "index of the encoder with the largest share",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::FigureSettings;
+    use crate::recipe::tests::ingredients;
 
     #[test]
     fn numbers_as_csv() {
+        let (mut trace, picture) = ingredients();
+        trace.question = "What, \"this\"?\nAnd that?".into();
+        let settings = FigureSettings::of_all(&trace);
+        let figure = settings.figure(&trace, &picture, "a, b.png").unwrap();
         let texels = vec![MapTexel::Value(0.25), MapTexel::Padding, MapTexel::Masked, MapTexel::Outside];
         let map = Map { quantity: Quantity::Share, side: 2, texels, range: Some((0.25, 0.25)) };
-        let expected = "map,row,column,value,state\n\"a,b\",0,0,0.25,value\n\"a,b\",0,1,,padding\n\"a,b\",1,0,,masked\n\"a,b\",1,1,,outside\n";
-        assert_eq!(csv(&[("a,b".into(), map)]), expected);
+        let about = "share of attention,C1,0..15,mean,m,\"a, b.png\",\"What, \"\"this\"\"? And that?\",";
+        let expected = format!(
+            "map,row,column,value,state,quantity,layers,heads,reduction,model,image,question,intervention\n\
+             \"a,b\",0,0,0.25,value,{about}\n\"a,b\",0,1,,padding,{about}\n\"a,b\",1,0,,masked,{about}\n\
+             \"a,b\",1,1,,outside,{about}\n"
+        );
+        let maps = [("a,b".into(), map)];
+        assert_eq!(figure.csv(&maps), expected);
+        assert!(csv(&maps).starts_with("map,row,column,value,state\n\"a,b\",0,0,0.25,value\n"));
     }
 }

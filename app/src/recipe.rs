@@ -59,6 +59,9 @@ pub struct FigureSettings {
     pub colour_map: ColourMap,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
+    /// Whether the photo is drawn without its colours.
+    #[serde(default)]
+    pub grey_photo: bool,
     /// Patches or a smooth surface.
     pub filter: Filter,
     /// Whether the query grid is drawn.
@@ -99,6 +102,7 @@ impl FigureSettings {
         let look = Look {
             colour_map: self.colour_map,
             opacity: self.opacity,
+            grey_photo: self.grey_photo,
             filter: self.filter,
             cell_grid: self.grid,
             ..Look::default()
@@ -251,6 +255,10 @@ impl Recipe {
                 "give a recipe that the window exported, with the trace and the picture beside it",
             )
         };
+        // A pipe has nothing beside it, and would have to be waited for.
+        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Err(bad("is not a file".to_owned()));
+        }
         let mut text = String::new();
         let file = File::open(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
         file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| bad(format!("cannot be read: {error}")))?;
@@ -281,6 +289,7 @@ impl Recipe {
         let (trace_path, picture_path) = (path.with_file_name(&recipe.trace), path.with_file_name(&recipe.picture));
         let trace = Trace::read(&trace_path)?;
         let picture = Picture::open(&picture_path, Exif::Ignore)?;
+        trace.check_picture(&picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
         recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
         let Self { picture_name, figure: settings, .. } = recipe;
         Ok(Ingredients { trace, picture, picture_name, settings, trace_path, picture_path })
@@ -324,6 +333,7 @@ impl FigureSettings {
             symmetric: false,
             colour_map: map_figure::default_colours(Quantity::Share),
             opacity: 0.6,
+            grey_photo: false,
             filter: Filter::Nearest,
             grid: false,
             part: Part::Padded,
@@ -334,17 +344,21 @@ impl FigureSettings {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use opabinia_engine::probe::{TraceEncoder, TraceLayer};
+    use opabinia_engine::probe::{PixelHash, TraceEncoder, TraceLayer};
     use opabinia_engine::sva::{Frame, PictureSize};
 
-    fn ingredients() -> (Trace, Picture) {
+    /// A small trace and its picture.
+    pub(crate) fn ingredients() -> (Trace, Picture) {
+        let picture = Picture { width: 4, height: 2, rgb: (0..24).collect() };
         let trace = Trace {
             model: "m".into(),
             question: String::new(),
             ablation: String::new(),
             picture: PictureSize { width: 4, height: 2 },
+            pixels: PixelHash::of(&picture),
+            exif: Exif::Ignore,
             encoders: vec![TraceEncoder { name: "x".into(), side: 4 }],
             layers: vec![TraceLayer {
                 name: "vision_sampler_layers.0.layers.0".into(),
@@ -355,7 +369,7 @@ mod tests {
                 mask: vec![1; 16],
             }],
         };
-        (trace, Picture { width: 4, height: 2, rgb: (0..24).collect() })
+        (trace, picture)
     }
 
     #[test]
@@ -414,6 +428,11 @@ mod tests {
             let message = Recipe::read(&path).unwrap_err().to_string();
             assert!(message.contains(reason), "{to}: {message}");
         }
+        std::fs::write(&path, &sound).unwrap();
+        let other = Picture { rgb: picture.rgb.iter().map(|byte| byte ^ 1).collect(), ..picture.clone() };
+        write_picture(&folder.path().join("a.picture.png"), &other).unwrap();
+        let message = Recipe::read(&path).unwrap_err().to_string();
+        assert!(message.contains("a.picture.png is another picture"), "{message}");
         std::fs::write(&path, " ".repeat(MAX_BYTES as usize + 1)).unwrap();
         assert!(Recipe::read(&path).unwrap_err().to_string().contains("more than any recipe"));
     }

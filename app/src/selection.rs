@@ -85,6 +85,11 @@ pub fn words(what: &str, places: &[usize], name: impl Fn(usize) -> String) -> St
     format!("{what}{plural} {list}")
 }
 
+/// `places` in a table: `C1..C3 S0`.
+pub fn list(places: &[usize], name: impl Fn(usize) -> String) -> String {
+    runs(places, name).join(" ").replace('–', "..")
+}
+
 /// The names of `places`, with three or more neighbours of one kind drawn together: `C1–C3`, `S0`.
 pub fn runs(places: &[usize], name: impl Fn(usize) -> String) -> Vec<String> {
     let kind = |place: usize| name(place).chars().take_while(|c| c.is_alphabetic()).collect::<String>();
@@ -138,6 +143,7 @@ mod tests {
     fn selections_in_words() {
         let name = |at: usize| LABELS[at].to_owned();
         assert_eq!(words("layer", &[3], name), "layer S0");
+        assert_eq!(list(&[0, 1, 2, 4], name), "C1..C3 S2");
         assert_eq!(words("layer", &[0, 1, 2, 4], name), "layers C1–C3 and S2");
         assert_eq!(words("layer", &[0, 1, 2, 3, 4, 5], name), "layers C1–C3 and S0–S4");
         assert_eq!(words("head", &[8, 9, 10], |head| head.to_string()), "heads 8–10");

@@ -53,8 +53,9 @@ fn range(of: &Range<usize>) -> Result<Range<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opabinia_engine::probe::{TraceEncoder, TraceLayer as Recorded};
+    use opabinia_engine::probe::{PixelHash, TraceEncoder, TraceLayer as Recorded};
     use opabinia_engine::sva::PictureSize;
+    use opabinia_engine::vision::{Exif, Picture};
 
     #[test]
     fn samplers_lie_where_the_picture_is() {
@@ -65,6 +66,8 @@ mod tests {
             question: String::new(),
             ablation: String::new(),
             picture,
+            pixels: PixelHash::of(&Picture { width: 160, height: 80, rgb: vec![0; 160 * 80 * 3] }),
+            exif: Exif::Ignore,
             encoders: vec![TraceEncoder { name: "x".into(), side: 24 }],
             layers: vec![Recorded {
                 name: "vision_sampler_layers.0.layers.0".into(),

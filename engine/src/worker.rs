@@ -8,11 +8,10 @@ use crate::generate::{Answer, GenerateOptions, Session, Subject, Token, Watch};
 use crate::job::{CancelToken, Job, Progress};
 use crate::model::{Inspection, LoadRequest, Model};
 use crate::observe::Unobserved;
-use crate::probe::trace::write_tensors;
 use crate::probe::{Announcer, Detail, LastRows, Recorder, TokenAttention, Trace};
 use crate::sva::{Frame, PictureSize};
 use crate::text::Turn;
-use crate::vision::Picture;
+use crate::vision::{Exif, Picture};
 use candle_core::{Device, Tensor};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::any::Any;
@@ -56,6 +55,13 @@ pub struct Question {
     pub options: GenerateOptions,
 }
 
+impl Question {
+    /// What is asked, after all that was said before.
+    fn last(&self) -> &str {
+        self.turns.last().map_or("", |turn| turn.question.as_str())
+    }
+}
+
 /// What the engine can be asked to do.
 #[derive(Debug)]
 pub enum Command {
@@ -91,7 +97,7 @@ pub enum Command {
         /// What to keep.
         detail: Detail,
         /// Where to write all recorded tensors, if anywhere.
-        output: Option<PathBuf>,
+        output: Option<TraceFile>,
     },
     /// Find out what one token of an answer attended to: see [`TokenAttention`].
     ///
@@ -105,6 +111,15 @@ pub enum Command {
         /// The ids of the answer before the token; none for its first.
         answer: Vec<u32>,
     },
+}
+
+/// A file that a trace is written to, and what it says of the picture that the picture itself does not tell.
+#[derive(Debug, Clone)]
+pub struct TraceFile {
+    /// Where it is written.
+    pub path: PathBuf,
+    /// How the picture was read.
+    pub exif: Exif,
 }
 
 /// What a job did.
@@ -328,9 +343,10 @@ impl Worker {
             }
             Command::Trace { slot, question, detail, output } => {
                 let Loaded { model, session } = loaded(&mut self.models, slot)?;
+                let exif = output.as_ref().map_or(Exif::Ignore, |file| file.exif);
                 let mut trace = None;
                 let mut complete = |recorder: &Recorder| {
-                    let made = traced(model, &question, recorder)?;
+                    let made = traced(model, &question, exif, recorder)?;
                     if let Some(made) = &made {
                         emit(EventKind::Trace(Arc::clone(made)));
                     }
@@ -341,8 +357,8 @@ impl Worker {
                 let mut watch = Watch { job: &job, observer: &mut observer, on_token: &mut on_token };
                 let answer = ask(model, session, &question, &mut watch)?;
                 let recorder = observer.into_recorder();
-                if let Some(path) = output {
-                    write(&question, &answer, recorder, trace.as_deref(), detail, &path)?;
+                if let Some(file) = output {
+                    write(model, &question, &answer, recorder, trace.as_deref(), detail, &file.path)?;
                 }
                 Ok(Outcome::Traced(Box::new(answer), trace))
             }
@@ -393,17 +409,18 @@ fn attend(loaded: &mut Loaded, question: &Question, answer: &[u32], job: &Job<'_
     rows.around(Frame::new(model.config().sva.final_side, size), image_start)
 }
 
-/// The trace in what `recorder` saw of the pass for `question`; `None` if that is about no picture.
-fn traced(model: &Model, question: &Question, recorder: &Recorder) -> Result<Option<Arc<Trace>>> {
+/// The trace in what `recorder` saw of the pass for `question`, whose picture was read as `exif` says; `None` if that is
+/// about no picture.
+fn traced(model: &Model, question: &Question, exif: Exif, recorder: &Recorder) -> Result<Option<Arc<Trace>>> {
     let Some(Subject { picture, ablation }) = &question.subject else { return Ok(None) };
-    let size = PictureSize { width: picture.width, height: picture.height };
-    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
-    let trace = Trace::new(model, size, last, &ablation.to_string(), recorder.layers(), recorder.tensors())?;
+    let (last, ablation) = (question.last(), ablation.to_string());
+    let trace = Trace::new(model, picture, exif, last, &ablation, recorder.layers(), recorder.tensors())?;
     Ok(Some(Arc::new(trace)))
 }
 
 /// Writes everything that `recorder` saw to `path`.
 fn write(
+    model: &Model,
     question: &Question,
     answer: &Answer,
     recorder: Recorder,
@@ -421,7 +438,7 @@ fn write(
     }
     match trace {
         Some(trace) => trace.write(&tensors, path),
-        None => write_tensors(&tensors, None, path),
+        None => Trace::write_without_picture(model, question.last(), &tensors, path),
     }
 }
 

@@ -13,7 +13,7 @@ pub const INSTALL_HINT: &str = "Pictures need a Vulkan, Metal or Direct3D 12 dri
   Windows, macOS:  part of the system; update it and the graphics driver";
 
 /// Storage buffers that the busiest pass binds.
-const STORAGE_BUFFERS: u32 = 4;
+const STORAGE_BUFFERS: u32 = 6;
 /// Invocations of the largest workgroup.
 const INVOCATIONS: u32 = 256;
 

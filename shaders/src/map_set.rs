@@ -1,4 +1,4 @@
-//! The maps of one view: their buffers, and the view's uniform.
+//! The maps of one view: their buffers, and what the passes are told of the view.
 
 use crate::error::{Error, Result};
 use crate::layout::{
@@ -11,6 +11,9 @@ use crate::view::{Cell, Focus, MapView, Normalisation, Quantity, Reduction};
 use std::sync::Arc;
 
 /// The maps of one view of one trace (or of the difference of two) on the device.
+///
+/// What is measured stands in the set: two places on the screen with views of their own need two sets, which may be of the
+/// same trace.
 #[derive(Debug)]
 pub struct MapSet {
     pub(crate) shape: Arc<TraceShape>,
@@ -18,8 +21,17 @@ pub struct MapSet {
     pub(crate) view: wgpu::Buffer,
     pub(crate) texels: wgpu::Buffer,
     pub(crate) scales: wgpu::Buffer,
-    pub(crate) fill: wgpu::BindGroup,
+    pub(crate) fill: Fill,
     pub(crate) scale: wgpu::BindGroup,
+}
+
+/// What the texels of a [`MapSet`] are made from.
+#[derive(Debug)]
+pub(crate) enum Fill {
+    /// A trace.
+    Trace(wgpu::BindGroup),
+    /// The texels of one set minus those of another.
+    Difference { bind: wgpu::BindGroup, of: [wgpu::Buffer; 2] },
 }
 
 /// What the texels of a [`MapSet`] mean, as of the last measurement.
@@ -94,7 +106,7 @@ impl Grid {
 }
 
 impl MapSet {
-    /// The grid and the uniform of `view` on a trace.
+    /// The grid of `view` on a trace, and what the passes are told of it.
     pub(crate) fn plan(shape: &TraceShape, view: &MapView) -> Result<(Grid, ViewInfo)> {
         let grid = Grid::of(shape, view)?;
         let focus = if let Focus::Window(cell) = view.focus { Some(cell) } else { None };
@@ -122,7 +134,7 @@ impl MapSet {
         Ok((grid, info))
     }
 
-    /// The grid and the uniform of `a` − `b`.
+    /// The grid of `a` − `b`, and what the passes are told of it.
     pub(crate) fn plan_difference(a: &Self, b: &Self, normalisation: Normalisation) -> Result<(Grid, ViewInfo)> {
         let refuse = |message: String| Err(Error::View(message));
         if a.grid.quantity == Quantity::Dominant {
@@ -160,7 +172,7 @@ impl MapSet {
     }
 }
 
-/// Writes the part of the uniform that all kinds of maps have.
+/// Writes the part that all kinds of maps have.
 fn normalise(info: &mut ViewInfo, grid: &Grid, normalisation: Normalisation, symmetric: bool) -> Result<()> {
     info.cell_side = grid.cell_side;
     info.slots = grid.sides.len() as u32;

@@ -107,7 +107,7 @@ fn paint_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
         .zip(types)
         .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
             binding,
-            visibility: wgpu::ShaderStages::FRAGMENT,
+            visibility: if binding == 0 { wgpu::ShaderStages::VERTEX_FRAGMENT } else { wgpu::ShaderStages::FRAGMENT },
             ty,
             count: None,
         })

@@ -16,7 +16,8 @@ pub enum Quantity {
     Entropy,
     /// The same as a part of the entropy of uniform attention over the cell's unmasked keys, 0 to 1.
     NormalisedEntropy,
-    /// Index of the encoder whose share map is highest.
+    /// Index of the encoder whose lift map is highest: the one attended to most beyond what uniform attention would give
+    /// it. The highest share would nearly everywhere be that of the encoder with the largest window.
     Dominant,
 }
 
@@ -34,8 +35,8 @@ impl Quantity {
             Self::Share => "share of attention",
             Self::Lift => "lift (log₂ of share ÷ uniform share)",
             Self::Entropy => "entropy (bits)",
-            Self::NormalisedEntropy => "entropy ÷ entropy of uniform attention",
-            Self::Dominant => "dominant encoder",
+            Self::NormalisedEntropy => "normalized entropy (÷ entropy of uniform attention)",
+            Self::Dominant => "dominant encoder (highest lift)",
         }
     }
 }
@@ -220,6 +221,9 @@ pub struct Look {
     pub colour_map: ColourMap,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
+    /// Whether the photo is drawn without its colours, by the lightness of its pixels: under a map of two hues, something
+    /// red in the photo looks like a high value.
+    pub grey_photo: bool,
     /// Patches or a smooth surface. The dominant encoder is always shown in patches.
     pub filter: Filter,
     /// The part of the padded square that fills the picture: this is zoom and pan.
@@ -241,6 +245,7 @@ impl Default for Look {
         Self {
             colour_map: ColourMap::Viridis,
             opacity: 0.6,
+            grey_photo: false,
             filter: Filter::Nearest,
             shown: Rect::SQUARE,
             background: [38, 40, 43],

@@ -102,21 +102,28 @@ fn maps_are_those_of_the_oracle() {
 }
 
 #[test]
-fn shares_of_a_cell_sum_to_one_and_the_dominant_encoder_has_the_largest() {
+fn shares_of_a_cell_sum_to_one_and_the_dominant_encoder_has_the_highest_lift() {
     let renderer = renderer();
     let trace = wide(3);
     let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
     let shares = renderer.measure(&on_gpu, &MapView::of(Quantity::Share)).unwrap();
     let shares: Vec<Map> = (0..4).map(|k| renderer.read_map(&shares, k).unwrap()).collect();
+    let lifts = renderer.measure(&on_gpu, &MapView::of(Quantity::Lift)).unwrap();
+    let lifts: Vec<Map> = (0..4).map(|k| renderer.read_map(&lifts, k).unwrap()).collect();
     let dominant = renderer.measure(&on_gpu, &MapView::of(Quantity::Dominant)).unwrap();
     let dominant = renderer.read_map(&dominant, 0).unwrap();
+    let mut by_share = 0;
     // Row 2 lies on the photo for every encoder.
     for texel in 12..18 {
         let of_cell: Vec<f32> = shares.iter().map(|map| map.texels[texel].value().unwrap()).collect();
         assert!((of_cell.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{of_cell:?}");
-        let largest = of_cell.iter().copied().fold(0.0, f32::max);
-        assert_eq!(of_cell[dominant.texels[texel].value().unwrap() as usize], largest);
+        let lift: Vec<f32> = lifts.iter().map(|map| map.texels[texel].value().unwrap()).collect();
+        let highest = lift.iter().copied().fold(f32::MIN, f32::max);
+        let is = dominant.texels[texel].value().unwrap() as usize;
+        assert_eq!(lift[is], highest);
+        by_share += usize::from(of_cell[is] == of_cell.iter().copied().fold(0.0, f32::max));
     }
+    assert!(by_share < 6, "share and lift name the same encoders: the scene tells them not apart");
 }
 
 #[test]
@@ -148,6 +155,7 @@ fn looks() -> Vec<Look> {
     looks.push(Look { shown, line_px: 2.5, background: [250, 250, 245], ..Look::default() });
     let hover = Some(Cell { row: 1, col: 1 });
     looks.push(Look { hover, cell_grid: true, ..Look::default() });
+    looks.push(Look { colour_map: ColourMap::Diverging, grey_photo: true, ..Look::default() });
     looks.push(Look { hover, token_grid: true, shown, line_px: 0.75, ..Look::default() });
     looks
 }
@@ -219,6 +227,71 @@ fn differences_are_those_of_the_oracle() {
                 assert_eq!(low, -high, "the range lies symmetrically about 0");
             }
         }
+    }
+}
+
+#[test]
+fn pictures_of_differences_are_those_of_the_oracle() {
+    let renderer = renderer();
+    let traces = [wide(17), wide(18)];
+    let on_gpu = [0, 1].map(|i| renderer.upload_trace(&traces[i].data()).unwrap());
+    let rgb = photo(traces[0].size);
+    let on_gpu_photo = renderer.upload_photo(&rgb, traces[0].size.0, traces[0].size.1).unwrap();
+    for view in [MapView::of(Quantity::Share), MapView::of(Quantity::Lift), MapView::of(Quantity::Entropy)] {
+        let [a, b] = [0, 1].map(|i| renderer.measure(&on_gpu[i], &view).unwrap());
+        let found = renderer.difference(&a, &b, view.normalisation).unwrap();
+        let [a, b] = [0, 1].map(|i| oracle::maps(&traces[i], &view));
+        for (k, expected) in oracle::difference(&a, &b, view.normalisation).iter().enumerate() {
+            let scene = Scene {
+                photo: Some((&rgb, traces[0].size.0, traces[0].size.1)),
+                size: traces[0].size,
+                cell_side: 6,
+                token_side: traces[0].encoders[k].side,
+                focus: None,
+                categorical: false,
+            };
+            for grey_photo in [false, true] {
+                let look = Look { colour_map: ColourMap::Diverging, grey_photo, ..Look::default() };
+                let picture = renderer.render_to_image(&found, Some(&on_gpu_photo), k, &look, 96, 96).unwrap();
+                let what = format!("encoder {k} of the difference in {view:?}");
+                assert_same_picture(&picture, &oracle::picture(expected, &scene, &look, 96, 96), &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn signed_values_have_nothing_in_the_middle_of_the_colours() {
+    let renderer = renderer();
+    // What an intervention adds or takes away; nothing in the middle.
+    let values: Vec<f32> = (0..16).map(|i| [0.0, -3.5, 1e-4, -2e-3][i % 4] * (i as f32 + 1.0)).collect();
+    let grid = GridData {
+        label: "effect".to_owned(),
+        side: 4,
+        origin_row: 0,
+        origin_col: 0,
+        rows: 4,
+        cols: 4,
+        values: &values,
+        image_width: 40,
+        image_height: 40,
+    };
+    let on_gpu = renderer.upload_grid(&grid).unwrap();
+    let texels: Vec<_> = values.iter().map(|value| Ok(f64::from(*value))).collect();
+    let most = 3.5 * 14.0;
+    for reduction in [Reduction::Mean, Reduction::Max] {
+        let view = MapView { reduction, symmetric: true, ..MapView::of(Quantity::Share) };
+        let maps = renderer.measure(&on_gpu, &view).unwrap();
+        let expected = Expected { side: 4, texels: texels.clone(), range: Some((-most, most)) };
+        assert_close(&renderer.read_map(&maps, 0).unwrap(), &expected, "signed grid");
+        let look = Look { colour_map: ColourMap::Diverging, opacity: 1.0, ..Look::default() };
+        let picture = renderer.render_to_image(&maps, None, 0, &look, 64, 64).unwrap();
+        let scene = Scene { photo: None, size: (40, 40), cell_side: 4, token_side: 4, focus: None, categorical: false };
+        assert_same_picture(&picture, &oracle::picture(&expected, &scene, &look, 64, 64), "signed grid");
+        let table = ColourMap::Diverging.table();
+        let neutral = table[127].iter().zip(table[128]).map(|(a, b)| a.abs_diff(b)).max();
+        assert!(neutral.is_some_and(|apart| apart <= 4), "the middle of the table is where it changes sides");
+        assert!((0..3).all(|c| picture[c].abs_diff(table[127][c]) <= 4), "nothing has the colour of the middle");
     }
 }
 

@@ -7,9 +7,9 @@
 struct Paint {
     // What of the padded square is shown: left, top, and the extent of one target pixel.
     shown: vec4<f32>,
-    // The photo: left, top, width, height. Width 0 where there is none.
+    // The photo: left, top, width, height.
     photo: vec4<f32>,
-    // The outlined cell: left, top, right, bottom. Right before left where there is none.
+    // The outlined cell: left, top, right, bottom.
     outline: vec4<f32>,
     // The cell under the pointer, likewise.
     hover: vec4<f32>,
@@ -23,16 +23,13 @@ struct Paint {
     slot_start: u32,
     side: u32,
     colour_row: u32,
-    categorical: u32,
-    bilinear: u32,
     photo_level: u32,
-    decode: u32,
+    // What is drawn: bits that begin with DRAW.
+    drawn: u32,
     // Cells to a side of the grid that is ruled over the map, and tokens to a side of the one inside of the outlined
-    // cell; 0 where there is none.
+    // cell.
     ruled_cells: f32,
     ruled_tokens: f32,
-    unused0: f32,
-    unused1: f32,
 }
 
 @group(0) @binding(0) var<uniform> paint: Paint;
@@ -62,11 +59,27 @@ const RULE_STRENGTH: f32 = 0.4;
 const RULE_TOO_DENSE: f32 = 3.0;
 const RULE_CALM: f32 = 8.0;
 
-// One triangle that covers the whole viewport.
+// Parts of sRGB colours in their lightness (Rec. 709).
+const LUMA: vec3<f32> = vec3<f32>(0.2126, 0.7152, 0.0722);
+
+struct Corner {
+    @builtin(position) position: vec4<f32>,
+    @location(0) @interpolate(flat) drawn: u32,
+}
+
+// One triangle that covers the whole viewport. It hands on what is drawn: a branch of `blend` must not depend on a
+// uniform (`src/layout.rs` says why).
 @vertex
-fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
+fn cover(@builtin(vertex_index) index: u32) -> Corner {
     let corner = vec2<f32>(f32((index << 1u) & 2u), f32(index & 2u));
-    return vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0);
+    return Corner(vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0), paint.drawn);
+}
+
+// As the triangle handed it on.
+var<private> drawn: u32;
+
+fn draws(what: u32) -> bool {
+    return (drawn & what) != 0u;
 }
 
 fn photo_texel(at: vec2<i32>, size: vec2<i32>) -> vec3<f32> {
@@ -81,11 +94,12 @@ fn photo_at(place: vec2<f32>) -> vec3<f32> {
     let part = at - floor(at);
     let top = mix(photo_texel(first, size), photo_texel(first + vec2<i32>(1, 0), size), part.x);
     let bottom = mix(photo_texel(first + vec2<i32>(0, 1), size), photo_texel(first + vec2<i32>(1, 1), size), part.x);
-    return mix(top, bottom, part.y);
+    let colour = mix(top, bottom, part.y);
+    return select(colour, vec3<f32>(dot(colour, LUMA)), draws(DRAW_GREY_PHOTO));
 }
 
 fn base_at(place: vec2<f32>) -> vec3<f32> {
-    if paint.photo.z > 0.0 {
+    if draws(DRAW_PHOTO) {
         let in_photo = (place - paint.photo.xy) / paint.photo.zw;
         if all(in_photo >= vec2<f32>(0.0)) && all(in_photo < vec2<f32>(1.0)) {
             return photo_at(in_photo);
@@ -124,7 +138,7 @@ fn colour_entry(index: u32) -> vec3<f32> {
 }
 
 fn colour_of(value: f32) -> vec3<f32> {
-    if paint.categorical == 1u {
+    if draws(DRAW_CATEGORIES) {
         return colour_entry(u32(value));
     }
     let scale = scales[paint.slot];
@@ -187,15 +201,15 @@ fn ruled(colour: vec3<f32>, place: vec2<f32>, count: f32) -> vec3<f32> {
 // Rules and outlines, the most important last.
 fn with_lines(map_colour: vec3<f32>, place: vec2<f32>) -> vec3<f32> {
     var colour = map_colour;
-    let outlined = paint.outline.z > paint.outline.x;
+    let outlined = draws(DRAW_OUTLINE);
     let from_outline = distance_to(paint.outline, place);
-    if paint.ruled_cells > 0.0 {
+    if draws(DRAW_RULED_CELLS) {
         colour = ruled(colour, place, paint.ruled_cells);
     }
-    if outlined && paint.ruled_tokens > 0.0 && from_outline < 0.0 {
+    if outlined && draws(DRAW_RULED_TOKENS) && from_outline < 0.0 {
         colour = ruled(colour, place, paint.ruled_tokens);
     }
-    if paint.hover.z > paint.hover.x {
+    if draws(DRAW_HOVER) {
         colour = lined(colour, abs(distance_to(paint.hover, place)), HOVER_WIDTH, HOVER_RIM, HOVER_COLOUR, 1.0);
     }
     if outlined {
@@ -210,8 +224,9 @@ fn linear_from_srgb(encoded: vec3<f32>) -> vec3<f32> {
 }
 
 @fragment
-fn blend(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let place = paint.shown.xy + (position.xy - paint.target_origin) * paint.shown.zw;
+fn blend(corner: Corner) -> @location(0) vec4<f32> {
+    drawn = corner.drawn;
+    let place = paint.shown.xy + (corner.position.xy - paint.target_origin) * paint.shown.zw;
     if any(place < vec2<f32>(0.0)) || any(place >= vec2<f32>(1.0)) {
         return vec4<f32>(0.0);
     }
@@ -219,7 +234,7 @@ fn blend(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let texel = texel_of(vec2<i32>(place * f32(paint.side)));
     if texel.state == STATE_VALUE {
         var value = texel.value;
-        if paint.bilinear == 1u {
+        if draws(DRAW_BILINEAR) {
             value = smooth_value(place);
         }
         colour = mix(colour, colour_of(value), paint.opacity);
@@ -227,7 +242,7 @@ fn blend(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         colour = hatched(colour, place);
     }
     colour = with_lines(colour, place);
-    if paint.decode == 1u {
+    if draws(DRAW_DECODED) {
         colour = linear_from_srgb(colour);
     }
     return vec4<f32>(colour, 1.0);

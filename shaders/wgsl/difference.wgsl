@@ -1,6 +1,6 @@
 // Map A minus map B, texel by texel, where both have a value.
 
-@group(0) @binding(0) var<uniform> view: View;
+@group(0) @binding(0) var<storage, read> view: View;
 @group(0) @binding(1) var<storage, read> minuend: array<Texel>;
 @group(0) @binding(2) var<storage, read> subtrahend: array<Texel>;
 @group(0) @binding(3) var<storage, read_write> texels: array<Texel>;

@@ -2,8 +2,8 @@
 //
 // Sums run over the heads of a layer first, then over layers, so that few numbers of very different size meet.
 
-@group(0) @binding(0) var<uniform> view: View;
-@group(0) @binding(1) var<uniform> info: TraceInfo;
+@group(0) @binding(0) var<storage, read> view: View;
+@group(0) @binding(1) var<storage, read> info: TraceInfo;
 @group(0) @binding(2) var<storage, read> layers: array<Layer>;
 @group(0) @binding(3) var<storage, read> probs: array<f32>;
 @group(0) @binding(4) var<storage, read> masks: array<u32>;
@@ -154,7 +154,7 @@ fn share_texel(encoder: u32, row: u32, col: u32, tokens: bool, per_uniform: bool
             uniform_share = f32(open) / f32(count_open(cell, Keys(0u, layer.keys)));
         }
         var sum = 0.0;
-        var largest = 0.0;
+        var largest = -LARGEST;
         var count = 0u;
         for (var head = 0u; head < info.heads; head++) {
             if has_bit(view.head_bits, head) {
@@ -209,7 +209,7 @@ fn entropy_texel(row: u32, col: u32, normalised: bool) -> Texel {
         }
         let unit = select(1.0, log2(f32(open)), normalised);
         var sum = 0.0;
-        var largest = 0.0;
+        var largest = -LARGEST;
         var count = 0u;
         for (var head = 0u; head < info.heads; head++) {
             if has_bit(view.head_bits, head) {
@@ -227,16 +227,17 @@ fn entropy_texel(row: u32, col: u32, normalised: bool) -> Texel {
     return Texel(reduced(all), STATE_VALUE);
 }
 
-// The encoder whose share map is highest here; the first of equals.
+// The encoder whose lift map is highest here; the first of equals. Not whose share is: that is nearly everywhere the encoder
+// with the largest window.
 fn dominant_texel(row: u32, col: u32) -> Texel {
     var best = Texel(0.0, STATE_PADDING);
-    var best_share = -1.0;
+    var best_lift = -1.0;
     for (var k = 0u; k < info.encoders; k++) {
-        let share = share_texel(k, row, col, false, false);
-        if share.state == STATE_VALUE && share.value > best_share {
+        let lift = share_texel(k, row, col, false, true);
+        if lift.state == STATE_VALUE && lift.value > best_lift {
             best = Texel(f32(k), STATE_VALUE);
-            best_share = share.value;
-        } else if share.state == STATE_MASKED && best.state == STATE_PADDING {
+            best_lift = lift.value;
+        } else if lift.state == STATE_MASKED && best.state == STATE_PADDING {
             best.state = STATE_MASKED;
         }
     }

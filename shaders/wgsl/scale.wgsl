@@ -1,12 +1,11 @@
 // The range of values that each map's colours span. One workgroup walks all maps of a view; minima and maxima do
 // not depend on the order they are taken in, so the result is exact.
 
-@group(0) @binding(0) var<uniform> view: View;
+@group(0) @binding(0) var<storage, read> view: View;
 @group(0) @binding(1) var<storage, read> texels: array<Texel>;
 @group(0) @binding(2) var<storage, read_write> scales: array<Scale>;
 
 const LANES: u32 = 256u;
-const LARGEST: f32 = 3.4028234e38;
 
 var<workgroup> low: array<f32, LANES>;
 var<workgroup> high: array<f32, LANES>;

@@ -25,6 +25,20 @@ const STATE_MASKED: u32 = 3u;
 // Stands for log2(0): a share that rounded to nothing.
 const LIFT_FLOOR: f32 = -24.0;
 
+// What is drawn of a map, as bits.
+const DRAW_PHOTO: u32 = 1u;
+const DRAW_GREY_PHOTO: u32 = 2u;
+const DRAW_OUTLINE: u32 = 4u;
+const DRAW_HOVER: u32 = 8u;
+const DRAW_RULED_CELLS: u32 = 16u;
+const DRAW_RULED_TOKENS: u32 = 32u;
+const DRAW_CATEGORIES: u32 = 64u;
+const DRAW_BILINEAR: u32 = 128u;
+const DRAW_DECODED: u32 = 256u;
+
+// The largest finite number.
+const LARGEST: f32 = 3.4028234e38;
+
 const MAX_ENCODERS: u32 = 8u;
 const COLOURS: u32 = 256u;
 

@@ -29,7 +29,7 @@ fn is_answered(app: &App) -> bool {
 fn limit_answers(window: &mut Harness<'_, App>, count: &str) {
     window.get_by_label("How answers are chosen").click();
     window.run_ok();
-    let field = window.get_by_label("Longest answer");
+    let field = window.get_by_label("Max new tokens");
     field.click();
     window.run_ok();
     window.key_press_modifiers(Modifiers::COMMAND, Key::A);
@@ -164,7 +164,7 @@ fn without_a_picture_there_is_text_only() {
     assert_eq!((exchange.picture, exchange.tokens.len(), &exchange.status), (None, 3, &AnswerStatus::Full));
     assert_eq!(exchange.model, "checkpoint");
     assert!(window.state().state().trace().is_none());
-    window.get_by_label("Cut off at the greatest length");
+    window.get_by_label("Stopped at the token limit");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn answering_again_keeps_the_picture_and_takes_another_seed() {
     limit_answers(&mut window, "4");
     ask(&mut window, "What is this?");
     wait(&mut window, "the answer", is_answered);
-    window.get_by_label("Answer again").click();
+    window.get_by_label("Regenerate").click();
     wait(&mut window, "the second answer", |app| shown(app).exchanges.len() == 2 && is_answered(app));
     let exchanges = &shown(window.state()).exchanges;
     assert_eq!(exchanges[1].picture, exchanges[0].picture);
@@ -190,7 +190,7 @@ fn answering_again_keeps_the_picture_and_takes_another_seed() {
     window.run_ok();
     assert_eq!(window.state().state().settings.sampling.temperature, 1.0);
     for count in [3, 4] {
-        window.get_by_label("Answer again").click();
+        window.get_by_label("Regenerate").click();
         wait(&mut window, "another answer", |app| shown(app).exchanges.len() == count && is_answered(app));
     }
     let exchanges = &shown(window.state()).exchanges;
@@ -322,7 +322,7 @@ fn a_conversation_is_held_in_chinese() {
     wait(&mut window, "the answer", is_answered);
     assert_eq!(last(window.state()).unwrap().question, "图里有什么?");
     window.get_by_label("修改问题");
-    window.get_by_label("已达最大长度");
+    window.get_by_label("已达词元上限");
     assert!(window.get_all_by(|node| node.label().is_some_and(|label| label.starts_with("词元 1："))).count() > 0);
 }
 
@@ -340,7 +340,7 @@ fn it_is_a_sight_in_both_languages_light_and_dark_large_and_small() {
     wait(&mut window, "the answer", is_answered);
     ask(&mut window, "And where?");
     wait(&mut window, "the second answer", is_answered);
-    window.get_all_by_label("Answer again").last().unwrap().click();
+    window.get_all_by_label("Regenerate").last().unwrap().click();
     wait(&mut window, "the third answer", |app| shown(app).exchanges.len() == 3 && is_answered(app));
     typed(&mut window, "What colour is the sky, and");
     let choose = |window: &mut Harness<'_, App>, menu: &str, command: &str| {

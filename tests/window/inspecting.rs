@@ -6,7 +6,9 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ViewAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, InspectorTab, MapSource, TokenPlace, TraceUpload, ViewChange, chosen};
+use opabinia::window::state::{
+    Alternative, AnswerStatus, InspectorTab, MapSource, TokenPlace, TraceUpload, ViewChange, chosen,
+};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::{Frame, HEADS};
 use opabinia_engine::worker::Slot;
@@ -79,7 +81,8 @@ fn attention(trace: &Trace, layer: usize, head: usize, (row, column): (usize, us
 
 #[test]
 fn a_cell_shows_the_numbers_of_the_trace() {
-    let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
+    // So high that the first keys are seen without scrolling.
+    let mut window = answered("tiny-llama3", "wide.png", [1360.0, 960.0]);
     let trace = trace(&window);
     let side = trace.layers[0].frame.side;
     let frame = Frame::new(side, trace.picture);
@@ -126,7 +129,7 @@ fn keys_are_listed_by_probability_when_asked() {
     change(&mut window, ViewChange::Heads(Indices::one(0)));
     change(&mut window, ViewChange::Select(Some(Cell { row: row as u32, col: column as u32 })));
     show(&mut window, InspectorTab::Cell);
-    window.get_by_label("by probability").click();
+    window.get_by_label("By probability").click();
     window.run_ok();
     let most = attention(&trace, 0, 0, (row, column)).into_iter().fold(0.0, f64::max);
     let listed = window.get_all_by_label_contains("): 0.");
@@ -153,7 +156,7 @@ fn clicking_the_matrix_looks_at_one_layer_and_head() {
     let view = window.state().state().view.now().clone();
     assert_eq!((view.layers, view.heads), (Indices::one(1), Indices::one(5)));
     assert_eq!(view.selected, Some(Cell { row: row as u32, col: column as u32 }));
-    window.get_by_label(&format!("layer {} · head 5", trace.layers[1].label));
+    window.get_by_label(&format!("Layer {} · head 5", trace.layers[1].label));
 }
 
 #[test]
@@ -177,11 +180,11 @@ fn a_token_shows_its_numbers_and_what_it_could_have_been() {
     show(&mut window, InspectorTab::Token);
     let record = window.state().state().conversations.exchange(place).unwrap().tokens[1].clone();
     window.get_by_label(&record.id.to_string());
-    window.get_by_label(&format!("{:.4}", record.log_prob).replace('-', "−"));
+    window.get_by_label(&format!("{:.2}", record.log_prob).replace('-', "−"));
     for other in &record.alternatives {
-        let probability = f64::from(other.log_prob).exp();
-        let found = window.query_all_by_label_contains(&format!(": {probability:.4}")).count();
-        assert!(found > 0, "{} is not shown with {probability:.4}", other.text);
+        let percent = percent(other.log_prob);
+        let found = window.query_all_by_label_contains(&format!(": {percent}")).count();
+        assert!(found > 0, "{} is not shown with {percent}", other.text);
     }
     let other = record.alternatives.iter().find(|other| other.id != record.id).unwrap().clone();
     let before = window.state().state().conversations.current().unwrap().exchanges.len();
@@ -194,6 +197,47 @@ fn a_token_shows_its_numbers_and_what_it_could_have_been() {
     });
     let exchanges = &window.state().state().conversations.current().unwrap().exchanges;
     assert_eq!(exchanges.last().unwrap().tokens[1].id, other.id);
+    // In the new answer's list that token says that a person put it there, and the one before that it was taken over.
+    let place = token(&window, 1);
+    window.state_mut().apply(ConversationAction::SelectToken(Some(place)).into());
+    window.run_ok();
+    window.get_by_label_contains(&format!(": {} · Forced", percent(other.log_prob)));
+    let place = token(&window, 0);
+    window.state_mut().apply(ConversationAction::SelectToken(Some(place)).into());
+    window.run_ok();
+    window.get_by_label_contains(" · Repeated");
+}
+
+/// A probability as the window writes it: in percent, with digits that say something.
+fn percent(log_prob: f32) -> String {
+    let percent = f64::from(log_prob).exp() * 100.0;
+    let places = match percent {
+        p if p >= 99.95 => return "100%".to_owned(),
+        p if p >= 10.0 => 1,
+        p if p >= 0.1 => 2,
+        p if p >= 0.001 => 3,
+        _ => return "<0.001%".to_owned(),
+    };
+    format!("{percent:.places$}%")
+}
+
+#[test]
+fn tokens_are_read_as_text_and_small_probabilities_are_not_called_nothing() {
+    let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
+    // What a byte-level vocabulary calls a word after a space, and a line break.
+    let shown = window.state_mut().state_mut().conversations.shown();
+    let exchange = shown.exchanges.get_mut(0).unwrap();
+    let other = |id, text: &str, p: f32| Alternative { id, text: text.to_owned(), log_prob: p.ln() };
+    exchange.tokens[0].alternatives = vec![other(1, "Ġthat", 0.9), other(2, "Ċ", 1e-6)];
+    let place = token(&window, 0);
+    window.state_mut().apply(ConversationAction::SelectToken(Some(place)).into());
+    show(&mut window, InspectorTab::Token);
+    window.get_by_label("“ that”: 90.0%");
+    window.get_by_label("“¶”: <0.001%");
+    window.get_by_label("Continue: “ that”");
+    assert!(window.query_by_label_contains("Ġ").is_none() && window.query_by_label_contains("0.0000").is_none());
+    // The token itself is in its list, though it is not among the most likely.
+    window.get_by_label_contains(" · Chosen");
 }
 
 #[test]
@@ -213,7 +257,7 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     let sum = mass.before + mass.visual + mass.newline + mass.after;
     assert!((sum - 1.0).abs() < 1e-4, "{sum}");
     assert!((values.iter().sum::<f32>() - mass.visual).abs() < 1e-4);
-    let shown: f64 = (["picture: ", "row ends: ", "text before: ", "text after: "].iter())
+    let shown: f64 = (["Visual tokens: ", "Newline tokens: ", "Text before: ", "Text after: "].iter())
         .map(|name| {
             let label = words(&window.get_by_label_contains(name));
             label[name.len()..].split(',').next().unwrap().parse::<f64>().unwrap()
@@ -224,8 +268,12 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     // One layer and head is another map of the same attention.
     change(&mut window, ViewChange::Source(MapSource::Token { layer: Some(1), head: Some(0) }));
     wait(&mut window, "the head's map", |app| app.state().attention_map().is_some());
-    let maps = window.state().state().attention_map().unwrap();
-    let shown = Arc::clone(&maps.shown);
+    let grid = window.state().state().attention_map().unwrap();
+    let Some(TraceUpload::Ready(of_sva)) = window.state().state().trace().map(|entry| &entry.upload) else {
+        panic!("no maps")
+    };
+    assert!(Arc::ptr_eq(&grid.on_gpu.photo, &of_sva.photo), "the photo lies on the device once");
+    let shown = Arc::clone(&window.state().maps().unwrap().large);
     show(&mut window, InspectorTab::Table);
     wait_drawing(&mut window, "the map's numbers", |_| shown.numbers(&MapView::of(Quantity::Share)).is_some());
     let numbers = shown.numbers(&MapView::of(Quantity::Share)).unwrap();
@@ -247,15 +295,20 @@ fn the_table_holds_the_numbers_of_the_maps() {
     let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
     change(&mut window, ViewChange::Quantity(Quantity::Share));
     show(&mut window, InspectorTab::Table);
-    let numbers = |app: &App| {
-        let TraceUpload::Ready(on_gpu) = &app.state().trace()?.upload else { return None };
-        on_gpu.small.numbers(&app.state().view.now().map_view())
-    };
+    let numbers = |app: &App| app.maps()?.small.numbers(&app.state().view.now().map_view());
     wait_drawing(&mut window, "the numbers", |app| numbers(app).is_some());
     let maps = numbers(window.state()).unwrap();
     let names = window.state().state().trace().unwrap().encoder_names.clone();
     let first = maps[0].texels.iter().position(|texel| texel.value().is_some()).unwrap();
-    assert!(first < 40, "the first rows of the table hold values");
+    assert!(first > 4 && first < 40, "padding comes first, and then values");
+    // The list begins where the picture does, and says what it leaves out.
+    let side = maps[0].side as usize;
+    let row = |at: usize| format!("({}, {}): ", at / side, at % side);
+    assert!(window.query_by_label_contains(&row(0)).is_none(), "rows of padding");
+    window.get_by_label_contains(&row(first));
+    let padded = (0..side * side).filter(|at| maps.iter().all(|map| map.texels[*at] == MapTexel::Padding)).count();
+    window.get_by_label(&format!("List padding ({padded})")).click();
+    window.run_ok();
     // As many rows as are seen at once, some of the padding and some of the picture.
     for at in first - 2..first + 4 {
         let side = maps[0].side as usize;

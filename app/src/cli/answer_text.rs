@@ -1,6 +1,7 @@
 //! Answers in words and numbers: as they come, as JSON, and the figures beside them.
 
 use super::driver::Opened;
+use super::json_path;
 use opabinia_engine::generate::{Answer, StopReason};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -82,13 +83,11 @@ pub fn answer_json(answer: &Answer, opened: &Opened, image: Option<&Path>, quest
         })
         .collect();
     let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
-    json!({
-        "model": inspection.directory,
+    let object = json!({
         "device": inspection.device,
         "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },
         "template": inspection.template.name(),
         "notes": inspection.notes,
-        "image": image,
         "question": question,
         "text": answer.text,
         "token_ids": ids,
@@ -106,7 +105,12 @@ pub fn answer_json(answer: &Answer, opened: &Opened, image: Option<&Path>, quest
             "decode_s": answer.timings.decode.as_secs_f64(),
             "tokens_per_s": tokens_per_second(answer),
         },
-    })
+    });
+    let mut object = json_path::with(object, "model", &inspection.directory);
+    if let Some(object) = object.as_object_mut() {
+        json_path::insert_optional(object, "image", image);
+    }
+    object
 }
 
 /// One line for people.

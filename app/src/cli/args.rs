@@ -3,10 +3,12 @@
 use super::console::Console;
 use super::failure::Result;
 use crate::demo::{self, Sample};
+use crate::image_source::{ImageSource, is_address};
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
+use opabinia_engine::error::Refusal;
 use opabinia_engine::generate::{GenerateOptions, Sampling};
 use opabinia_engine::model::{DtypeChoice, Inspection, LoadRequest};
 use opabinia_engine::sva::PictureSize;
@@ -42,8 +44,14 @@ impl LoadArgs {
     /// The request to open `model`.
     ///
     /// # Errors
-    /// If it is the demo checkpoint, and there is no place to put it.
+    /// If it is the demo checkpoint, and there is no place to put it; or an address on the network.
     pub fn request(&self, model: &str) -> Result<LoadRequest> {
+        if is_address(Path::new(model)) {
+            let refusal = Refusal::new(model, "this is an address, and the program never goes to the network");
+            let help = "download the checkpoint (`huggingface-cli download ORGANISATION/NAME`), then give its directory or \
+                        ORGANISATION/NAME";
+            return Err(Error::from(refusal.help(help)).into());
+        }
         Ok(LoadRequest {
             source: demo::source(model)?,
             towers: self.tower.clone(),
@@ -74,7 +82,8 @@ impl ModelArgs {
 /// What is asked about, and what was said before.
 #[derive(Debug, Clone, Args)]
 pub struct SubjectArgs {
-    /// The picture: PNG, JPEG, WebP, GIF, BMP or TIFF, or sample:NAME for one that is part of the program. Without one
+    /// The picture: PNG, JPEG, WebP, GIF, BMP or TIFF; - for what comes on standard input; or sample:NAME for one that is
+    /// part of the program. Without one
     /// the conversation is text only; but the demo checkpoint then looks at its first sample.
     #[arg(long, short, value_name = "FILE")]
     pub image: Option<PathBuf>,
@@ -87,14 +96,6 @@ pub struct SubjectArgs {
     /// An earlier question and its answer, in order; may be repeated. The picture belongs to the first question.
     #[arg(long, num_args = 2, value_names = ["QUESTION", "ANSWER"])]
     pub turn: Vec<String>,
-}
-
-/// Reads a picture: a file, turned as its EXIF data say if `honour_exif`, or a sample.
-///
-/// # Errors
-/// [`Error::Input`] naming the file.
-pub fn picture(image: &Path, honour_exif: bool) -> opabinia_engine::Result<Picture> {
-    demo::open_picture(image, if honour_exif { Exif::Honour } else { Exif::Ignore })
 }
 
 impl SubjectArgs {
@@ -120,12 +121,18 @@ impl SubjectArgs {
         }
     }
 
+    /// How the picture is turned.
+    pub fn exif(&self) -> Exif {
+        if self.exif { Exif::Honour } else { Exif::Ignore }
+    }
+
     /// Reads the picture in `image`, if there is one.
     ///
     /// # Errors
     /// [`Error::Input`] naming the file.
     pub fn picture(&self, image: Option<&Path>) -> Result<Option<Arc<Picture>>> {
-        Ok(image.map(|image| picture(image, self.exif).map(Arc::new)).transpose()?)
+        let read = |image| ImageSource::open(image).and_then(|source| source.decode(self.exif()));
+        Ok(image.map(|image| read(image).map(Arc::new)).transpose()?)
     }
 
     /// Checks what can be checked before weights are read: that something is asked, and that the model can look at
@@ -158,7 +165,7 @@ impl SubjectArgs {
 #[command(next_help_heading = "Answering")]
 pub struct AnswerArgs {
     /// Stop after this many tokens.
-    #[arg(long, value_name = "N", default_value_t = 512)]
+    #[arg(long, value_name = "N", default_value_t = 512, allow_negative_numbers = true)]
     pub max_tokens: usize,
     /// 0 takes the most likely token each time; higher values vary more.
     #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
@@ -167,10 +174,10 @@ pub struct AnswerArgs {
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub top_p: Option<f64>,
     /// Choose only among this many of the most likely tokens.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub top_k: Option<usize>,
     /// Seed of the random choice: the same seed gives the same answer.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_seed, allow_negative_numbers = true)]
     pub seed: u64,
     /// Stop before this text; may be repeated.
     #[arg(long, value_name = "TEXT")]
@@ -178,6 +185,16 @@ pub struct AnswerArgs {
     /// System text instead of the template's own.
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
+}
+
+fn parse_seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "`{text}` is no seed: it is a whole number from 0 to {}. The same seed gives the same answer; for another one each \
+             time, give another number each time, such as $RANDOM",
+            u64::MAX
+        )
+    })
 }
 
 impl AnswerArgs {

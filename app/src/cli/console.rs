@@ -48,10 +48,11 @@ impl Console {
     }
 }
 
-/// Writes `text` and a line break to standard error.
+/// Writes `text` and a line break to standard error, without control characters: names of files and keys stand in it, and
+/// those come from strangers.
 pub fn complain(text: &str) {
     // There is nobody left to tell if this fails.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", without_controls(text));
 }
 
 /// Writes `text` to standard output at once.
@@ -61,6 +62,14 @@ pub fn complain(text: &str) {
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::of_stdout)
+}
+
+/// Writes a report for people to standard output, without control characters, as in [`complain`].
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_report(text: &str) -> Result<()> {
+    print(&without_controls(text))
 }
 
 /// Writes text that a model made to standard output at once. A terminal is spared the control characters in it: they

@@ -1,7 +1,8 @@
 //! `opabinia doctor`: what this machine has, and what is missing.
 
-use super::console::{print, print_json};
+use super::console::{print_json, print_report};
 use super::failure::Result;
+use super::json_path;
 use clap::Args;
 use opabinia_engine::checkpoint::{Bytes, CachedModel, HostMemory, Hub};
 use opabinia_engine::device::DeviceChoice;
@@ -68,7 +69,7 @@ impl Doctor {
     /// Only if nothing can be printed.
     pub fn run(&self) -> Result<()> {
         let findings = Findings::gather();
-        if self.json { print_json(&findings.json()) } else { print(&findings.text()) }
+        if self.json { print_json(&findings.json()) } else { print_report(&findings.text()) }
     }
 }
 
@@ -136,8 +137,10 @@ impl Findings {
                 "obstacle": adapter.obstacle,
             })
         });
-        let models = self.models.iter().map(|model| json!({ "repo": model.repo, "directory": model.dir }));
-        let caches = self.caches.iter().map(|cache| json!({ "directory": cache, "exists": cache.is_dir() }));
+        let models =
+            self.models.iter().map(|model| json_path::with(json!({ "repo": model.repo }), "directory", &model.dir));
+        let caches =
+            self.caches.iter().map(|cache| json_path::with(json!({ "exists": cache.is_dir() }), "directory", cache));
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "cpu": {

@@ -7,8 +7,7 @@ use super::progress::Bars;
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::probe::{Detail, Trace};
-use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot};
-use std::path::PathBuf;
+use opabinia_engine::worker::{Command, Engine, EventKind, JobId, Outcome, Question, Slot, TraceFile};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +38,7 @@ impl Driver {
     /// # Errors
     /// If the system gives no thread or no signal handler.
     pub fn start(console: Console, counts_tokens: bool) -> Result<Self> {
+        opabinia_engine::Error::check_room_to_start()?;
         Ok(Self { engine: Engine::start(|| {})?, interrupt: Interrupt::install()?, console, counts_tokens })
     }
 
@@ -87,7 +87,7 @@ impl Driver {
         &mut self,
         question: Question,
         detail: Detail,
-        output: PathBuf,
+        output: TraceFile,
     ) -> Result<(Answer, Option<Arc<Trace>>)> {
         let command = Command::Trace { slot: Slot::A, question, detail, output: Some(output) };
         match self.run(command, &mut |_| Ok(()))? {

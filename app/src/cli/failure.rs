@@ -1,10 +1,12 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
+use opabinia_engine::output::STANDARD_OUTPUT;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
 use std::any::Any;
 use std::fmt;
+use std::path::Path;
 
 /// Result of everything in the command line that can fail.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -27,7 +29,9 @@ pub enum Cause {
     Shaders(ShaderError),
     /// A fault of this program, with what is known of it.
     Internal(String),
-    /// The window cannot be opened.
+    /// There is no display to open the window on.
+    NoDisplay(String),
+    /// The window cannot be opened, though there is a display.
     NoWindow(String),
     /// Whoever read standard output has closed it: they have seen enough.
     ReaderGone,
@@ -39,9 +43,14 @@ impl Failure {
         Cause::Internal(what.into()).into()
     }
 
+    /// There is no display to open the window on.
+    pub fn no_display(what: impl Into<String>) -> Self {
+        Cause::NoDisplay(what.into()).into()
+    }
+
     /// The window cannot be opened, in the words of the system.
-    pub fn no_window(what: &str) -> Self {
-        Cause::NoWindow(what.to_owned()).into()
+    pub fn no_window(what: impl Into<String>) -> Self {
+        Cause::NoWindow(what.into()).into()
     }
 
     /// A fault of this program: a panic with this payload.
@@ -55,7 +64,7 @@ impl Failure {
     pub fn of_stdout(error: std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Cause::ReaderGone.into(),
-            _ => EngineError::io("standard output", error).into(),
+            _ => Cause::Engine(EngineError::io(STANDARD_OUTPUT, error)).into(),
         }
     }
 
@@ -64,7 +73,7 @@ impl Failure {
         match &self.cause {
             Cause::ReaderGone => 0,
             Cause::Internal(_) => 1,
-            Cause::NoWindow(_) => 5,
+            Cause::NoDisplay(_) | Cause::NoWindow(_) => 5,
             Cause::Engine(error) => match error {
                 EngineError::Input { .. } | EngineError::Io { .. } => 2,
                 EngineError::Refused(_) => 3,
@@ -115,10 +124,15 @@ impl fmt::Display for Failure {
                     "internal error: {what}\n  this is a fault of the program; please report it with the command and `opabinia doctor`"
                 )
             }
+            Cause::NoDisplay(what) => write!(
+                f,
+                "the window cannot be opened: {what}\n  start it on a desktop, over `ssh -X`, or on a display in memory \
+                 (`xvfb-run opabinia`); ask, trace and render need no display"
+            ),
             Cause::NoWindow(what) => write!(
                 f,
-                "the window cannot be opened: {what}\n  it needs a display and a graphics driver (`opabinia doctor` shows \
-                 what is there); ask, trace and render need no display\n  {INSTALL_HINT}"
+                "the window cannot be opened: {what}\n  it needs a graphics driver (`opabinia doctor` shows what is \
+                 there); ask and trace need none\n  {INSTALL_HINT}"
             ),
             Cause::ReaderGone => f.write_str("standard output was closed"),
         }
@@ -133,7 +147,11 @@ impl From<Cause> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Cause::Engine(error).into()
+        match error {
+            // Whoever wrote a file there.
+            EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
+            error => Cause::Engine(error).into(),
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! `opabinia inspect`: what a checkpoint is and what it needs.
 
 use super::args::LoadArgs;
-use super::console::{Console, print, print_json};
+use super::console::{Console, print_json, print_report};
 use super::driver::Driver;
 use super::failure::{Failure, Result};
+use super::json_path;
 use crate::encoder_names;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, SVA_HEADS, checkpoint_name};
 use opabinia_engine::model::{Inspection, TowerReport};
+use opabinia_engine::printable;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -58,7 +60,7 @@ impl Inspect {
                 Some(error) => Err(Failure { report, ..error.into() }),
             };
         }
-        print(&report_text(&inspection))?;
+        print_report(&report_text(&inspection))?;
         refused.map_or(Ok(()), |error| Err(error.into()))
     }
 }
@@ -82,13 +84,13 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
     let decoder = &config.decoder;
     let towers = inspection.towers.iter().map(tower_json);
     let faults = inspection.survey.faults.iter().map(|fault| {
-        json!({
-            "file": fault.file,
+        let fault_json = json!({
             "key": fault.key,
             "problem": fault.problem,
             "expected": fault.expected,
             "found": fault.found,
-        })
+        });
+        json_path::with(fault_json, "file", &fault.file)
     });
     let needed = inspection.needed.iter().map(|(dtype, need)| {
         let parts = json!({
@@ -100,7 +102,6 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         (dtype.as_str().to_owned(), parts)
     });
     let object = json!({
-        "directory": inspection.directory,
         "family": family(config),
         "decoder": {
             "hidden_size": decoder.hidden_size,
@@ -136,7 +137,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         "unknown_keys": inspection.survey.unknown.iter().map(|weight| weight.key.as_str()).collect::<Vec<_>>(),
         "notes": inspection.notes,
     });
-    match object {
+    match json_path::with(object, "directory", &inspection.directory) {
         Value::Object(map) => map,
         _ => Map::new(),
     }
@@ -144,13 +145,13 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
 
 fn tower_json(tower: &TowerReport) -> Value {
     let (found, directory, source, problem) = match &tower.location {
-        Ok((directory, source)) => (true, Some(directory), Some(source), None),
+        Ok((directory, source)) => (true, Some(directory.as_path()), Some(source), None),
         Err(refusal) => (false, None, None, Some(refusal.to_string())),
     };
-    json!({
+    let mut object = json!({
         "name": tower.spec.name,
         "family": tower.spec.family.word(),
-        "repo": tower.spec.repo,
+        "repo": tower.spec.origin.repository(),
         "tokens": tower.spec.tokens,
         "tokens_side": tower.spec.side(),
         "input_side": tower.input_side,
@@ -158,10 +159,13 @@ fn tower_json(tower: &TowerReport) -> Value {
         "parameters": tower.parameters,
         "stored_bytes": tower.stored_bytes,
         "found": found,
-        "directory": directory,
         "source": source,
         "problem": problem,
-    })
+    });
+    if let Some(object) = object.as_object_mut() {
+        json_path::insert_optional(object, "directory", directory);
+    }
+    object
 }
 
 /// Bytes of all weight files that were found.
@@ -197,8 +201,9 @@ fn report_text(inspection: &Inspection) -> String {
     let (decoder, sva) = (&config.decoder, &config.sva);
     let mut report = Report(String::new());
     let name = checkpoint_name(&inspection.directory);
+    let name = printable::line(&name);
     report.heading(&format!("{name}: {}, {} parameters", family(config), count(inspection.parameters())));
-    report.row("directory", inspection.directory.display());
+    report.row("directory", printable::path(&inspection.directory));
     report.row(
         "decoder",
         format!(
@@ -233,13 +238,13 @@ fn report_text(inspection: &Inspection) -> String {
     let names: Vec<&str> = inspection.towers.iter().map(|tower| tower.spec.name.as_str()).collect();
     for ((k, tower), short) in inspection.towers.iter().enumerate().zip(encoder_names::short(&names)) {
         let side = tower.spec.side();
-        report.row(&format!("{k} {short}"), &tower.spec.name);
+        report.row(&format!("{k} {}", printable::line(&short)), printable::line(&tower.spec.name));
         match &tower.location {
             Ok((directory, source)) => {
                 let input = tower.input_side.map_or_else(String::new, |input| format!("{input} px → "));
                 let width = tower.width.map_or_else(String::new, |width| format!(" of width {width}"));
                 report.row("", format!("{input}{side}×{side} tokens{width}, {} parameters", count(tower.parameters)));
-                report.row("", format!("{source}: {}", directory.display()));
+                report.row("", format!("{source}: {}", printable::path(directory)));
             }
             Err(refusal) => {
                 report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")));
@@ -268,15 +273,28 @@ fn report_text(inspection: &Inspection) -> String {
     list(
         &mut report,
         "missing or wrong",
-        survey.faults.iter().map(|fault| format!("{}: {}", fault.key.as_deref().unwrap_or_default(), fault.problem)),
+        survey
+            .faults
+            .iter()
+            .map(|fault| format!("{}: {}", printable::line(fault.key.as_deref().unwrap_or_default()), fault.problem)),
     );
     list(
         &mut report,
         "unknown",
-        survey.unknown.iter().map(|weight| format!("{}, in {}", weight.key, weight.file.display())),
+        survey
+            .unknown
+            .iter()
+            .map(|weight| format!("{}, in {}", printable::line(&weight.key), printable::path(&weight.file))),
     );
     if survey.faults.is_empty() && survey.unknown.is_empty() {
-        report.row("complete", "nothing is missing, nothing is unknown");
+        let absent = inspection.towers.iter().filter(|tower| tower.location.is_err()).count();
+        match absent {
+            0 => report.row("complete", "nothing is missing, nothing is unknown"),
+            1 => report.row("incomplete", "an encoder is missing, see above; the checkpoint itself is whole"),
+            n => {
+                report.row("incomplete", format!("{n} encoders are missing, see above; the checkpoint itself is whole"))
+            }
+        }
     }
     let mut notes: Vec<String> = inspection.notes.clone();
     if let Err(Error::OutOfMemory { what, help }) = inspection.check() {
@@ -284,7 +302,7 @@ fn report_text(inspection: &Inspection) -> String {
     }
     if !notes.is_empty() {
         report.heading("notes");
-        notes.iter().for_each(|note| report.row("", note));
+        notes.iter().for_each(|note| report.row("", printable::line(note)));
     }
     report.0
 }

@@ -9,9 +9,11 @@ pub mod driver;
 pub mod failure;
 pub mod inspect;
 pub mod interrupt;
+pub mod json_path;
 pub mod open;
 pub mod progress;
 pub mod render;
+pub mod system;
 pub mod trace;
 
 use clap::{Parser, Subcommand};
@@ -67,9 +69,10 @@ pub fn main() -> ExitCode {
     // Known before the rest is, so that a mistake in the rest is reported in the right form.
     let json = args.iter().any(|arg| arg == "--json");
     quieten_panics();
+    system::survive_file_limit();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, json),
+        Err(error) => return usage(&error, json, &args),
     };
     cli.console.start_logging();
     let ended = catch_unwind(AssertUnwindSafe(|| run(&cli)));
@@ -84,6 +87,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    if matches!(cli.command, None | Some(Command::Open(_) | Command::Render(_) | Command::Doctor(_))) {
+        system::name_runtime_directory();
+    }
     match &cli.command {
         None => open::Open::default().run(),
         Some(Command::Open(open)) => open.run(),
@@ -108,11 +114,16 @@ fn report(failure: &Failure, json: bool) {
 }
 
 /// Answers a command line that clap did not accept, or that asks for help.
-fn usage(error: &clap::Error, json: bool) -> ExitCode {
+fn usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if json && code != 0 {
         let message = error.render().to_string();
         let _ = print_json(&json!({ "error": { "kind": "usage", "message": message.trim_end() } }));
+    }
+    // It repeats what was typed, or what a shell made of a pattern: names of files.
+    if code != 0 && args.iter().any(|arg| arg.to_string_lossy().contains(char::is_control)) {
+        complain(error.render().to_string().trim_end());
+        return ExitCode::from(code);
     }
     // Nobody is left to tell if this fails.
     let _ = error.print();

@@ -1,8 +1,10 @@
 //! `opabinia open`, and `opabinia` alone: the window.
 
 use super::failure::Result;
+use crate::image_source::ImageSource;
 use crate::window::{self, Start};
 use clap::Args;
+use opabinia_engine::Error;
 use std::path::{Path, PathBuf};
 
 /// Open the window. This is also what happens without any command.
@@ -30,8 +32,13 @@ impl Open {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let directory = |model: &String| {
             let path = Path::new(model);
-            if path.exists() { absolute(path).to_string_lossy().into_owned() } else { model.clone() }
+            // The name of the working directory may be no text.
+            let absolute = absolute(path).to_str().map(str::to_owned).filter(|_| path.exists());
+            absolute.unwrap_or_else(|| model.clone())
         };
+        if let Some(image) = &self.image {
+            check_image(image)?;
+        }
         window::run(Start {
             model: self.model.as_ref().map(directory),
             image: self.image.as_deref().map(absolute),
@@ -40,4 +47,16 @@ impl Open {
             ..Start::default()
         })
     }
+}
+
+/// Refuses what the window could not open again after a restart, or not at all.
+fn check_image(image: &Path) -> Result<()> {
+    if image == Path::new("-") {
+        return Err(Error::input(
+            "-: the window takes pictures from files, not from standard input",
+            "give the name of a file, or paste the picture into the window",
+        )
+        .into());
+    }
+    Ok(ImageSource::named(image).map(drop)?)
 }

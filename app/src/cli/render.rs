@@ -1,16 +1,16 @@
 //! `opabinia render`: a trace as a picture.
 
-use super::args::picture;
 use super::console::Console;
 use super::failure::{Cause, Failure, Result};
 use crate::figure::Theme;
+use crate::image_source::ImageSource;
 use crate::map_figure::{self, Part};
 use crate::recipe::{self, FigureSettings, Ingredients, Recipe, SIDES};
 use crate::{encoder_names, output, selection};
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::probe::Trace;
-use opabinia_engine::vision::Picture;
+use opabinia_engine::vision::{Exif, Picture};
 use opabinia_shaders::{AdapterChoice, Cell, ColourMap, Filter, Gpu, Granularity, Normalisation, Quantity, Reduction};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ enum Mode {
     Lift,
     /// How spread out each cell's attention is, in bits.
     Entropy,
-    /// Which encoder has the largest share.
+    /// Which encoder has the highest lift: attended to most beyond what uniform attention would give it.
     Dominant,
 }
 
@@ -97,23 +97,25 @@ pub struct Render {
     /// A trace that `opabinia trace` wrote.
     #[arg(value_name = "T.safetensors", required_unless_present = "recipe")]
     trace: Option<PathBuf>,
-    /// The picture the trace was made from.
+    /// The picture the trace was made from, or - for what comes on standard input. The trace knows its pixels, and is drawn
+    /// over no other.
     #[arg(long, short, value_name = "FILE", required_unless_present = "recipe")]
     image: Option<PathBuf>,
     /// A recipe that the window exported: it names the trace and the picture beside it and says how they are drawn. It
     /// says all of that, so of the other options only those for files and for the adapter go with it.
     #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
         "trace", "image", "exif", "encoder", "layer", "head", "cell", "mode", "granularity", "norm", "colormap",
-        "opacity", "smooth", "size", "frame", "theme",
+        "opacity", "color_photo", "smooth", "size", "frame", "theme",
     ])]
     recipe: Option<PathBuf>,
-    /// Turn the picture as its EXIF data say: if and only if the trace was made so.
+    /// Turn the picture as its EXIF data say. Not needed: it is turned as it was when the trace was made.
     #[arg(long)]
     exif: bool,
-    /// The PNG file to write.
+    /// The PNG file to write, or - for standard output.
     #[arg(long, short, value_name = "P.png")]
     out: PathBuf,
-    /// Also write the numbers of the maps as comma-separated values.
+    /// Also write the numbers of the maps as comma-separated values, or - for standard output: a row for each cell or token,
+    /// with what is measured of which model, image, layers and heads.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// An encoder (index, name or family), several with commas, or all. For share and lift, which have a map for each.
@@ -143,6 +145,10 @@ pub struct Render {
     /// How much of the picture the map hides, 0 to 1.
     #[arg(long, value_name = "X", default_value_t = 0.6, value_parser = parse_opacity, allow_negative_numbers = true, help_heading = "How it looks")]
     opacity: f32,
+    /// Keep the colours of the picture under the diverging colour map: without this it is grey there, so that none of them
+    /// is taken for a value.
+    #[arg(long, help_heading = "How it looks")]
+    color_photo: bool,
     /// Interpolate between patches.
     #[arg(long, help_heading = "How it looks")]
     smooth: bool,
@@ -169,7 +175,7 @@ impl Render {
         let inputs: Vec<&Path> =
             [&self.trace, &self.image, &self.recipe].into_iter().flatten().map(PathBuf::as_path).collect();
         output::check(&self.out, &inputs)?;
-        if !self.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        if !is_png(&self.out) {
             return Err(Error::input(
                 format!("{}: figures are written as PNG", self.out.display()),
                 "give a name that ends in .png",
@@ -178,7 +184,7 @@ impl Render {
         }
         if let Some(csv) = &self.csv {
             output::check(csv, &inputs)?;
-            if *csv == self.out {
+            if output::is_same(csv, &self.out) {
                 return Err(Error::input("--out and --csv name the same file", "give two names").into());
             }
         }
@@ -190,7 +196,7 @@ impl Render {
         recipe::write_png(&self.out, &image)?;
         console.say(&format!("wrote {} ({} × {} pixels)", self.out.display(), image.width(), image.height()));
         if let Some(csv) = &self.csv {
-            output::write(csv, |file| file.write_all(map_figure::csv(&drawn.maps).as_bytes()))?;
+            output::write(csv, |file| file.write_all(wanted.csv(&drawn.maps).as_bytes()))?;
             console.say(&format!("wrote {}", csv.display()));
         }
         Ok(())
@@ -211,7 +217,7 @@ impl Render {
             return Err(Failure::internal("neither a recipe nor a trace with its picture was given"));
         };
         let trace = Trace::read(trace_path)?;
-        let picture = picture(picture_path, self.exif)?;
+        let picture = self.picture(picture_path, &trace)?;
         let settings = self.settings(&trace, &picture)?;
         let picture_name = picture_path.file_name().unwrap_or(picture_path.as_os_str()).to_string_lossy().into_owned();
         Ok(Ingredients {
@@ -222,6 +228,25 @@ impl Render {
             trace_path: trace_path.clone(),
             picture_path: picture_path.clone(),
         })
+    }
+
+    /// The picture at `path`, turned as it was when `trace` was made.
+    fn picture(&self, path: &Path, trace: &Trace) -> Result<Picture> {
+        let source = ImageSource::open(path)?;
+        let picture = source.decode(trace.exif)?;
+        // Most pictures are the same with and without.
+        if self.exif
+            && trace.exif == Exif::Ignore
+            && trace.is_about(&picture)
+            && source.decode(Exif::Honour)? != picture
+        {
+            return Err(Error::input(
+                format!("{}: with --exif it is turned, but the trace was made from it as it is stored", path.display()),
+                "leave --exif out, or record the trace anew with --exif",
+            )
+            .into());
+        }
+        Ok(picture)
     }
 
     fn settings(&self, trace: &Trace, picture: &Picture) -> Result<FigureSettings> {
@@ -245,6 +270,7 @@ impl Render {
             symmetric: colour_map == ColourMap::Diverging && !matches!(self.norm, Normalisation::Fixed { .. }),
             colour_map,
             opacity: self.opacity,
+            grey_photo: colour_map == ColourMap::Diverging && !self.color_photo,
             filter: if self.smooth { Filter::Bilinear } else { Filter::Nearest },
             grid: false,
             part: match self.frame {
@@ -289,6 +315,12 @@ impl Render {
         found.dedup();
         Ok(found)
     }
+}
+
+/// Whether a PNG may be written to `path`: a file's name says what is in it, that of a stream does not.
+fn is_png(path: &Path) -> bool {
+    let says_so = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    says_so(path) || output::is_stream(path) || path.canonicalize().is_ok_and(|place| says_so(&place))
 }
 
 fn parse_cell(text: &str) -> Result<Cell, String> {

@@ -5,6 +5,7 @@ use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
+use super::json_path;
 use crate::encoder_names;
 use crate::output;
 use clap::{Args, ValueEnum};
@@ -13,7 +14,8 @@ use opabinia_engine::checkpoint::{Bytes, TowerSpec};
 use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::{Detail, Trace as Recorded};
 use opabinia_engine::sva::Ablation;
-use opabinia_engine::worker::Question;
+use opabinia_engine::vision::Exif;
+use opabinia_engine::worker::{Question, TraceFile};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -53,7 +55,7 @@ pub struct Trace {
     /// The question.
     #[arg(long, short, value_name = "QUESTION")]
     prompt: String,
-    /// The file to write.
+    /// The file to write; - for standard output, and then the answer goes to standard error.
     #[arg(long, short, value_name = "T.safetensors")]
     out: PathBuf,
     /// What to keep.
@@ -87,6 +89,7 @@ impl Trace {
         let image = self.subject.image(&self.model);
         let inputs: Vec<_> = image.as_deref().into_iter().collect();
         output::check(&self.out, &inputs)?;
+        self.check_stdout()?;
         let picture = self.subject.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
         self.subject.introduce(&self.model, image.as_deref(), console);
@@ -117,11 +120,14 @@ impl Trace {
             Tensors::Sva => Detail::Sva,
             Tensors::All => Detail::All,
         };
-        let (answer, trace) = driver.trace(question, detail, self.out.clone())?;
-        let written = std::fs::metadata(&self.out).map_err(|error| Error::io(&self.out, error))?.len();
+        let file = TraceFile { path: self.out.clone(), exif: self.subject.exif() };
+        let (answer, trace) = driver.trace(question, detail, file)?;
+        // What was written through has no length.
+        let is_stream = output::is_stream(&self.out);
+        let written = if is_stream { None } else { std::fs::metadata(&self.out).ok().map(|about| about.len()) };
         if self.json {
             let mut object = answer_json(&answer, &opened, image.as_deref(), &self.prompt);
-            object["output"] = json!({ "file": self.out, "bytes": written });
+            object["output"] = json_path::with(json!({ "bytes": written }), "file", &self.out);
             object["ablation"] = json!({
                 "mask_keys": ablation.mask_keys,
                 "mask_keys_and_context": ablation.mask_keys_and_context,
@@ -130,11 +136,31 @@ impl Trace {
             object["trace"] = trace.as_deref().map_or(Value::Null, trace_json);
             return print_json(&object);
         }
-        print_generated(&format!("{}\n", answer.text))?;
+        if output::is_stdout(&self.out) {
+            console.say(&answer.text);
+        } else {
+            print_generated(&format!("{}\n", answer.text))?;
+        }
         console.say(&figures(&answer, &opened));
         let held = trace.as_deref().map_or_else(String::new, summary);
-        console.say(&format!("wrote {} ({}){held}", self.out.display(), Bytes(written)));
+        let size = written.map_or_else(String::new, |bytes| format!(" ({})", Bytes(bytes)));
+        console.say(&format!("wrote {}{size}{held}", self.out.display()));
         Ok(())
+    }
+
+    /// Checks that nothing else goes where the trace goes.
+    fn check_stdout(&self) -> Result<()> {
+        let refuse =
+            |what: &str, help: &str| Err(Error::input(format!("--out {}: {what}", self.out.display()), help).into());
+        if !output::is_stdout(&self.out) {
+            Ok(())
+        } else if self.json {
+            refuse("--json goes to standard output, too", "give the name of a file")
+        } else if output::is_terminal(&self.out) {
+            refuse("a trace is nothing for a terminal", "give the name of a file, or send it into a pipe")
+        } else {
+            Ok(())
+        }
     }
 
     fn ablation(&self, towers: &[TowerSpec]) -> Result<Ablation> {
@@ -165,7 +191,12 @@ fn trace_json(trace: &Recorded) -> Value {
     });
     let encoders = trace.encoders.iter().map(|encoder| json!({ "name": encoder.name, "tokens_side": encoder.side }));
     json!({
-        "picture": { "width": trace.picture.width, "height": trace.picture.height },
+        "picture": {
+            "width": trace.picture.width,
+            "height": trace.picture.height,
+            "sha256": trace.pixels,
+            "exif": trace.exif == Exif::Honour,
+        },
         "encoders": encoders.collect::<Value>(),
         "layers": layers.collect::<Value>(),
     })

@@ -126,6 +126,8 @@ pub enum ViewAction {
     AttendAgain,
     /// List the keys of a cell by their probability instead of by their place.
     SortKeys(bool),
+    /// List cells of the padding in the table of a map, or leave them out.
+    ListPadding(bool),
     /// Write what is on the screen to a file the person chooses.
     Export(ExportKind),
     /// Change what is chosen in the dialog about a figure.

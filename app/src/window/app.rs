@@ -3,8 +3,9 @@
 use super::action::{Action, ViewAction};
 use super::apply::Dropped;
 use super::background::Background;
+use super::caret::Caret;
 use super::dialogs::{Asked, Dialogs};
-use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
+use super::gpu::{GridOnGpu, MapGpu, PaneId, PaneMaps, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
@@ -13,6 +14,7 @@ use super::state::{
     TraceKey, TraceUpload,
 };
 use super::theme;
+use crate::image_source::ImageSource;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::vision::{Exif, Picture};
@@ -85,6 +87,7 @@ pub struct App {
     /// Whether the first answer is still to come, with which everything is explained.
     pub(super) welcoming: bool,
     panels: Panels,
+    caret: Caret,
     title: String,
     /// Whether a fault of the graphics device has been reported.
     fault_said: bool,
@@ -123,6 +126,8 @@ impl App {
             let gpu = MapGpu::new(render_state);
             gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
         });
+        let on_processor =
+            render_state.is_some_and(|state| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
         let mut app = Self {
             state,
             engine,
@@ -133,6 +138,7 @@ impl App {
             dialogs: start.dialogs,
             welcoming: false,
             panels: Panels::default(),
+            caret: Caret::new(ctx, on_processor),
             title: String::new(),
             fault_said: false,
         };
@@ -148,6 +154,16 @@ impl App {
     /// The same, to be changed: for tests and benchmarks, which have no other way to a state that takes long to reach.
     pub fn state_mut(&mut self) -> &mut AppState {
         &mut self.state
+    }
+
+    /// The maps that the panel draws, once they can be drawn: for tests.
+    pub fn maps(&self) -> Option<Arc<PaneMaps>> {
+        let of_token = self.state.attention_map().map(|grid| &grid.on_gpu);
+        let of_sva = match &self.state.trace()?.upload {
+            TraceUpload::Ready(on_gpu) => Some(on_gpu),
+            _ => None,
+        };
+        self.gpu.as_ref()?.maps(PaneId::MAIN, of_token.or(of_sva)?).ok()
     }
 
     /// Does what a person did: for tests and benchmarks.
@@ -252,6 +268,7 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.ctx.set_theme(self.state.settings.theme.preference());
+        self.caret.update(ui.ctx());
         let mut actions: Vec<Action> = Vec::new();
         let texts = self.texts();
         panels::take_input(ui.ctx(), &self.state, &mut actions);
@@ -316,7 +333,7 @@ impl App {
             move || {
                 // Before it is read: what changes meanwhile has changed.
                 let stamp = may_change.then(|| Stamp::of(&path)).flatten();
-                let picture = crate::demo::open_picture(&path, Exif::Ignore);
+                let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
                 Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
             },
         );

@@ -1,14 +1,28 @@
-//! The table of commands. Menus, shortcuts, the palette and the documentation are made from it.
+//! The table of commands. Menus, shortcuts, the list of keys and, with [`super::view_controls`], the palette are made from it.
 
 use super::lang::Language;
 use super::state::AppState;
 use egui::{Key, KeyboardShortcut, Modifiers};
 use opabinia_engine::worker::Slot;
 
-/// Something that can be done from everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // Their words are in `UiCommand::words`.
-pub enum UiCommand {
+macro_rules! commands {
+    ($($command:ident),+ $(,)?) => {
+        /// Something that can be done from everywhere.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)] // Their words are in `UiCommand::words`.
+        pub enum UiCommand {
+            $($command),+
+        }
+
+        impl UiCommand {
+            /// All commands, in the order of menus.
+            pub const ALL: &'static [Self] = &[$(Self::$command),+];
+        }
+    };
+}
+
+// Written once, so that none can be missing from menus and palette.
+commands! {
     OpenFolder,
     CompareFolder,
     OtherModel,
@@ -26,21 +40,24 @@ pub enum UiCommand {
     Detach,
     Undo,
     Redo,
-    ResetView,
-    ZoomToFit,
-    ToggleGrid,
-    NextLayer,
-    PreviousLayer,
-    NextHead,
-    PreviousHead,
-    AllLayersAndHeads,
+    Settings,
     NextQuantity,
     NextEncoder,
+    PreviousLayer,
+    NextLayer,
+    PreviousHead,
+    NextHead,
+    AllLayersAndHeads,
+    ToggleGrid,
+    ZoomToFit,
+    ResetView,
     ToggleTheme,
     SwitchLanguage,
     ResetLayout,
+    Guide,
+    Glossary,
+    Shortcuts,
     Palette,
-    Settings,
     Log,
     About,
 }
@@ -59,67 +76,26 @@ pub enum Menu {
 }
 
 impl UiCommand {
-    /// All commands, in the order of menus.
-    pub const ALL: [Self; 34] = [
-        Self::OpenFolder,
-        Self::CompareFolder,
-        Self::OtherModel,
-        Self::AttachPicture,
-        Self::ExportPicture,
-        Self::ExportNumbers,
-        Self::ExportTrace,
-        Self::ExportRecipe,
-        Self::Quit,
-        Self::NewConversation,
-        Self::RemoveConversation,
-        Self::Ask,
-        Self::Stop,
-        Self::Regenerate,
-        Self::Detach,
-        Self::Undo,
-        Self::Redo,
-        Self::Settings,
-        Self::ResetView,
-        Self::ZoomToFit,
-        Self::ToggleGrid,
-        Self::NextQuantity,
-        Self::NextEncoder,
-        Self::PreviousLayer,
-        Self::NextLayer,
-        Self::PreviousHead,
-        Self::NextHead,
-        Self::AllLayersAndHeads,
-        Self::ToggleTheme,
-        Self::SwitchLanguage,
-        Self::ResetLayout,
-        Self::Palette,
-        Self::Log,
-        Self::About,
-    ];
-
-    /// In which menu it stands.
-    pub fn menu(self) -> Menu {
+    /// In which menu it stands, and in which group there: a line is between groups.
+    pub fn place(self) -> (Menu, u8) {
         match self {
-            Self::OpenFolder
-            | Self::CompareFolder
-            | Self::OtherModel
-            | Self::AttachPicture
-            | Self::ExportPicture
-            | Self::ExportNumbers
-            | Self::ExportTrace
-            | Self::ExportRecipe
-            | Self::Quit => Menu::File,
-            Self::NewConversation
-            | Self::RemoveConversation
-            | Self::Ask
-            | Self::Stop
-            | Self::Regenerate
-            | Self::Detach
-            | Self::Undo
-            | Self::Redo
-            | Self::Settings => Menu::Edit,
-            Self::Palette | Self::Log | Self::About => Menu::Help,
-            _ => Menu::View,
+            Self::OpenFolder | Self::CompareFolder | Self::OtherModel => (Menu::File, 0),
+            Self::AttachPicture => (Menu::File, 1),
+            Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => (Menu::File, 2),
+            Self::Quit => (Menu::File, 3),
+            Self::NewConversation | Self::RemoveConversation => (Menu::Edit, 0),
+            Self::Ask | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
+            Self::Undo | Self::Redo => (Menu::Edit, 2),
+            Self::Settings => (Menu::Edit, 3),
+            Self::NextQuantity | Self::NextEncoder => (Menu::View, 0),
+            Self::PreviousLayer | Self::NextLayer | Self::PreviousHead | Self::NextHead | Self::AllLayersAndHeads => {
+                (Menu::View, 1)
+            }
+            Self::ToggleGrid | Self::ZoomToFit | Self::ResetView => (Menu::View, 2),
+            Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 3),
+            Self::Guide | Self::Glossary | Self::Shortcuts => (Menu::Help, 0),
+            Self::Palette | Self::Log => (Menu::Help, 1),
+            Self::About => (Menu::Help, 2),
         }
     }
 
@@ -128,11 +104,11 @@ impl UiCommand {
         let (english, chinese) = match self {
             Self::OpenFolder => (
                 ("Open a checkpoint…", "Choose the folder of a Cambrian-1 checkpoint"),
-                ("打开模型…", "选择 Cambrian-1 检查点所在的文件夹"),
+                ("打开检查点…", "选择 Cambrian-1 检查点所在的文件夹"),
             ),
             Self::CompareFolder => (
                 ("Compare with…", "Open a second checkpoint beside the first, to ask and look at either"),
-                ("打开对照模型…", "在第一个模型旁打开第二个检查点，可随时切换提问和查看"),
+                ("对比检查点…", "在第一个模型旁打开第二个检查点，可随时切换提问和查看"),
             ),
             Self::OtherModel => (
                 ("Switch between A and B", "Ask the other model, and show its maps of the same picture"),
@@ -151,7 +127,7 @@ impl UiCommand {
             ),
             Self::ExportTrace => (
                 ("Export the trace…", "Write all SVA attention probabilities as safetensors"),
-                ("导出完整记录…", "把全部 SVA 注意力概率写成 safetensors"),
+                ("导出注意力记录…", "把全部 SVA 注意力概率写成 safetensors"),
             ),
             Self::ExportRecipe => (
                 ("Export a recipe…", "Write what `opabinia render --recipe` needs to make this picture again"),
@@ -166,7 +142,7 @@ impl UiCommand {
             Self::Ask => (("Ask", "Ask the question in the field"), ("提问", "提出输入框中的问题")),
             Self::Stop => (("Stop", "Stop what the engine is doing"), ("停止", "停止引擎正在做的事")),
             Self::Regenerate => {
-                (("Ask again", "Answer the last question once more"), ("重新回答", "再回答一次最后的问题"))
+                (("Regenerate", "Answer the last question once more"), ("重新生成", "再回答一次最后的问题"))
             }
             Self::Detach => (("Remove the picture", "Go on without a picture"), ("移除图片", "不带图片继续")),
             Self::Undo => (
@@ -175,7 +151,7 @@ impl UiCommand {
             ),
             Self::Redo => (("Redo the view", "Go forward again"), ("重做视图", "再次前进")),
             Self::Settings => {
-                (("Settings…", "Sampling, system text, language, colours"), ("设置…", "采样、系统提示、语言、配色"))
+                (("Settings…", "Sampling, system prompt, language, colours"), ("设置…", "采样、系统提示、语言、配色"))
             }
             Self::ResetView => (("Reset the view", "Back to the first view"), ("重置视图", "回到初始视图")),
             Self::ZoomToFit => (("Zoom to fit", "Show the whole picture"), ("适合窗口", "显示整张图片")),
@@ -183,8 +159,8 @@ impl UiCommand {
                 (("Query grid", "Draw the cells of the query grid"), ("查询网格", "画出查询网格的单元格"))
             }
             Self::NextQuantity => (
-                ("Next quantity", "Share, lift, entropy, dominant encoder"),
-                ("下一个量", "占比、提升度、熵、主导编码器"),
+                ("Next quantity", "Share, lift, entropy, normalized entropy, dominant encoder"),
+                ("下一个量", "占比、提升度、熵、归一化熵、主导编码器"),
             ),
             Self::NextEncoder => (
                 ("Next encoder", "Show the next encoder in the large map"),
@@ -192,15 +168,25 @@ impl UiCommand {
             ),
             Self::PreviousLayer => (("Previous layer", "Show the SVA layer before"), ("上一层", "显示上一个 SVA 层")),
             Self::NextLayer => (("Next layer", "Show the SVA layer after"), ("下一层", "显示下一个 SVA 层")),
-            Self::PreviousHead => (("Previous head", "Show the head before"), ("上一个头", "显示上一个注意力头")),
-            Self::NextHead => (("Next head", "Show the head after"), ("下一个头", "显示下一个注意力头")),
+            Self::PreviousHead => (("Previous head", "Show the head before"), ("上一个注意力头", "显示上一个注意力头")),
+            Self::NextHead => (("Next head", "Show the head after"), ("下一个注意力头", "显示下一个注意力头")),
             Self::AllLayersAndHeads => {
-                (("All layers and heads", "Average over everything"), ("全部层与头", "对全部求平均"))
+                (("All layers and heads", "Average over everything"), ("全部层与注意力头", "对全部求平均"))
             }
             Self::ToggleTheme => (("Light or dark", "Switch the colours"), ("浅色或深色", "切换配色")),
             Self::SwitchLanguage => (("中文界面", "Speak Chinese"), ("English", "Speak English")),
             Self::ResetLayout => {
                 (("Reset the layout", "Put all panels where they were"), ("重置布局", "把面板放回原处"))
+            }
+            Self::Guide => {
+                (("Guide", "What the maps show, and what they may claim"), ("指南", "注意力图显示什么，能说明什么"))
+            }
+            Self::Glossary => (
+                ("Glossary", "Share, lift, entropy, cell, window, connector, sampler in a sentence each"),
+                ("术语表", "占比、提升度、熵、单元格、窗口、连接器、采样层，各用一句话说明"),
+            ),
+            Self::Shortcuts => {
+                (("Keyboard shortcuts", "All keys and gestures in a list"), ("键盘快捷键", "所有按键与手势一览"))
             }
             Self::Palette => (("Find a command…", "Type what you want to do"), ("查找命令…", "输入想做的事")),
             Self::Log => (("Messages", "Everything that was reported"), ("消息", "所有报告过的事")),
@@ -214,25 +200,56 @@ impl UiCommand {
 
     /// Whether it is about what the panels show, and so has no place where they are covered.
     pub fn is_about_panels(self) -> bool {
-        !matches!(
-            self,
+        match self {
             Self::OpenFolder
-                | Self::Quit
-                | Self::Stop
-                | Self::ToggleTheme
-                | Self::SwitchLanguage
-                | Self::Palette
-                | Self::Settings
-                | Self::Log
-                | Self::About
-        )
+            | Self::Quit
+            | Self::Stop
+            | Self::ToggleTheme
+            | Self::SwitchLanguage
+            | Self::Guide
+            | Self::Glossary
+            | Self::Shortcuts
+            | Self::Palette
+            | Self::Settings
+            | Self::Log
+            | Self::About => false,
+            Self::CompareFolder
+            | Self::OtherModel
+            | Self::AttachPicture
+            | Self::ExportPicture
+            | Self::ExportNumbers
+            | Self::ExportTrace
+            | Self::ExportRecipe
+            | Self::NewConversation
+            | Self::RemoveConversation
+            | Self::Ask
+            | Self::Regenerate
+            | Self::Detach
+            | Self::Undo
+            | Self::Redo
+            | Self::NextQuantity
+            | Self::NextEncoder
+            | Self::PreviousLayer
+            | Self::NextLayer
+            | Self::PreviousHead
+            | Self::NextHead
+            | Self::AllLayersAndHeads
+            | Self::ToggleGrid
+            | Self::ZoomToFit
+            | Self::ResetView
+            | Self::ResetLayout => true,
+        }
+    }
+
+    /// Whether what it switches is on; `None` if it switches nothing.
+    pub fn is_on(self, state: &AppState) -> Option<bool> {
+        (self == Self::ToggleGrid).then(|| state.view.now().grid)
     }
 
     /// The commands that have keys, in the order in which these are to be looked for: to egui, keys are pressed also
     /// where Shift is held besides, so that those with Shift come first.
     pub fn with_keys() -> Vec<(Self, KeyboardShortcut)> {
-        let mut all: Vec<_> =
-            Self::ALL.into_iter().filter_map(|command| Some((command, command.shortcut()?))).collect();
+        let mut all: Vec<_> = Self::ALL.iter().filter_map(|command| Some((*command, command.shortcut()?))).collect();
         all.sort_by_key(|(_, keys)| !keys.modifiers.shift);
         all
     }
@@ -264,8 +281,22 @@ impl UiCommand {
             Self::AllLayersAndHeads => alt(Key::A),
             Self::Palette => command(Key::K),
             Self::Log => command(Key::L),
+            Self::Guide => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F1)),
+            Self::Shortcuts => command(Key::F1),
             Self::Stop => Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
-            _ => None,
+            Self::CompareFolder
+            | Self::ExportNumbers
+            | Self::ExportTrace
+            | Self::ExportRecipe
+            | Self::RemoveConversation
+            | Self::Ask
+            | Self::Detach
+            | Self::ResetView
+            | Self::ToggleTheme
+            | Self::SwitchLanguage
+            | Self::ResetLayout
+            | Self::Glossary
+            | Self::About => None,
         }
     }
 
@@ -284,65 +315,39 @@ impl UiCommand {
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => {
                 state.trace().is_some()
             }
-            _ => true,
+            Self::OpenFolder
+            | Self::AttachPicture
+            | Self::Quit
+            | Self::NewConversation
+            | Self::RemoveConversation
+            | Self::Settings
+            | Self::NextQuantity
+            | Self::NextEncoder
+            | Self::PreviousLayer
+            | Self::NextLayer
+            | Self::PreviousHead
+            | Self::NextHead
+            | Self::AllLayersAndHeads
+            | Self::ToggleGrid
+            | Self::ZoomToFit
+            | Self::ResetView
+            | Self::ToggleTheme
+            | Self::SwitchLanguage
+            | Self::ResetLayout
+            | Self::Guide
+            | Self::Glossary
+            | Self::Shortcuts
+            | Self::Palette
+            | Self::Log
+            | Self::About => true,
         }
     }
-}
-
-/// Commands that can be done now and whose words have the letters of `text` in this order, the best match first.
-pub fn found(text: &str, language: Language, state: &AppState) -> Vec<UiCommand> {
-    let wanted = text.trim().to_lowercase();
-    let score = |command: UiCommand| {
-        let (name, tip) = command.words(language);
-        // Names in the other language are found too, and what a command does counts less than its name.
-        let (english, _) = command.words(Language::English);
-        let name = matched(&wanted, name).max(matched(&wanted, english));
-        name.or_else(|| tip.to_lowercase().contains(&wanted).then_some(i32::MIN))
-    };
-    let doable = UiCommand::ALL.into_iter().filter(|command| *command != UiCommand::Palette && command.enabled(state));
-    let mut found: Vec<_> = doable.filter_map(|command| Some((score(command)?, command))).collect();
-    if wanted.is_empty() {
-        return found.into_iter().map(|(_, command)| command).collect();
-    }
-    // Stable: equally good ones stay in the order of the menus.
-    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    found.into_iter().map(|(_, command)| command).collect()
-}
-
-/// How well the letters of `wanted` are found in `name` in their order; `None` if they are not. Letters that begin a
-/// word or follow one another count more; the length of the name counts against it.
-fn matched(wanted: &str, name: &str) -> Option<i32> {
-    let name: Vec<char> = name.to_lowercase().chars().collect();
-    let (mut score, mut at) = (-(name.len() as i32), 0);
-    let mut last = None;
-    for letter in wanted.chars().filter(|letter| !letter.is_whitespace()) {
-        let place = at + name.get(at..)?.iter().position(|known| *known == letter)?;
-        let begins_word = place == 0 || !name[place - 1].is_alphanumeric();
-        let follows = last.is_some_and(|last| last + 1 == place);
-        score += 4 + 16 * i32::from(begins_word) + 12 * i32::from(follows);
-        (last, at) = (Some(place), place + 1);
-    }
-    Some(score)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
-
-    #[test]
-    fn the_palette_finds_by_beginnings_of_words_and_in_both_languages() {
-        let state = AppState::default();
-        let first = |text, language| found(text, language, &state).first().copied();
-        assert_eq!(first("new conv", Language::English), Some(UiCommand::NewConversation));
-        assert_eq!(first("rl", Language::English), Some(UiCommand::ResetLayout));
-        assert_eq!(first("about", Language::Chinese), Some(UiCommand::About));
-        assert_eq!(first("关于", Language::Chinese), Some(UiCommand::About));
-        assert_eq!(first("qqq", Language::English), None);
-        let all = found("", Language::English, &state);
-        assert!(!all.contains(&UiCommand::Stop), "nothing can be stopped");
-        assert_eq!(all.first(), Some(&UiCommand::OpenFolder), "{all:?}");
-    }
 
     #[test]
     fn the_keys_of_every_command_reach_it() {
@@ -357,10 +362,21 @@ mod tests {
     }
 
     #[test]
-    fn every_command_is_in_the_table_once_and_has_words_of_its_own() {
+    fn every_command_has_words_of_its_own() {
         for language in [Language::English, Language::Chinese] {
             let names: HashSet<_> = UiCommand::ALL.iter().map(|command| command.words(language).0).collect();
             assert_eq!(names.len(), UiCommand::ALL.len(), "{language:?}");
+        }
+    }
+
+    #[test]
+    fn commands_of_one_group_of_a_menu_stand_together() {
+        let mut seen = Vec::new();
+        for command in UiCommand::ALL {
+            if seen.last() != Some(&command.place()) {
+                assert!(!seen.contains(&command.place()), "{command:?} stands apart from its group");
+                seen.push(command.place());
+            }
         }
     }
 }

@@ -3,23 +3,26 @@
 //! One [`state::AppState`] owns everything that is shown. Each frame, [`app::App`] takes in what the engine thread and
 //! the [`background`] tasks have sent, lets the [`panels`] draw the state and collect [`action::Action`]s, and applies
 //! those in [`apply`]. Maps are drawn by [`gpu`] on egui's own device. What the window says is in [`lang`], what can be
-//! done from everywhere in the table of [`command`]s. What survives a restart is in [`store`].
+//! done from everywhere in the table of [`command`]s and among the [`view_controls`]; the [`palette`] finds both. What survives a restart is in [`store`].
 
 pub mod action;
 pub mod app;
 pub mod apply;
 pub mod background;
+mod caret;
 pub mod command;
 pub mod dialogs;
 pub mod gpu;
 mod keeper;
 pub mod lang;
 pub mod layout;
+pub mod palette;
 pub mod panels;
 mod pasted;
 pub mod state;
 pub mod store;
 pub mod theme;
+pub mod view_controls;
 
 use crate::cli::failure::{Failure, Result};
 use app::App;
@@ -52,18 +55,62 @@ pub fn run(start: Start) -> Result<()> {
         options,
         Box::new(|cc| Ok(Box::new(App::with_keeper(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start, keeper)?))),
     )
-    .map_err(|error| Failure::no_window(&error.to_string()))
+    .map_err(|error| no_window(&error))
+}
+
+/// What it means that the window could not be opened. What asks the display says so in lines of its own source code.
+fn no_window(error: &eframe::Error) -> Failure {
+    let text = error.to_string();
+    match error {
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
+            let named = DISPLAYS.into_iter().filter_map(|name| Some(format!("{name}={}", value(name)?.display())));
+            let named: Vec<String> = named.collect();
+            Failure::no_display(format!("the display cannot be used ({}): {}", named.join(", "), without_source(&text)))
+        }
+        _ => Failure::no_window(without_source(&text)),
+    }
+}
+
+/// `text` without the place in the source code that it may name: `os error at src/x.rs:1: refused` becomes `refused`.
+fn without_source(text: &str) -> &str {
+    let after = text.find(".rs:").and_then(|at| text[at + 4..].split_once(": "));
+    after.map_or(text, |(_, reason)| reason)
+}
+
+/// What names a display.
+const DISPLAYS: [&str; 3] = ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"];
+
+/// What the variable `name` holds, if anything.
+fn value(name: &str) -> Option<std::path::PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(Into::into)
 }
 
 /// Says in one line that there is no display, rather than in the words of whichever library noticed.
 fn check_display() -> Result<()> {
-    let named = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(all(unix, not(target_os = "macos")))
-        && !["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"].into_iter().any(named)
-    {
-        return Err(Failure::no_window("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"));
+    if !cfg!(all(unix, not(target_os = "macos"))) {
+        return Ok(());
     }
-    Ok(())
+    let named: Vec<_> = DISPLAYS.into_iter().filter_map(|name| Some((name, value(name)?))).collect();
+    if named.is_empty() {
+        return Err(Failure::no_display("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"));
+    }
+    match named.iter().find(|(_, value)| value.to_str().is_none()) {
+        Some((name, _)) => Err(Failure::no_display(format!("{name} names no display: it is no text"))),
+        None => check_scale(),
+    }
+}
+
+/// Checks what the window's library would end the program for.
+fn check_scale() -> Result<()> {
+    const SCALE: &str = "WINIT_X11_SCALE_FACTOR";
+    let Ok(scale) = std::env::var(SCALE) else { return Ok(()) };
+    let number = scale.parse().is_ok_and(|scale: f64| scale.is_sign_positive() && scale.is_normal());
+    if number || scale.is_empty() || scale.eq_ignore_ascii_case("randr") {
+        return Ok(());
+    }
+    let what = format!("{SCALE}={scale}: this is no scale of the screen");
+    Err(opabinia_engine::Error::input(what, "set it to a number above 0 such as 1.5, or to randr, or not at all")
+        .into())
 }
 
 /// How the window's device is opened: with all of its adapter's limits, since a trace needs large storage buffers.
@@ -75,4 +122,17 @@ fn graphics() -> WgpuConfiguration {
         ..Default::default()
     });
     WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_source;
+
+    #[test]
+    fn no_place_in_the_source_code_is_named() {
+        let said = "winit EventLoopError: os error at /a/registry/winit-0.30/src/x11/mod.rs:787: XOpenDisplayFailed";
+        assert_eq!(without_source(said), "XOpenDisplayFailed");
+        assert_eq!(without_source("no .rs: here"), "no .rs: here");
+        assert_eq!(without_source("nothing to see"), "nothing to see");
+    }
 }

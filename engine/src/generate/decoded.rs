@@ -172,9 +172,26 @@ impl Decoded {
             self.ids.extend(next.into_iter().map(i64::from));
         };
         if stop != StopReason::StopText {
-            text.push_str(&stream.finish().unwrap_or_default());
+            // What was held back, such as a character that is never completed, is the last token's.
+            let rest = stream.finish().unwrap_or_default();
+            text.push_str(&rest);
+            let of_answer = tokens.len() - usize::from(stop == StopReason::EndOfTurn);
+            if let Some(last) = tokens[..of_answer].last_mut() {
+                last.text.push_str(&rest);
+            }
         }
-        Ok(Generated { tokens, text: text.trim().to_owned(), stop, decode: started.elapsed() })
+        let text = text.trim().to_owned();
+        cut_to(&mut tokens, text.len());
+        Ok(Generated { tokens, text, stop, decode: started.elapsed() })
+    }
+}
+
+/// Takes from the texts of `tokens` what lies beyond `length` bytes of them joined: a stop text, and what stands after it.
+fn cut_to(tokens: &mut [Token], mut length: usize) {
+    for token in tokens {
+        let kept = length.min(token.text.len());
+        token.text.truncate(token.text.floor_char_boundary(kept));
+        length -= kept;
     }
 }
 

@@ -100,7 +100,8 @@ impl Default for GenerateOptions {
 pub struct Token {
     /// Its id.
     pub id: u32,
-    /// The text it completes: empty for special tokens and in the middle of a character.
+    /// The text it completes: empty for special tokens and in the middle of a character. Those of an [`Answer`] joined are
+    /// its text; while it is being made, they may go on into a stop text.
     pub text: String,
     /// Natural logarithm of its probability under the model, before temperature and truncation.
     pub log_prob: f32,

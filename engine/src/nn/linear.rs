@@ -1,21 +1,21 @@
 //! The linear layer, over weights kept in whatever type saves memory.
 //!
-//! On the CPU activations are f32. Few rows (decoding) are bound by the bytes of the weights: each row of `W` is read
-//! once and widened on the way into the registers. Many rows (prefill, encoders) are bound by arithmetic: half
-//! weights are widened a block at a time and go through the f32 matrix product, which is faster than candle's
-//! half-precision one. On accelerators weights and activations share a type and candle does it all.
+//! On the CPU activations are f32. Few rows (decoding, a follow-up question) are multiplied straight from the stored
+//! type: see [`few_rows`]. Many rows (a prompt with its image, encoders) are bound by arithmetic: half weights are
+//! widened a block at a time and go through the f32 matrix product, which is faster than candle's half-precision one. On
+//! accelerators weights and activations share a type and candle does it all.
 
-use super::dot::dot;
+use super::few_rows::{Weight, few_rows};
 use super::host::{TASK, is_host_f32, values, values_mut};
 use crate::error::Result;
 use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Storage, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
-use pulp::Arch;
 use rayon::prelude::*;
 
-/// Up to this many rows of `x` every weight is used so rarely that reading it decides.
-const FEW_ROWS: usize = 8;
+/// Up to this many rows of `x` it is faster to multiply straight from the stored type than to widen the weights and hand
+/// them to the matrix product. At this many both take about as long (two cores, AVX-512).
+const FEW_ROWS: usize = 64;
 
 /// Rows of `W` widened at a time for the matrix product: enough to keep every thread busy, few enough that the copy
 /// (16 MiB at width 4096) hardly counts beside the weights.
@@ -108,78 +108,55 @@ impl InplaceOp2 for AddBias {
     }
 }
 
-/// A type weights are kept in.
-trait Weight: Copy + Sync {
+/// A block of weights that is widened in memory, for the f32 matrix product.
+trait Widen: Weight {
     /// Writes `from` as f32 into `to`, of the same length.
-    fn widen(from: &[Self], to: &mut [f32]);
-
-    /// `from` as f32: in `space`, of the same length, unless it is f32 already.
-    fn widened<'a>(from: &'a [Self], space: &'a mut [f32]) -> &'a [f32] {
-        Self::widen(from, space);
-        space
-    }
+    fn widen_block(from: &[Self], to: &mut [f32]);
 }
 
-impl Weight for f32 {
-    fn widen(from: &[Self], to: &mut [f32]) {
+impl Widen for f32 {
+    fn widen_block(from: &[Self], to: &mut [f32]) {
         to.copy_from_slice(from);
     }
-
-    fn widened<'a>(from: &'a [Self], _space: &'a mut [f32]) -> &'a [f32] {
-        from
-    }
 }
 
-impl Weight for bf16 {
-    fn widen(from: &[Self], to: &mut [f32]) {
+impl Widen for bf16 {
+    fn widen_block(from: &[Self], to: &mut [f32]) {
         for (to, from) in to.iter_mut().zip(from) {
-            *to = f32::from_bits(u32::from(from.to_bits()) << 16);
+            *to = from.widen();
         }
     }
 }
 
-impl Weight for f16 {
-    fn widen(from: &[Self], to: &mut [f32]) {
+impl Widen for f16 {
+    fn widen_block(from: &[Self], to: &mut [f32]) {
         from.convert_to_f32_slice(to);
     }
 }
 
 /// `x` `[rows, input]` times the transpose of `w` `[output, input]` → `[rows, output]`.
-fn product<W: Weight>(x: &Tensor, w: &[W]) -> Result<Tensor> {
-    if x.dims2()?.0 <= FEW_ROWS { few_rows(x, w) } else { many_rows(x, w) }
-}
-
-/// Every row of `w`, widened once, against every row of `x`.
-fn few_rows<W: Weight>(x: &Tensor, w: &[W]) -> Result<Tensor> {
+fn product<W: Widen>(x: &Tensor, w: &[W]) -> Result<Tensor> {
     let (rows, input) = x.dims2()?;
-    let output = w.len() / input;
-    let values = x.flatten_all()?.to_vec1::<f32>()?;
-    let arch = Arch::new();
-    let mut y = vec![0f32; output * rows];
-    // A few blocks for each thread even out their ends.
-    let block = output.div_ceil(4 * rayon::current_num_threads()).max(1);
-    y.par_chunks_mut(block * rows).zip(w.par_chunks(block * input)).for_each_init(
-        || vec![0f32; input],
-        |space, (y, w)| {
-            for (y, w) in y.chunks_exact_mut(rows).zip(w.chunks_exact(input)) {
-                let widened = W::widened(w, space);
-                for (y, x) in y.iter_mut().zip(values.chunks_exact(input)) {
-                    *y = dot(arch, x, widened);
-                }
-            }
-        },
-    );
-    Ok(Tensor::from_vec(y, (output, rows), x.device())?.t()?.contiguous()?)
+    if rows > FEW_ROWS {
+        return many_rows(x, w);
+    }
+    let (storage, layout) = x.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else {
+        return Err(candle_core::Error::Msg("expected a tensor in host memory".into()).into());
+    };
+    let y = few_rows(values(storage, layout)?, w, rows, input);
+    let y = Tensor::from_vec(y, (w.len() / input, rows), x.device())?;
+    Ok(if rows == 1 { y.reshape((1, w.len() / input))? } else { y.t()?.contiguous()? })
 }
 
 /// Blocks of `w`, widened, through the matrix product.
-fn many_rows<W: Weight>(x: &Tensor, w: &[W]) -> Result<Tensor> {
+fn many_rows<W: Widen>(x: &Tensor, w: &[W]) -> Result<Tensor> {
     let input = x.dims2()?.1;
     let blocks = w
         .chunks(BLOCK_ROWS * input)
         .map(|w| {
             let mut widened = vec![0f32; w.len()];
-            widened.par_chunks_mut(input).zip(w.par_chunks(input)).for_each(|(to, from)| W::widen(from, to));
+            widened.par_chunks_mut(input).zip(w.par_chunks(input)).for_each(|(to, from)| W::widen_block(from, to));
             Ok(x.matmul(&Tensor::from_vec(widened, (w.len() / input, input), x.device())?.t()?)?)
         })
         .collect::<Result<Vec<_>>>()?;
@@ -194,7 +171,9 @@ mod tests {
     /// Every weight type and both regimes against candle's f32 product of the widened weights.
     #[test]
     fn equals_the_plain_product() -> Result<()> {
-        for (rows, input, output) in [(1, 64, 48), (3, 33, 130), (8, 128, 7), (9, 96, 300), (40, 65, 1300)] {
+        for (rows, input, output) in
+            [(1, 64, 48), (3, 33, 130), (8, 128, 7), (9, 96, 300), (64, 65, 70), (65, 65, 1300)]
+        {
             let x = Tensor::randn(0f32, 1.0, (rows, input), &Device::Cpu)?;
             let weight = Tensor::randn(0f32, 1.0, (output, input), &Device::Cpu)?;
             let bias = Tensor::randn(0f32, 1.0, output, &Device::Cpu)?;
@@ -212,7 +191,7 @@ mod tests {
     /// What type a weight is kept in makes no difference to what is computed with it, not even in the last bit.
     #[test]
     fn few_rows_of_any_type_are_the_same_product() -> Result<()> {
-        for (rows, input, output) in [(1, 200, 33), (5, 64, 130)] {
+        for (rows, input, output) in [(1, 200, 33), (5, 64, 130), (30, 70, 9)] {
             let x = Tensor::randn(0f32, 1.0, (rows, input), &Device::Cpu)?;
             for dtype in [DType::BF16, DType::F16] {
                 let weight = Tensor::randn(0f32, 1.0, (output, input), &Device::Cpu)?.to_dtype(dtype)?;

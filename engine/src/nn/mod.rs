@@ -3,6 +3,7 @@
 mod activation;
 mod depthwise;
 mod dot;
+mod few_rows;
 mod host;
 mod linear;
 mod norm;

@@ -345,9 +345,11 @@ pub fn reduce(matrix: &[Measured<Vec<f64>>], layers: &[usize], heads: &[usize], 
 
 #[cfg(test)]
 mod tests {
+    use super::super::pixels::PixelHash;
     use super::super::trace::TraceEncoder;
     use super::*;
     use crate::sva::PictureSize;
+    use crate::vision::{Exif, Picture};
 
     /// A picture twice as wide as high; encoder `a` with one key a cell of a 4 × 4 grid, `b` with four. In every cell
     /// that is not in the padding, head 0 gives `a` a half and each key of `b` an eighth; head `h` > 0 gives all to key
@@ -371,6 +373,8 @@ mod tests {
             question: String::new(),
             ablation: String::new(),
             picture,
+            pixels: PixelHash::of(&Picture { width: 80, height: 40, rgb: vec![0; 80 * 40 * 3] }),
+            exif: Exif::Ignore,
             encoders: vec![encoder("a", 4), encoder("b", 8)],
             layers: vec![
                 layer("C1", Frame::padded(4), 5, &five),

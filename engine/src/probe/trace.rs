@@ -2,24 +2,39 @@
 //!
 //! The file is safetensors: `sva.<layer>.probs` `[cells, 16, K]` f32 and `sva.<layer>.mask` `[cells, K]` u8 for every
 //! SVA layer, with whatever else was recorded beside them, and under the metadata key `opabinia.trace` a JSON
-//! description of the geometry without which the numbers could not be placed on a picture.
+//! description without which the numbers could not be placed on a picture:
+//!
+//! | key | what |
+//! |---|---|
+//! | `version` | [`VERSION`] of this description |
+//! | `model`, `question`, `ablation` | as in [`Trace`] |
+//! | `image` | the picture, or `null` for a pass without one, which has neither encoders nor layers |
+//! | `image.width`, `image.height` | its size in pixels, as the model was given it |
+//! | `image.sha256` | its [`PixelHash`]: nothing is drawn over another picture |
+//! | `image.exif` | whether it was turned as its EXIF data say (`--exif`) before that |
+//! | `encoders` | `name` and `side` of the token grid of each, in key order |
+//! | `layers` | of each SVA layer the `name` in the tensors' names, the `label` for people, the `side` of its query grid, and the `rows` and `columns` of it that it ran on, each as first and one past the last |
 
 use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::observe::SvaLayer;
+use crate::output;
+use crate::probe::PixelHash;
 use crate::sva::{Frame, HEADS, PictureSize};
+use crate::vision::{Exif, Picture};
 use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::Path;
 
 /// Where the description lies in the file's metadata.
 const METADATA_KEY: &str = "opabinia.trace";
 
 /// Version of the description. Raised when a reader of the old one would be misled.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// No name in a trace is longer, in bytes; all of them are drawn.
 const MAX_NAME: usize = 1024;
@@ -68,6 +83,10 @@ pub struct Trace {
     pub ablation: String,
     /// Size of the picture in pixels.
     pub picture: PictureSize,
+    /// Its pixels, as the model was given them.
+    pub pixels: PixelHash,
+    /// Whether it was turned as its EXIF data say before that.
+    pub exif: Exif,
     /// Encoders, in key order.
     pub encoders: Vec<TraceEncoder>,
     /// SVA layers, in the order of the computation.
@@ -81,8 +100,7 @@ struct Description {
     model: String,
     question: String,
     ablation: String,
-    width: usize,
-    height: usize,
+    image: Option<ImageDescription>,
     encoders: Vec<TraceEncoder>,
     layers: Vec<LayerDescription>,
 }
@@ -94,6 +112,20 @@ impl Description {
         let layers = self.layers.iter().flat_map(|layer| [layer.name.as_str(), layer.label.as_str()]);
         [self.model.as_str(), self.ablation.as_str()].into_iter().chain(encoders).chain(layers)
     }
+}
+
+/// The one part of a description that every version has.
+#[derive(Deserialize)]
+struct DescriptionVersion {
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ImageDescription {
+    width: usize,
+    height: usize,
+    sha256: PixelHash,
+    exif: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,23 +156,25 @@ fn label(model: &Model, layer: SvaLayer) -> String {
 }
 
 impl Trace {
-    /// The trace in a recorder's `tensors`, for a pass of `model` over a picture of size `picture` that went through
+    /// The trace in a recorder's `tensors`, for a pass of `model` over `picture`, read as `exif` says, that went through
     /// `layers`.
     pub fn new(
         model: &Model,
-        picture: PictureSize,
+        picture: &Picture,
+        exif: Exif,
         question: &str,
         ablation: &str,
         layers: &[SvaLayer],
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         let sva = &model.config().sva;
+        let size = PictureSize { width: picture.width, height: picture.height };
         let layers = layers
             .iter()
             .map(|&layer| {
                 let frame = match layer {
                     SvaLayer::Connector { group, .. } => Frame::padded(sva.query_sides[group]),
-                    SvaLayer::Sampler { .. } => Frame::new(sva.final_side, picture),
+                    SvaLayer::Sampler { .. } => Frame::new(sva.final_side, size),
                 };
                 let tensor = |part: &str| {
                     let key = format!("sva.{layer}.{part}");
@@ -162,7 +196,9 @@ impl Trace {
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
             ablation: ablation.to_owned(),
-            picture,
+            picture: size,
+            pixels: PixelHash::of(picture),
+            exif,
             encoders: model
                 .config()
                 .towers
@@ -179,15 +215,22 @@ impl Trace {
     }
 
     /// Writes `tensors`, which hold this trace's probabilities and masks and whatever else was recorded, to `path`
-    /// with this trace's description. An existing file is replaced only once the new one is complete.
+    /// with this trace's description.
+    ///
+    /// # Errors
+    /// Those of [`output::write`].
     pub fn write(&self, tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
         let description = Description {
             version: VERSION,
             model: self.model.clone(),
             question: self.question.clone(),
             ablation: self.ablation.clone(),
-            width: self.picture.width,
-            height: self.picture.height,
+            image: Some(ImageDescription {
+                width: self.picture.width,
+                height: self.picture.height,
+                sha256: self.pixels,
+                exif: self.exif == Exif::Honour,
+            }),
             encoders: self.encoders.clone(),
             layers: self
                 .layers
@@ -201,16 +244,35 @@ impl Trace {
                 })
                 .collect(),
         };
-        let text = serde_json::to_string(&description)
-            .map_err(|e| Error::io(path, std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
-        write_tensors(tensors, Some(HashMap::from([(METADATA_KEY.to_owned(), text)])), path)
+        write_tensors(tensors, &description, path)
+    }
+
+    /// Writes `tensors`, recorded in a pass of `model` without a picture, to `path`, with a description that says so.
+    ///
+    /// # Errors
+    /// Those of [`Trace::write`].
+    pub fn write_without_picture(
+        model: &Model,
+        question: &str,
+        tensors: &BTreeMap<String, Tensor>,
+        path: &Path,
+    ) -> Result<()> {
+        let description = Description {
+            version: VERSION,
+            model: checkpoint_name(model.directory()),
+            question: question.to_owned(),
+            ablation: String::new(),
+            image: None,
+            encoders: Vec::new(),
+            layers: Vec::new(),
+        };
+        write_tensors(tensors, &description, path)
     }
 
     /// Writes this trace to `path` from its own numbers: probabilities and masks with the description, and nothing else.
-    /// An existing file is replaced only once the new one is complete.
     ///
     /// # Errors
-    /// [`Error::Io`] naming `path`.
+    /// Those of [`output::write`].
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut tensors = BTreeMap::new();
         for layer in &self.layers {
@@ -248,12 +310,23 @@ impl Trace {
             SafeTensors::read_metadata(&bytes).map_err(|e| bad(format!("is not a safetensors file: {e}")))?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
         let text = text.ok_or_else(|| bad(format!("has no `{METADATA_KEY}` in its metadata: this is not a trace")))?;
-        let description: Description =
-            serde_json::from_str(text).map_err(|e| bad(format!("`{METADATA_KEY}` cannot be read: {e}")))?;
-        if description.version > VERSION {
-            return Err(bad(format!("was written by a later version (format {})", description.version)));
+        let unclear = |e: serde_json::Error| bad(format!("`{METADATA_KEY}` cannot be read: {e}"));
+        let DescriptionVersion { version } = serde_json::from_str(text).map_err(unclear)?;
+        if version != VERSION {
+            let which = if version > VERSION { "a later" } else { "an earlier" };
+            return Err(Error::input(
+                format!("{}: was written by {which} version of the program (format {version})", path.display()),
+                "record it anew with `opabinia trace`",
+            ));
         }
-        let picture = PictureSize { width: description.width, height: description.height };
+        let description: Description = serde_json::from_str(text).map_err(unclear)?;
+        let Some(image) = &description.image else {
+            return Err(Error::input(
+                format!("{}: was recorded without a picture: it holds logits and ids, but no maps", path.display()),
+                "record one about a picture: `opabinia trace --image FILE`",
+            ));
+        };
+        let picture = PictureSize { width: image.width, height: image.height };
         if picture.width == 0 || picture.height == 0 || description.encoders.is_empty() {
             return Err(bad("describes no picture or no encoder".into()));
         }
@@ -278,9 +351,44 @@ impl Trace {
             question: description.question,
             ablation: description.ablation,
             picture,
+            pixels: image.sha256,
+            exif: if image.exif { Exif::Honour } else { Exif::Ignore },
             encoders: description.encoders,
             layers,
         })
+    }
+
+    /// Whether the pass was about `picture`.
+    #[must_use]
+    pub fn is_about(&self, picture: &Picture) -> bool {
+        (picture.width, picture.height) == (self.picture.width, self.picture.height)
+            && PixelHash::of(picture) == self.pixels
+    }
+
+    /// Checks that the pass was about `picture`, which people call `name`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] saying in what it is another one.
+    pub fn check_picture(&self, picture: &Picture, name: &str) -> Result<()> {
+        if self.is_about(picture) {
+            return Ok(());
+        }
+        let PictureSize { width, height } = self.picture;
+        let what = if (picture.width, picture.height) == (width, height) {
+            format!(
+                "{name} is another picture than the one the trace was made from: the size is the same, the pixels are not"
+            )
+        } else {
+            format!(
+                "{name} has {} × {} pixels, but the trace was made from a picture of {width} × {height}",
+                picture.width, picture.height
+            )
+        };
+        let turned = match self.exif {
+            Exif::Ignore => "as it is stored, without --exif",
+            Exif::Honour => "turned by its EXIF data, with --exif",
+        };
+        Err(Error::input(what, format!("give the picture the trace was made from, unchanged; it was read {turned}")))
     }
 }
 
@@ -318,22 +426,11 @@ fn read_layer(
     Ok(TraceLayer { name: layer.name.clone(), label: layer.label.clone(), frame, keys, probs, mask })
 }
 
-/// Writes `tensors` to `path` as safetensors; an existing file is replaced only once the new one is complete.
-pub fn write_tensors(
-    tensors: &BTreeMap<String, Tensor>,
-    metadata: Option<HashMap<String, String>>,
-    path: &Path,
-) -> Result<()> {
-    let bytes =
-        safetensors::serialize(tensors.iter(), metadata).map_err(|e| Error::io(path, std::io::Error::other(e)))?;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = Path::new(&partial);
-    let written = std::fs::write(partial, bytes).map_err(|e| Error::io(path, e));
-    let renamed = written.and_then(|()| std::fs::rename(partial, path).map_err(|e| Error::io(path, e)));
-    if renamed.is_err() {
-        // Best effort: the failure that matters is the one being returned.
-        let _ = std::fs::remove_file(partial);
-    }
-    renamed
+/// Writes `tensors` to `path` as safetensors with `description`.
+fn write_tensors(tensors: &BTreeMap<String, Tensor>, description: &Description, path: &Path) -> Result<()> {
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| Error::io(path, std::io::Error::other(e));
+    let text = serde_json::to_string(description).map_err(|e| failed(e.into()))?;
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), text)]);
+    let bytes = safetensors::serialize(tensors.iter(), Some(metadata)).map_err(|e| failed(e.into()))?;
+    output::write(path, |file| file.write_all(&bytes))
 }

@@ -154,11 +154,11 @@ fn texel(trace: &Trace, view: &MapView, k: usize, row: u32, col: u32, tokens: bo
         Quantity::Entropy => entropy(trace, view, row, col, false),
         Quantity::NormalisedEntropy => entropy(trace, view, row, col, true),
         Quantity::Dominant => {
-            let shares: Vec<_> =
-                (0..trace.encoders.len()).map(|k| share(trace, view, k, row, col, false, false)).collect();
-            let valued = shares.iter().enumerate().filter_map(|(k, share)| Some((k, (*share).ok()?)));
+            let lifts: Vec<_> =
+                (0..trace.encoders.len()).map(|k| share(trace, view, k, row, col, false, true)).collect();
+            let valued = lifts.iter().enumerate().filter_map(|(k, lift)| Some((k, (*lift).ok()?)));
             let best = valued.reduce(|best, next| if next.1 > best.1 { next } else { best });
-            let none = if shares.contains(&Err(MapTexel::Masked)) { MapTexel::Masked } else { MapTexel::Padding };
+            let none = if lifts.contains(&Err(MapTexel::Masked)) { MapTexel::Masked } else { MapTexel::Padding };
             best.map(|(k, _)| k as f64).ok_or(none)
         }
     }
@@ -338,7 +338,8 @@ fn base(scene: &Scene<'_>, look: &Look, x: f64, y: f64) -> [f64; 3] {
     };
     let (fx, fy) = ((px - 0.5).floor(), (py - 0.5).floor());
     let (dx, dy) = (px - 0.5 - fx, py - 0.5 - fy);
-    mix(mix(at(fy, fx), at(fy, fx + 1.0), dx), mix(at(fy + 1.0, fx), at(fy + 1.0, fx + 1.0), dx), dy)
+    let [r, g, b] = mix(mix(at(fy, fx), at(fy, fx + 1.0), dx), mix(at(fy + 1.0, fx), at(fy + 1.0, fx + 1.0), dx), dy);
+    if look.grey_photo { [0.2126 * r + 0.7152 * g + 0.0722 * b; 3] } else { [r, g, b] }
 }
 
 /// How much of a pixel lies inside an edge that is `distance` pixels away.

@@ -1,11 +1,13 @@
 //! Writing what is on the screen to files: a dialog for the figure, a dialog for the file's name, and the writing, all
 //! beside the window.
 
-use crate::map_figure;
+use crate::csv;
 use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
 use crate::window::app::{App, Finished};
-use crate::window::state::{ExportKind, ExportOptions, MapSource, NoticeKind, Overlay, PathFor, TraceKey, chosen};
+use crate::window::state::{
+    ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
+};
 use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{AdapterChoice, Gpu};
@@ -22,7 +24,17 @@ enum Job {
     /// A trace.
     Trace(Arc<Trace>),
     /// The map of a token's attention as numbers.
-    Attention(Arc<TokenAttention>, Option<usize>, Option<usize>),
+    Attention { attention: Arc<TokenAttention>, layer: Option<usize>, head: Option<usize>, about: AttentionOf },
+}
+
+/// Whose attention it is.
+struct AttentionOf {
+    model: String,
+    image: String,
+    question: String,
+    /// Its place in the answer, from 0.
+    place: usize,
+    token: String,
 }
 
 impl App {
@@ -75,11 +87,23 @@ impl App {
         self.write_beside("export", |error| Finished::Notice(NoticeKind::Failure, error), task);
     }
 
+    fn attention_of(&self, at: TokenPlace) -> Option<AttentionOf> {
+        let exchange = self.state.conversations.get(at.conversation)?.exchanges.get(at.exchange)?;
+        Some(AttentionOf {
+            model: self.state.models.current().map(Model::name)?.to_owned(),
+            image: self.picture_name(self.state.trace_key()),
+            question: exchange.question.clone(),
+            place: at.token,
+            token: exchange.tokens.get(at.token)?.text.clone(),
+        })
+    }
+
     fn export_job(&self, kind: ExportKind, options: &ExportOptions) -> Option<Job> {
         let state = &self.state;
         if let (ExportKind::Numbers, MapSource::Token { layer, head }) = (kind, state.view.now().source) {
-            let attention = state.attentions.ready(state.attention_key()?)?;
-            return Some(Job::Attention(Arc::clone(attention), layer, head));
+            let key = state.attention_key()?;
+            let attention = Arc::clone(state.attentions.ready(key)?);
+            return Some(Job::Attention { attention, layer, head, about: self.attention_of(key.1)? });
         }
         let key = state.trace_key()?;
         let trace = Arc::clone(&state.traces.get(key)?.trace);
@@ -103,10 +127,10 @@ impl Job {
         output::check(path, &[]).map_err(words)?;
         match self {
             Self::Trace(trace) => trace.save(path).map_err(words),
-            Self::Attention(attention, layer, head) => {
+            Self::Attention { attention, layer, head, about } => {
                 let (values, _) = chosen(attention, *layer, *head)
                     .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
-                let text = attention_csv(attention, &values);
+                let text = attention_csv(attention, &values, &about.fields(*layer, *head));
                 output::write(path, |file| file.write_all(text.as_bytes())).map_err(words)
             }
             Self::Figure { kind, trace, picture, name, settings } => {
@@ -118,7 +142,7 @@ impl Job {
                 let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| error.to_string())?;
                 let drawn = figure.draw(&gpu).map_err(|error| error.to_string())?;
                 if *kind == ExportKind::Numbers {
-                    let text = map_figure::csv(&drawn.maps);
+                    let text = figure.csv(&drawn.maps);
                     return output::write(path, |file| file.write_all(text.as_bytes())).map_err(words);
                 }
                 write_png(path, &drawn.figure.draw()?).map_err(words)
@@ -127,15 +151,35 @@ impl Job {
     }
 }
 
+impl AttentionOf {
+    /// What every row of its table says, as columns `model` to `head` of [`attention_csv`].
+    fn fields(&self, layer: Option<usize>, head: Option<usize>) -> String {
+        let number = |chosen: Option<usize>| chosen.map_or_else(|| "mean".to_owned(), |at| at.to_string());
+        csv::fields(
+            [
+                &self.model,
+                &self.image,
+                &self.question,
+                &self.place.to_string(),
+                &self.token,
+                &number(layer),
+                &number(head),
+            ]
+            .map(|text: &String| text.as_str()),
+        )
+    }
+}
+
 /// What a token attended to as comma-separated values: one row for each cell of the unpadded frame, counted on the
-/// padded one.
-fn attention_csv(attention: &TokenAttention, values: &[f32]) -> String {
+/// padded one. The columns before them say whose attention it is, in every row: model, image and question; the token's
+/// place in the answer and its text; the decoder layer and the head, or `mean` over all.
+fn attention_csv(attention: &TokenAttention, values: &[f32], about: &str) -> String {
     let frame = &attention.frame;
     let cells = frame.rows.clone().flat_map(|row| frame.columns.clone().map(move |column| (row, column)));
-    let mut text = String::from("row,column,attention\n");
+    let mut text = String::from("model,image,question,token,text,layer,head,row,column,attention\n");
     for ((row, column), value) in cells.zip(values) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{row},{column},{value}");
+        let _ = writeln!(text, "{about},{row},{column},{value}");
     }
     text
 }

@@ -18,11 +18,14 @@ use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
-use super::state::{Conversation, NoticeKind, Overlay, PictureSource, PictureState, TraceUpload};
+use super::state::{
+    Conversation, ExportKind, HelpPage, NoticeKind, Overlay, PictureSource, PictureState, TraceUpload, View, ViewChange,
+};
 use super::theme::ThemeChoice;
 use crate::demo;
 use opabinia_engine::checkpoint::Hub;
 use opabinia_engine::worker::Slot;
+use opabinia_shaders::Rect;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -120,7 +123,26 @@ impl App {
             UiCommand::Settings => self.state.overlay = Overlay::Settings,
             UiCommand::Log => self.state.overlay = Overlay::Log,
             UiCommand::About => self.state.overlay = Overlay::About,
-            _ => self.apply_view_command(command),
+            UiCommand::Guide => self.state.overlay = Overlay::Help(HelpPage::Guide),
+            UiCommand::Glossary => self.state.overlay = Overlay::Help(HelpPage::Glossary),
+            UiCommand::Shortcuts => self.state.overlay = Overlay::Help(HelpPage::Shortcuts),
+            UiCommand::ExportPicture => self.export(ExportKind::Picture),
+            UiCommand::ExportNumbers => self.export(ExportKind::Numbers),
+            UiCommand::ExportTrace => self.export(ExportKind::Trace),
+            UiCommand::ExportRecipe => self.export(ExportKind::Recipe),
+            UiCommand::ResetView => self.state.view.replace(View::default()),
+            UiCommand::ZoomToFit => self.state.view.change(&ViewChange::Shown(Rect::SQUARE)),
+            UiCommand::ToggleGrid => {
+                let grid = !self.state.view.now().grid;
+                self.state.view.change(&ViewChange::Grid(grid));
+            }
+            UiCommand::AllLayersAndHeads => self.look_at_all_layers_and_heads(),
+            UiCommand::NextLayer => self.step_layers(true),
+            UiCommand::PreviousLayer => self.step_layers(false),
+            UiCommand::NextHead => self.step_heads(true),
+            UiCommand::PreviousHead => self.step_heads(false),
+            UiCommand::NextQuantity => self.next_quantity(),
+            UiCommand::NextEncoder => self.next_encoder(),
         }
     }
 
@@ -206,6 +228,7 @@ impl App {
             ViewAction::AttendAgain => self.attend_again(),
             ViewAction::MakeMaps => self.make_maps(),
             ViewAction::SortKeys(sorted) => self.state.keys_sorted = sorted,
+            ViewAction::ListPadding(listed) => self.state.padding_listed = listed,
             ViewAction::Export(kind) => self.export(kind),
             ViewAction::SetExport(kind, options) => self.state.overlay = Overlay::Export(kind, options),
             ViewAction::PickExport(kind, options) => self.pick_export(kind, options),

@@ -1,43 +1,43 @@
 //! What is looked at.
 
 use crate::window::app::{App, Finished};
-use crate::window::command::UiCommand;
-use crate::window::state::{EncoderInput, ExportKind, View, ViewChange};
+use crate::window::state::{EncoderInput, View, ViewChange};
 use egui::{ColorImage, TextureOptions};
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::sva::HEADS;
-use opabinia_shaders::{Indices, Rect};
+use opabinia_shaders::Indices;
 use std::sync::Arc;
 
 impl App {
-    pub(super) fn apply_view_command(&mut self, command: UiCommand) {
-        let view = self.state.view.now();
+    pub(super) fn look_at_all_layers_and_heads(&mut self) {
+        let all = View { layers: Indices::ALL, heads: Indices::ALL, ..self.state.view.now().clone() };
+        self.state.view.replace(all);
+    }
+
+    /// Looks at the SVA layer after or before the one looked at.
+    pub(super) fn step_layers(&mut self, forward: bool) {
         let layers = self.state.trace().map_or(0, |entry| entry.trace.layers.len());
+        let next = step(self.state.view.now().layers, layers, forward);
+        self.state.view.change(&ViewChange::Layers(next));
+    }
+
+    /// Looks at the head after or before the one looked at.
+    pub(super) fn step_heads(&mut self, forward: bool) {
+        let next = step(self.state.view.now().heads, HEADS, forward);
+        self.state.view.change(&ViewChange::Heads(next));
+    }
+
+    pub(super) fn next_quantity(&mut self) {
+        let now = self.state.view.now().quantity;
+        let at = View::QUANTITIES.iter().position(|quantity| *quantity == now).unwrap_or(0);
+        self.state.view.change(&ViewChange::Quantity(View::QUANTITIES[(at + 1) % View::QUANTITIES.len()]));
+    }
+
+    pub(super) fn next_encoder(&mut self) {
         let encoders = self.state.trace().map_or(0, |entry| entry.trace.encoders.len());
-        let change = match command {
-            UiCommand::ResetView => return self.state.view.replace(View::default()),
-            UiCommand::ExportPicture => return self.export(ExportKind::Picture),
-            UiCommand::ExportNumbers => return self.export(ExportKind::Numbers),
-            UiCommand::ExportTrace => return self.export(ExportKind::Trace),
-            UiCommand::ExportRecipe => return self.export(ExportKind::Recipe),
-            UiCommand::AllLayersAndHeads => {
-                let all = View { layers: Indices::ALL, heads: Indices::ALL, ..view.clone() };
-                return self.state.view.replace(all);
-            }
-            UiCommand::ZoomToFit => ViewChange::Shown(Rect::SQUARE),
-            UiCommand::ToggleGrid => ViewChange::Grid(!view.grid),
-            UiCommand::NextLayer => ViewChange::Layers(step(view.layers, layers, true)),
-            UiCommand::PreviousLayer => ViewChange::Layers(step(view.layers, layers, false)),
-            UiCommand::NextHead => ViewChange::Heads(step(view.heads, HEADS, true)),
-            UiCommand::PreviousHead => ViewChange::Heads(step(view.heads, HEADS, false)),
-            UiCommand::NextQuantity => {
-                let at = View::QUANTITIES.iter().position(|quantity| *quantity == view.quantity).unwrap_or(0);
-                ViewChange::Quantity(View::QUANTITIES[(at + 1) % View::QUANTITIES.len()])
-            }
-            UiCommand::NextEncoder if encoders > 0 => ViewChange::Encoder((view.encoder + 1) % encoders),
-            _ => return,
-        };
-        self.state.view.change(&change);
+        if let Some(next) = (self.state.view.now().encoder + 1).checked_rem(encoders) {
+            self.state.view.change(&ViewChange::Encoder(next));
+        }
     }
 
     /// Computes what the encoder that is looked at was shown, unless that was done. However the view came about: by a

@@ -21,6 +21,8 @@ pub struct EvidenceTexts {
     pub rung: (&'static str, &'static str),
     /// The question makes no difference.
     pub question: (&'static str, &'static str),
+    /// What C and S layers are.
+    pub layers: (&'static str, &'static str),
     /// The question makes a difference.
     pub token_question: (&'static str, &'static str),
     /// Heading about windows.
@@ -42,27 +44,32 @@ impl EvidenceTexts {
 
 pub(super) const ENGLISH: EvidenceTexts = EvidenceTexts {
     about: "What this map can and cannot say",
-    sva: "Attention, before the question: where the model read, not what it was worth.",
-    token: "Attention of one word, after the question: where it read, not what it was worth.",
-    input: "Pixels, before any attention: what this encoder was given.",
-    uniform: |encoder, percent| format!("Uniform attention alone would give {encoder} {percent:.0} %."),
+    sva: "Evidence: attention (correlational): where the model attended, not how much it contributed.",
+    token: "Evidence: attention of one token (correlational): where the model attended, not how much it contributed.",
+    input: "No evidence: the pixels this encoder was given, before any attention.",
+    uniform: |encoder, percent| format!("Uniform attention alone would give {encoder} a share of {percent:.0} %."),
     show_lift: "Show lift",
     intervened: "Attention under an intervention:",
     rung: (
-        "Attention is a hint",
-        "A map of attention says where the model read. It does not say how much was written from there, how sensitive \
+        "Attention is correlational evidence",
+        "A map of attention says where the model attended. It does not say how much was written from there, how sensitive \
          the answer is to it, or whether the answer needed it. Those are other rungs of evidence: value-weighted norms, \
          gradients, and interventions. Only an intervention shows what an answer depends on.",
     ),
     question: (
         "The question plays no part",
         "The SVA runs over the picture before the question is read, so these maps are the same for every question about \
-         this picture. What does depend on the question is the language model's own attention: choose a word of the \
-         answer.",
+         this picture. What does depend on the question is the language model's own attention: select a token \
+         of the answer.",
+    ),
+    layers: (
+        "C and S",
+        "C1, C2, … are SVA connector layers: they run before the language model. S0, S3, … are SVA sampler layers: they run \
+         between its layers, each after the decoder layer of its number. Both attend to the same encoders.",
     ),
     token_question: (
         "The question plays a part",
-        "This is the language model's attention from one word to the visual tokens, after it has read the question. Each \
+        "This is the language model's attention from one token to the visual tokens, after it has read the question. Each \
          visual token already mixes what the SVA and earlier layers brought to its place.",
     ),
     windows_heading: "Some encoders have more keys",
@@ -85,25 +92,30 @@ pub(super) const ENGLISH: EvidenceTexts = EvidenceTexts {
 
 pub(super) const CHINESE: EvidenceTexts = EvidenceTexts {
     about: "这张图能说明什么，不能说明什么",
-    sva: "注意力，在读到问题之前：模型读取了哪里，而非它有多重要。",
-    token: "一个词的注意力，在读到问题之后：它读取了哪里，而非它有多重要。",
-    input: "像素，在任何注意力之前：该编码器得到的输入。",
-    uniform: |encoder, percent| format!("仅均匀注意力就会给 {encoder} {percent:.0}%。"),
+    sva: "证据：注意力（相关性）：表示模型关注了哪里，不代表其贡献。",
+    token: "证据：单个词元的注意力（相关性）：表示模型关注了哪里，不代表其贡献。",
+    input: "并非证据：该编码器得到的像素，尚未经过任何注意力。",
+    uniform: |encoder, percent| format!("仅均匀注意力就会给 {encoder} {percent:.0}% 的占比。"),
     show_lift: "改看提升度",
     intervened: "干预之下的注意力：",
     rung: (
-        "注意力只是线索",
-        "注意力图说明模型读取了哪里，但不说明从那里写入了多少、回答对它有多敏感、回答是否需要它。那些属于证据的其他层级：\
+        "注意力是相关性证据",
+        "注意力图说明模型关注了哪里，但不说明从那里写入了多少、回答对它有多敏感、回答是否需要它。那些属于证据的其他层级：\
          按值加权的范数、梯度，以及干预。只有干预才能显示回答依赖什么。",
     ),
     question: (
         "与问题无关",
         "SVA 在读到问题之前就处理完图片，因此对同一张图片的任何问题，这些图都相同。真正随问题变化的是语言模型自己的注意力：\
-         请在回答中选择一个词。",
+         请在回答中选择一个词元。",
+    ),
+    layers: (
+        "C 与 S",
+        "C1、C2…是 SVA 连接器层，在语言模型之前运行。S0、S3…是 SVA 采样层，在语言模型各层之间运行，数字是它所跟随的解码器层。\
+         两者关注的是同样的编码器。",
     ),
     token_question: (
         "与问题有关",
-        "这是语言模型读过问题之后，从一个词到各视觉词元的注意力。每个视觉词元已经混合了 SVA 与之前各层带到该位置的内容。",
+        "这是语言模型读过问题之后，从一个词元到各视觉词元的注意力。每个视觉词元已经混合了 SVA 与之前各层带到该位置的内容。",
     ),
     windows_heading: "有的编码器键更多",
     windows: (

@@ -3,15 +3,19 @@
 //! Every text is a field of a struct, so that a text that is missing in one language does not compile. Each part of
 //! the window has its own struct beside this file.
 
+mod controls;
 mod conversation;
 mod evidence;
+mod help;
 mod inspector;
 mod opening;
 mod probe;
 mod program;
 
+pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use evidence::EvidenceTexts;
+pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
 pub use probe::ProbeTexts;
@@ -67,6 +71,10 @@ pub struct Texts {
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// Controls of the view in menus and palette.
+    pub controls: ControlTexts,
+    /// Guide, glossary, keys.
+    pub help: HelpTexts,
     /// What maps are evidence of.
     pub evidence: EvidenceTexts,
     /// Numbers of what is selected, and exports.
@@ -79,6 +87,8 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
+    controls: controls::ENGLISH,
+    help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     inspector: inspector::ENGLISH,
 };
@@ -89,6 +99,8 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
+    controls: controls::CHINESE,
+    help: help::CHINESE,
     evidence: evidence::CHINESE,
     inspector: inspector::CHINESE,
 };
@@ -107,6 +119,50 @@ impl Language {
         match self {
             Self::English => english,
             Self::Chinese => chinese,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words that stand for something else in the field, or that another word here stands for already.
+    const NEVER: [&str; 22] = [
+        "Relative entropy",
+        "Chosen word",
+        "chosen word",
+        "Answer again",
+        "Longest answer",
+        "System text",
+        "system text",
+        "Working memory",
+        "Keys and values",
+        "Let it go",
+        "row ends",
+        "what it was worth",
+        "相对熵",
+        "双向",
+        "对照",
+        "采样器",
+        "所选词\"",
+        "名次",
+        "编号",
+        "完整记录",
+        "重新回答",
+        "层与头",
+    ];
+
+    #[test]
+    fn the_window_speaks_the_field_s_words() {
+        for texts in [&ENGLISH, &CHINESE] {
+            let mut all = format!("{texts:?}");
+            for command in crate::window::command::UiCommand::ALL {
+                all.push_str(&format!("{:?}", command.words(texts.language)));
+            }
+            for word in NEVER {
+                assert!(!all.contains(word), "{:?} says “{word}”", texts.language);
+            }
         }
     }
 }

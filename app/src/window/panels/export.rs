@@ -9,6 +9,9 @@ use crate::window::state::{ExportKind, ExportOptions};
 use egui::{Align, Button, DragValue, Grid, Layout, RichText, Ui};
 use opabinia_shaders::Rect;
 
+/// Widths that are offered, in pixels.
+const WIDTHS: [u32; 3] = [640, 960, 1920];
+
 /// Draws the dialog.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, kind: ExportKind, options: ExportOptions, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
@@ -36,10 +39,13 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kind: ExportKind, options: ExportOptions, 
         ui.end_row();
         let label = ui.weak(texts.side);
         ui.horizontal(|ui| {
-            ui.add(DragValue::new(&mut chosen.side).range(SIDES).speed(8)).labelled_by(label.id);
-            for side in [640, 960, 1920] {
-                ui.selectable_value(&mut chosen.side, side, side.to_string());
+            for side in WIDTHS {
+                ui.selectable_value(&mut chosen.side, side, format!("{side} px"));
             }
+            ui.add_space(8.0);
+            ui.weak(texts.other_side);
+            let value = DragValue::new(&mut chosen.side).range(SIDES).speed(8).suffix(" px");
+            ui.add(value).labelled_by(label.id).on_hover_text(texts.other_side_tip);
         });
         ui.end_row();
         ui.weak(texts.ground);

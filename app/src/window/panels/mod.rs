@@ -159,15 +159,14 @@ fn take_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     let (typing, in_popup) = (ctx.text_edit_focused(), Popup::is_any_open(ctx));
     let panels_rest = state.overlay != Overlay::None || opening::current(state).is_some() || opening::is_needed(state);
     for (command, keys) in UiCommand::with_keys() {
-        let left_to_others = match command {
-            // In a text field, undoing is the field's, unless nothing was typed; and with Alt the cursor goes by words and accents are typed.
-            UiCommand::Undo => typing && !(state.deeds.last().is_some() && conversation::is_empty_field(ctx, state)),
-            UiCommand::Redo => typing,
-            _ if keys.modifiers.alt => typing,
-            // Escape closes what is in front first.
-            UiCommand::Stop => in_popup,
-            _ => false,
-        };
+        // In a text field, undoing is the field's, unless nothing was typed; and with Alt the cursor goes by words and
+        // accents are typed.
+        let of_text = keys.modifiers.alt
+            || command == UiCommand::Redo
+            || (command == UiCommand::Undo
+                && !(state.deeds.last().is_some() && conversation::is_empty_field(ctx, state)));
+        // Escape closes what is in front first.
+        let left_to_others = typing && of_text || in_popup && command == UiCommand::Stop;
         let sensible = command.enabled(state) && !(panels_rest && command.is_about_panels());
         if sensible && !left_to_others && ctx.input_mut(|input| input.consume_shortcut(&keys)) {
             out.push(command.into());

@@ -38,6 +38,17 @@ pub fn row(ui: &mut Ui, title: &str, detail: &str) -> Response {
     ui.add(Button::new(atoms).truncate().frame_when_inactive(false).min_size(vec2(width, 30.0)))
 }
 
+/// A check mark, or the room for one: at the beginning of the entries of a menu. Drawn, as not every font has one.
+pub fn check(on: bool) -> Atom<'static> {
+    Atom::paint(vec2(14.0, 14.0), move |ui, args| {
+        if on {
+            let at = |x: f32, y: f32| args.rect.min + vec2(x, y) * args.rect.size();
+            let stroke = Stroke::new(1.6, ui.visuals().strong_text_color());
+            ui.painter().line(vec![at(0.12, 0.55), at(0.4, 0.82), at(0.88, 0.2)], stroke);
+        }
+    })
+}
+
 /// A label with an accessible name, in the column of a grid whose other column has what it names.
 pub fn weak(ui: &mut Ui, text: &str) {
     let colour = ui.visuals().weak_text_color();

@@ -6,7 +6,8 @@ use crate::window::command::{Menu, UiCommand};
 use crate::window::lang::{Language, LanguageChoice};
 use crate::window::state::{Model, RunningJob};
 use crate::window::theme::ThemeChoice;
-use egui::{Button, Layout, ProgressBar, RichText, Ui};
+use crate::window::view_controls;
+use egui::{Button, Layout, ProgressBar, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use opabinia_engine::checkpoint::Bytes;
 use opabinia_engine::worker::Slot;
 
@@ -24,11 +25,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             (Menu::View, texts.menu_view),
             (Menu::Help, texts.menu_help),
         ] {
-            ui.menu_button(name, |ui| {
-                for command in UiCommand::ALL.into_iter().filter(|command| command.menu() == menu) {
-                    command_button(ui, cx, command, out);
-                }
-            });
+            ui.menu_button(name, |ui| self::menu(ui, cx, menu, out));
         }
         ui.separator();
         model(ui, cx, Slot::A, narrow, out);
@@ -192,14 +189,60 @@ fn doing(cx: &Cx<'_>, running: &RunningJob) -> String {
     }
 }
 
+/// What stands in a menu: its commands, with a line between groups, and in that of views every control of the view.
+fn menu(ui: &mut Ui, cx: &Cx<'_>, menu: Menu, out: &mut Vec<Action>) {
+    if menu == Menu::View {
+        view_controls(ui, cx, out);
+    }
+    let mut before = None;
+    for command in UiCommand::ALL.iter().filter(|command| command.place().0 == menu) {
+        let group = command.place().1;
+        if before.is_some_and(|before| before != group) {
+            ui.separator();
+        }
+        before = Some(group);
+        command_button(ui, cx, *command, out);
+    }
+}
+
+/// A submenu for each group of controls of the view that there are.
+fn view_controls(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let all = view_controls::all(cx.state, cx.texts);
+    for of_group in all.chunk_by(|a, b| a.group == b.group) {
+        let Some(group) = of_group.first().map(|control| control.group) else { continue };
+        ui.menu_button((parts::check(false), group.name(cx.texts)), |ui| {
+            ScrollArea::vertical().max_height(ui.ctx().content_rect().height() * 0.7).show(ui, |ui| {
+                for control in of_group {
+                    let button = Button::new((parts::check(control.on), control.name.as_str()));
+                    let response = ui.add(button);
+                    let name = format!("{}: {}", group.name(cx.texts), control.name);
+                    response.widget_info(|| WidgetInfo::selected(Role::MenuItemCheckBox, true, control.on, &name));
+                    if response.on_hover_text(&control.tip).clicked() {
+                        out.push(control.change.clone().into());
+                        ui.close();
+                    }
+                }
+            });
+        });
+    }
+    if !all.is_empty() {
+        ui.separator();
+    }
+}
+
 /// A menu's entry for `command`.
 fn command_button(ui: &mut Ui, cx: &Cx<'_>, command: UiCommand, out: &mut Vec<Action>) {
     let (name, tip) = command.words(cx.texts.language);
-    let mut button = Button::new(name);
+    let on = command.is_on(cx.state);
+    let mut button = Button::new((parts::check(on == Some(true)), name));
     if let Some(keys) = command.shortcut() {
         button = button.shortcut_text(ui.ctx().format_shortcut(&keys));
     }
-    if ui.add_enabled(command.enabled(cx.state), button).on_hover_text(tip).clicked() {
+    let response = ui.add_enabled(command.enabled(cx.state), button);
+    if let Some(on) = on {
+        response.widget_info(|| WidgetInfo::selected(Role::MenuItemCheckBox, ui.is_enabled(), on, name));
+    }
+    if response.on_hover_text(tip).clicked() {
         out.push(command.into());
         ui.close();
     }

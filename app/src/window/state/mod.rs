@@ -46,6 +46,17 @@ use opabinia_engine::checkpoint::CachedModel;
 use opabinia_shaders::Cell;
 use std::path::PathBuf;
 
+/// A page of help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HelpPage {
+    /// What the maps show, and what they may claim.
+    Guide,
+    /// What each word means.
+    Glossary,
+    /// All keys and gestures.
+    Shortcuts,
+}
+
 /// What lies over the panels, at most one at a time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Overlay {
@@ -65,6 +76,8 @@ pub enum Overlay {
     Log,
     /// What the program is.
     About,
+    /// Help.
+    Help(HelpPage),
     /// The graphics device is gone; what to do now.
     GraphicsLost,
     /// A path that is typed.
@@ -130,6 +143,8 @@ pub struct AppState {
     pub inspector: InspectorTab,
     /// Whether keys of a cell are listed by their probability instead of by their place.
     pub keys_sorted: bool,
+    /// Whether the table of a map lists cells of the padding too.
+    pub padding_listed: bool,
     /// What lies over the panels.
     pub overlay: Overlay,
     /// Messages and their log.

@@ -1,7 +1,7 @@
 //! What survives a restart, in the person's data directory.
 //!
-//! One JSON file of our own, `session.json`, with a version. It is written beside itself, flushed to the disk and put
-//! into place by renaming; the one before it is kept as `session.json.bak`. So whenever the program is killed, one of
+//! One JSON file of our own, `session.json`, with a version. It is written whole or not at all, as every
+//! file is (see [`crate::output`]); the one before it is kept as `session.json.bak`. So whenever the program is killed, one of
 //! them is whole. A file that cannot be read, or that a newer version wrote, is moved aside and never written over; so is
 //! one with a damaged part, which is then looked for in the copy.
 //!
@@ -41,9 +41,6 @@ const SESSION: &str = "session.json";
 const COPY: &str = "session.json.bak";
 const LOCK: &str = "lock";
 const PICTURES: &str = "pictures";
-
-/// How the names of sessions begin that are not yet in place.
-const UNFINISHED: &str = ".session-";
 
 /// The data directory: the one that was `given`, else the one [`DATA_DIR`] names, else the system's place for such
 /// things. `None` if the system names none.
@@ -184,22 +181,20 @@ impl Store {
         if text == *last {
             return Ok(());
         }
-        self.put(&text).map_err(|error| format!("{}: {error}", self.directory.display()))?;
+        self.put(&text)?;
         *last = text;
         Ok(())
     }
 
-    /// Puts `text` into place. At every moment the old or the new one is whole under one of its two names.
-    fn put(&self, text: &[u8]) -> io::Result<()> {
+    /// Puts `text` into place, and what was there before beside it. At every moment the old or the new one is whole under one
+    /// of its two names.
+    fn put(&self, text: &[u8]) -> Result<(), String> {
         let (place, copy) = (self.directory.join(SESSION), self.directory.join(COPY));
-        let mut new = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.directory)?;
-        new.write_all(text)?;
-        new.as_file().sync_all()?;
-        match fs::rename(&place, &copy) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let before = read_text(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+        for (path, text) in [(&copy, before.as_deref()), (&place, Some(text))] {
+            let Some(text) = text else { continue };
+            crate::output::write_private(path, |file| file.write_all(text)).map_err(|error| error.to_string())?;
         }
-        new.persist(&place)?;
         // The names are on the disk once the directory is; not every system can say so.
         let _ = File::open(&self.directory).and_then(|directory| directory.sync_all());
         Ok(())
@@ -300,6 +295,9 @@ fn make(directory: &Path) -> io::Result<()> {
 
 /// The lock at `path`; `None` if another window holds it.
 fn lock(path: &Path) -> io::Result<Option<File>> {
+    if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return Err(io::Error::other("its lock is not a file"));
+    }
     let file = File::options().create(true).truncate(false).write(true).open(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
@@ -316,6 +314,10 @@ fn read(path: &Path) -> Result<Option<Parsed>, Unreadable> {
 
 /// What is written in the session at `path`; `None` if there is none.
 fn read_text(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // A pipe would have to be waited for.
+    if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return Err(io::Error::other("this is not a file"));
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,7 +1,7 @@
 //! Removing what no session needs: files that a kill left half written, and pasted pictures of conversations that were
 //! removed. Only files with names of our own making are ever removed, and only by the window that keeps the session.
 
-use super::{ASIDE, COPY, PICTURES, Session, Store, UNFINISHED, read_text};
+use super::{ASIDE, COPY, PICTURES, Session, Store, read_text};
 use crate::output;
 use crate::window::state::PictureSource;
 use std::collections::HashSet;
@@ -12,6 +12,9 @@ use std::path::Path;
 /// How long the random end of the name of an unfinished file is.
 const RANDOM: usize = 6;
 
+/// How the names of sessions began that were not yet in place, before they were written as other files are.
+const UNFINISHED: &str = ".session-";
+
 /// How the names of pasted pictures begin.
 const PASTED: &str = "pasted-";
 
@@ -20,7 +23,8 @@ impl Store {
     pub(super) fn tidy(&self, session: Option<&Session>) {
         let pictures = self.directory.join(PICTURES);
         let (files, pasted) = (names(&self.directory), names(&pictures));
-        remove(&self.directory, files.iter().filter(|name| is_unfinished(name, UNFINISHED)));
+        let unfinished = |name: &&String| [UNFINISHED, output::PREFIX].iter().any(|prefix| is_unfinished(name, prefix));
+        remove(&self.directory, files.iter().filter(unfinished));
         remove(&pictures, pasted.iter().filter(|name| is_unfinished(name, output::PREFIX)));
         // Without a session nobody knows what belongs to one. And what is kept aside may name any of them, but not
         // legibly: who brings it back wants its pictures too.

@@ -1,7 +1,7 @@
 //! The selected cell: where it lies, what each encoder had of its attention, how spread out that was.
 
 use super::super::Cx;
-use super::parts::{Bar, encoder_colour, evidence, factor, heading, log_lift, share, signed};
+use super::parts::{Bar, alone, encoder_colour, evidence, factor, heading, log_lift, share, signed};
 use super::selected::Selected;
 use super::{keys, matrix};
 use crate::window::action::Action;
@@ -45,13 +45,13 @@ fn place(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
     );
     let (inside, frame) = selected.unpadded();
     let (rows, columns) = frame.size_hw();
-    let mut frames = format!("{} {side} × {side}", texts.padded_frame, side = cell.side);
+    let mut frames = format!("{} {side} × {side}", alone(texts.padded_frame), side = cell.side);
     if (rows, columns) != (cell.side, cell.side) {
         let at = inside.map_or_else(|| cx.texts.probe.padding.to_owned(), |(row, column)| format!("({row}, {column})"));
-        frames += &format!("\n{} {rows} × {columns} · {at}", texts.unpadded_frame);
+        frames += &format!("\n{} {rows} × {columns} · {at}", alone(texts.unpadded_frame));
     }
     ui.label(RichText::new(frames).small().weak());
-    ui.label(RichText::new(selected.scope(cx)).small().weak());
+    ui.label(RichText::new(alone(&selected.scope(cx))).small().weak());
 }
 
 /// A bar for each encoder.
@@ -71,7 +71,7 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
             let (part, numbers, spoken, exact) = match (shares, lift) {
                 (Measured::Value(part), Measured::Value(times)) => (
                     Some(part),
-                    [(share(part), 50.0), (factor(times), 50.0)],
+                    [(share(part), 48.0), (factor(times), 44.0)],
                     format!("{name}: {} {}, {} {}", texts.share, share(part), texts.lift, factor(times)),
                     format!(
                         "{name}\n{} {part:.7}\n{} ×{times:.5} (log₂ {})",
@@ -82,14 +82,14 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
                 ),
                 (measured, _) => (
                     None,
-                    [(state(measured).to_owned(), 100.0), (String::new(), 0.0)],
+                    [(state(measured).to_owned(), 92.0), (String::new(), 0.0)],
                     format!("{name}: {}", state(measured)),
                     name.clone(),
                 ),
             };
             let bar = Bar {
                 name,
-                name_width: 72.0,
+                name_width: 68.0,
                 colour: encoder_colour(k),
                 part,
                 mark: part.and(uniform),
@@ -124,6 +124,7 @@ fn entropy(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
         None => format!("{bits:.6} {}", texts.bits),
     };
     let colour = ui.visuals().hyperlink_color;
-    let bar = Bar { name: texts.bits, name_width: 72.0, colour, part, mark: None, numbers: &numbers, spoken };
+    let bits = alone(texts.bits);
+    let bar = Bar { name: &bits, name_width: 68.0, colour, part, mark: None, numbers: &numbers, spoken };
     bar.show(ui, 0.0).on_hover_text(exact);
 }

@@ -1,7 +1,7 @@
 //! The keys of the selected cell: every token it could attend to, with its probability.
 
 use super::super::Cx;
-use super::parts::{ROW, encoder_colour, heading};
+use super::parts::{ROW, encoder_colour, heading, share};
 use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
 use egui::{
@@ -69,7 +69,7 @@ fn probability(value: Measured<f64>) -> Option<f64> {
 fn words(cx: &Cx<'_>, key: Key, value: Measured<f64>) -> String {
     let texts = &cx.texts.probe;
     match value {
-        Measured::Value(value) => format!("{value:.4}"),
+        Measured::Value(value) => share(value),
         Measured::Masked => texts.masked.to_owned(),
         Measured::Padding if key.padding => texts.padding.to_owned(),
         Measured::Padding => "–".to_owned(),

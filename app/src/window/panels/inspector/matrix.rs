@@ -1,7 +1,7 @@
 //! One number for each layer and head of the selected cell, as a small heat map.
 
 use super::super::Cx;
-use super::parts::{factor, heading, log_lift, share, signed};
+use super::parts::{alone, factor, heading, log_lift, share, signed};
 use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
 use crate::window::state::View;
@@ -84,16 +84,16 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
     let encoder = view.encoder;
     let encoder_name = selected.entry.encoder_names.get(encoder).map(String::as_str).unwrap_or_default();
     let (quantity, what) = match view.quantity {
-        Shown::Lift => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
+        Shown::Lift | Shown::Dominant => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
         Shown::Entropy => (Quantity::Entropy, format!("{} ({})", texts.entropy, texts.bits)),
-        Shown::NormalisedEntropy => (Quantity::NormalisedEntropy, format!("{} {}", texts.entropy, texts.of_uniform)),
-        Shown::Share | Shown::Dominant => (Quantity::Share(encoder), format!("{} · {encoder_name}", texts.share)),
+        Shown::NormalisedEntropy => (Quantity::NormalisedEntropy, cx.texts.probe.normalised_entropy.0.to_owned()),
+        Shown::Share => (Quantity::Share(encoder), format!("{} · {encoder_name}", texts.share)),
     };
     heading(ui, texts.matrix);
-    ui.label(egui::RichText::new(&what).small().weak());
+    ui.label(egui::RichText::new(alone(&what)).small().weak());
     let matrix = selected.trace().matrix(quantity, selected.cell);
     let scale = Scale::over(quantity, &matrix);
-    let colours = if view.quantity == Shown::Dominant { ColourMap::Viridis } else { view.colours() };
+    let colours = if view.quantity == Shown::Dominant { ColourMap::Diverging } else { view.colours() };
     let table = colours.table();
 
     let labels = FontId::proportional(10.5);
@@ -144,6 +144,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
     if matrix.iter().any(|layer| matches!(layer, Measured::Value(_))) {
         legend(ui, scale, &table);
     }
+    ui.label(egui::RichText::new(texts.layer_letters).small().weak());
 }
 
 /// The view of one layer and head, with the cell of that layer's own grid that holds the one now selected.

@@ -15,14 +15,19 @@ mod token;
 use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
 use crate::window::state::InspectorTab;
-use egui::{Button, ScrollArea, Ui};
+use egui::{Button, ScrollArea, Ui, vec2};
+
+/// Room for the scroll bar, which would lie over figures and buttons. Always there, so that nothing moves when it comes.
+const SCROLL_BAR: f32 = 12.0;
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
     let shown = cx.state.inspector;
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
+        // So that the four of them stand in one row of the narrowest window that is promised to be usable.
+        ui.spacing_mut().button_padding.x = 6.0;
         for (tab, name) in [
             (InspectorTab::Cell, texts.tab_cell),
             (InspectorTab::Token, texts.tab_token),
@@ -42,9 +47,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     if shown == InspectorTab::Table {
         return table::show(ui, cx, out);
     }
-    ScrollArea::vertical().id_salt(shown).auto_shrink(false).show(ui, |ui| match shown {
-        InspectorTab::Cell => cell::show(ui, cx, out),
-        InspectorTab::Token => token::show(ui, cx, out),
-        InspectorTab::Table | InspectorTab::Model => model::show(ui, cx),
+    ScrollArea::vertical().id_salt(shown).auto_shrink(false).show(ui, |ui| {
+        ui.set_max_width(ui.available_width() - SCROLL_BAR);
+        match shown {
+            InspectorTab::Cell => cell::show(ui, cx, out),
+            InspectorTab::Token => token::show(ui, cx, out),
+            InspectorTab::Table | InspectorTab::Model => model::show(ui, cx),
+        }
     });
 }

@@ -60,7 +60,11 @@ fn aggregator(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
     let samplers = (0..inspection.config.decoder.layers)
         .filter(|layer| sva.samplers.is_some_and(|samplers| samplers.after_layer(*layer).is_some()));
     let samplers: Vec<String> = samplers.map(|layer| layer.to_string()).collect();
-    let samplers = if samplers.is_empty() { texts.none.to_owned() } else { samplers.join(", ") };
+    let samplers = if samplers.is_empty() {
+        texts.none.to_owned()
+    } else {
+        format!("{} {}", texts.after_decoder_layers, samplers.join(", "))
+    };
     fact(ui, texts.samplers, &samplers);
 }
 

@@ -1,6 +1,8 @@
 //! What the parts of the inspector are made of: headings, bars, rows of facts, and numbers as they are written.
 
-use egui::{Align2, Color32, FontId, Rect, Response, RichText, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align, Align2, Color32, FontId, Layout, Rect, Response, RichText, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2,
+};
 
 /// Height of a row of numbers.
 pub const ROW: f32 = 21.0;
@@ -46,7 +48,7 @@ pub struct Bar<'a> {
 impl Bar<'_> {
     /// Draws the row over the width there is, less `reserved` on its right.
     pub fn show(self, ui: &mut Ui, reserved: f32) -> Response {
-        let width = (ui.available_width() - reserved).max(120.0);
+        let width = (ui.available_width() - reserved).max(100.0);
         let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
         let spoken = self.spoken;
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &spoken));
@@ -82,12 +84,22 @@ impl Bar<'_> {
     }
 }
 
-/// A fact: its name, and what there is to say, below each other where there is no room beside each other.
+/// Where there is less room than this, what stands beside each other elsewhere stands below each other.
+pub const NARROW: f32 = 170.0;
+
+/// A fact: its name, and beside or below it what there is to say. Both wrap: neither is cut where there is little room.
 pub fn fact(ui: &mut Ui, name: &str, value: &str) {
+    if ui.available_width() < NARROW {
+        ui.add(egui::Label::new(RichText::new(alone(name)).small().weak()).wrap());
+        ui.add(egui::Label::new(value).wrap());
+        return;
+    }
     ui.horizontal_top(|ui| {
-        let (rect, _) = ui.allocate_exact_size(vec2(108.0_f32.min(ui.available_width() * 0.45), 18.0), Sense::hover());
-        let mut left = ui.new_child(egui::UiBuilder::new().max_rect(rect));
-        left.add(egui::Label::new(RichText::new(name).weak()).truncate());
+        let width = 118.0_f32.min(ui.available_width() * 0.55);
+        ui.allocate_ui_with_layout(vec2(width, 18.0), Layout::top_down(Align::Min), |ui| {
+            ui.set_width(width);
+            ui.add(egui::Label::new(RichText::new(alone(name)).weak()).wrap());
+        });
         ui.add(egui::Label::new(value).wrap());
     });
 }
@@ -108,9 +120,15 @@ pub fn fitted(ui: &Ui, text: &str, font: &FontId, width: f32) -> String {
     kept
 }
 
-/// A probability or a share with four decimals.
+/// A probability or a share with four decimals; what is less than they can say is not called nothing.
 pub fn share(value: f64) -> String {
-    format!("{value:.4}")
+    if value > 0.0 && value < 5e-5 { "<0.0001".to_owned() } else { format!("{value:.4}") }
+}
+
+/// `text` as it stands alone: beginning with a capital, in scripts that have them.
+pub fn alone(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A lift as a factor.
@@ -152,7 +170,8 @@ mod tests {
 
     #[test]
     fn numbers_have_as_many_digits_as_they_carry() {
-        assert_eq!([0.25, 1.0].map(share), ["0.2500", "1.0000"]);
+        assert_eq!([0.25, 1.0, 0.0, 3e-6].map(share), ["0.2500", "1.0000", "0.0000", "<0.0001"]);
+        assert_eq!(["layers", "层", ""].map(alone), ["Layers", "层", ""]);
         assert_eq!([0.5, 1.234, 12.34, 123.4].map(factor), ["×0.50", "×1.23", "×12.3", "×123"]);
         assert_eq!([0.304, -1.0].map(signed), ["+0.30", "−1.00"]);
         assert_eq!([1, 12_345, 1_234_567].map(grouped), ["1", "12\u{2009}345", "1\u{2009}234\u{2009}567"]);

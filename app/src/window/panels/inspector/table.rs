@@ -1,9 +1,10 @@
 //! The maps as a table: what a screen reader, or a person who wants numbers, reads instead of colours.
 
 use super::super::Cx;
-use super::parts::fitted;
+use super::parts::{alone, fitted, grouped, share};
 use crate::map_figure;
 use crate::window::action::{Action, ProgramAction, ViewAction};
+use crate::window::gpu::PaneId;
 use crate::window::state::{ExportKind, MapSource, TraceUpload, ViewChange};
 use egui::{Align2, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
@@ -33,7 +34,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         ui.weak(text);
         return;
     };
-    ui.label(RichText::new(format!("{} {}", texts.table_of, table.what)).strong());
+    ui.label(RichText::new(format!("{} {}", texts.table_of, alone(&table.what))).strong());
     let of_token = cx.state.view.now().source != MapSource::Sva;
     let evidence = if of_token { texts.token_table_evidence } else { texts.table_evidence };
     ui.label(RichText::new(evidence).small().weak());
@@ -46,8 +47,33 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             out.push(ViewAction::Export(ExportKind::Numbers).into());
         }
     });
+    let side = table.maps.iter().map(|map| map.side as usize).max().unwrap_or(0);
+    let (padding, mut listed): (Vec<usize>, Vec<usize>) = (0..side * side).partition(|at| table.is_padding(*at));
+    if !padding.is_empty() {
+        let mut all = cx.state.padding_listed;
+        let name = format!("{} ({})", texts.list_padding, grouped(padding.len() as u64));
+        if ui.checkbox(&mut all, RichText::new(name).small()).on_hover_text(texts.list_padding_tip).changed() {
+            out.push(ViewAction::ListPadding(all).into());
+        }
+        if all {
+            listed = (0..side * side).collect();
+        }
+    }
     ui.add_space(4.0);
-    rows(ui, cx, &table, out);
+    rows(ui, cx, &table, &listed, out);
+}
+
+impl Table {
+    /// Whether no map reaches the place numbered `at` of the widest map's grid with a part of the picture.
+    fn is_padding(&self, at: usize) -> bool {
+        let widest = self.maps.iter().map(|map| map.side as usize).max().unwrap_or(0).max(1);
+        let (row, column) = (at / widest, at % widest);
+        self.maps.iter().all(|map| {
+            let side = map.side as usize;
+            let texel = (row < side && column < side).then(|| map.texels.get(row * side + column)).flatten();
+            matches!(texel, None | Some(MapTexel::Padding))
+        })
+    }
 }
 
 /// What is on the screen as numbers; `None` until they are here.
@@ -55,7 +81,9 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
     let texts = &cx.texts.inspector;
     let view = cx.state.view.now();
     if view.source != MapSource::Sva {
-        let maps = cx.state.attention_map()?.shown.numbers(&MapView::of(Quantity::Share))?;
+        let grid = cx.state.attention_map()?;
+        let shown = cx.gpu?.maps(PaneId::MAIN, &grid.on_gpu).ok()?;
+        let maps = shown.large.numbers(&MapView::of(Quantity::Share))?;
         let name = texts.attention.to_owned();
         return Some(Table { what: texts.attention.to_owned(), names: vec![name], maps, of_cells: true });
     }
@@ -63,7 +91,8 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
     let view = view.fitted(&entry.trace);
     let TraceUpload::Ready(on_gpu) = &entry.upload else { return None };
     let map_view = view.map_view();
-    let shown = if view.quantity.per_encoder() { &on_gpu.small } else { &on_gpu.large };
+    let shown = cx.gpu?.maps(PaneId::MAIN, on_gpu).ok()?;
+    let shown = if view.quantity.per_encoder() { &shown.small } else { &shown.large };
     let maps = shown.numbers(&map_view)?;
     let names =
         if view.quantity.per_encoder() { entry.encoder_names.clone() } else { vec![texts.all_encoders.to_owned()] };
@@ -71,15 +100,16 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
         Quantity::Share => texts.share.to_owned(),
         Quantity::Lift => format!("log₂ {}", texts.lift),
         Quantity::Entropy => format!("{} ({})", texts.entropy, texts.bits),
-        Quantity::NormalisedEntropy => format!("{} {}", texts.entropy, texts.of_uniform),
-        Quantity::Dominant => cx.texts.probe.dominant_unit.to_owned(),
+        Quantity::NormalisedEntropy => cx.texts.probe.normalised_entropy.0.to_owned(),
+        Quantity::Dominant => cx.texts.probe.dominant.0.to_owned(),
     };
     let cells = view.side(&entry.trace);
     let of_cells = maps.iter().all(|map| map.side == cells);
     Some(Table { what, names, maps, of_cells })
 }
 
-fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, out: &mut Vec<Action>) {
+/// Draws the rows of the places that are `listed`.
+fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
     let side = table.maps.iter().map(|map| map.side as usize).max().unwrap_or(0);
     let columns = table.maps.len();
@@ -91,24 +121,24 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, out: &mut Vec<Action>) {
         let width = PLACE + room * columns as f32;
         let weak = ui.visuals().weak_text_color();
         let (head, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
-        let place = if table.of_cells { texts.cell } else { texts.token };
+        let place = alone(if table.of_cells { texts.cell } else { texts.token });
         ui.painter().text(head.left_center(), Align2::LEFT_CENTER, place, small.clone(), weak);
         for (at, name) in table.names.iter().enumerate() {
             let right = head.left() + PLACE + room * (at + 1) as f32 - 4.0;
-            let name = fitted(ui, name, &small, room - 8.0);
+            let name = fitted(ui, &alone(name), &small, room - 8.0);
             ui.painter().text(pos2(right, head.center().y), Align2::RIGHT_CENTER, name, small.clone(), weak);
         }
         ui.painter().hline(head.x_range(), head.bottom(), ui.visuals().widgets.noninteractive.bg_stroke);
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical().id_salt("rows").auto_shrink(false).show_rows(ui, ROW, side * side, |ui, range| {
+        ScrollArea::vertical().id_salt("rows").auto_shrink(false).show_rows(ui, ROW, listed.len(), |ui, range| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            for at in range {
+            for at in &listed[range] {
                 let (row, column) = (at / side, at % side);
                 let cell = Cell { row: row as u32, col: column as u32 };
-                let values: Vec<String> = table.maps.iter().map(|map| value(cx, map, row, column)).collect();
+                let values: Vec<(String, Kind)> = table.maps.iter().map(|map| value(cx, map, row, column)).collect();
                 let sense = if table.of_cells { Sense::CLICK | Sense::HOVER } else { Sense::hover() };
                 let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), sense);
-                let spoken = table.names.iter().zip(&values).map(|(name, value)| format!("{name} {value}"));
+                let spoken = table.names.iter().zip(&values).map(|(name, (value, _))| format!("{name} {value}"));
                 let spoken = format!("({row}, {column}): {}", spoken.collect::<Vec<_>>().join(", "));
                 response.widget_info(|| WidgetInfo::labeled(egui::Role::Row, true, &spoken));
                 let is_selected = table.of_cells && selected == Some(cell);
@@ -126,10 +156,13 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, out: &mut Vec<Action>) {
                     font.clone(),
                     weak,
                 );
-                for (at, value) in values.iter().enumerate() {
+                for (at, (value, kind)) in values.iter().enumerate() {
                     let right = rect.left() + PLACE + room * (at + 1) as f32 - 4.0;
-                    let number = value.ends_with(|c: char| c.is_ascii_digit());
-                    let (font, colour) = if number { (&font, ink) } else { (&small, weak) };
+                    let (font, colour) = match kind {
+                        Kind::Number => (&font, ink),
+                        Kind::Name => (&small, ink),
+                        Kind::Nothing => (&small, weak),
+                    };
                     ui.painter().text(pos2(right, rect.center().y), Align2::RIGHT_CENTER, value, font.clone(), colour);
                 }
                 if response.clicked() {
@@ -140,23 +173,35 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, out: &mut Vec<Action>) {
     });
 }
 
+/// What stands in a column of a row.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A number.
+    Number,
+    /// The name of an encoder.
+    Name,
+    /// Why there is no value.
+    Nothing,
+}
+
 /// One value of a map at a place of the widest map's grid.
-fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> String {
+fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> (String, Kind) {
     let texts = &cx.texts.probe;
     let side = map.side as usize;
-    if row >= side || column >= side {
-        return String::new();
-    }
-    match map.texels.get(row * side + column) {
+    let inside = row < side && column < side;
+    let nothing = |text: &str| (text.to_owned(), Kind::Nothing);
+    match map.texels.get(row * side + column).filter(|_| inside) {
         Some(MapTexel::Value(encoder)) if map.quantity == Quantity::Dominant => {
             let names = cx.state.trace().map(|entry| entry.encoder_names.as_slice()).unwrap_or_default();
-            names.get(*encoder as usize).cloned().unwrap_or_default()
+            (names.get(*encoder as usize).cloned().unwrap_or_default(), Kind::Name)
         }
-        Some(MapTexel::Value(value)) if map.quantity == Quantity::Lift => format!("{value:+.3}").replace('-', "−"),
-        Some(MapTexel::Value(value)) => format!("{value:.4}"),
-        Some(MapTexel::Masked) => texts.masked.to_owned(),
-        Some(MapTexel::Outside) => texts.outside.to_owned(),
-        Some(MapTexel::Padding) => texts.padding.to_owned(),
-        None => String::new(),
+        Some(MapTexel::Value(value)) if map.quantity == Quantity::Lift => {
+            (format!("{value:+.3}").replace('-', "−"), Kind::Number)
+        }
+        Some(MapTexel::Value(value)) => (share(f64::from(*value)), Kind::Number),
+        Some(MapTexel::Masked) => nothing(texts.masked),
+        Some(MapTexel::Outside) => nothing(texts.outside),
+        Some(MapTexel::Padding) => nothing(texts.padding),
+        None => nothing(""),
     }
 }

@@ -1,11 +1,13 @@
 //! The selected token of an answer: how likely it was, what it could have been, what it attended to.
 
 use super::super::Cx;
-use super::parts::{Bar, evidence, fact, factor, heading, share};
+use super::super::conversation::token_text;
+use super::parts::{Bar, NARROW, alone, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
 use crate::window::state::{Attended, Exchange, GridUpload, MapSource, TokenPlace, TokenRecord, ViewChange, chosen};
-use egui::{Align, Button, ComboBox, Layout, RichText, Ui, vec2};
+use egui::{Button, RichText, Ui};
 use opabinia_engine::probe::{Mass, TokenAttention};
+use std::cmp::Ordering;
 
 /// Draws the tab.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
@@ -34,28 +36,45 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     evidence(ui, texts.evidence, texts.token_evidence);
 }
 
-/// How a token's text is shown: spaces and line breaks can be seen, and what has no text has a name.
-fn visible(text: &str) -> String {
-    text.replace('\n', "\\n").replace('\t', "\\t")
-}
-
 fn facts(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange, token: &TokenRecord) {
     let texts = &cx.texts.inspector;
-    let rank = token.alternatives.iter().position(|other| other.id == token.id);
-    let called = rank.and_then(|rank| token.alternatives.get(rank)).map(|other| other.text.as_str());
-    let text = [token.text.as_str(), called.unwrap_or_default()].into_iter().find(|text| !text.trim().is_empty());
-    let title = text.map_or_else(|| texts.unusual.to_owned(), |text| format!("“{}”", visible(text)));
-    ui.label(RichText::new(title).size(15.5).strong());
+    ui.label(RichText::new(token_text::name(token)).size(15.5).strong());
     let count = exchange.tokens.len();
     ui.label(RichText::new(format!("{} {} {} {count}", texts.token, place.token + 1, texts.of_answer)).small().weak());
     ui.label(RichText::new(cx.state.names().of(exchange.into())).small().weak());
     ui.add_space(4.0);
     fact(ui, texts.id, &token.id.to_string());
-    fact(ui, texts.probability, &format!("{:.2} %", f64::from(token.log_prob).exp() * 100.0));
-    fact(ui, texts.log_probability, &format!("{:.4}", token.log_prob).replace('-', "−"));
+    fact(ui, texts.probability, &token_text::percent(token.log_prob));
+    fact(ui, texts.log_probability, &format!("{:.2}", token.log_prob).replace('-', "−"));
+    let rank = token.alternatives.iter().position(|other| other.id == token.id);
     let rank =
         rank.map_or_else(|| format!("{} {}", texts.below, token.alternatives.len()), |rank| (rank + 1).to_string());
     fact(ui, texts.rank, &rank);
+    if let Some((name, about)) = forced(cx, place, exchange) {
+        ui.label(RichText::new(format!("{name}: {about}")).small().color(ui.visuals().warn_fg_color));
+    }
+}
+
+/// What is said of a token that the model did not choose, because the answer had to begin with it.
+fn forced(cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange) -> Option<(&'static str, &'static str)> {
+    let texts = &cx.texts.inspector;
+    match (place.token + 1).cmp(&exchange.begin.len()) {
+        Ordering::Less => Some(texts.repeated),
+        Ordering::Equal => Some(texts.forced),
+        Ordering::Greater => None,
+    }
+}
+
+/// The most likely tokens, and the token itself wherever it stands among them: text, id, logarithm of its probability.
+fn listed(token: &TokenRecord) -> Vec<(String, u32, f32)> {
+    let likely = token.alternatives.iter();
+    let mut rows: Vec<_> = likely
+        .map(|other| (token_text::quoted(&token_text::readable(&other.text)), other.id, other.log_prob))
+        .collect();
+    if !rows.iter().any(|(_, id, _)| *id == token.id) {
+        rows.push((token_text::name(token), token.id, token.log_prob));
+    }
+    rows
 }
 
 fn alternatives(
@@ -69,38 +88,44 @@ fn alternatives(
     let texts = &cx.texts.inspector;
     heading(ui, texts.alternatives);
     ui.spacing_mut().item_spacing.y = 2.0;
-    for other in &token.alternatives {
-        let is_it = other.id == token.id;
-        let probability = f64::from(other.log_prob).exp();
-        let text = visible(&other.text);
-        let name = if text.trim().is_empty() { format!("“{text}”") } else { text };
-        let colour =
-            if is_it { ui.visuals().hyperlink_color } else { ui.visuals().hyperlink_color.gamma_multiply(0.45) };
-        ui.horizontal(|ui| {
-            let spoken = format!("{name}: {probability:.4}");
+    for (name, id, log_prob) in listed(token) {
+        let is_it = id == token.id;
+        let accent = ui.visuals().hyperlink_color;
+        let percent = token_text::percent(log_prob);
+        let (mark, about) = forced(cx, place, exchange).unwrap_or(texts.chosen);
+        let marked = if is_it { format!(" · {mark}") } else { String::new() };
+        let (narrow, roomy) = (ui.available_width() < NARROW, ui.available_width() > 230.0);
+        let row = |ui: &mut Ui| {
             let bar = Bar {
                 name: &name,
-                name_width: 76.0,
-                colour,
-                part: Some(probability),
+                name_width: if roomy { 76.0 } else { 48.0 },
+                colour: if is_it { accent } else { accent.gamma_multiply(0.45) },
+                part: Some(f64::from(log_prob).exp()),
                 mark: None,
-                numbers: &[(share(probability), 52.0)],
-                spoken,
+                numbers: &[(percent.clone(), 58.0)],
+                spoken: format!("{name}: {percent}{marked}"),
             };
-            let response = bar.show(ui, 74.0);
-            response.on_hover_text(format!("{} {}\n{} {probability:.7}", texts.id, other.id, texts.probability));
-            if !is_it {
-                let button = Button::new(RichText::new(texts.continue_from).small());
-                let response = ui.add_enabled(!exchange.status.is_open(), button);
-                // The row's text, so that each of these buttons has a name of its own.
-                response.widget_info(|| {
-                    egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{}: {name}", texts.continue_from))
-                });
-                if response.on_hover_text(texts.continue_tip).clicked() {
-                    out.push(ConversationAction::ContinueFrom(place, other.id).into());
-                }
+            let response = bar.show(ui, if narrow { 0.0 } else { 74.0 });
+            response.on_hover_text(format!("{} {id}\n{} {percent}", texts.id, texts.probability));
+            if is_it {
+                ui.label(RichText::new(mark).small().weak()).on_hover_text(about);
+                return;
             }
-        });
+            let button = Button::new(RichText::new(texts.continue_from).small());
+            let response = ui.add_enabled(!exchange.status.is_open(), button);
+            // The row's text, so that each of these buttons has a name of its own.
+            response.widget_info(|| {
+                egui::WidgetInfo::labeled(egui::Role::Button, true, format!("{}: {name}", texts.continue_from))
+            });
+            if response.on_hover_text(texts.continue_tip).clicked() {
+                out.push(ConversationAction::ContinueFrom(place, id).into());
+            }
+        };
+        if narrow {
+            ui.vertical(row);
+        } else {
+            ui.horizontal(row);
+        }
     }
 }
 
@@ -109,7 +134,7 @@ fn attention(ui: &mut Ui, cx: &Cx<'_>, layer: Option<usize>, head: Option<usize>
     let texts = &cx.texts.inspector;
     let known = cx.state.attention_key().and_then(|key| cx.state.attentions.get(key));
     match known {
-        Some(Attended::Ready(attention)) => attended(ui, cx, attention, layer, head, out),
+        Some(Attended::Ready(attention)) => attended(ui, cx, attention, (layer, head)),
         Some(Attended::Failed(reason)) => failed(ui, cx, reason, out),
         Some(Attended::Asked) | None => {
             ui.horizontal(|ui| {
@@ -134,49 +159,15 @@ fn failed(ui: &mut Ui, cx: &Cx<'_>, reason: &str, out: &mut Vec<Action>) {
     }
 }
 
-fn attended(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    attention: &TokenAttention,
-    layer: Option<usize>,
-    head: Option<usize>,
-    out: &mut Vec<Action>,
-) {
+/// What the parts of the prompt had of the attention; its layer and head are chosen above the map.
+fn attended(ui: &mut Ui, cx: &Cx<'_>, attention: &TokenAttention, (layer, head): (Option<usize>, Option<usize>)) {
     let texts = &cx.texts.inspector;
     ui.spacing_mut().item_spacing.y = 4.0;
-    let mut source = |source| out.push(ViewChange::Source(source).into());
-    if let Some(layer) = choice(ui, texts.decoder_layer, texts.all_mean, layer, attention.layers) {
-        source(MapSource::Token { layer, head });
-    }
-    if let Some(head) = choice(ui, texts.decoder_head, texts.all_mean, head, attention.heads) {
-        source(MapSource::Token { layer, head });
-    }
+    ui.label(RichText::new(alone(&texts.of_decoder(layer, head))).small().weak());
     let Some((_, mass)) = chosen(attention, layer, head) else { return };
     ui.add_space(4.0);
     parts(ui, cx, attention, mass);
     ui.label(RichText::new(texts.uniform_mark).small().weak());
-}
-
-/// A list of numbered things and the mean of all; gives what was chosen anew.
-fn choice(ui: &mut Ui, name: &str, all: &str, now: Option<usize>, count: usize) -> Option<Option<usize>> {
-    let mut chosen = now;
-    ui.horizontal(|ui| {
-        let width = 108.0_f32.min(ui.available_width() * 0.45);
-        let label = ui.allocate_ui_with_layout(vec2(width, 20.0), Layout::left_to_right(Align::Center), |ui| {
-            ui.set_min_width(width);
-            ui.weak(name)
-        });
-        let label = label.inner;
-        let words = |at: Option<usize>| at.map_or_else(|| all.to_owned(), |at| at.to_string());
-        let combo = ComboBox::from_id_salt(name).selected_text(words(now)).width(110.0);
-        let combo = combo.show_ui(ui, |ui| {
-            for at in std::iter::once(None).chain((0..count).map(Some)) {
-                ui.selectable_value(&mut chosen, at, words(at));
-            }
-        });
-        combo.response.labelled_by(label.id);
-    });
-    (chosen != now).then_some(chosen)
 }
 
 /// How much of the attention each part of the prompt had.
@@ -196,7 +187,7 @@ fn parts(ui: &mut Ui, cx: &Cx<'_>, attention: &TokenAttention, mass: Mass) {
         let times = if uniform > 0.0 { factor(mass / uniform) } else { "–".to_owned() };
         let bar = Bar {
             name,
-            name_width: 84.0,
+            name_width: 104.0,
             colour,
             part: Some(mass),
             mark: Some(uniform),

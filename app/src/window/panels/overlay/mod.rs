@@ -1,6 +1,7 @@
-//! What lies over the panels: the command palette, settings, messages, and what the program is.
+//! What lies over the panels: the command palette, settings, messages, help, and what the program is.
 
 mod about;
+mod help;
 mod log;
 mod palette;
 mod path;
@@ -21,6 +22,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
         Overlay::Settings | Overlay::Export(..) | Overlay::GraphicsLost => 480.0,
         Overlay::Log => 680.0,
         Overlay::About | Overlay::Path(_) => 560.0,
+        Overlay::Help(_) => 720.0,
     };
     let id = Id::unique("overlay");
     // The palette hangs from the top, so that it does not jump while its list grows and shrinks.
@@ -36,6 +38,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Overlay::Log => log::show(ui, cx, out),
             Overlay::About => about::show(ui, cx, out),
             Overlay::Path(typed) => path::show(ui, cx, typed, out),
+            Overlay::Help(page) => help::show(ui, cx, *page, out),
             Overlay::Export(kind, options) => export::show(ui, cx, *kind, *options, out),
             Overlay::GraphicsLost => graphics_lost(ui, cx, out),
             Overlay::None => {}

@@ -9,7 +9,7 @@ use crate::window::lang::ProbeTexts;
 use crate::window::state::{MapSource, View, ViewChange};
 use egui::{Align, Layout, Ui, vec2};
 use opabinia_engine::sva::HEADS;
-use opabinia_shaders::{Quantity, Rect, Reduction};
+use opabinia_shaders::{Rect, Reduction};
 
 /// Draws the rows of controls.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
@@ -30,45 +30,35 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
             }
         });
     });
-    if !source.is_token() {
-        layers_and_heads(ui, texts, source, out);
+    match source.view.source {
+        MapSource::Sva => layers_and_heads(ui, texts, source, out),
+        MapSource::Token { layer, head } => decoder_layers_and_heads(ui, cx, (layer, head), out),
     }
 }
 
-/// What the maps are made from, where there is a choice.
+/// What the maps are made from. Always there, so that nothing moves when a token is selected.
 pub fn source(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
     let is_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
-    if !is_token && cx.state.token.is_none() {
-        return;
-    }
     let token = MapSource::Token { layer: None, head: None };
     ui.spacing_mut().item_spacing.x = 2.0;
     for (source, (name, tip), chosen) in
         [(MapSource::Sva, texts.source_sva, !is_token), (token, texts.source_token, is_token)]
     {
-        if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
+        let possible = chosen || source == MapSource::Sva || cx.state.token.is_some();
+        let response = ui.add_enabled_ui(possible, |ui| chip(ui, name, chosen, name)).inner;
+        let response = response.on_hover_text(tip).on_disabled_hover_text(texts.no_token_map);
+        if response.clicked() && !chosen {
             out.push(ViewChange::Source(source).into());
         }
     }
     ui.add_space(14.0);
 }
 
-/// A quantity's name and what it is.
-pub fn words(texts: &ProbeTexts, quantity: Quantity) -> (&'static str, &'static str) {
-    match quantity {
-        Quantity::Share => texts.share,
-        Quantity::Lift => texts.lift,
-        Quantity::Entropy => texts.entropy,
-        Quantity::NormalisedEntropy => texts.relative_entropy,
-        Quantity::Dominant => texts.dominant,
-    }
-}
-
 fn quantities(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     ui.spacing_mut().item_spacing.x = 2.0;
     for quantity in View::QUANTITIES {
-        let (name, tip) = words(&cx.texts.probe, quantity);
+        let (name, tip) = cx.texts.probe.quantity_words(quantity);
         let chosen = source.view.quantity == quantity;
         if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
             out.push(ViewChange::Quantity(quantity).into());
@@ -86,7 +76,9 @@ fn layers_and_heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &
             names: &layers,
             what: texts.layer,
             all: texts.all,
-            tip: texts.several_tip,
+            kind: &|letters| texts.layer_kind(letters),
+            about: &|at| texts.layer_about(&source.entry.trace, at),
+            gesture: texts.several_tip,
             chosen: source.view.layers,
         };
         if let Some(chosen) = all.show(ui) {
@@ -98,13 +90,15 @@ fn layers_and_heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &
             names: &heads,
             what: texts.head,
             all: texts.all,
-            tip: texts.several_tip,
+            kind: &|_| None,
+            about: &|at| texts.head_about(at),
+            gesture: texts.several_tip,
             chosen: source.view.heads,
         };
         if let Some(chosen) = all.show(ui) {
             out.push(ViewChange::Heads(chosen).into());
         }
-        ui.add_space(10.0);
+        ui.add_space(4.0);
         for (reduction, (name, tip)) in [(Reduction::Mean, texts.mean), (Reduction::Max, texts.max)] {
             let chosen = source.view.reduction == reduction;
             if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
@@ -112,6 +106,47 @@ fn layers_and_heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &
             }
         }
     });
+}
+
+/// Which layer and head of the language model a token's attention is shown of: one, or the mean of all.
+fn decoder_layers_and_heads(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    (layer, head): (Option<usize>, Option<usize>),
+    out: &mut Vec<Action>,
+) {
+    let texts = &cx.texts.probe;
+    let Some(known) = cx.state.attention_key().and_then(|key| cx.state.attentions.ready(key)) else { return };
+    let width = [texts.layers.0, texts.heads.0].map(|name| name_width(ui, name)).into_iter().fold(0.0, f32::max);
+    row(ui, (texts.layers.0, texts.decoder_layers), width, |ui| {
+        if let Some(layer) = one_of(ui, texts, (texts.layer, texts.decoder_layers), layer, known.layers) {
+            out.push(ViewChange::Source(MapSource::Token { layer, head }).into());
+        }
+    });
+    row(ui, (texts.heads.0, texts.decoder_heads), width, |ui| {
+        if let Some(head) = one_of(ui, texts, (texts.head, texts.decoder_heads), head, known.heads) {
+            out.push(ViewChange::Source(MapSource::Token { layer, head }).into());
+        }
+    });
+}
+
+/// A chip for the mean of all and one for each of `count`; gives what was chosen anew.
+fn one_of(
+    ui: &mut Ui,
+    texts: &ProbeTexts,
+    (what, tip): (&str, &str),
+    now: Option<usize>,
+    count: usize,
+) -> Option<Option<usize>> {
+    let mut chosen = None;
+    for at in std::iter::once(None).chain((0..count).map(Some)) {
+        let name = at.map_or_else(|| texts.all.to_owned(), |at| at.to_string());
+        let response = chip(ui, &name, now == at, &format!("{what} {name}")).on_hover_text(tip);
+        if response.clicked() && now != at {
+            chosen = Some(at);
+        }
+    }
+    chosen
 }
 
 fn name_width(ui: &Ui, name: &str) -> f32 {

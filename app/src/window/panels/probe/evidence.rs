@@ -8,14 +8,16 @@ use crate::window::state::ViewChange;
 use egui::{Align, Label, Layout, Popup, PopupCloseBehavior, RichText, Ui, vec2};
 use opabinia_shaders::Quantity;
 
-/// Height of the line.
-pub const HEIGHT: f32 = 22.0;
+/// Height of the line: two of them where there is little room.
+pub fn height(width: f32) -> f32 {
+    if width < 960.0 { 36.0 } else { 22.0 }
+}
 
 /// Draws the line.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.evidence;
     let full = ui.available_width();
-    ui.allocate_ui_with_layout(vec2(full, HEIGHT), Layout::left_to_right(Align::Center), |ui| {
+    ui.allocate_ui_with_layout(vec2(full, height(full)), Layout::left_to_right(Align::Min), |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         let more = chip(ui, "i", false, texts.about).on_hover_text(texts.about);
         Popup::from_toggle_button_response(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
@@ -23,13 +25,14 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
         });
         let biased =
             most_keys(source).filter(|_| source.view.quantity == Quantity::Share && source.view.input_of.is_none());
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if biased.is_some() && ui.small_button(texts.show_lift).clicked() {
                 out.push(ViewChange::Quantity(Quantity::Lift).into());
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
                 let text = line(cx, source, biased);
-                ui.add(Label::new(RichText::new(text).small().weak()).truncate());
+                ui.add(Label::new(RichText::new(text).small().weak()).wrap());
             });
         });
     });
@@ -69,7 +72,12 @@ fn explanation(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Acti
         ui.add_space(6.0);
     };
     paragraph(ui, texts.rung);
-    paragraph(ui, if source.is_token() { texts.token_question } else { texts.question });
+    if source.is_token() {
+        paragraph(ui, texts.token_question);
+    } else {
+        paragraph(ui, texts.question);
+        paragraph(ui, texts.layers);
+    }
     if most_keys(source).is_some() {
         ui.strong(texts.windows_heading);
         ui.add(Label::new(RichText::new(texts.windows.0).size(12.5)).wrap());

@@ -16,9 +16,10 @@ mod scrubber;
 mod small;
 mod source;
 
+use super::conversation::token_text;
 use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
-use crate::window::gpu::MapGpu;
+use crate::window::gpu::{MapGpu, PaneId};
 use crate::window::state::{MapSource, Remade, TraceUpload, ViewChange};
 use arrange::arrange;
 use canvas::Pointed;
@@ -51,15 +52,19 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             return;
         }
     };
-    let source = match cx.state.view.now().source {
-        MapSource::Sva => Source::of_sva(cx, entry, on_gpu),
-        MapSource::Token { .. } => match Source::of_token(cx, entry) {
-            Some(source) => source,
-            None => {
-                ui.horizontal(|ui| controls::source(ui, cx, out));
-                return says(ui, texts.no_token_map);
-            }
-        },
+    let grid = cx.state.attention_map();
+    let of_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
+    if of_token && grid.is_none() {
+        ui.horizontal(|ui| controls::source(ui, cx, out));
+        return says(ui, texts.no_token_map);
+    }
+    let source = match grid {
+        None => gpu.maps(PaneId::MAIN, on_gpu).map(|maps| Source::of_sva(cx, entry, &maps)),
+        Some(grid) => gpu.maps(PaneId::MAIN, &grid.on_gpu).map(|maps| Source::of_token(cx, entry, grid.side, &maps)),
+    };
+    let source = match source {
+        Ok(source) => source,
+        Err(reason) => return says(ui, &reason),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
@@ -110,7 +115,8 @@ fn says(ui: &mut Ui, text: &str) {
 /// Draws all maps and says where the pointer is over one of them.
 fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) -> Option<Pointed> {
     let gaps = 5.0 * ui.spacing().item_spacing.y;
-    let below = colour_bar::HEIGHT + readout::height(ui.available_width()) + evidence::HEIGHT + gaps + 4.0;
+    let width = ui.available_width();
+    let below = colour_bar::HEIGHT + readout::height(width) + evidence::height(width) + gaps + 4.0;
     let room = vec2(ui.available_width(), (ui.available_height() - below).max(LOWEST));
     let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };
@@ -153,9 +159,9 @@ fn title(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out: &
         ui.add(Label::new(RichText::new(format!("{} {name}", texts.input_of)).strong()).truncate());
         return;
     }
-    let quantity = controls::words(texts, source.view.quantity).0;
+    let quantity = texts.quantity_words(source.view.quantity).0;
     if source.is_token() {
-        ui.strong(texts.source_token.0);
+        token_title(&mut ui, cx);
     } else if let Some(encoder) = chosen.filter(|_| source.view.quantity.per_encoder()) {
         ui.strong(encoder.name);
         let about = format!("{quantity} · {}", texts.geometry(encoder.tokens, encoder.window));
@@ -165,4 +171,18 @@ fn title(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out: &
         ui.add(Label::new(RichText::new(texts.all_encoders).small().weak()).truncate());
     }
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::label(ui, cx));
+}
+
+/// The title of a token's map: the token, and which of how many it is.
+fn token_title(ui: &mut Ui, cx: &Cx<'_>) {
+    let texts = &cx.texts.probe;
+    let known = cx.state.token.and_then(|place| Some((place, cx.state.conversations.exchange(place)?)));
+    let token = known.and_then(|(place, exchange)| Some((place, exchange, exchange.tokens.get(place.token)?)));
+    let Some((place, exchange, token)) = token else {
+        ui.strong(texts.source_token.0);
+        return;
+    };
+    ui.strong(format!("{} {}", texts.source_token.0, token_text::name(token)));
+    let of = format!("{} / {}", place.token + 1, exchange.tokens.len());
+    ui.add(Label::new(RichText::new(of).small().weak()).truncate());
 }

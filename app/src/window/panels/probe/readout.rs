@@ -7,6 +7,7 @@ use super::source::{Maps, Source};
 use crate::number::significant;
 use crate::selection;
 use crate::window::lang::ProbeTexts;
+use crate::window::state::MapSource;
 use egui::{Label, RichText, Ui, vec2};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Cell, Indices, Map, MapTexel, Quantity, Reduction};
@@ -116,7 +117,9 @@ pub fn valued(quantity: Quantity, value: f32) -> String {
 fn of_what(cx: &Cx<'_>, source: &Source<'_>) -> String {
     let texts = &cx.texts.probe;
     let mut parts = vec![unit(texts, source, &source.large).to_owned()];
-    if !source.is_token() {
+    if let MapSource::Token { layer, head } = source.view.source {
+        parts.push(cx.texts.inspector.of_decoder(layer, head));
+    } else {
         let trace = &source.entry.trace;
         let view = &source.view;
         let chosen = |among: Indices, count| (0..count).filter(|at| among.contains(*at)).collect::<Vec<_>>();

@@ -1,8 +1,8 @@
 //! A row of small chips from which one, several or all can be chosen.
 
 use egui::{
-    CornerRadius, CursorIcon, FontId, Galley, Modifiers, Pos2, Rect, Response, Sense, Stroke, StrokeKind, TextStyle,
-    Ui, Vec2, WidgetInfo, vec2,
+    CornerRadius, CursorIcon, FontId, Galley, Modifiers, Pos2, Rect, Response, RichText, Sense, Stroke, StrokeKind,
+    TextStyle, Ui, Vec2, WidgetInfo, vec2,
 };
 use opabinia_shaders::Indices;
 use std::sync::Arc;
@@ -15,11 +15,19 @@ pub struct Scrubber<'a> {
     pub what: &'a str,
     /// Name of the chip for all.
     pub all: &'a str,
+    /// What stands before the chips of one kind, by the letters that their names begin with, and what that is; `None` for
+    /// nothing.
+    pub kind: &'a dyn Fn(&str) -> Option<Words>,
+    /// What the chip at this place is.
+    pub about: &'a dyn Fn(usize) -> String,
     /// How to use it.
-    pub tip: &'a str,
+    pub gesture: &'a str,
     /// Which are chosen.
     pub chosen: Indices,
 }
+
+/// A name, and what it means.
+pub type Words = (&'static str, &'static str);
 
 impl Scrubber<'_> {
     /// Draws the chips, and gives what was chosen, if that was changed.
@@ -32,8 +40,14 @@ impl Scrubber<'_> {
         let mut rects = Vec::with_capacity(self.names.len());
         let mut dragged: Option<(usize, Pos2)> = None;
         for (at, name) in self.names.iter().enumerate() {
-            if at > 0 && kind(name) != kind(&self.names[at - 1]) {
-                ui.add_space(6.0);
+            if at == 0 || kind(name) != kind(&self.names[at - 1]) {
+                if at > 0 {
+                    ui.add_space(6.0);
+                }
+                if let Some((word, tip)) = (self.kind)(kind(name)) {
+                    ui.label(RichText::new(word).small().weak()).on_hover_text(tip);
+                    ui.add_space(2.0);
+                }
             }
             let chosen = self.chosen.contains(at) && !everything;
             let response = chip(ui, name, chosen, &format!("{} {name}", self.what));
@@ -44,7 +58,11 @@ impl Scrubber<'_> {
                 dragged = response.interact_pointer_pos().map(|to| (at, to));
             }
             rects.push(response.rect);
-            response.on_hover_text(self.tip).on_hover_cursor(CursorIcon::PointingHand);
+            let tip = |ui: &mut Ui| {
+                ui.label((self.about)(at));
+                ui.label(RichText::new(self.gesture).small().weak());
+            };
+            response.on_hover_ui(tip).on_hover_cursor(CursorIcon::PointingHand);
         }
         if let Some((from, to)) = dragged
             && let Some(to) = nearest(&rects, to)
@@ -114,7 +132,7 @@ pub fn chip_width(ui: &Ui, text: &str) -> f32 {
 fn chip_layout(ui: &Ui, text: &str) -> (Arc<Galley>, Vec2) {
     let font = FontId { size: 12.0, ..TextStyle::Button.resolve(ui.style()) };
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER);
-    let size = vec2((galley.size().x + 10.0).max(19.0), 21.0);
+    let size = vec2((galley.size().x + 9.0).max(19.0), 21.0);
     (galley, size)
 }
 
@@ -124,7 +142,9 @@ mod tests {
 
     fn click(chosen: Indices, at: usize, modifiers: Modifiers) -> Vec<usize> {
         let names: Vec<String> = (0..6).map(|at| at.to_string()).collect();
-        let scrubber = Scrubber { names: &names, what: "", all: "", tip: "", chosen };
+        let about = |_| String::new();
+        let scrubber =
+            Scrubber { names: &names, what: "", all: "", kind: &|_| None, about: &about, gesture: "", chosen };
         let everything = (0..6).all(|at| chosen.contains(at));
         let next = scrubber.clicked(at, everything, modifiers);
         (0..6).filter(|at| next.contains(*at)).collect()

@@ -9,7 +9,6 @@ use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::MapGpu;
 use crate::window::state::{View, ViewChange};
 use egui::emath::GuiRounding as _;
-use egui::epaint::EllipseShape;
 use egui::{
     Align, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2,
 };
@@ -67,7 +66,7 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
     ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
         let shown = source.view.input_of == Some(k);
         let name = format!("{} {}", texts.input_of, encoder.name);
-        let response = eye(ui, shown, &name).on_hover_text(texts.input_tip);
+        let response = picture_button(ui, shown, &name).on_hover_text(format!("{name}\n{}", texts.input_tip));
         if response.clicked() {
             out.push(ViewChange::InputOf((!shown).then_some(k)).into());
         }
@@ -81,13 +80,13 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
         });
     });
     let own_scale = maps.view.normalisation == Normalisation::PerMap;
-    let range = maps.shown.last_numbers().filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
+    let range = maps.shown.last_numbers(&maps.view).filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
     let second = range.map_or(geometry, |(low, high)| format!("{} … {}", number(low), number(high)));
     ui.add(Label::new(RichText::new(second).size(10.0).weak()).truncate());
 }
 
-/// A button with an eye on it.
-fn eye(ui: &mut Ui, chosen: bool, name: &str) -> Response {
+/// A button with a picture on it: not an eye, which says "show or hide" to everybody.
+fn picture_button(ui: &mut Ui, chosen: bool, name: &str) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(20.0, 16.0), Sense::click());
     response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, chosen, name));
     let visuals = ui.visuals();
@@ -97,8 +96,11 @@ fn eye(ui: &mut Ui, chosen: bool, name: &str) -> Response {
         ui.painter().rect_filled(rect, 4.0, fill);
     }
     let colour = if chosen || focused { visuals.strong_text_color() } else { visuals.weak_text_color() };
-    let lids = EllipseShape::stroke(rect.center(), vec2(6.5, 4.0), Stroke::new(1.2, colour));
-    ui.painter().add(lids);
-    ui.painter().circle_filled(rect.center(), 1.9, colour);
+    let stroke = Stroke::new(1.1, colour);
+    let frame = Rect::from_center_size(rect.center(), vec2(13.0, 10.0));
+    ui.painter().rect_stroke(frame, 2.0, stroke, StrokeKind::Inside);
+    ui.painter().circle_filled(frame.left_top() + vec2(4.0, 3.4), 1.1, colour);
+    let at = |x: f32, y: f32| frame.left_top() + vec2(x, y);
+    ui.painter().line(vec![at(1.5, 8.5), at(5.0, 5.5), at(7.0, 7.0), at(9.5, 3.8), at(12.0, 6.6)], stroke);
     response
 }
