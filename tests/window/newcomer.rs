@@ -378,7 +378,7 @@ fn an_answer_goes_on_from_another_token_only_by_its_button_and_that_is_undone() 
     wait(&mut window, "the answer", is_answered);
     assert_eq!(last(window.state()).unwrap().tokens.len(), 6);
     // Answering again is undone with the keys.
-    window.get_all_by_label("Answer again").last().unwrap().click();
+    window.get_all_by_label("Regenerate").last().unwrap().click();
     wait(&mut window, "another answer", |app| shown(app).exchanges.len() == 3 && is_answered(app));
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_ok();
