@@ -32,6 +32,9 @@ mod keeping;
 #[path = "window/maps.rs"]
 mod maps;
 
+#[path = "window/newcomer.rs"]
+mod newcomer;
+
 #[path = "window/opening.rs"]
 mod opening;
 

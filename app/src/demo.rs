@@ -51,16 +51,19 @@ pub static SAMPLES: &[Sample] = &[
     Sample {
         name: "gift",
         question: "Describe the picture.",
+        also: &["What does the sign say?", "How many objects are there?"],
         bytes: include_bytes!("../../assets/demo/samples/gift.png"),
     },
     Sample {
         name: "vote",
         question: "How many objects are there?",
+        also: &["What does the sign say?", "Describe the picture."],
         bytes: include_bytes!("../../assets/demo/samples/vote.png"),
     },
     Sample {
         name: "lamp",
         question: "What colour is the triangle?",
+        also: &["What does the sign say?", "Describe the picture."],
         bytes: include_bytes!("../../assets/demo/samples/lamp.png"),
     },
 ];
@@ -85,6 +88,8 @@ pub struct Sample {
     pub name: &'static str,
     /// A question the demo checkpoint answers about it.
     pub question: &'static str,
+    /// More of them.
+    pub also: &'static [&'static str],
     /// PNG.
     bytes: &'static [u8],
 }

@@ -33,8 +33,16 @@ fn maps_are_there_before_the_answer_and_stay_when_it_is_stopped() {
     let start = Start { model: Some(checkpoint("tiny-llama3")), image: Some(image("wide.png")), ..Start::default() };
     let mut window = open(start, [1360.0, 860.0]);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    wait(&mut window, "the picture", |app| app.state().picture().is_some());
+    window.state_mut().state_mut().settings.sampling.max_tokens = 1500;
     ask(&mut window, "Describe this image in detail.");
-    wait(&mut window, "the first words", |app| last(app).is_some_and(|exchange| !exchange.tokens.is_empty()));
+    // Looked at after every frame: the little model is done in a moment.
+    let started = std::time::Instant::now();
+    while last(window.state()).unwrap().tokens.is_empty() {
+        assert!(started.elapsed().as_secs() < 60, "waited too long for the first words");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        window.step();
+    }
     assert!(window.state().state().trace().is_some(), "there is a trace before there is a token");
     window.state_mut().act(UiCommand::Stop);
     wait(&mut window, "the end", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));

@@ -7,6 +7,7 @@ use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
 use opabinia::window::app::App;
+use opabinia::window::dialogs::Dialogs;
 use opabinia::window::state::Exchange;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub fn graphics() -> egui_wgpu::RenderState {
 /// The window with `start` on the device of `state`, at `size` points.
 pub fn open_on(state: egui_wgpu::RenderState, start: Start, size: [f32; 2]) -> Harness<'static, App> {
     let for_app = state.clone();
+    // A real one would wait for a person.
+    let start = Start { dialogs: Dialogs::None, ..start };
     Harness::builder().with_size(size).renderer(WgpuTestRenderer::from_render_state(state)).build_eframe(move |cc| {
         // What eframe does for a real window: characters that egui's fonts lack come from the system's.
         cc.egui_ctx.add_font_provider(Arc::new(SystemFontProvider::new()));

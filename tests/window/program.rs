@@ -82,7 +82,7 @@ fn everything_becomes_larger_with_the_keyboard_and_that_is_a_setting() {
 }
 
 #[test]
-fn messages_stack_leave_the_question_free_and_stay_in_the_log() {
+fn messages_stand_below_everything_one_at_a_time_and_stay_in_the_log() {
     let model = Some(checkpoint("tiny-llama3"));
     let mut window = open(Start { model, ..Start::default() }, [1024.0, 640.0]);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
@@ -92,21 +92,21 @@ fn messages_stack_leave_the_question_free_and_stay_in_the_log() {
     }
     window.run_ok();
     shot(&mut window, "messages");
-    let question = window.get_by_label("Question").rect();
-    for button in window.get_all_by_label("Close") {
-        assert!(!button.rect().intersects(question), "{:?} lies over {question:?}", button.rect());
-    }
-    assert_eq!(window.get_all_by_label("Close").count(), 3);
-    let live = window.get_by_label("fifth").accesskit_node().live();
+    // Under the lowest button of the panels.
+    let ask = window.get_by_label("Ask").rect();
+    let close = window.get_by_label("Close").rect();
+    assert!(close.top() > ask.bottom(), "{close:?} lies over {ask:?}");
+    window.get_by_label_contains("4 more");
+    let live = window.get_by_label("Fifth").accesskit_node().live();
     assert_eq!(live, egui::accesskit::Live::Polite, "a screen reader says what comes");
     window.key_press_modifiers(Modifiers::COMMAND, Key::L);
     window.run_ok();
-    window.get_by_label("first");
+    window.get_by_label("First");
     shot(&mut window, "log");
     window.get_by_label("Copy all").click();
     window.step();
     let copied = window.output().platform_output.commands.iter().any(
-        |command| matches!(command, egui::OutputCommand::CopyText(text) if text.contains("first") && text.contains("fifth")),
+        |command| matches!(command, egui::OutputCommand::CopyText(text) if text.contains("First") && text.contains("Fifth")),
     );
     assert!(copied);
 }

@@ -52,7 +52,8 @@ fn an_answer_and_its_maps_are_as_they_should_be() {
         let answered = last(app).is_some_and(|exchange| exchange.status == AnswerStatus::Done);
         answered && app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
     });
-    // What depends on the machine is set.
+    // What depends on the machine is set, and the message of the first minute goes away by itself.
+    window.state_mut().state_mut().notices = Default::default();
     let shown = window.state_mut().state_mut().conversations.shown();
     shown.exchanges[0].times = Some(AnswerTimes { first_token_secs: 0.2, tokens_per_sec: Some(100.0) });
     window.state_mut().act(ViewChange::Select(Some(Cell { row: 2, col: 4 })));

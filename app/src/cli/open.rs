@@ -44,6 +44,7 @@ impl Open {
             image: self.image.as_deref().map(absolute),
             data_dir: window::store::data_dir(self.data_dir.as_deref()),
             welcome: true,
+            ..Start::default()
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
+    BranchId, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
     TokenPlace, View, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
@@ -37,6 +37,8 @@ pub enum ModelAction {
     Reconsider(Slot),
     /// What is typed as the checkpoint to open.
     SetSourceDraft(String),
+    /// What is typed in the place of the checkpoint that is being opened.
+    SetPathDraft(String),
     /// What is typed as the directory of the encoder of this name.
     SetTowerDraft(String, String),
     /// Where the encoder of this name is to be found.
@@ -66,12 +68,10 @@ pub enum ConversationAction {
     New,
     /// Show this one.
     Show(ConversationId),
-    /// Remove this one. It can be brought back until the next one is removed or the next question is asked.
+    /// Remove this one. That can be taken back.
     Remove(ConversationId),
-    /// Bring back the one that was removed last.
-    BringBack,
-    /// Let go of the one that was removed last.
-    ForgetRemoved,
+    /// Take back what was done.
+    TakeBack(Deed),
     /// What is in the field for the next question.
     SetDraft(String),
     /// System text instead of the template's own; empty for the template's.
@@ -80,6 +80,8 @@ pub enum ConversationAction {
     SetSampling(Sampling),
     /// Read this picture file and attach it.
     AttachFile(PathBuf),
+    /// Attach the sample of this name, with this question about it in the field.
+    TrySample(&'static str, &'static str),
     /// Attach a picture that is known already.
     AttachPicture(PictureId),
     /// Go on without a picture.
@@ -98,6 +100,8 @@ pub enum ConversationAction {
     ShowBranch(BranchId),
     /// Show the answer of this exchange as tokens, or as formatted text.
     ShowTokens(ExchangeId, bool),
+    /// Show all of the question of this exchange, or its beginning only.
+    ShowQuestion(ExchangeId, bool),
     /// Look at this token: its probability, its alternatives, its attention to the picture.
     SelectToken(Option<TokenPlace>),
     /// Answer again with the same tokens up to this place, and this token there.
@@ -115,6 +119,8 @@ pub enum ViewAction {
     Hover(Option<opabinia_shaders::Cell>),
     /// Which part of the inspector is shown.
     ShowInspector(InspectorTab),
+    /// Make the maps of an answer given before once more.
+    MakeMaps,
     /// Ask once more what the selected token attended to.
     AttendAgain,
     /// List the keys of a cell by their probability instead of by their place.
@@ -150,6 +156,12 @@ pub enum ProgramAction {
     SetScale(f32),
     /// These files or directories were dropped on the window.
     Dropped(Vec<PathBuf>),
+    /// What is typed as a path.
+    TypePath(String),
+    /// Use the path that is typed.
+    UsePath,
+    /// This text was pasted, which may name the file at this path.
+    PastedPath(String, PathBuf),
     /// This picture was pasted.
     Pasted(Arc<egui::ColorImage>),
     /// Save everything and start the program again: the graphics device is gone.

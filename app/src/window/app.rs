@@ -4,13 +4,14 @@ use super::action::{Action, ViewAction};
 use super::apply::Dropped;
 use super::background::Background;
 use super::caret::Caret;
+use super::dialogs::{Asked, Dialogs};
 use super::gpu::{GridOnGpu, MapGpu, PaneId, PaneMaps, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
-    SCALES, Slot, Stamp, TraceKey, TraceUpload,
+    AppState, EncoderInput, GridKey, InputKey, NoticeKind, Overlay, PathEntry, PathFor, PictureId, SCALES, Slot, Stamp,
+    TraceKey, TraceUpload,
 };
 use super::theme;
 use crate::image_source::ImageSource;
@@ -34,6 +35,8 @@ pub struct Start {
     /// Where nothing was opened before and nothing is to be opened now, open the demo checkpoint and ask it about its first
     /// sample.
     pub welcome: bool,
+    /// Which file dialogs there are.
+    pub dialogs: Dialogs,
 }
 
 /// What a background task found or did.
@@ -44,12 +47,14 @@ pub enum Finished {
     Attach(PathBuf, Option<Stamp>),
     /// The demo checkpoint's files are in this directory, or cannot be put anywhere; whether it is then loaded at once.
     Demo(Slot, bool, Result<PathBuf, String>),
-    /// A person chose a folder with a checkpoint, or gave up choosing.
-    ModelFolder(Slot, Option<PathBuf>),
-    /// A person chose the folder of the encoder of this name, or gave up choosing.
-    TowerFolder(Slot, String, Option<PathBuf>),
-    /// A person chose a picture, or gave up choosing.
-    PictureFile(Option<PathBuf>),
+    /// A person was asked for a path.
+    Asked(PathFor, Asked),
+    /// What is in a directory.
+    Names(PathBuf, Vec<PathEntry>),
+    /// Which path is meant by one that was typed; `None` if it does not fit.
+    Typed(PathBuf, Option<PathBuf>),
+    /// This was pasted, and is no file's name.
+    PastedText(String),
     /// The hub cache was looked through.
     Hub(Vec<CachedModel>),
     /// A trace was put on the GPU.
@@ -64,8 +69,6 @@ pub enum Finished {
     Input(InputKey, EncoderInput),
     /// What a token attended to was put on the GPU.
     Grid(GridKey, Result<GridOnGpu, String>),
-    /// A person chose the file of an export, or gave up choosing.
-    ExportFile(Option<(ExportKind, ExportOptions, PathBuf)>),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -79,6 +82,10 @@ pub struct App {
     pub(super) ctx: Context,
     /// What survives the window.
     pub(super) keeper: Keeper,
+    /// How a person is asked for paths.
+    pub(super) dialogs: Dialogs,
+    /// Whether the first answer is still to come, with which everything is explained.
+    pub(super) welcoming: bool,
     panels: Panels,
     caret: Caret,
     title: String,
@@ -128,6 +135,8 @@ impl App {
             gpu,
             ctx: ctx.clone(),
             keeper,
+            dialogs: start.dialogs,
+            welcoming: false,
             panels: Panels::default(),
             caret: Caret::new(ctx, on_processor),
             title: String::new(),
@@ -207,6 +216,7 @@ impl App {
             self.take_finished(finished);
         }
         self.make_input();
+        self.keep_trace_up();
         self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
@@ -218,7 +228,7 @@ impl App {
 
     /// Says in the window's title which model is open.
     fn entitle(&mut self) {
-        let model = self.state.models.current().map(Model::name);
+        let model = self.state.name_of(self.state.models.answering());
         let title = model.map_or_else(|| "Opabinia".to_owned(), |name| format!("{name} – Opabinia"));
         if title != self.title {
             self.ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));

@@ -144,7 +144,10 @@ impl UiCommand {
                 (("Regenerate", "Answer the last question once more"), ("重新生成", "再回答一次最后的问题"))
             }
             Self::Detach => (("Remove the picture", "Go on without a picture"), ("移除图片", "不带图片继续")),
-            Self::Undo => (("Undo the view", "Go back to the view before"), ("撤销视图", "回到上一个视图")),
+            Self::Undo => (
+                ("Undo", "Take back the last change of the view, or what was done last to a conversation"),
+                ("撤销", "撤销上一次视图更改，或上一次对对话的操作"),
+            ),
             Self::Redo => (("Redo the view", "Go forward again"), ("重做视图", "再次前进")),
             Self::Settings => {
                 (("Settings…", "Sampling, system prompt, language, colours"), ("设置…", "采样、系统提示、语言、配色"))
@@ -304,7 +307,7 @@ impl UiCommand {
             Self::Stop => state.is_busy(),
             Self::Regenerate => conversation.is_some_and(|shown| shown.leaf.is_some()),
             Self::Detach => conversation.is_some_and(|shown| shown.picture.is_some()),
-            Self::Undo => state.view.can_undo(),
+            Self::Undo => state.can_undo(),
             Self::Redo => state.view.can_redo(),
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
             Self::OtherModel => state.models.are_two(),

@@ -148,7 +148,8 @@ impl App {
         let upload = match uploaded {
             Ok(on_gpu) => GridUpload::Ready(Arc::new(on_gpu)),
             Err(error) => {
-                self.state.notices.add(NoticeKind::Failure, error.clone());
+                // The inspector says so.
+                self.state.notices.log(NoticeKind::Failure, error.clone());
                 GridUpload::Failed(error)
             }
         };

@@ -3,7 +3,7 @@
 use crate::window::action::ConversationAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    AnswerStatus, ConversationId, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
+    AnswerStatus, ConversationId, Deed, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
     Purpose, Sampling, Stamp, TokenPlace,
 };
 use opabinia_engine::probe::Detail;
@@ -31,16 +31,13 @@ impl App {
                 self.read_shown_picture();
             }
             ConversationAction::Remove(id) => self.remove(id),
-            ConversationAction::BringBack => {
-                conversations.bring_back();
-                self.read_shown_picture();
-            }
-            ConversationAction::ForgetRemoved => conversations.forget_removed(),
+            ConversationAction::TakeBack(deed) => self.take_back(deed),
             ConversationAction::SetDraft(text) => conversations.shown().draft = text,
             ConversationAction::SetSystem(text) => conversations.shown().system = text,
             ConversationAction::SetSampling(sampling) => self.state.settings.sampling = sampling,
             ConversationAction::AttachFile(path) => self.attach_file(path),
             ConversationAction::AttachPicture(id) => self.ask_about(Some(id)),
+            ConversationAction::TrySample(name, question) => self.try_sample(name, question),
             ConversationAction::Detach => self.ask_about(None),
             ConversationAction::Ask => self.ask(),
             ConversationAction::Stop => self.stop(),
@@ -59,6 +56,11 @@ impl App {
                     exchange.as_tokens = Some(shown);
                 }
             }
+            ConversationAction::ShowQuestion(exchange, whole) => {
+                if let Some(exchange) = conversations.shown().exchanges.get_mut(exchange) {
+                    exchange.whole_question = whole;
+                }
+            }
             ConversationAction::SelectToken(place) => {
                 self.state.token = place;
                 if place.is_some() {
@@ -68,19 +70,6 @@ impl App {
             ConversationAction::ContinueFrom(place, id) => self.continue_from(place, id),
         }
         self.settle_token();
-    }
-
-    pub(super) fn pick_picture(&mut self) {
-        let title = self.texts().conversation.attach;
-        self.run_beside(
-            "picture dialog",
-            |_| Finished::PictureFile(None),
-            move || {
-                let extensions = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"];
-                let dialog = rfd::FileDialog::new().set_title(title).add_filter(title, &extensions);
-                Finished::PictureFile(dialog.pick_file())
-            },
-        );
     }
 
     /// Attaches the picture at `path`: as it is now, if it was read before.
@@ -98,20 +87,38 @@ impl App {
             );
         } else {
             let id = self.state.pictures.insert(source);
-            self.ask_about(Some(id));
+            self.attach(id);
         }
+    }
+
+    /// Attaches the picture named `id` once it has been read: what cannot be read changes nothing.
+    fn attach(&mut self, id: PictureId) {
+        if self.state.pictures.ready(id).is_some() {
+            self.ask_about(Some(id));
+        } else {
+            self.state.attaching = Some(id);
+            self.read_picture(id);
+        }
+    }
+
+    /// Attaches the sample called `name` and puts `question` into the field.
+    fn try_sample(&mut self, name: &str, question: &str) {
+        let id = self.state.pictures.insert(PictureSource::Sample(name.to_owned()));
+        self.ask_about(Some(id));
+        self.state.conversations.shown().draft = question.to_owned();
     }
 
     /// Attaches the picture at `path`, whose file is `now` so.
     pub(super) fn attach_as_now(&mut self, path: PathBuf, now: Option<Stamp>) {
         let id = self.state.pictures.insert_as_now(PictureSource::File(path), now);
-        self.ask_about(Some(id));
+        self.attach(id);
         self.settle_token();
     }
 
     /// Makes the next question be about `picture`, or about none. Where it would follow questions about another
     /// picture, it begins a conversation of its own instead, and takes along what is in the field.
-    fn ask_about(&mut self, picture: Option<PictureId>) {
+    pub(super) fn ask_about(&mut self, picture: Option<PictureId>) {
+        self.state.attaching = None;
         let shown = self.state.conversations.shown();
         if shown.picture != picture {
             if !shown.can_change_picture() {
@@ -136,13 +143,60 @@ impl App {
         for job in jobs {
             self.cancel(job);
         }
-        self.state.conversations.remove(id);
+        let conversation = self.state.conversations.get(id);
+        let title = conversation.and_then(|known| known.title()?.lines().next()).unwrap_or_default().to_owned();
+        if self.state.conversations.remove(id) {
+            let deed = Deed::Removed(id);
+            self.state.deeds.done(deed, self.state.view.position());
+            let text = (self.texts().conversation.removed)(&title);
+            self.state.notices.offer(text, deed);
+        }
         self.state.attentions.forget_conversation(id);
         self.read_shown_picture();
     }
 
+    /// Takes back what was done to a conversation.
+    fn take_back(&mut self, deed: Deed) {
+        if !self.state.deeds.holds(deed) {
+            return;
+        }
+        self.state.deeds.forget(deed);
+        self.state.notices.withdraw(deed);
+        match deed {
+            Deed::Removed(id) => {
+                self.state.conversations.bring_back(id);
+            }
+            Deed::Branched { conversation, exchange, before } => {
+                // Whatever still comes of its job is nobody's: another exchange may get its name.
+                if let Some((job, _)) = self.state.jobs.find(|purpose| purpose.answers(conversation, exchange)) {
+                    self.cancel(job);
+                    self.state.jobs.end(job);
+                }
+                if let Some(conversation) = self.state.conversations.get_mut(conversation) {
+                    conversation.take_back(exchange, before);
+                }
+                self.state.attentions.forget_conversation(conversation);
+                self.ask_what_waited();
+            }
+        }
+        self.read_shown_picture();
+    }
+
+    /// Notes that an answer was begun beside another, and offers to take that back.
+    fn branched(
+        &mut self,
+        conversation: ConversationId,
+        exchange: ExchangeId,
+        before: Option<ExchangeId>,
+        text: String,
+    ) {
+        let deed = Deed::Branched { conversation, exchange, before };
+        self.state.deeds.done(deed, self.state.view.position());
+        self.state.notices.offer(text, deed);
+    }
+
     /// Lets go of the token looked at if it is no longer on the path that is shown.
-    fn settle_token(&mut self) {
+    pub(super) fn settle_token(&mut self) {
         let shown = self.state.conversations.current();
         let is_shown = |place: TokenPlace| {
             shown.is_some_and(|shown| shown.id == place.conversation && shown.shows(place.exchange))
@@ -159,10 +213,13 @@ impl App {
     /// Asks what is in the field.
     fn ask(&mut self) {
         let sampling = self.state.settings.sampling.clone();
+        // A question asked while its picture is being read waits for it.
+        if let Some(picture) = self.state.attaching {
+            self.ask_about(Some(picture));
+        }
         let shown = self.state.conversations.shown();
         let id = shown.id;
         if let Some(at) = shown.ask(sampling) {
-            self.state.conversations.forget_removed();
             self.submit(id, at);
         }
     }
@@ -177,9 +234,10 @@ impl App {
         while sampling.temperature > 0.0 && siblings.contains(&&sampling) {
             sampling.seed = sampling.seed.wrapping_add(1);
         }
-        let id = shown.id;
+        let (id, before) = (shown.id, shown.leaf);
         if let Some(at) = shown.repeat(exchange, sampling) {
             self.submit(id, at);
+            self.branched(id, at, before, self.texts().conversation.answered_again.to_owned());
         }
     }
 
@@ -193,9 +251,11 @@ impl App {
         };
         let Some(before) = known.tokens.get(..place.token) else { return };
         let begin = before.iter().map(|token| token.id).chain([id]).collect();
+        let leaf = shown.leaf;
         if let Some(at) = shown.branch(place.exchange, begin) {
             self.state.token = Some(TokenPlace { exchange: at, ..place });
             self.submit(place.conversation, at);
+            self.branched(place.conversation, at, leaf, self.texts().conversation.continued.to_owned());
         }
     }
 
@@ -210,7 +270,8 @@ impl App {
         if handed || exchange.status != AnswerStatus::Waiting || conversation.waits_for_earlier(at) {
             return;
         }
-        let (id_of_model, model, directory) = (model.id, model.name(), model.directory());
+        let (id_of_model, model, directory, weights) =
+            (model.id, model.name(), model.directory(), model.weights().to_owned());
         let picture = match exchange.picture.map(|id| (id, self.state.pictures.get(id).map(|entry| &entry.state))) {
             None => None,
             Some((picture, Some(PictureState::Ready(pixels)))) => Some((picture, Arc::clone(pixels))),
@@ -225,7 +286,8 @@ impl App {
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
         // can take over what it knows of the picture.
         let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
-        let traced = traced.filter(|key| self.state.traces.get(*key).is_none());
+        let coming = |key| self.state.jobs.find(|purpose| purpose.makes_trace() == Some(key)).is_some();
+        let traced = traced.filter(|key| self.state.traces.get(*key).is_none() && !coming(*key));
         let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),
@@ -237,7 +299,7 @@ impl App {
         let job = self.engine.submit(Command::Run(Box::new(spec)));
         self.state.jobs.begin(job, Purpose::Answer { conversation: id, exchange: at, traced });
         if let Some(exchange) = self.exchange_mut(id, at) {
-            (exchange.model, exchange.directory) = (model, directory);
+            (exchange.model, exchange.directory, exchange.weights) = (model, directory, weights);
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
-    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, Purpose,
-    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, TraceUpload,
+    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, Purpose, Remade,
+    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, TraceUpload, sentences,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
@@ -42,7 +42,7 @@ impl App {
             }
             EventKind::Failed(error) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
-                    let text = error.to_string();
+                    let text = sentences(&error.to_string());
                     self.ended_early(event.job, &running, AnswerStatus::Failed(text), Some(error));
                 }
             }
@@ -103,6 +103,7 @@ impl App {
             (Purpose::Attend(key), RunOutput { attention: Some(attention), .. }) => {
                 self.state.attentions.set(key, Attended::Ready(Arc::new(attention)));
             }
+            (Purpose::Trace(key), _) => self.state.traces.set_remade(key, None),
             (purpose, output) => tracing::error!(?purpose, ?output, "the run gave something else"),
         }
     }
@@ -156,7 +157,7 @@ impl App {
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
     fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
         let purpose = self.state.jobs.get(job).map(|running| running.purpose);
-        if let Some(Purpose::Answer { traced: Some(key), .. }) = purpose {
+        if let Some(key) = purpose.and_then(|purpose| purpose.makes_trace()) {
             self.keep_trace(key, trace);
         }
     }
@@ -166,14 +167,22 @@ impl App {
         let entry = TraceEntry { trace, encoder_names: model.encoder_names.clone(), upload: TraceUpload::Uploading };
         self.state.traces.insert(key, entry);
         self.upload_trace(key);
+        self.point_at_a_telling_cell(key);
     }
 
     /// A job was cancelled, or failed with `error`.
     fn ended_early(&mut self, job: JobId, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
-        // What is wrong with a checkpoint is said where it is opened.
-        let opens = matches!(running.purpose, Purpose::Inspect(_) | Purpose::Load(_));
-        if let Some(error) = error.as_ref().filter(|_| !opens) {
-            self.state.notices.add(NoticeKind::Failure, error.to_string());
+        // What is wrong with a checkpoint, an answer or a map is said where it would be.
+        if let Some(error) = &error {
+            match running.purpose {
+                Purpose::Inspect(_) | Purpose::Load(_) => {}
+                Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) => {
+                    self.state.notices.log(NoticeKind::Failure, error.to_string());
+                }
+                Purpose::Unload(_) | Purpose::Discard => {
+                    self.state.notices.add(NoticeKind::Failure, error.to_string());
+                }
+            }
         }
         match running.purpose {
             Purpose::Inspect(slot) | Purpose::Load(slot) => {
@@ -197,8 +206,14 @@ impl App {
             Purpose::Attend(key) => {
                 // Whoever cancelled it has seen to its entry.
                 if let Some(error) = error {
-                    self.state.attentions.set(key, Attended::Failed(error.to_string()));
+                    self.state.attentions.set(key, Attended::Failed(sentences(&error.to_string())));
                 }
+            }
+            Purpose::Trace(key) => {
+                let why = error.map_or_else(|| self.texts().conversation.stopped.to_owned(), |error| error.to_string());
+                // Where it was stopped after it had come, nothing is missing.
+                let failed = self.state.traces.get(key).is_none().then_some(Remade::Failed(sentences(&why)));
+                self.state.traces.set_remade(key, failed);
             }
             Purpose::Unload(_) | Purpose::Discard => {}
         }

@@ -6,7 +6,7 @@ use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, TokenPlace, TraceKey, chosen,
+    ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
 };
 use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::vision::Picture;
@@ -54,28 +54,15 @@ impl App {
     pub(super) fn pick_export(&mut self, kind: ExportKind, options: ExportOptions) {
         self.state.overlay = Overlay::None;
         let title = self.texts().inspector.export_title(kind);
-        let not_asked = self.texts().inspector.export_not_asked;
-        let stem = self.export_stem();
-        self.run_beside(
-            "export dialog",
-            |_| Finished::ExportFile(None),
-            move || {
-                let extension = kind.extension();
-                let dialog = rfd::FileDialog::new()
-                    .set_title(title)
-                    .add_filter(title, &[extension])
-                    .set_file_name(format!("{stem}.{extension}"));
-                match dialog.save_file().map(|path| with_extension(path, extension)) {
-                    None => Finished::ExportFile(None),
-                    Some(Ok(path)) => Finished::ExportFile(Some((kind, options, path))),
-                    Some(Err(path)) => Finished::Notice(NoticeKind::Failure, format!("{not_asked} {}", path.display())),
-                }
-            },
-        );
+        let name = self.export_name(kind);
+        self.ask_for_path(PathFor::Export(kind, options), move || {
+            let extension = kind.extension();
+            rfd::FileDialog::new().set_title(title).add_filter(title, &[extension]).set_file_name(name).save_file()
+        });
     }
 
     /// What the file is called unless a person says otherwise: after the picture.
-    fn export_stem(&self) -> String {
+    pub(super) fn export_stem(&self) -> String {
         let name = self.picture_name(self.state.trace_key());
         let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if stem.is_empty() { "opabinia".to_owned() } else { stem }
@@ -199,7 +186,7 @@ fn attention_csv(attention: &TokenAttention, values: &[f32], about: &str) -> Str
 
 /// `path`, ending in `extension`: some dialogs leave it to the program. The error is a file that is there already by that
 /// name: the dialog has asked about the other name only, so that nobody has agreed to replace it.
-fn with_extension(path: PathBuf, extension: &str) -> Result<PathBuf, PathBuf> {
+pub(super) fn with_extension(path: PathBuf, extension: &str) -> Result<PathBuf, PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if name.to_lowercase().ends_with(&format!(".{extension}")) {
         return Ok(path);

@@ -5,7 +5,10 @@ mod conversation;
 mod engine;
 mod export;
 mod model;
+mod paths;
 mod program;
+mod telling;
+mod traces;
 mod view;
 
 pub use program::Dropped;
@@ -33,11 +36,12 @@ impl App {
     /// Does what the window begins with.
     pub(super) fn begin(&mut self, start: Start) {
         self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
+        let given = start.image.is_some();
         match start.image {
             Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
             None => self.read_shown_picture(),
         }
-        let untouched = self.state.settings.recent.is_empty() && self.state.picture().is_none();
+        let untouched = self.state.settings.recent.is_empty() && self.state.picture().is_none() && !given;
         if let Some(model) = start.model.or_else(|| self.state.settings.last_model.clone()) {
             self.inspect_source(Slot::A, &model, true);
         } else if start.welcome && untouched {
@@ -49,6 +53,7 @@ impl App {
     fn welcome(&mut self) {
         let Some(sample) = demo::SAMPLES.first() else { return };
         self.inspect_source(Slot::A, demo::NAME, true);
+        self.welcoming = true;
         let picture = self.state.pictures.insert(PictureSource::Sample(sample.name.to_owned()));
         self.apply_conversation(ConversationAction::AttachPicture(picture));
         self.apply_conversation(ConversationAction::SetDraft(sample.question.to_owned()));
@@ -75,7 +80,8 @@ impl App {
             self.state.overlay = Overlay::None;
         }
         match command {
-            UiCommand::OpenFolder => self.pick_model(Slot::A),
+            // In place of the one that is asked, which the next question then goes to.
+            UiCommand::OpenFolder => self.pick_model(self.state.models.answering()),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
             UiCommand::OtherModel => {
                 let other = match self.state.models.answering() {
@@ -100,7 +106,7 @@ impl App {
                 }
             }
             UiCommand::Detach => self.apply_conversation(ConversationAction::Detach),
-            UiCommand::Undo => self.state.view.undo(),
+            UiCommand::Undo => self.undo(),
             UiCommand::Redo => self.state.view.redo(),
             UiCommand::ToggleTheme => {
                 let dark = self.ctx.theme() == egui::Theme::Dark;
@@ -140,6 +146,17 @@ impl App {
         }
     }
 
+    /// Takes back what was done last: a change of the view, or something that was done to a conversation.
+    fn undo(&mut self) {
+        let view = &mut self.state.view;
+        match self.state.deeds.last() {
+            Some((deed, at)) if at >= view.position() || !view.can_undo() => {
+                self.apply_conversation(ConversationAction::TakeBack(deed));
+            }
+            _ => view.undo(),
+        }
+    }
+
     /// Takes in what a background task found or did.
     pub(super) fn take_finished(&mut self, finished: Finished) {
         match finished {
@@ -149,13 +166,24 @@ impl App {
             }
             Finished::Picture(id, stamp, Ok(picture)) => {
                 self.state.pictures.set_ready(id, stamp, picture);
+                if self.state.attaching == Some(id) {
+                    self.ask_about(Some(id));
+                    self.settle_token();
+                }
                 let shown = self.state.conversations.current().into_iter();
                 let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
                 self.state.pictures.make_room(PIXELS, |other| other == id || shown.contains(&other));
                 self.ask_what_waited_for(id);
             }
-            Finished::Picture(id, _, Err(error)) => {
+            Finished::Picture(id, _, Err(error)) if self.state.attaching == Some(id) => {
+                // It is not attached, and nothing else has changed.
+                self.state.attaching = None;
                 self.state.notices.add(NoticeKind::Failure, error.clone());
+                self.state.pictures.set_state(id, PictureState::Failed(error));
+            }
+            Finished::Picture(id, _, Err(error)) => {
+                // What is about it says so.
+                self.state.notices.log(NoticeKind::Failure, error.clone());
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
             }
@@ -163,19 +191,18 @@ impl App {
                 self.inspect_source(slot, &directory.to_string_lossy(), at_once);
             }
             Finished::Demo(_, _, Err(error)) => self.state.notices.add(NoticeKind::Failure, error),
-            Finished::ModelFolder(slot, Some(path)) => {
-                self.apply_model(ModelAction::Inspect(slot, path.to_string_lossy().into_owned()));
-            }
-            Finished::TowerFolder(slot, name, Some(path)) => self.set_tower(slot, name, path),
-            Finished::PictureFile(Some(path)) => self.apply_conversation(ConversationAction::AttachFile(path)),
-            Finished::ModelFolder(_, None) | Finished::TowerFolder(_, _, None) | Finished::PictureFile(None) => {}
+            Finished::Asked(what, asked) => self.asked_for_path(what, asked),
+            Finished::Names(directory, names) => self.listed(directory, names),
+            Finished::Typed(path, fits) => self.typed(&path, fits),
+            Finished::PastedText(text) => self.paste_text(&text),
             Finished::Attach(path, now) => self.attach_as_now(path, now),
             Finished::Hub(models) => self.state.hub = Some(models),
             Finished::Uploaded(key, Ok(on_gpu)) => {
                 self.state.traces.set_upload(key, TraceUpload::Ready(Arc::new(on_gpu)));
             }
             Finished::Uploaded(key, Err(error)) => {
-                self.state.notices.add(NoticeKind::Failure, error.clone());
+                // The panel of maps says so.
+                self.state.notices.log(NoticeKind::Failure, error.clone());
                 self.state.traces.set_upload(key, TraceUpload::Failed(error));
             }
             Finished::Dropped(dropped) => self.take_dropped(dropped),
@@ -188,8 +215,6 @@ impl App {
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(key, uploaded) => self.grid_uploaded(key, uploaded),
-            Finished::ExportFile(Some((kind, options, path))) => self.export_to(kind, &options, path),
-            Finished::ExportFile(None) => {}
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -201,6 +226,7 @@ impl App {
             ViewAction::Hover(cell) => self.state.hovered = cell,
             ViewAction::ShowInspector(tab) => self.state.inspector = tab,
             ViewAction::AttendAgain => self.attend_again(),
+            ViewAction::MakeMaps => self.make_maps(),
             ViewAction::SortKeys(sorted) => self.state.keys_sorted = sorted,
             ViewAction::ListPadding(listed) => self.state.padding_listed = listed,
             ViewAction::Export(kind) => self.export(kind),

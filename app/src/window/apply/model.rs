@@ -21,6 +21,7 @@ impl App {
                 }
             }
             ModelAction::SetSourceDraft(text) => self.state.drafts.source = text,
+            ModelAction::SetPathDraft(text) => self.state.drafts.path = Some(text),
             ModelAction::SetTowerDraft(name, text) => {
                 self.state.drafts.towers.insert(name, text);
             }
@@ -42,6 +43,7 @@ impl App {
             ModelAction::Dismiss(slot) => {
                 self.state.models.set_opening(slot, None);
                 self.state.drafts.towers.clear();
+                self.state.drafts.path = None;
             }
             ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
@@ -73,6 +75,7 @@ impl App {
     /// Finds out what `request` would load; unless it is loaded `at_once`, the person then decides.
     fn inspect(&mut self, slot: Slot, request: LoadRequest, at_once: bool) {
         self.apply_model(ModelAction::Cancel(slot));
+        self.state.drafts.path = None;
         let replaces = self.state.models.in_engine(slot);
         let job = self.engine.submit(Command::Inspect { request: request.clone(), replaces });
         self.state.jobs.begin(job, Purpose::Inspect(slot));
@@ -128,24 +131,5 @@ impl App {
     pub(super) fn set_tower(&mut self, slot: Slot, name: String, directory: PathBuf) {
         let tower = TowerOverride { name, dir: directory };
         self.apply_model(ModelAction::SetTower(slot, tower));
-    }
-
-    pub(super) fn pick_model(&mut self, slot: Slot) {
-        let title = self.texts().opening.open_folder;
-        self.run_beside(
-            "folder dialog",
-            move |_| Finished::ModelFolder(slot, None),
-            move || Finished::ModelFolder(slot, rfd::FileDialog::new().set_title(title).pick_folder()),
-        );
-    }
-
-    fn pick_tower(&mut self, slot: Slot, name: String) {
-        let title = format!("{} {name}", self.texts().opening.pick_folder);
-        let failed = name.clone();
-        self.run_beside(
-            "folder dialog",
-            move |_| Finished::TowerFolder(slot, failed, None),
-            move || Finished::TowerFolder(slot, name, rfd::FileDialog::new().set_title(title).pick_folder()),
-        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
-use crate::window::state::{NoticeKind, Overlay, SCALES, Slot};
+use crate::window::state::{NoticeKind, Overlay, SCALES};
 use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
@@ -20,7 +20,7 @@ pub enum Dropped {
 
 impl Dropped {
     /// What `path` is. Asks the file system: not for the window's own thread.
-    fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path) -> Self {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let of_checkpoint = [".json", ".safetensors", ".bin", ".pth"].iter().any(|end| name.ends_with(end));
         match path.parent() {
@@ -54,6 +54,9 @@ impl App {
                 |_| Finished::Dropped(Vec::new()),
                 move || Finished::Dropped(paths.iter().map(|path| Dropped::of(path)).collect()),
             ),
+            ProgramAction::TypePath(text) => self.type_path(text),
+            ProgramAction::UsePath => self.take_typed_path(),
+            ProgramAction::PastedPath(text, path) => self.paste_path(text, path),
             ProgramAction::Pasted(image) => self.paste(image),
             ProgramAction::Restart => self.restart(),
         }
@@ -62,6 +65,10 @@ impl App {
     /// Opens and attaches what was dropped: of many pictures the last one, as a question is about one.
     pub(super) fn take_dropped(&mut self, dropped: Vec<Dropped>) {
         let (mut checkpoint, mut picture) = (None, None);
+        // Whatever path was asked for, this is the answer.
+        if matches!(self.state.overlay, Overlay::Path(_)) && !dropped.is_empty() {
+            self.state.overlay = Overlay::None;
+        }
         for dropped in dropped {
             match dropped {
                 Dropped::Checkpoint(path) => checkpoint = Some(path),
@@ -69,7 +76,8 @@ impl App {
             }
         }
         if let Some(path) = checkpoint {
-            self.apply_model(ModelAction::Inspect(Slot::A, path.to_string_lossy().into_owned()));
+            let slot = self.state.models.answering();
+            self.apply_model(ModelAction::Inspect(slot, path.to_string_lossy().into_owned()));
         }
         if let Some(path) = picture {
             self.apply_conversation(ConversationAction::AttachFile(path));

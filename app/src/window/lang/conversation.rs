@@ -17,8 +17,18 @@ pub struct ConversationTexts {
     pub removed: fn(&str) -> String,
     /// Brings it back.
     pub bring_back: &'static str,
-    /// Lets go of it.
-    pub forget: &'static str,
+    /// Another answer was begun.
+    pub answered_again: &'static str,
+    /// An answer goes on from another token.
+    pub continued: &'static str,
+    /// Opens the list of samples.
+    pub samples: &'static str,
+    /// What they are.
+    pub samples_tip: &'static str,
+    /// Maps and numbers are of the checkpoint of this name.
+    pub maps_of: &'static str,
+    /// The same, where another one gave the answer that is shown.
+    pub maps_of_another: &'static str,
     /// Nobody has asked anything.
     pub empty: &'static str,
     /// Nobody has asked anything about the picture.
@@ -111,8 +121,14 @@ pub struct ConversationTexts {
     pub chosen_token: fn(&str, &str) -> String,
     /// Answers again with this token, whose probability this is.
     pub continue_from: fn(&str, &str) -> String,
-    /// What a click on an alternative does.
+    /// Lets the answer go on from an alternative.
+    pub go_on: &'static str,
+    /// How to come to the alternatives.
     pub continue_hint: &'static str,
+    /// Shows all of a question of so many letters.
+    pub show_all: fn(usize) -> String,
+    /// Shows its beginning only.
+    pub show_less: &'static str,
     /// Setting: temperature.
     pub temperature: &'static str,
     /// What it does.
@@ -154,7 +170,12 @@ pub(super) const ENGLISH: ConversationTexts = ConversationTexts {
     remove: |title| format!("Remove “{title}”"),
     removed: |title| format!("Removed “{title}”"),
     bring_back: "Undo",
-    forget: "Dismiss",
+    answered_again: "Answering again, in a new branch",
+    continued: "A new answer goes on from that token, in a new branch",
+    samples: "Samples",
+    samples_tip: "Pictures that are part of the program, and questions about them",
+    maps_of: "Maps and numbers of",
+    maps_of_another: "Another checkpoint gave the answer that is shown. Maps and numbers are of",
     empty: "Attach a picture and ask about it,\nor ask without one.",
     empty_with_picture: "Ask about the picture.\nEvery word of the answer can be clicked.",
     question: "Question",
@@ -208,7 +229,10 @@ pub(super) const ENGLISH: ConversationTexts = ConversationTexts {
     token: |number, text| format!("Token {number}: {text}"),
     chosen_token: |text, percent| format!("{text} was chosen, {percent}"),
     continue_from: |text, percent| format!("Continue with {text}, {percent}"),
-    continue_hint: "Click one to let the answer go on from it.",
+    go_on: "Continue",
+    continue_hint: "Click the word to let the answer go on from another one.",
+    show_all: |letters| format!("Show all {letters} characters"),
+    show_less: "Show less",
     temperature: "Temperature",
     temperature_tip: "0 takes the most likely token each time; more leaves more to chance",
     top_p: "Top-p",
@@ -234,7 +258,12 @@ pub(super) const CHINESE: ConversationTexts = ConversationTexts {
     remove: |title| format!("删除“{title}”"),
     removed: |title| format!("已删除“{title}”"),
     bring_back: "撤销",
-    forget: "忽略",
+    answered_again: "正在新的分支中重新回答",
+    continued: "新的回答将从该词元继续，位于新的分支",
+    samples: "示例",
+    samples_tip: "程序自带的图片，以及可以就它们提出的问题",
+    maps_of: "注意力图与数值属于",
+    maps_of_another: "所显示的回答来自另一个检查点。注意力图与数值属于",
     empty: "添加一张图片并就它提问，\n也可以不带图片提问。",
     empty_with_picture: "就这张图片提问。\n回答中的每个词都可以点击。",
     question: "问题",
@@ -288,7 +317,10 @@ pub(super) const CHINESE: ConversationTexts = ConversationTexts {
     token: |number, text| format!("词元 {number}：{text}"),
     chosen_token: |text, percent| format!("选中的是 {text}，{percent}"),
     continue_from: |text, percent| format!("从 {text} 继续，{percent}"),
-    continue_hint: "点击一个词元，让回答从它继续。",
+    go_on: "续写",
+    continue_hint: "点击该词，可让回答从另一个词元继续。",
+    show_all: |letters| format!("显示全部 {letters} 个字符"),
+    show_less: "收起",
     temperature: "温度",
     temperature_tip: "0 表示每次取最可能的词元；越高越随机",
     top_p: "Top-p",

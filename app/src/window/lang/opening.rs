@@ -21,6 +21,16 @@ pub struct OpeningTexts {
     pub source_hint: &'static str,
     /// Opens what the field names.
     pub open: &'static str,
+    /// The system has no file dialog.
+    pub no_dialog: &'static str,
+    /// Name of the field for a path.
+    pub path: &'static str,
+    /// How that field is used.
+    pub path_keys: &'static str,
+    /// There is nothing at the path.
+    pub path_missing: &'static str,
+    /// There is something at the path already.
+    pub path_taken: &'static str,
     /// Heading of the list of recent checkpoints.
     pub recent: &'static str,
     /// Heading of the list of checkpoints in the hub cache.
@@ -130,6 +140,11 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     source: "Checkpoint",
     source_hint: "Path of a folder, or organisation/name in the Hugging Face cache",
     open: "Open",
+    no_dialog: "This desktop offers no file dialog (no xdg-desktop-portal, no zenity). Type the path, or drop the file on the window.",
+    path: "Path",
+    path_keys: "Tab completes · Enter opens · Esc closes",
+    path_missing: "There is nothing at this path.",
+    path_taken: "There is a file at this path already. Choose another name.",
     recent: "Opened before",
     hub: "In the Hugging Face cache",
     hub_searching: "Looking through the cache",
@@ -190,6 +205,11 @@ pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     source: "检查点",
     source_hint: "文件夹路径，或 Hugging Face 缓存中的 组织/名称",
     open: "打开",
+    no_dialog: "此桌面没有文件对话框（缺少 xdg-desktop-portal 和 zenity）。请输入路径，或把文件拖到窗口上。",
+    path: "路径",
+    path_keys: "Tab 补全 · 回车打开 · Esc 关闭",
+    path_missing: "此路径下没有任何内容。",
+    path_taken: "此路径下已有文件，请换一个名称。",
     recent: "最近打开",
     hub: "Hugging Face 缓存中的模型",
     hub_searching: "正在查找缓存",

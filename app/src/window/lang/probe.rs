@@ -12,6 +12,12 @@ pub struct ProbeTexts {
     pub no_trace: &'static str,
     /// Maps are to show a token's attention, but none is known.
     pub no_token_map: &'static str,
+    /// What the colours of the first view mean.
+    pub first_colours: &'static str,
+    /// There is an answer, but not its maps.
+    pub maps_missing: &'static str,
+    /// Makes them.
+    pub make_maps: &'static str,
     /// The encoders and the SVA are at work.
     pub trace_coming: &'static str,
     /// The maps are being made.
@@ -230,6 +236,9 @@ pub(super) const ENGLISH: ProbeTexts = ProbeTexts {
     no_picture: "No picture yet. Drop one here, paste it, or attach it beside the question.",
     no_trace: "Ask about the picture, and the maps appear here.",
     no_token_map: "Select a token of the answer, and what it attended to appears here.",
+    first_colours: "Red cells read this encoder more than uniform attention would, blue ones less. The outlined cell is explained on the right.",
+    maps_missing: "The maps of this answer are not kept. The model can look at the picture once more to make them.",
+    make_maps: "Make the maps",
     trace_coming: "The model is looking at the picture. The maps appear here before its first word.",
     uploading: "Making the maps",
     large_map: "Map",
@@ -350,6 +359,9 @@ pub(super) const CHINESE: ProbeTexts = ProbeTexts {
     no_picture: "还没有图片。可以拖到这里、粘贴，或在问题旁边添加。",
     no_trace: "就图片提问后，注意力图会显示在这里。",
     no_token_map: "在回答中选择一个词元，这里会显示它关注了图片的哪些位置。",
+    first_colours: "红色单元格对该编码器的关注高于均匀注意力，蓝色则低于它。右侧说明被框出的单元格。",
+    maps_missing: "此回答的注意力图没有保存。模型可以再看一遍图片来重新生成。",
+    make_maps: "生成注意力图",
     trace_coming: "模型正在看图。在它说出第一个词之前，注意力图就会显示在这里。",
     uploading: "正在生成注意力图",
     large_map: "注意力图",

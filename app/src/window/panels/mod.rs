@@ -9,6 +9,7 @@ mod overlay;
 mod parts;
 mod probe;
 mod top_bar;
+mod whose;
 
 use super::action::{Action, ProgramAction};
 use super::command::UiCommand;
@@ -48,6 +49,7 @@ impl Panels {
     ) -> Option<Layout> {
         let cx = Cx { state, texts, gpu };
         Panel::top("top bar").show(ui, |ui| top_bar::show(ui, &cx, out));
+        notices::show(ui, &cx, out);
         let mut layout = None;
         let ground = ui.visuals().faint_bg_color;
         CentralPanel::default().frame(Frame::new().fill(ground)).show(ui, |ui| {
@@ -62,7 +64,6 @@ impl Panels {
         });
         opening::over_panels(ui.ctx(), &cx, out);
         overlay::show(ui.ctx(), &cx, out);
-        notices::show(ui.ctx(), &cx, out);
         opening::drop_hint(ui.ctx(), &cx);
         layout
     }
@@ -135,6 +136,22 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     if let Some(image) = pasted {
         out.push(ProgramAction::Pasted(image).into());
     }
+    // In a text field it is the field's; that for questions takes paths as well.
+    if !ctx.text_edit_focused() {
+        take_pasted_path(ctx, out);
+    }
+}
+
+/// Takes in text that was pasted and may name a file.
+fn take_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
+    ctx.input_mut(|input| {
+        input.events.retain(|event| {
+            let Event::Paste(text) = event else { return true };
+            let Some(path) = super::pasted::path(text) else { return true };
+            out.push(ProgramAction::PastedPath(text.clone(), path).into());
+            false
+        });
+    });
 }
 
 /// Takes in the commands whose keys were pressed. What cannot be done here and now leaves its keys to others.
@@ -142,8 +159,12 @@ fn take_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     let (typing, in_popup) = (ctx.text_edit_focused(), Popup::is_any_open(ctx));
     let panels_rest = state.overlay != Overlay::None || opening::current(state).is_some() || opening::is_needed(state);
     for (command, keys) in UiCommand::with_keys() {
-        // In a text field, undoing is the field's, and with Alt the cursor goes by words and accents are typed.
-        let of_text = keys.modifiers.alt || command == UiCommand::Undo || command == UiCommand::Redo;
+        // In a text field, undoing is the field's, unless nothing was typed; and with Alt the cursor goes by words and
+        // accents are typed.
+        let of_text = keys.modifiers.alt
+            || command == UiCommand::Redo
+            || (command == UiCommand::Undo
+                && !(state.deeds.last().is_some() && conversation::is_empty_field(ctx, state)));
         // Escape closes what is in front first.
         let left_to_others = typing && of_text || in_popup && command == UiCommand::Stop;
         let sensible = command.enabled(state) && !(panels_rest && command.is_about_panels());

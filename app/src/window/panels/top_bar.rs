@@ -60,7 +60,8 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
         return;
     };
     let facts = facts(model);
-    let mut label = format!("{letter}  {}", shortened(&model.name(), if narrow { 22 } else { 40 }));
+    let called = cx.state.name_of(slot).unwrap_or_else(|| model.name());
+    let mut label = format!("{letter}  {}", shortened(&called, if narrow { 22 } else { 40 }));
     if !narrow {
         label.push_str(&format!("   {facts}"));
     }
@@ -68,7 +69,7 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
     let answers = cx.state.models.answering() == slot;
     let label = RichText::new(label);
     let menu = ui.menu_button(if two && !answers { label.weak() } else { label }, |ui| {
-        ui.strong(model.name());
+        ui.strong(&called);
         parts::weak(ui, &facts);
         ui.label(RichText::new(model.inspection.directory.display().to_string()).small().weak());
         ui.separator();
@@ -85,7 +86,7 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
         entry(ui, texts.reload, ModelAction::Reconsider(slot));
         entry(ui, texts.unload, ModelAction::Unload(slot));
     });
-    let mut spoken = format!("{name}: {}, {facts}", model.name());
+    let mut spoken = format!("{name}: {called}, {facts}");
     if two && answers {
         spoken = format!("{spoken}. {}", texts.is_asked);
     }

@@ -12,6 +12,9 @@ pub struct ConversationId(pub u64);
 /// No file may hold a name this large, so that there is always a next one.
 pub const MAX_ID: u64 = 1 << 53;
 
+/// How many removed conversations can be brought back.
+const REMOVED: usize = 20;
+
 /// Names an exchange within its conversation: its place in [`Conversation::exchanges`].
 pub type ExchangeId = usize;
 
@@ -19,7 +22,7 @@ pub type ExchangeId = usize;
 pub type BranchId = ExchangeId;
 
 /// One generated token of one answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenPlace {
     /// The conversation.
     pub conversation: ConversationId,
@@ -46,6 +49,9 @@ pub struct Exchange {
     /// Its directory, which tells it from others of that name; empty in sessions saved before this was kept.
     #[serde(default)]
     pub directory: String,
+    /// The type in which its weights were kept; empty in sessions saved before this was kept.
+    #[serde(default)]
+    pub weights: String,
     /// How the answer was chosen.
     pub sampling: Sampling,
     /// Tokens the answer had to begin with.
@@ -61,6 +67,9 @@ pub struct Exchange {
     /// Whether the answer is shown as tokens rather than as formatted text; `None` for what its text suggests.
     #[serde(default)]
     pub as_tokens: Option<bool>,
+    /// Whether all of a very long question is shown.
+    #[serde(default)]
+    pub whole_question: bool,
 }
 
 impl Exchange {
@@ -73,6 +82,7 @@ impl Exchange {
             picture,
             model: String::new(),
             directory: String::new(),
+            weights: String::new(),
             sampling,
             begin: Vec::new(),
             answer: String::new(),
@@ -80,6 +90,7 @@ impl Exchange {
             status: AnswerStatus::Waiting,
             times: None,
             as_tokens: None,
+            whole_question: false,
         }
     }
 
@@ -91,7 +102,7 @@ impl Exchange {
 
     /// Whether it has its place in the prompts of later questions: one that failed or was stopped before its first
     /// word has nothing to tell.
-    fn is_told(&self) -> bool {
+    pub fn is_told(&self) -> bool {
         self.status == AnswerStatus::Done || !self.answer.is_empty()
     }
 }
@@ -248,6 +259,20 @@ impl Conversation {
         Some(self.add(again))
     }
 
+    /// Takes the branch that `exchange` began back, and shows the path that ended in `before`. The exchange stays, as a
+    /// branch, where something has been asked after it: what others are called must not change.
+    pub fn take_back(&mut self, exchange: ExchangeId, before: Option<ExchangeId>) {
+        let is_last = exchange + 1 == self.exchanges.len();
+        if is_last {
+            self.exchanges.pop();
+            if self.editing == Some(exchange) {
+                self.cancel_edit();
+            }
+        }
+        self.leaf = before.filter(|before| *before < self.exchanges.len());
+        self.follow_picture();
+    }
+
     fn add(&mut self, exchange: Exchange) -> ExchangeId {
         self.exchanges.push(exchange);
         let at = self.exchanges.len() - 1;
@@ -290,24 +315,25 @@ impl Conversation {
 pub struct Conversations {
     all: BTreeMap<ConversationId, Conversation>,
     shown: ConversationId,
-    /// The last one that was removed, as long as it can be brought back.
+    /// Those that were removed and can be brought back, the last one last.
     #[serde(skip)]
-    removed: Option<Conversation>,
+    removed: Vec<Conversation>,
 }
 
 impl Default for Conversations {
     /// One empty conversation.
     fn default() -> Self {
         let shown = ConversationId(0);
-        Self { all: BTreeMap::from([(shown, Conversation::new(shown))]), shown, removed: None }
+        Self { all: BTreeMap::from([(shown, Conversation::new(shown))]), shown, removed: Vec::new() }
     }
 }
 
 impl Conversations {
     /// Begins a conversation and shows it.
     pub fn start(&mut self) -> ConversationId {
-        // The one that was removed keeps its name, in case it comes back.
-        let last = self.all.keys().last().copied().max(self.removed.as_ref().map(|removed| removed.id));
+        // Those that were removed keep their names, in case they come back.
+        let removed = self.removed.iter().map(|removed| removed.id);
+        let last = self.all.keys().last().copied().into_iter().chain(removed).max();
         let id = ConversationId(last.map_or(0, |last| last.0 + 1));
         self.all.insert(id, Conversation::new(id));
         self.shown = id;
@@ -332,14 +358,18 @@ impl Conversations {
         }
     }
 
-    /// Removes `id` and shows the newest of the rest, or an empty one. It can be brought back until the next one is
-    /// removed. What was being answered in it will not go on.
-    pub fn remove(&mut self, id: ConversationId) {
-        let Some(mut removed) = self.all.remove(&id) else { return };
+    /// Removes `id` and shows the newest of the rest, or an empty one. It can be brought back, unless nothing was asked in
+    /// it: gives whether it can. What was being answered in it will not go on.
+    pub fn remove(&mut self, id: ConversationId) -> bool {
+        let Some(mut removed) = self.all.remove(&id) else { return false };
         removed.settle();
         // Nothing is lost with one in which nothing was asked.
-        if !removed.exchanges.is_empty() {
-            self.removed = Some(removed);
+        let wanted = !removed.exchanges.is_empty();
+        if wanted {
+            if self.removed.len() == REMOVED {
+                self.removed.remove(0);
+            }
+            self.removed.push(removed);
         }
         if self.shown == id {
             match self.all.keys().last() {
@@ -349,24 +379,16 @@ impl Conversations {
                 }
             }
         }
+        wanted
     }
 
-    /// The conversation that can be brought back.
-    pub fn removed(&self) -> Option<&Conversation> {
-        self.removed.as_ref()
-    }
-
-    /// Brings back the conversation that was removed last, and shows it.
-    pub fn bring_back(&mut self) {
-        if let Some(removed) = self.removed.take() {
-            self.shown = removed.id;
-            self.all.insert(removed.id, removed);
-        }
-    }
-
-    /// Lets go of the conversation that was removed last.
-    pub fn forget_removed(&mut self) {
-        self.removed = None;
+    /// Brings back the conversation named `id` that was removed, and shows it; gives whether it could.
+    pub fn bring_back(&mut self, id: ConversationId) -> bool {
+        let Some(at) = self.removed.iter().position(|removed| removed.id == id) else { return false };
+        let removed = self.removed.remove(at);
+        self.shown = removed.id;
+        self.all.insert(removed.id, removed);
+        true
     }
 
     /// The conversation named `id`.
@@ -541,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_removed_conversation_comes_back_as_it_was() {
+    fn a_removed_conversation_comes_back_as_it_was() {
         let mut conversations = Conversations::default();
         answered(conversations.shown(), "a");
         asked(conversations.shown(), "b", AnswerStatus::Streaming);
@@ -550,13 +572,12 @@ mod tests {
         let begun = conversations.shown().id;
         assert_ne!(begun, first, "a name is not given twice while its bearer can come back");
         assert!(conversations.shown().exchanges.is_empty());
-        conversations.bring_back();
+        assert!(conversations.bring_back(first) && !conversations.bring_back(first));
         let back = conversations.shown();
         assert_eq!((back.id, back.exchanges[0].answer.as_str()), (first, "to a"));
         assert_eq!(back.exchanges[1].status, AnswerStatus::Stopped);
-        assert!(conversations.removed().is_none() && conversations.is_sound());
+        assert!(conversations.is_sound());
         // With an empty one nothing is lost.
-        conversations.remove(begun);
-        assert!(conversations.removed().is_none());
+        assert!(!conversations.remove(begun) && !conversations.bring_back(begun));
     }
 }

@@ -29,6 +29,11 @@ impl Exchanges {
         self.0.push(Arc::new(exchange));
     }
 
+    /// Takes the last one away.
+    pub fn pop(&mut self) {
+        self.0.pop();
+    }
+
     /// The exchange at this place.
     pub fn get(&self, at: ExchangeId) -> Option<&Exchange> {
         self.0.get(at).map(Arc::as_ref)

@@ -28,9 +28,20 @@ pub enum Purpose {
     },
     /// The language model's attention from a token.
     Attend(AttentionKey),
+    /// A trace without an answer: the maps of an earlier one.
+    Trace(TraceKey),
 }
 
 impl Purpose {
+    /// The trace that comes of it.
+    pub fn makes_trace(&self) -> Option<TraceKey> {
+        match self {
+            Self::Answer { traced, .. } => *traced,
+            Self::Trace(key) => Some(*key),
+            _ => None,
+        }
+    }
+
     /// Whether it is to answer this exchange.
     pub fn answers(&self, id: ConversationId, at: ExchangeId) -> bool {
         matches!(self, Self::Answer { conversation, exchange, .. } if (*conversation, *exchange) == (id, at))

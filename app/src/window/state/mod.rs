@@ -12,10 +12,13 @@ mod inputs;
 mod jobs;
 mod kept_path;
 mod models;
+mod names;
 mod notices;
 mod pictures;
 mod settings;
 mod traces;
+mod typed_path;
+mod undo;
 mod view;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
@@ -28,10 +31,13 @@ pub use export::{ExportKind, ExportOptions};
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts, Slot};
-pub use notices::{Notice, NoticeKind, Notices};
+pub use names::{Names, Which};
+pub use notices::{Notice, NoticeKind, Notices, sentences};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
-pub use traces::{TraceEntry, TraceKey, TraceUpload, Traces};
+pub use traces::{Remade, TraceEntry, TraceKey, TraceUpload, Traces};
+pub use typed_path::{PathEntry, PathFor, TypedPath};
+pub use undo::{Deed, Deeds};
 pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
 use super::gpu::GridOnGpu;
@@ -74,6 +80,8 @@ pub enum Overlay {
     Help(HelpPage),
     /// The graphics device is gone; what to do now.
     GraphicsLost,
+    /// A path that is typed.
+    Path(Box<TypedPath>),
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
 }
@@ -123,6 +131,10 @@ pub struct AppState {
     pub hub: Option<Vec<CachedModel>>,
     /// What is looked at, with its history.
     pub view: ViewHistory,
+    /// What was done to conversations and can be taken back.
+    pub deeds: Deeds,
+    /// The picture that will be attached once it has been read.
+    pub attaching: Option<PictureId>,
     /// The cell under the pointer.
     pub hovered: Option<Cell>,
     /// The token looked at.
@@ -140,6 +152,11 @@ pub struct AppState {
 }
 
 impl AppState {
+    /// Whether there is anything to take back.
+    pub fn can_undo(&self) -> bool {
+        self.view.can_undo() || self.deeds.last().is_some()
+    }
+
     /// Whether the engine has anything to do that could be stopped.
     pub fn is_busy(&self) -> bool {
         self.jobs.iter().next().is_some()
@@ -168,8 +185,24 @@ impl AppState {
     /// Whether a trace of the picture that is shown is being made.
     pub fn trace_is_coming(&self) -> bool {
         let Some(key) = self.trace_key() else { return false };
-        let makes = |purpose: &Purpose| matches!(purpose, Purpose::Answer { traced: Some(known), .. } if *known == key);
+        let makes = |purpose: &Purpose| purpose.makes_trace() == Some(key);
         self.jobs.find(makes).is_some()
+    }
+
+    /// Whether an answer about the picture is shown whose maps are neither there nor being made.
+    pub fn lacks_trace(&self) -> bool {
+        let Some(picture) = self.picture().filter(|_| self.trace().is_none() && !self.trace_is_coming()) else {
+            return false;
+        };
+        let Some(shown) = self.conversations.current() else { return false };
+        let mut told = false;
+        for exchange in shown.path().iter().filter_map(|at| shown.exchanges.get(*at)) {
+            if exchange.status.is_open() {
+                return false;
+            }
+            told |= exchange.is_told() && exchange.picture == Some(picture);
+        }
+        told
     }
 
     /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.

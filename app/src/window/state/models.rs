@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct OpeningDrafts {
     /// The checkpoint to open: a directory or a repository id.
     pub source: String,
+    /// Another checkpoint in place of the one that is being opened; `None` until something is typed.
+    pub path: Option<String>,
     /// Directories of encoders, by the encoder's name.
     pub towers: BTreeMap<String, String>,
 }
@@ -71,12 +73,19 @@ impl Model {
         self.inspection.directory.display().to_string()
     }
 
+    /// The type in which its weights are kept, as an exchange notes it.
+    pub fn weights(&self) -> &'static str {
+        self.inspection.precision.weights.as_str()
+    }
+
     /// Whether it gave the answer of `exchange`.
     pub fn answered(&self, exchange: &Exchange) -> bool {
-        match exchange.directory.as_str() {
+        let there = match exchange.directory.as_str() {
             "" => exchange.model == self.name(),
             directory => directory == self.directory(),
-        }
+        };
+        // Other numbers come from the same weights in another type.
+        there && ["", self.weights()].contains(&exchange.weights.as_str())
     }
 }
 

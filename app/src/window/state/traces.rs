@@ -34,6 +34,15 @@ pub struct TraceEntry {
     pub upload: TraceUpload,
 }
 
+/// A trace that is made once more, of an answer given before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remade {
+    /// The engine was asked.
+    Asked,
+    /// It was stopped, or failed: why.
+    Failed(String),
+}
+
 /// How many traces are kept: one has 9 MB in the 8B model, twice with its copy on the GPU.
 const KEPT: usize = 16;
 
@@ -42,9 +51,23 @@ const KEPT: usize = 16;
 pub struct Traces {
     entries: HashMap<TraceKey, TraceEntry>,
     order: Vec<TraceKey>,
+    remade: HashMap<TraceKey, Remade>,
 }
 
 impl Traces {
+    /// Whether the trace named `key` is being made once more; `None` if nobody asked.
+    pub fn remade(&self, key: TraceKey) -> Option<&Remade> {
+        self.remade.get(&key)
+    }
+
+    /// Notes how far that is; `None` lets it be asked for.
+    pub fn set_remade(&mut self, key: TraceKey, remade: Option<Remade>) {
+        match remade {
+            Some(remade) => self.remade.insert(key, remade),
+            None => self.remade.remove(&key),
+        };
+    }
+
     /// Keeps a trace; the oldest one goes when there would be too many.
     pub fn insert(&mut self, key: TraceKey, entry: TraceEntry) {
         self.order.retain(|known| *known != key);

@@ -30,7 +30,7 @@ pub enum MapSource {
 }
 
 /// Which part of the inspector is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum InspectorTab {
     /// The selected cell.
     #[default]
@@ -315,6 +315,7 @@ pub struct ViewHistory {
     past: Vec<View>,
     future: Vec<View>,
     last: Option<ViewChange>,
+    position: u64,
 }
 
 impl ViewHistory {
@@ -354,7 +355,14 @@ impl ViewHistory {
             self.past.remove(0);
         }
         self.past.push(std::mem::replace(&mut self.now, next));
+        self.position += 1;
         self.future.clear();
+    }
+
+    /// How many steps of the history lie behind what is looked at, those forgotten included: two places of it compare as
+    /// what was done earlier and later.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     /// Whether there is a view to go back to.
@@ -371,6 +379,7 @@ impl ViewHistory {
     pub fn undo(&mut self) {
         if let Some(before) = self.past.pop() {
             self.future.push(std::mem::replace(&mut self.now, before));
+            self.position = self.position.saturating_sub(1);
             self.last = None;
         }
     }
@@ -379,6 +388,7 @@ impl ViewHistory {
     pub fn redo(&mut self) {
         if let Some(after) = self.future.pop() {
             self.past.push(std::mem::replace(&mut self.now, after));
+            self.position += 1;
             self.last = None;
         }
     }

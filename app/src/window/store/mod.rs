@@ -7,7 +7,7 @@
 //!
 //! One window at a time keeps the session: it holds a lock on the directory. A second one begins with what is there and
 //! writes nothing. Pasted pictures are PNG files under `pictures`; other pictures are kept by their path. Traces are not
-//! kept: they are large, and asking again makes them again.
+//! kept: they are large, and are made again when their answers are looked at.
 
 mod geometry;
 mod session;

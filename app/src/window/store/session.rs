@@ -2,7 +2,9 @@
 
 use super::Geometry;
 use crate::window::layout::Layout;
-use crate::window::state::{AppState, Conversations, MAX_ID, PictureId, PictureSource, Settings, View, ViewHistory};
+use crate::window::state::{
+    AppState, Conversations, InspectorTab, MAX_ID, PictureId, PictureSource, Settings, TokenPlace, View, ViewHistory,
+};
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -29,10 +31,22 @@ pub struct Session {
     pub conversations: Conversations,
     /// What was looked at.
     pub view: View,
+    /// What numbers were of.
+    pub inspected: Inspected,
     /// Where pictures can be read again.
     pub pictures: Vec<KeptPicture>,
     /// Where the window was.
     pub window: Option<Geometry>,
+}
+
+/// What the inspector showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inspected {
+    /// Which part of it.
+    tab: InspectorTab,
+    /// The token looked at.
+    token: Option<TokenPlace>,
 }
 
 /// Where a picture can be read again.
@@ -55,6 +69,8 @@ pub enum Lost {
     Conversations,
     /// [`Session::view`].
     View,
+    /// [`Session::inspected`].
+    Inspected,
     /// [`Session::pictures`].
     Pictures,
     /// [`Session::window`].
@@ -69,6 +85,7 @@ impl Lost {
             Self::Layout => "layout",
             Self::Conversations => "conversations",
             Self::View => "view",
+            Self::Inspected => "inspected",
             Self::Pictures => "pictures",
             Self::Window => "window",
         }
@@ -110,6 +127,7 @@ impl Session {
             layout: state.layout.clone(),
             conversations: state.conversations.clone(),
             view: state.view.now().clone(),
+            inspected: Inspected { tab: state.inspector, token: state.token },
             pictures,
             window,
         }
@@ -124,6 +142,13 @@ impl Session {
         }
         state.conversations = self.conversations;
         state.view = ViewHistory::starting_with(self.view);
+        state.inspector = self.inspected.tab;
+        let conversations = &state.conversations;
+        state.token = self.inspected.token.filter(|place| {
+            let shown = conversations.current().filter(|shown| shown.id == place.conversation);
+            shown.is_some_and(|shown| shown.shows(place.exchange))
+                && conversations.exchange(*place).is_some_and(|exchange| place.token < exchange.tokens.len())
+        });
         for kept in self.pictures {
             state.pictures.restore(kept.id, kept.source);
         }
@@ -150,6 +175,7 @@ impl Session {
             layout: part(text, Lost::Layout, &mut lost),
             conversations: part(text, Lost::Conversations, &mut lost),
             view: part(text, Lost::View, &mut lost),
+            inspected: part(text, Lost::Inspected, &mut lost),
             pictures: part(text, Lost::Pictures, &mut lost),
             window: part(text, Lost::Window, &mut lost),
         });
@@ -159,8 +185,8 @@ impl Session {
         parts.settings.settle();
         parts.conversations.settle();
         parts.view.settle();
-        let Parts { version: _, settings, layout, conversations, view, pictures, window } = parts;
-        Ok((Self { version: VERSION, settings, layout, conversations, view, pictures, window }, lost))
+        let Parts { version: _, settings, layout, conversations, view, inspected, pictures, window } = parts;
+        Ok((Self { version: VERSION, settings, layout, conversations, view, inspected, pictures, window }, lost))
     }
 
     /// Takes `part` over from an older session.
@@ -175,6 +201,7 @@ impl Session {
                 self.pictures.extend(older.pictures.iter().filter(|kept| !known.contains(&kept.id)).cloned());
             }
             Lost::View => std::mem::swap(&mut self.view, &mut older.view),
+            Lost::Inspected => std::mem::swap(&mut self.inspected, &mut older.inspected),
             Lost::Pictures => std::mem::swap(&mut self.pictures, &mut older.pictures),
             Lost::Window => std::mem::swap(&mut self.window, &mut older.window),
         }
@@ -195,6 +222,7 @@ struct Parts {
     layout: Layout,
     conversations: Conversations,
     view: View,
+    inspected: Inspected,
     pictures: Vec<KeptPicture>,
     window: Option<Geometry>,
 }

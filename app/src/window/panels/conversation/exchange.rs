@@ -9,8 +9,11 @@ use crate::window::state::{
     AnswerStatus, Conversation, Exchange, ExchangeId, PictureId, PictureState, Purpose, RunningJob,
 };
 use egui::{Align, Button, CornerRadius, Frame, Label, Layout, Margin, ProgressBar, RichText, Role, Ui, vec2};
-use egui_commonmark::CommonMarkCache;
 use opabinia_engine::job::Stage;
+
+/// Letters and lines that are shown of a long question.
+const SHOWN_LETTERS: usize = 480;
+const SHOWN_LINES: usize = 8;
 
 /// An exchange and its place.
 pub struct Shown<'a> {
@@ -24,22 +27,17 @@ pub struct Shown<'a> {
     pub siblings: &'a [ExchangeId],
     /// Whether it begins the path: there the picture is shown.
     pub first: bool,
+    /// The checkpoint that answered, by a name that tells it from others.
+    pub whose: &'a str,
 }
 
 /// Draws one exchange.
-pub fn show(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    shown: &Shown<'_>,
-    markdown: &mut CommonMarkCache,
-    thumbnails: &mut Thumbnails,
-    out: &mut Vec<Action>,
-) {
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbnails, out: &mut Vec<Action>) {
     question(ui, cx, shown, thumbnails, out);
     ui.add_space(6.0);
     // The answer stands under the words of the question.
     Frame::new().inner_margin(Margin { left: 12, right: 6, top: 0, bottom: 0 }).show(ui, |ui| {
-        answer::show(ui, cx, shown, markdown, out);
+        answer::show(ui, cx, shown, out);
         status(ui, cx, shown);
         footer(ui, cx, shown, out);
     });
@@ -63,11 +61,40 @@ fn question(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbn
                 }
                 ui.with_layout(Layout::top_down(Align::Min), |ui| {
                     ui.add_space(3.0);
-                    ui.add(Label::new(RichText::new(&shown.exchange.question).strong()).wrap());
+                    words(ui, cx, shown, out);
                 });
             });
         },
     );
+}
+
+/// The question itself; of a very long one its beginning, until a person asks for all of it.
+fn words(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.conversation;
+    let question = shown.exchange.question.as_str();
+    let beginning = beginning(question);
+    let all = beginning.is_none() || shown.exchange.whole_question;
+    let text = match beginning {
+        Some(end) if !all => format!("{}…", question[..end].trim_end()),
+        _ => question.to_owned(),
+    };
+    ui.add(Label::new(RichText::new(text).strong()).wrap());
+    if beginning.is_some() {
+        let name = if all { texts.show_less.to_owned() } else { (texts.show_all)(question.chars().count()) };
+        let button = Button::new(RichText::new(name).small()).frame_when_inactive(false);
+        if ui.add(button).clicked() {
+            out.push(ConversationAction::ShowQuestion(shown.at, !all).into());
+        }
+    }
+}
+
+/// Where the beginning of a long question ends that is shown of it, in bytes; `None` if it is short.
+fn beginning(question: &str) -> Option<usize> {
+    let line = question.match_indices('\n').nth(SHOWN_LINES - 1).map(|(end, _)| end);
+    let letter = question.char_indices().nth(SHOWN_LETTERS).map(|(end, _)| end);
+    let end = line.into_iter().chain(letter).min()?;
+    // A little more is not worth a button.
+    (question[end..].chars().count() > SHOWN_LETTERS / 4 || question[end..].lines().count() > 3).then_some(end)
 }
 
 /// A small copy of `picture`, `side` points high, with its name and size.
@@ -168,9 +195,12 @@ fn footer(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.conversation;
     let exchange = shown.exchange;
     if !exchange.tokens.is_empty() {
-        let figures = RichText::new(figures(cx, exchange)).small().weak();
+        let figures = RichText::new(figures(cx, shown)).small().weak();
         ui.add(Label::new(figures).wrap()).on_hover_ui(|ui| {
-            ui.label((texts.answered_by)(&exchange.model));
+            ui.label((texts.answered_by)(shown.whose));
+            if !exchange.directory.is_empty() {
+                ui.label(RichText::new(&exchange.directory).weak());
+            }
             ui.label((texts.sampled)(&exchange.sampling));
         });
     }
@@ -202,9 +232,10 @@ fn footer(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) {
     });
 }
 
-fn figures(cx: &Cx<'_>, exchange: &Exchange) -> String {
-    let texts = &cx.texts.conversation;
-    let mut figures = vec![(texts.tokens)(exchange.tokens.len())];
+fn figures(cx: &Cx<'_>, shown: &Shown<'_>) -> String {
+    let (texts, exchange) = (&cx.texts.conversation, shown.exchange);
+    let whose = Some(shown.whose.to_owned()).filter(|whose| !whose.is_empty());
+    let mut figures: Vec<String> = whose.into_iter().chain([(texts.tokens)(exchange.tokens.len())]).collect();
     if let Some(times) = exchange.times {
         figures.push((texts.first_token)(times.first_token_secs));
         figures.extend(times.tokens_per_sec.map(|speed| (texts.tokens_per_second)(speed)));
@@ -229,4 +260,17 @@ fn switcher(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) 
     ui.label(RichText::new(position).small().weak()).on_hover_text(texts.branches);
     step(ui, Icon::Next, texts.next_branch, after);
     ui.add_space(6.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_long_question_has_a_beginning() {
+        assert_eq!(beginning("What is left of the red square?"), None);
+        assert_eq!(beginning(&"a".repeat(SHOWN_LETTERS + 20)), None);
+        assert_eq!(beginning(&"三".repeat(10_000)), Some(SHOWN_LETTERS * 3));
+        assert_eq!(beginning(&"b\n".repeat(40)), Some(SHOWN_LINES * 2 - 1));
+    }
 }

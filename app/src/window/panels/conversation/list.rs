@@ -6,10 +6,7 @@ use super::named;
 use crate::window::action::{Action, ConversationAction};
 use crate::window::command::UiCommand;
 use crate::window::state::{Conversation, ConversationId};
-use egui::{
-    Align, Button, CornerRadius, Frame, Label, Layout, Margin, Popup, PopupCloseBehavior, RichText, Role, ScrollArea,
-    Ui,
-};
+use egui::{Align, Button, Layout, Popup, PopupCloseBehavior, RichText, Role, ScrollArea, Ui};
 
 /// Draws the head of the panel.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>) {
@@ -35,9 +32,6 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action
             });
         });
     });
-    if let Some(removed) = cx.state.conversations.removed() {
-        strip(ui, cx, removed, out);
-    }
     ui.add_space(6.0);
 }
 
@@ -73,29 +67,4 @@ fn all(ui: &mut Ui, cx: &Cx<'_>, shown: ConversationId, out: &mut Vec<Action>) {
             });
         }
     });
-}
-
-/// What was removed, and the way back.
-fn strip(ui: &mut Ui, cx: &Cx<'_>, removed: &Conversation, out: &mut Vec<Action>) {
-    let texts = &cx.texts.conversation;
-    ui.add_space(4.0);
-    Frame::new()
-        .fill(ui.visuals().extreme_bg_color)
-        .corner_radius(CornerRadius::same(7))
-        .inner_margin(Margin::symmetric(10, 5))
-        .show(ui, |ui| {
-            ui.horizontal(|ui| {
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if icon::button(ui, Icon::Close, texts.forget).clicked() {
-                        out.push(ConversationAction::ForgetRemoved.into());
-                    }
-                    if ui.button(texts.bring_back).clicked() {
-                        out.push(ConversationAction::BringBack.into());
-                    }
-                    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                        ui.add(Label::new((texts.removed)(&title(cx, removed))).truncate());
-                    });
-                });
-            });
-        });
 }

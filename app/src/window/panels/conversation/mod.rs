@@ -20,9 +20,8 @@ mod tests;
 
 use super::Cx;
 use crate::window::action::Action;
-use crate::window::state::{Conversation, ConversationId, ExchangeId, Model};
-use egui::{Align, Frame, Label, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
-use egui_commonmark::CommonMarkCache;
+use crate::window::state::{AppState, Conversation, ConversationId, ExchangeId, Model};
+use egui::{Align, Context, Frame, Label, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use measure::Measures;
 use thumbnail::Thumbnails;
 
@@ -35,7 +34,6 @@ const GAP: f32 = 22.0;
 /// What the panel keeps for speed, and what it saw last to tell that something is new.
 #[derive(Default)]
 pub struct Kept {
-    markdown: CommonMarkCache,
     measures: Measures,
     thumbnails: Thumbnails,
     /// Where the list was scrolled to, and how far it has to move to keep in place what is in view.
@@ -109,6 +107,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
 /// The path that is shown, of which only what is in view is laid out.
 fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, asked: bool, out: &mut Vec<Action>) {
     kept.measures.follow(shown, ui.available_width());
+    let names = cx.state.names();
     let mut area = ScrollArea::vertical().id_salt(shown.id).auto_shrink(false).stick_to_bottom(true).animated(false);
     let shift = std::mem::take(&mut kept.shift);
     if shift != 0.0 {
@@ -127,8 +126,10 @@ fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, as
             let drawn = ui.push_id((shown.id, at), |ui| {
                 ui.spacing_mut().item_spacing = spacing;
                 let siblings = kept.measures.siblings(exchange.parent);
-                let shown = exchange::Shown { conversation: shown, at, exchange, siblings, first: place == 0 };
-                exchange::show(ui, cx, &shown, &mut kept.markdown, &mut kept.thumbnails, out);
+                let whose = names.of(exchange.into());
+                let shown =
+                    exchange::Shown { conversation: shown, at, exchange, siblings, first: place == 0, whose: &whose };
+                exchange::show(ui, cx, &shown, &mut kept.thumbnails, out);
                 ui.add_space(GAP);
             });
             let height = drawn.response.rect.height();
@@ -158,6 +159,12 @@ fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, as
     if changed || asked {
         ui.ctx().request_repaint();
     }
+}
+
+/// Whether the cursor is in the field for questions, and nothing is in there.
+pub fn is_empty_field(ctx: &Context, state: &AppState) -> bool {
+    let empty = state.conversations.current().is_some_and(|shown| shown.draft.is_empty());
+    empty && ctx.memory(|memory| memory.has_focus(question::field_id()))
 }
 
 /// Gives a widget the name by which it is known to those who do not see it.

@@ -3,12 +3,15 @@
 use super::super::Cx;
 use super::icon::{self, Icon};
 use super::{Kept, exchange, named, settings};
+use crate::demo;
 use crate::window::action::{Action, ConversationAction};
 use crate::window::command::UiCommand;
-use crate::window::state::Conversation;
+use crate::window::state::{Conversation, Model};
+use egui::text::{CCursor, CCursorRange};
+use egui::text_edit::TextEditState;
 use egui::{
-    Align, Button, CornerRadius, Event, Frame, ImeEvent, Key, KeyboardShortcut, Layout, Margin, Modifiers, Popup,
-    PopupCloseBehavior, Response, RichText, Role, ScrollArea, Stroke, TextEdit, Ui, vec2,
+    Align, Button, CornerRadius, Event, Frame, Id, ImeEvent, Key, KeyboardShortcut, Label, Layout, Margin, Modifiers,
+    Popup, PopupCloseBehavior, Response, RichText, Role, ScrollArea, Stroke, TextEdit, Ui, vec2,
 };
 
 /// At most this many points of a long question are shown at once.
@@ -19,11 +22,14 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
     let texts = &cx.texts.conversation;
     ui.add_space(8.0);
     if shown.editing.is_some() {
-        ui.horizontal(|ui| {
-            ui.weak(texts.editing);
+        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if icon::button(ui, Icon::Close, texts.cancel_edit).clicked() {
                 out.push(ConversationAction::CancelEdit.into());
             }
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                ui.add_space(3.0);
+                ui.add(Label::new(RichText::new(texts.editing).weak()).wrap());
+            });
         });
     }
     let visuals = ui.visuals();
@@ -34,7 +40,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
         .corner_radius(CornerRadius::same(10))
         .inner_margin(Margin::same(8))
         .show(ui, |ui| {
-            if let Some(picture) = shown.picture {
+            if let Some(picture) = cx.state.attaching.or(shown.picture) {
                 ui.horizontal(|ui| {
                     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                         if icon::button(ui, Icon::Close, texts.detach).clicked() {
@@ -47,9 +53,19 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
                 });
                 ui.separator();
             }
+            if ui.memory(|memory| memory.has_focus(field_id())) {
+                super::super::take_pasted_path(ui.ctx(), out);
+            }
             let response = field(ui, cx, shown, out);
             if focus {
                 response.request_focus();
+                // Where one goes on writing.
+                let mut state = TextEditState::load(ui.ctx(), field_id()).unwrap_or_default();
+                let end = CCursor::new(shown.draft.chars().count());
+                state.cursor.set_char_range(Some(CCursorRange::one(end)));
+                // What was typed elsewhere is not to come back here.
+                state.clear_undoer();
+                state.store(ui.ctx(), field_id());
             }
             let enter = enter_pressed(ui, &response, &mut kept.composing);
             if enter && UiCommand::Ask.enabled(cx.state) {
@@ -72,7 +88,7 @@ fn field(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>) 
     let response = area
         .show(ui, |ui| {
             let field = TextEdit::multiline(&mut draft)
-                .id_salt("question")
+                .id(field_id())
                 .frame(Frame::new().inner_margin(Margin::symmetric(2, 2)))
                 .hint_text(hint)
                 .desired_rows(2)
@@ -87,6 +103,11 @@ fn field(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>) 
         out.push(ConversationAction::SetDraft(draft).into());
     }
     response
+}
+
+/// The field, whichever conversation is shown.
+pub fn field_id() -> Id {
+    Id::unique("question field")
 }
 
 /// Whether enter was pressed in the field to ask, and not to take over what an input method has composed.
@@ -119,6 +140,9 @@ fn buttons(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>
             ui.set_width(290.0);
             settings::sampling_settings(ui, cx, out);
         });
+        if cx.state.models.current().is_some_and(Model::is_demo) {
+            samples(ui, cx, out);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let ask = primary(ui, UiCommand::Ask.enabled(cx.state), texts.ask).on_hover_text(texts.ask_tip);
             if ask.clicked() {
@@ -129,6 +153,27 @@ fn buttons(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>
                 out.push(ConversationAction::Stop.into());
             }
         });
+    });
+}
+
+/// Pictures that are part of the program, each with questions that the demo model answers.
+fn samples(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.conversation;
+    let button = Button::new(RichText::new(texts.samples).small()).frame_when_inactive(false);
+    let button = ui.add(button).on_hover_text(texts.samples_tip);
+    Popup::from_toggle_button_response(&button).show(|ui| {
+        ui.set_width(240.0);
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for sample in demo::SAMPLES {
+            ui.label(RichText::new(sample.name).strong());
+            for question in std::iter::once(&sample.question).chain(sample.also) {
+                if ui.add(Button::new(*question).frame_when_inactive(false)).clicked() {
+                    out.push(ConversationAction::TrySample(sample.name, question).into());
+                    ui.close();
+                }
+            }
+            ui.add_space(4.0);
+        }
     });
 }
 

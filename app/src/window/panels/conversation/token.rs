@@ -3,8 +3,8 @@
 use super::super::Cx;
 use super::{named, token_text};
 use crate::window::action::{Action, ConversationAction};
-use crate::window::state::{TokenPlace, TokenRecord};
-use egui::{Align2, CornerRadius, CursorIcon, Frame, Margin, Rect, RichText, Role, Sense, TextStyle, Ui, vec2};
+use crate::window::state::{Exchange, TokenPlace, TokenRecord};
+use egui::{Align2, Button, CornerRadius, Frame, Margin, Rect, RichText, Role, Sense, TextStyle, Ui, vec2};
 
 /// Height of one alternative.
 const ROW: f32 = 21.0;
@@ -21,7 +21,14 @@ struct Row {
 }
 
 /// Draws the alternatives of the chosen token under its answer.
-pub fn card(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, out: &mut Vec<Action>) {
+pub fn card(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    place: TokenPlace,
+    exchange: &Exchange,
+    token: &TokenRecord,
+    out: &mut Vec<Action>,
+) {
     ui.add_space(2.0);
     Frame::new()
         .fill(ui.visuals().extreme_bg_color)
@@ -31,16 +38,23 @@ pub fn card(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, ou
             ui.set_min_width(ui.available_width());
             let title = (cx.texts.conversation.token)(place.token + 1, &token_text::name(token));
             ui.label(RichText::new(title).small().weak());
-            bars(ui, cx, place, token, ON_CARD, out);
+            ui.spacing_mut().item_spacing.y = 2.0;
+            for row in rows(token, ON_CARD) {
+                choice(ui, cx, place, &row, !exchange.status.is_open(), out);
+            }
         });
 }
 
 /// Draws what is shown when the pointer rests on a token.
-pub fn tip(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, out: &mut Vec<Action>) {
+pub fn tip(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord) {
     ui.set_width(220.0);
     let title = (cx.texts.conversation.token)(place.token + 1, &token_text::name(token));
     ui.label(RichText::new(title).small().weak());
-    bars(ui, cx, place, token, usize::MAX, out);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for row in rows(token, usize::MAX) {
+        let width = ui.available_width();
+        bar(ui, cx, &row, width);
+    }
     ui.label(RichText::new(cx.texts.conversation.continue_hint).small().weak());
 }
 
@@ -58,36 +72,41 @@ fn rows(token: &TokenRecord, count: usize) -> Vec<Row> {
     rows
 }
 
-fn bars(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, token: &TokenRecord, count: usize, out: &mut Vec<Action>) {
-    ui.spacing_mut().item_spacing.y = 2.0;
-    for row in rows(token, count) {
-        if bar(ui, cx, &row) {
+/// Draws one alternative, with the button that lets the answer go on from it.
+fn choice(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, row: &Row, enabled: bool, out: &mut Vec<Action>) {
+    let texts = &cx.texts.conversation;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        let font = TextStyle::Small.resolve(ui.style());
+        let words = ui.painter().layout_no_wrap(texts.go_on.to_owned(), font, egui::Color32::PLACEHOLDER).size().x;
+        let button = words + 2.0 * ui.spacing().button_padding.x;
+        let width = (ui.available_width() - button - 6.0).max(40.0);
+        bar(ui, cx, row, width);
+        if row.chosen {
+            return;
+        }
+        let name = (texts.continue_from)(&row.text, &token_text::percent(row.log_prob));
+        let response = ui.add_enabled(enabled, Button::new(RichText::new(texts.go_on).small()));
+        named(&response, Role::Button, &name);
+        if response.on_hover_text(name).clicked() {
             out.push(ConversationAction::ContinueFrom(place, row.id).into());
         }
-    }
+    });
 }
 
-/// Draws one alternative, and says whether it was chosen.
-fn bar(ui: &mut Ui, cx: &Cx<'_>, row: &Row) -> bool {
+/// Draws how likely one of the tokens was.
+fn bar(ui: &mut Ui, cx: &Cx<'_>, row: &Row, width: f32) {
     let texts = &cx.texts.conversation;
-    let sense = if row.chosen { Sense::hover() } else { Sense::click() };
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), sense);
+    let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
     let percent = token_text::percent(row.log_prob);
-    let (kind, name) = if row.chosen {
-        (Role::Label, (texts.chosen_token)(&row.text, &percent))
-    } else {
-        (Role::Button, (texts.continue_from)(&row.text, &percent))
-    };
-    named(&response, kind, &name);
+    let name = if row.chosen { (texts.chosen_token)(&row.text, &percent) } else { format!("{} {percent}", row.text) };
+    named(&response, Role::Label, &name);
     if !ui.is_rect_visible(rect) {
-        return false;
+        return;
     }
     let visuals = ui.visuals();
     let radius = CornerRadius::same(3);
     let painter = ui.painter_at(rect);
-    if response.hovered() && !row.chosen || response.has_focus() {
-        painter.rect_filled(rect, radius, visuals.widgets.hovered.bg_fill);
-    }
     let mut bar = rect;
     bar.set_width((rect.width() * row.log_prob.exp().clamp(0.0, 1.0)).max(2.0));
     let fill = if row.chosen { visuals.selection.bg_fill } else { visuals.weak_text_color().gamma_multiply(0.28) };
@@ -105,7 +124,6 @@ fn bar(ui: &mut Ui, cx: &Cx<'_>, row: &Row) -> bool {
     let galley = painter.layout_no_wrap(row.text.clone(), font, colour);
     let top = rect.center().y - galley.size().y / 2.0;
     painter.with_clip_rect(words).galley(egui::pos2(rect.left() + 6.0, top), galley, colour);
-    !row.chosen && response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(name).clicked()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod selected;
 mod table;
 mod token;
 
-use super::Cx;
+use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
 use crate::window::state::InspectorTab;
 use egui::{Button, ScrollArea, Ui, vec2};
@@ -39,6 +39,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             }
         }
     });
+    if shown != InspectorTab::Token {
+        whose::label(ui, cx);
+    }
     ui.add_space(6.0);
     // A table scrolls by itself, so that only the rows that are seen are drawn.
     if shown == InspectorTab::Table {

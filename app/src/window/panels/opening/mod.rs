@@ -10,7 +10,7 @@ mod start;
 use super::{Cx, parts};
 use crate::window::action::{Action, ModelAction};
 use crate::window::state::{AppState, ModelPhase, Opening, Purpose, Slot};
-use egui::{Align2, Context, Id, LayerId, Modal, Order, RichText, ScrollArea, Ui, vec2};
+use egui::{Align2, Context, Id, Key, LayerId, Modal, Order, RichText, ScrollArea, TextEdit, Ui, vec2};
 use std::path::Path;
 
 /// How wide the page is.
@@ -72,7 +72,12 @@ fn opened(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), out: &mut
         parts::weak(ui, cx.texts.opening.compare_title);
     }
     ui.label(RichText::new(checkpoint_title(&opening.request.source)).heading());
-    ui.add(egui::Label::new(RichText::new(&opening.request.source).small().weak()).truncate());
+    let decided = matches!(opening.phase, ModelPhase::Refused(_) | ModelPhase::Inspected(_));
+    if decided {
+        source(ui, cx, (slot, opening), out);
+    } else {
+        ui.add(egui::Label::new(RichText::new(&opening.request.source).small().weak()).truncate());
+    }
     ui.add_space(6.0);
     match &opening.phase {
         ModelPhase::Inspecting => loading::show(ui, cx, (slot, Purpose::Inspect(slot)), out),
@@ -80,6 +85,31 @@ fn opened(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), out: &mut
         ModelPhase::Inspected(inspection) => plan::show(ui, cx, (slot, opening), inspection, out),
         ModelPhase::Loading(_) => loading::show(ui, cx, (slot, Purpose::Load(slot)), out),
     }
+}
+
+/// Where the checkpoint is, to be changed.
+fn source(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), out: &mut Vec<Action>) {
+    let texts = &cx.texts.opening;
+    ui.horizontal(|ui| {
+        let label = ui.label(texts.source);
+        let now = &opening.request.source;
+        let mut path = cx.state.drafts.path.clone().unwrap_or_else(|| now.clone());
+        let width = (ui.available_width() - 190.0).max(100.0);
+        let field = TextEdit::singleline(&mut path).hint_text(texts.source_hint);
+        let response = ui.add_sized([width, 24.0], field).labelled_by(label.id);
+        if response.changed() {
+            out.push(ModelAction::SetPathDraft(path.clone()).into());
+        }
+        let other = !path.trim().is_empty() && path.trim() != now;
+        let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        let open = ui.add_enabled(other, egui::Button::new(texts.open));
+        if other && (open.clicked() || entered) {
+            out.push(ModelAction::Inspect(slot, path.trim().to_owned()).into());
+        }
+        if ui.button(texts.open_folder).clicked() {
+            out.push(ModelAction::Pick(slot).into());
+        }
+    });
 }
 
 /// What people call the checkpoint named `source`: nothing is asked of the file system for it.

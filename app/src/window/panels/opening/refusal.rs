@@ -2,7 +2,7 @@
 
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
-use crate::window::state::{Opening, Slot};
+use crate::window::state::{Opening, Slot, sentences};
 use egui::{Grid, Label, RichText, Ui};
 use opabinia_engine::Error;
 use opabinia_engine::error::Refusal;
@@ -20,9 +20,6 @@ pub fn page(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), error: 
         if ui.button(cx.texts.program.close).clicked() {
             out.push(ModelAction::Dismiss(slot).into());
         }
-        if ui.button(cx.texts.opening.open_folder).clicked() {
-            out.push(ModelAction::Pick(slot).into());
-        }
         if ui.button(cx.texts.program.copy).clicked() {
             out.push(crate::window::action::ProgramAction::Copy(error.to_string()).into());
         }
@@ -37,7 +34,7 @@ pub fn reason(ui: &mut Ui, cx: &Cx<'_>, error: &Error) {
         Error::Input { what, help } => grid(ui, &[(texts.problem, what), (texts.what_to_do, help)]),
         Error::OutOfMemory { what, help } => grid(ui, &[(texts.memory, what), (texts.what_to_do, help)]),
         other => {
-            ui.add(Label::new(other.to_string()).wrap());
+            ui.add(Label::new(sentences(&other.to_string())).wrap());
         }
     }
 }
@@ -66,7 +63,7 @@ fn grid(ui: &mut Ui, lines: &[(&str, impl AsRef<str>)]) {
     Grid::new("reason").num_columns(2).spacing([14.0, 6.0]).max_col_width(width - 120.0).show(ui, |ui| {
         for (label, text) in lines {
             ui.vertical(|ui| parts::weak(ui, label));
-            ui.vertical(|ui| ui.add(Label::new(text.as_ref()).wrap()));
+            ui.vertical(|ui| ui.add(Label::new(sentences(text.as_ref())).wrap()));
             ui.end_row();
         }
     });

@@ -4,6 +4,7 @@ mod about;
 mod help;
 mod log;
 mod palette;
+mod path;
 mod settings;
 
 pub use log::{colour as notice_colour, name as notice_name};
@@ -20,7 +21,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
         Overlay::Palette { .. } => 520.0,
         Overlay::Settings | Overlay::Export(..) | Overlay::GraphicsLost => 480.0,
         Overlay::Log => 680.0,
-        Overlay::About => 560.0,
+        Overlay::About | Overlay::Path(_) => 560.0,
         Overlay::Help(_) => 720.0,
     };
     let id = Id::unique("overlay");
@@ -36,6 +37,7 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Overlay::Settings => settings::show(ui, cx, out),
             Overlay::Log => log::show(ui, cx, out),
             Overlay::About => about::show(ui, cx, out),
+            Overlay::Path(typed) => path::show(ui, cx, typed, out),
             Overlay::Help(page) => help::show(ui, cx, *page, out),
             Overlay::Export(kind, options) => export::show(ui, cx, *kind, *options, out),
             Overlay::GraphicsLost => graphics_lost(ui, cx, out),

@@ -16,11 +16,11 @@ mod scrubber;
 mod small;
 mod source;
 
-use super::Cx;
 use super::conversation::token_text;
+use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::{MapGpu, PaneId};
-use crate::window::state::{MapSource, TraceUpload, ViewChange};
+use crate::window::state::{MapSource, Remade, TraceUpload, ViewChange};
 use arrange::arrange;
 use canvas::Pointed;
 use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
@@ -38,12 +38,7 @@ const SOON: Duration = Duration::from_millis(10);
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
     let Some(entry) = cx.state.trace() else {
-        let text = match cx.state.picture() {
-            None => texts.no_picture,
-            Some(_) if cx.state.trace_is_coming() => texts.trace_coming,
-            Some(_) => texts.no_trace,
-        };
-        return says(ui, text);
+        return without_trace(ui, cx, out);
     };
     let (on_gpu, gpu) = match (&entry.upload, cx.gpu) {
         (TraceUpload::Ready(on_gpu), Some(gpu)) => (on_gpu, gpu),
@@ -81,6 +76,29 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         evidence::show(ui, cx, &source, out);
         if source.awaits_numbers() {
             ui.ctx().request_repaint_after(SOON);
+        }
+    });
+}
+
+/// Why there are no maps, and what brings them.
+fn without_trace(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.probe;
+    let Some(key) = cx.state.trace_key() else { return says(ui, texts.no_picture) };
+    if cx.state.trace_is_coming() {
+        return says(ui, texts.trace_coming);
+    }
+    if !cx.state.lacks_trace() {
+        return says(ui, texts.no_trace);
+    }
+    let reason = match cx.state.traces.remade(key) {
+        Some(Remade::Failed(reason)) => reason.as_str(),
+        Some(Remade::Asked) | None => texts.maps_missing,
+    };
+    says(ui, reason);
+    ui.vertical_centered(|ui| {
+        ui.add_space(8.0);
+        if ui.button(texts.make_maps).clicked() {
+            out.push(ViewAction::MakeMaps.into());
         }
     });
 }
@@ -152,6 +170,7 @@ fn title(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out: &
         ui.strong(quantity);
         ui.add(Label::new(RichText::new(texts.all_encoders).small().weak()).truncate());
     }
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::label(ui, cx));
 }
 
 /// The title of a token's map: the token, and which of how many it is.
