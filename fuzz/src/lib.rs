@@ -6,8 +6,11 @@
 
 use opabinia_engine::vision::{Exif, Picture};
 
+/// Takes any bytes.
+pub type Target = fn(&[u8]);
+
 /// Every target, by the name of its wrapper and of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 3] = [("jpeg", jpeg), ("tiff", tiff), ("picture", picture)];
+pub const TARGETS: [(&str, Target); 3] = [("jpeg", jpeg), ("tiff", tiff), ("picture", picture)];
 
 /// A picture file of any kind.
 pub fn picture(bytes: &[u8]) {
