@@ -271,7 +271,7 @@ mod tests {
     fn five_bits_are_widened_by_division() {
         let file = short([0b0_00011_00001_11111, 0b0_10000_00010_00000], [0x7C00, 0x3E0, 0x1F]);
         assert_eq!(decode(&file).unwrap().rgb, [24, 8, 255, 131, 16, 0]);
-        let file = short([0b00011_000011_11111, 0], [0xF800, 0x7E0, 0x1F]);
+        let file = short([0x187F, 0], [0xF800, 0x7E0, 0x1F]);
         assert_eq!(decode(&file).unwrap().rgb, [24, 12, 255, 0, 0, 0]);
         assert!(decode(&short([0, 0], [0xF800, 0x3E0, 0x1F])).is_err());
     }

@@ -69,10 +69,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
     let mut tables = Tables::default();
     source.start()?;
     // EXIF data may also come after the frame header.
-    match tables.read(&mut source)? {
-        Stop::Scan(_) => {}
-        Stop::End => return damaged("it has no picture"),
-    }
+    tables.read(&mut source)?;
     let frame = tables.frame.ok_or("it has no frame header")?;
     Ok(Header { width: frame.width, height: frame.height, exif: tables.exif })
 }

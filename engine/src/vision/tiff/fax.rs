@@ -144,7 +144,7 @@ impl Bits<'_> {
         while at < width {
             // The first change above to the other colour right of here, and the one after it.
             above_at = above_at.saturating_sub(2);
-            above_at += above_at % 2 ^ usize::from(is_black);
+            above_at += (above_at % 2) ^ usize::from(is_black);
             while above.get(above_at).is_some_and(|&change| if started { change <= at } else { change < at }) {
                 above_at += 2;
             }

@@ -86,9 +86,9 @@ impl<'a> Unpacker<'a> {
         if layout.has_predictor() {
             for row in bytes.chunks_exact_mut(stride.max(1)) {
                 if floats {
-                    predictor::accumulate_floats(row, samples)
+                    predictor::accumulate_floats(row, samples);
                 } else {
-                    predictor::accumulate(row, layout.bits, samples)
+                    predictor::accumulate(row, layout.bits, samples);
                 }
             }
         }
