@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -77,10 +77,15 @@ fn code(path: &Path) -> String {
 
 /// The modules of its own crate that `code` names: `crate::a::B` and `crate::{a::B, c}` name `a` and `c`.
 fn named_modules(code: &str) -> BTreeSet<String> {
+    modules_after("crate::", code)
+}
+
+/// The modules that `code` names after `root`.
+fn modules_after(root: &str, code: &str) -> BTreeSet<String> {
     let identifier =
         |text: &str| -> String { text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
     let mut modules = BTreeSet::new();
-    for (at, path) in code.match_indices("crate::") {
+    for (at, path) in code.match_indices(root) {
         let rest = &code[at + path.len()..];
         let Some(group) = rest.strip_prefix('{') else {
             modules.insert(identifier(rest));
@@ -157,8 +162,21 @@ fn forge_never_names_the_engine() {
 
 #[test]
 fn building_blocks_never_see_the_model() {
-    let blocks =
-        ["error", "job", "device", "observe", "intervention", "nn", "checkpoint", "vision", "sva", "llm", "text"];
+    let blocks = [
+        "error",
+        "limits",
+        "printable",
+        "job",
+        "device",
+        "observe",
+        "intervention",
+        "nn",
+        "checkpoint",
+        "vision",
+        "sva",
+        "llm",
+        "text",
+    ];
     assert!(!module_files("checkpoint").is_empty() && !module_files("vision").is_empty());
     assert_modules_never_use(&blocks, &["model", "generate", "probe", "worker"]);
 }
@@ -176,6 +194,31 @@ fn interventions_never_name_tensors() {
 #[test]
 fn checkpoint_never_sees_the_networks() {
     assert_modules_never_use(&["error", "job", "nn", "checkpoint"], &["vision", "sva", "llm", "text"]);
+}
+
+/// Takes away, again and again, the modules that name none of the others: what is left names itself in a circle.
+#[test]
+fn modules_of_checkpoint_form_no_circle() {
+    let folder = root().join("engine/src/checkpoint");
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files(&folder, &is_rust) {
+        let module = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let code = code(&file);
+        // Tests may name whatever they need.
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        if !["mod", "faults"].contains(&module.as_str()) {
+            names.insert(module, modules_after("super::", code));
+        }
+    }
+    assert!(names.len() > 10 && names["hub"].contains("files"), "the modules are named in another way: {names:?}");
+    loop {
+        let left: BTreeSet<String> = names.keys().cloned().collect();
+        names.retain(|_, named| !named.is_disjoint(&left));
+        if names.len() == left.len() {
+            break;
+        }
+    }
+    assert!(names.is_empty(), "a circle among {:?}", names.keys());
 }
 
 #[test]

@@ -3,8 +3,13 @@
 //! file (every run is confined to 1 GiB, see `program`).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "faults/checkpoint_files.rs"]
+mod checkpoint_files;
 #[path = "faults/files.rs"]
 mod files;
+#[path = "faults/mutate.rs"]
+#[allow(dead_code, reason = "shared with the tests of files damaged at random")]
+mod mutate;
 #[path = "faults/program.rs"]
 mod program;
 
@@ -315,6 +320,8 @@ fn archives_that_would_grow() {
     fs::write(checkpoint.join("pytorch_model.bin"), zip(&[Entry::stored("x/data.pkl", long)])).unwrap();
     ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "damaged"]);
     fs::write(checkpoint.join("pytorch_model.bin"), b"version https://git-lfs.github.com/spec/v1\n").unwrap();
+    ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "git-lfs pointer", "git lfs pull"]);
+    fs::write(checkpoint.join("pytorch_model.bin"), b"Dear diary, nothing.").unwrap();
     ask(&checkpoint, &[]).says(REFUSED, &["pytorch_model.bin", "not written by PyTorch"]);
 }
 

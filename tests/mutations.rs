@@ -13,6 +13,8 @@ mod mutate;
 use files::{copy_of, goldens, photo, scratch};
 use image::{ImageFormat, RgbImage};
 use mutate::Chance;
+use opabinia::recipe::{FigureSettings, Ingredients, Recipe};
+use opabinia::window::store::Store;
 use opabinia_engine::Error;
 use opabinia_engine::generate::{GenerateOptions, Subject};
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
@@ -185,6 +187,60 @@ fn damaged_traces() {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => assert_eq!(objection(&error), None, "{number}: {error}"),
             Err(_) => panic!("trace {number} panics: {what}"),
+        }
+    }
+}
+
+#[test]
+fn damaged_recipes() {
+    let dir = scratch();
+    let file = dir.path().join("a.recipe.json");
+    let mut engine = Engine::start(|| {}).unwrap();
+    complete(&mut engine, load(&goldens().join("tiny-llama3/checkpoint"))).unwrap();
+    let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
+    let command = Command::Trace { slot: Slot::A, question: question(&picture), detail: Detail::Sva, output: None };
+    let Outcome::Traced(_, Some(trace)) = complete(&mut engine, command).unwrap() else { panic!("no trace") };
+    Recipe::write(&file, &trace, &picture, "wide.png", &FigureSettings::of_all(&trace)).unwrap();
+    let original = fs::read(&file).unwrap();
+    let figure = |file: &Path| {
+        let Ingredients { trace, picture, picture_name, settings, .. } = Recipe::read(file)?;
+        settings.figure(&trace, &picture, &picture_name).map(drop)
+    };
+    figure(&file).unwrap();
+    for number in 0..times(300) {
+        let mut chance = Chance::new(7 << 32 | number);
+        let (bytes, what) = mutate::file(&original, &file, &mut chance);
+        fs::write(&file, bytes).unwrap();
+        match catch_unwind(|| figure(&file)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => assert_eq!(objection(&error), None, "{number}: {error}"),
+            Err(_) => panic!("recipe {number} panics: {what}"),
+        }
+    }
+}
+
+/// What is read of a damaged session can be saved again, whatever it is.
+#[test]
+fn damaged_sessions() {
+    let original =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("tests/window/session-v1.json"));
+    let original = original.unwrap();
+    for number in 0..times(300) {
+        let mut chance = Chance::new(8 << 32 | number);
+        let dir = scratch();
+        let file = dir.path().join("session.json");
+        let (bytes, what) = mutate::file(&original, &file, &mut chance);
+        fs::write(&file, bytes).unwrap();
+        let kept = catch_unwind(|| {
+            let (store, session, remarks) = Store::open(dir.path());
+            let session = session.map(|mut session| store.save(&mut session));
+            (session, remarks.len())
+        });
+        match kept {
+            Ok((Some(Ok(())), _)) => {}
+            Ok((None, said)) => assert!(said > 0, "session {number} is lost without a word: {what}"),
+            Ok((Some(Err(error)), _)) => panic!("session {number} cannot be saved: {error}"),
+            Err(_) => panic!("session {number} panics: {what}"),
         }
     }
 }

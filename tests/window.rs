@@ -35,6 +35,9 @@ mod maps;
 #[path = "window/opening.rs"]
 mod opening;
 
+#[path = "window/panes.rs"]
+mod panes;
+
 #[path = "window/program.rs"]
 mod program;
 

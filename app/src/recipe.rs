@@ -59,6 +59,9 @@ pub struct FigureSettings {
     pub colour_map: ColourMap,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
+    /// Whether the photo is drawn without its colours.
+    #[serde(default)]
+    pub grey_photo: bool,
     /// Patches or a smooth surface.
     pub filter: Filter,
     /// Whether the query grid is drawn.
@@ -99,6 +102,7 @@ impl FigureSettings {
         let look = Look {
             colour_map: self.colour_map,
             opacity: self.opacity,
+            grey_photo: self.grey_photo,
             filter: self.filter,
             cell_grid: self.grid,
             ..Look::default()
@@ -285,6 +289,7 @@ impl Recipe {
         let (trace_path, picture_path) = (path.with_file_name(&recipe.trace), path.with_file_name(&recipe.picture));
         let trace = Trace::read(&trace_path)?;
         let picture = Picture::open(&picture_path, Exif::Ignore)?;
+        trace.check_picture(&picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
         recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
         let Self { picture_name, figure: settings, .. } = recipe;
         Ok(Ingredients { trace, picture, picture_name, settings, trace_path, picture_path })
@@ -328,6 +333,7 @@ impl FigureSettings {
             symmetric: false,
             colour_map: map_figure::default_colours(Quantity::Share),
             opacity: 0.6,
+            grey_photo: false,
             filter: Filter::Nearest,
             grid: false,
             part: Part::Padded,
@@ -422,6 +428,11 @@ pub(crate) mod tests {
             let message = Recipe::read(&path).unwrap_err().to_string();
             assert!(message.contains(reason), "{to}: {message}");
         }
+        std::fs::write(&path, &sound).unwrap();
+        let other = Picture { rgb: picture.rgb.iter().map(|byte| byte ^ 1).collect(), ..picture.clone() };
+        write_picture(&folder.path().join("a.picture.png"), &other).unwrap();
+        let message = Recipe::read(&path).unwrap_err().to_string();
+        assert!(message.contains("a.picture.png is another picture"), "{message}");
         std::fs::write(&path, " ".repeat(MAX_BYTES as usize + 1)).unwrap();
         assert!(Recipe::read(&path).unwrap_err().to_string().contains("more than any recipe"));
     }

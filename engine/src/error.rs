@@ -1,6 +1,9 @@
 //! What can go wrong, grouped by what a person can do about it.
 
+use crate::limits;
+use crate::printable::{self, lines};
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Result of everything in this crate that can fail.
@@ -10,6 +13,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 const REPORT: &str = "this is a fault of the program: please report it, with the command and the names of the files";
 
 /// Every failure of the engine. The variants are the ways a caller may want to react; the text inside says the rest.
+///
+/// Names and values of strangers stand in the fields as they are; written out ([`fmt::Display`]) they are
+/// [`printable`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,7 +23,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// Something the user gave for this one question cannot be used: an image, a prompt, a setting.
-    #[error("{what}\n  {help}")]
+    #[error("{}\n  {}", lines(.what), lines(.help))]
     Input {
         /// What is wrong, naming the file or the value.
         what: String,
@@ -25,7 +31,7 @@ pub enum Error {
         help: String,
     },
     /// The job needs more memory than there is.
-    #[error("out of memory: {what}\n  {help}")]
+    #[error("out of memory: {}\n  {}", lines(.what), lines(.help))]
     OutOfMemory {
         /// What was to be allocated where, with the bytes needed and free where they are known.
         what: String,
@@ -36,7 +42,7 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
     /// A file could not be read or written.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{}: {source}", printable::path(.path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -44,10 +50,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The device or driver failed, or the engine made a mistake in its arithmetic of shapes.
-    #[error("tensor operation failed: {0}\n  {REPORT}")]
+    #[error("tensor operation failed: {}\n  {REPORT}", lines(&.0.to_string()))]
     Tensor(candle_core::Error),
     /// The engine panicked; the thread survived.
-    #[error("internal error (a panic in the engine): {0}\n  {REPORT}")]
+    #[error("internal error (a panic in the engine): {}\n  {REPORT}", lines(.0))]
     Panicked(String),
 }
 
@@ -114,22 +120,22 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.file.display())?;
+        write!(f, "{}: ", printable::path(&self.file))?;
         if let Some(key) = &self.key {
-            write!(f, "`{key}`: ")?;
+            write!(f, "`{}`: ", printable::line(key))?;
         }
-        write!(f, "{}", self.problem)?;
+        write!(f, "{}", lines(&self.problem))?;
         if let Some(expected) = &self.expected {
-            write!(f, "\n  expected: {expected}")?;
+            write!(f, "\n  expected: {}", printable::line(expected))?;
         }
         if let Some(found) = &self.found {
-            write!(f, "\n  found:    {found}")?;
+            write!(f, "\n  found:    {}", printable::line(found))?;
         }
         for detail in &self.details {
-            write!(f, "\n  - {detail}")?;
+            write!(f, "\n  - {}", printable::line(detail))?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n  what to do: {help}")?;
+            write!(f, "\n  what to do: {}", lines(help))?;
         }
         Ok(())
     }
@@ -164,8 +170,46 @@ impl Error {
         Self::Input { what: what.into(), help: help.into() }
     }
 
-    /// A failed read or write of `path`.
+    /// A failed read or write of `path`; out of memory where that is what failed.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Self::Io { path: path.as_ref().to_path_buf(), source }
+        let path = path.as_ref();
+        match source.kind() {
+            ErrorKind::OutOfMemory => Self::no_room(format!("{} cannot be read", path.display())),
+            _ => Self::Io { path: path.to_path_buf(), source },
+        }
+    }
+
+    /// Checks that this process may have what its threads need before they do anything: where the system refuses them
+    /// their stacks and first allocations, there is nobody to say so.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] with the limit.
+    pub fn check_room_to_start() -> Result<()> {
+        const NEEDED: u64 = 48 << 20;
+        match limits::tightest() {
+            Some(limit) if limit.left() < NEEDED => {
+                Err(Self::no_room(format!("the program needs {} MB to start working", NEEDED / 1_000_000)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Memory that the system refused for `what`, with the limit that is the reason where there is one.
+    pub fn no_room(what: impl Into<String>) -> Self {
+        let what = what.into();
+        match limits::tightest() {
+            Some(limit) => Self::OutOfMemory {
+                what: format!(
+                    "{what}; this process is limited to {} MB and has {} MB",
+                    limit.bytes / 1_000_000,
+                    limit.used / 1_000_000
+                ),
+                help: format!(
+                    "raise the limit: `ulimit {} unlimited`, or the setting of the job that sets it",
+                    limit.option
+                ),
+            },
+            None => Self::OutOfMemory { what, help: "choose a smaller --dtype, or close other programs".into() },
+        }
     }
 }

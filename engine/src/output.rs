@@ -82,6 +82,7 @@ fn system(error: &io::Error) -> Obstacle {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             "make room, or write somewhere else; what was there before is unchanged"
         }
+        ErrorKind::NotConnected => "start what reads from it, or give the name of a file",
         _ => "check the path and its permissions, or write somewhere else",
     };
     Obstacle::new(error.to_string(), help)
@@ -115,7 +116,10 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
     // Only trying tells: permissions, read-only file systems and full disks all say no in their own way.
     let directory = directory_of(&place);
     tempfile::Builder::new().prefix(PREFIX).tempfile_in(directory).map(drop).map_err(|error| {
-        Obstacle::new(format!("{} takes no new file: {error}", directory.display()), "write somewhere else").at(path)
+        // The error itself names the file that was tried.
+        let why =
+            format!("{} takes no new file, and nothing is written in place: {}", directory.display(), error.kind());
+        Obstacle::new(why, "write somewhere else").at(path)
     })
 }
 
@@ -150,7 +154,8 @@ fn write_for(
         }
         Target::Pipe => open_pipe(path).and_then(|file| write_through(file, fill)),
         Target::Stream => {
-            File::options().write(true).truncate(true).open(path).and_then(|file| write_through(file, fill))
+            // An open file may hold what was written before; nothing in it is written over.
+            File::options().append(true).open(path).and_then(|file| write_through(file, fill))
         }
         Target::Stdout => standard(&io::stdout()).and_then(|file| write_through(file, fill)),
         Target::Stderr => standard(&io::stderr()).and_then(|file| write_through(file, fill)),
@@ -406,7 +411,7 @@ fn open_pipe(path: &Path) -> io::Result<File> {
             }
             Err(error) if error.raw_os_error() != Some(Errno::NXIO.raw_os_error()) => return Err(error),
             Err(_) if std::time::Instant::now() < until => std::thread::sleep(std::time::Duration::from_millis(20)),
-            Err(_) => return Err(io::Error::other("nobody reads from this pipe")),
+            Err(_) => return Err(io::Error::new(ErrorKind::NotConnected, "nobody reads from this pipe")),
         }
     }
 }

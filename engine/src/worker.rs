@@ -70,6 +70,11 @@ impl Question {
         let skipped = |layer| self.subject().is_some_and(|subject| subject.interventions.plan(layer, encoders).skip);
         anatomy.layers().filter(|layer| !skipped(*layer)).count()
     }
+
+    /// What is asked, after all that was said before.
+    fn last(&self) -> &str {
+        self.turns.last().map_or("", |turn| turn.question.as_str())
+    }
 }
 
 /// What the engine can be asked to do.
@@ -443,11 +448,12 @@ fn attend(loaded: &mut Loaded, question: &Question, answer: &[u32], job: &Job<'_
     rows.around(Frame::new(model.config().sva.final_side, size), image_start)
 }
 
-/// The trace in what `recorder` saw of the pass for `question`; `None` if that is about no picture.
+/// The trace in what `recorder` saw of the pass for `question`, whose picture was read as `exif` says; `None` if that is
+/// about no picture.
 fn traced(model: &Model, question: &Question, exif: Exif, recorder: &Recorder) -> Result<Option<Arc<Trace>>> {
     let Some(Subject { picture, interventions, .. }) = question.subject() else { return Ok(None) };
-    let last = question.turns.last().map_or("", |turn| turn.question.as_str());
-    let trace = Trace::new(model, picture, exif, last, interventions, recorder.layers(), recorder.tensors())?;
+    let (layers, tensors) = (recorder.layers(), recorder.tensors());
+    let trace = Trace::new(model, picture, exif, question.last(), interventions, layers, tensors)?;
     Ok(Some(Arc::new(trace)))
 }
 
@@ -471,10 +477,7 @@ fn write(
     }
     match trace {
         Some(trace) => trace.write(&tensors, path),
-        None => {
-            let last = question.turns.last().map_or("", |turn| turn.question.as_str());
-            Trace::write_without_picture(model, last, &tensors, path)
-        }
+        None => Trace::write_without_picture(model, question.last(), &tensors, path),
     }
 }
 

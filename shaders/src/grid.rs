@@ -1,4 +1,4 @@
-//! Plain values on the query grid, such as one token's attention to the visual tokens.
+//! Plain values on the query grid, such as one token's attention to the visual tokens, or what each cell adds or takes away.
 
 use crate::error::{Error, Result};
 use crate::trace::{Encoder, GpuTrace, Numbers, TokenRect, TraceData, TraceLayer};
@@ -18,7 +18,8 @@ pub struct GridData<'a> {
     pub rows: u32,
     /// Columns that have values.
     pub cols: u32,
-    /// `[rows, cols]`, row-major: finite and not negative.
+    /// `[rows, cols]`, row-major: finite. Of values on both sides of 0, [`crate::MapView::symmetric`] keeps 0 in the middle of
+    /// the colours.
     pub values: &'a [f32],
     /// Width of the photo in pixels. It lies in the middle of a square of its longer side.
     pub image_width: u32,

@@ -219,6 +219,7 @@ mod tests {
             ("DRAW_BILINEAR", f64::from(DRAW_BILINEAR)),
             ("DRAW_DECODED", f64::from(DRAW_DECODED)),
             ("LIFT_FLOOR", f64::from(LIFT_FLOOR)),
+            ("LARGEST", f64::from(f32::MAX)),
             ("MAX_ENCODERS", MAX_ENCODERS as f64),
             ("COLOURS", COLOURS as f64),
         ];

@@ -11,6 +11,9 @@ use crate::view::{Cell, Focus, MapView, Normalisation, Quantity, Reduction};
 use std::sync::Arc;
 
 /// The maps of one view of one trace (or of the difference of two) on the device.
+///
+/// What is measured stands in the set: two places on the screen with views of their own need two sets, which may be of the
+/// same trace.
 #[derive(Debug)]
 pub struct MapSet {
     pub(crate) shape: Arc<TraceShape>,
@@ -18,8 +21,17 @@ pub struct MapSet {
     pub(crate) view: wgpu::Buffer,
     pub(crate) texels: wgpu::Buffer,
     pub(crate) scales: wgpu::Buffer,
-    pub(crate) fill: wgpu::BindGroup,
+    pub(crate) fill: Fill,
     pub(crate) scale: wgpu::BindGroup,
+}
+
+/// What the texels of a [`MapSet`] are made from.
+#[derive(Debug)]
+pub(crate) enum Fill {
+    /// A trace.
+    Trace(wgpu::BindGroup),
+    /// The texels of one set minus those of another.
+    Difference { bind: wgpu::BindGroup, of: [wgpu::Buffer; 2] },
 }
 
 /// What the texels of a [`MapSet`] mean, as of the last measurement.

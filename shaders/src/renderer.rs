@@ -9,7 +9,7 @@ use crate::layout::{
     DRAW_BILINEAR, DRAW_CATEGORIES, DRAW_DECODED, DRAW_GREY_PHOTO, DRAW_HOVER, DRAW_OUTLINE, DRAW_PHOTO,
     DRAW_RULED_CELLS, DRAW_RULED_TOKENS, PaintInfo, ViewInfo, WORKGROUP,
 };
-use crate::map_set::MapSet;
+use crate::map_set::{Fill, Grid, MapSet};
 use crate::photo::GpuPhoto;
 use crate::pipelines::Pipelines;
 use crate::readback::checked;
@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 /// Makes maps of traces and draws them.
 ///
-/// In a window, each frame: [`Self::update`] where the view changed, [`Self::prepare`] for each pane, then
+/// In a window, [`Self::maps`] once for each place that has a view of its own; then, each frame, [`Self::update`] where the
+/// view changed (and [`Self::update_difference`] where maps of it are shown), [`Self::prepare`] for each pane, and
 /// [`Self::paint`] in the render pass. Off-screen: [`Self::measure`], then [`Self::render_to_image`] or
 /// [`Self::read_map`].
 pub struct MapRenderer {
@@ -72,7 +73,7 @@ impl MapRenderer {
     /// `MapView::of(Quantity::Share)` and draw encoder 0. Other quantities say nothing about values.
     ///
     /// # Errors
-    /// [`Error::Trace`] if the sizes disagree or a value is negative or not finite, [`Error::TooLarge`],
+    /// [`Error::Trace`] if the sizes disagree or a value is not finite, [`Error::TooLarge`],
     /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
     pub fn upload_grid(&self, grid: &GridData<'_>) -> Result<GpuTrace> {
         self.faults.check_device()?;
@@ -89,53 +90,96 @@ impl MapRenderer {
         GpuPhoto::upload(&self.device, &self.queue, rgb, width, height)
     }
 
-    /// Measures `view` on `trace`: records [`Self::update`] on fresh maps and submits it.
+    /// Maps of `trace` that hold nothing yet: [`Self::update`] measures views in them.
     ///
     /// # Errors
-    /// [`Error::View`] if the trace has no such layer, head or cell, [`Error::TooLarge`], [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`].
-    pub fn measure(&self, trace: &GpuTrace, view: &MapView) -> Result<MapSet> {
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn maps(&self, trace: &GpuTrace) -> Result<MapSet> {
         self.faults.check_device()?;
+        let (grid, _) = MapSet::plan(&trace.shape, &MapView::of(Quantity::Share))?;
         let buffers = Buffers::new(self, &trace.shape)?;
-        let (grid, info) = MapSet::plan(&trace.shape, view)?;
         checked(&self.device, || {
             let inputs = [&buffers.view, &trace.info, &trace.layers, &trace.probs, &trace.masks, &buffers.texels];
-            let fill = Pipelines::bind_compute(&self.device, &self.pipelines.reduce, &inputs);
-            let maps = buffers.into_maps(self, &trace.shape, grid, fill);
-            self.submit(&maps, &self.pipelines.reduce, &info);
-            maps
+            let fill = Fill::Trace(Pipelines::bind_compute(&self.device, &self.pipelines.reduce, &inputs));
+            buffers.into_maps(self, &trace.shape, grid, fill)
         })
     }
 
-    /// Measures `view` again in maps that [`Self::measure`] made, within the caller's frame. Once a submission at most
-    /// for the same maps: the view's numbers are written before any of the submission's passes run.
+    /// Measures `view` in `maps`, which [`Self::maps`] made, within the caller's frame. Once a submission at most for the
+    /// same maps: the view's numbers are written before any of the submission's passes run.
     ///
     /// # Errors
-    /// [`Error::View`] if the trace has no such layer, head or cell; the maps stay as they were. [`Error::DeviceLost`].
+    /// [`Error::View`] if the trace has no such layer, head or cell, or the maps are a difference; the maps stay as they
+    /// were. [`Error::DeviceLost`].
     pub fn update(&self, encoder: &mut wgpu::CommandEncoder, maps: &mut MapSet, view: &MapView) -> Result<()> {
         self.faults.check_device()?;
+        if let Fill::Difference { .. } = maps.fill {
+            return Err(Error::View("these maps are a difference of others, not of a trace".to_owned()));
+        }
         let (grid, info) = MapSet::plan(&maps.shape, view)?;
         maps.grid = grid;
-        self.record(encoder, maps, &self.pipelines.reduce, &info);
+        self.record(encoder, maps, &info);
         Ok(())
     }
 
-    /// `a` − `b`, on a range that is symmetric about 0, for [`crate::ColourMap::Diverging`].
+    /// Measures `view` on `trace`: [`Self::update`] on fresh maps, submitted.
     ///
     /// # Errors
-    /// [`Error::View`] if the maps differ in quantity, grid or encoders, [`Error::TooLarge`], [`Error::OutOfMemory`],
-    /// [`Error::DeviceLost`].
-    pub fn difference(&self, a: &MapSet, b: &MapSet, normalisation: Normalisation) -> Result<MapSet> {
+    /// Those of [`Self::maps`] and [`Self::update`].
+    pub fn measure(&self, trace: &GpuTrace, view: &MapView) -> Result<MapSet> {
+        let mut maps = self.maps(trace)?;
+        self.submit(|encoder| self.update(encoder, &mut maps, view))?;
+        Ok(maps)
+    }
+
+    /// Maps of `a` − `b` that hold nothing yet: [`Self::update_difference`] takes it.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn difference_maps(&self, a: &MapSet, b: &MapSet) -> Result<MapSet> {
         self.faults.check_device()?;
-        let (grid, info) = MapSet::plan_difference(a, b, normalisation)?;
         let buffers = Buffers::new(self, &a.shape)?;
         checked(&self.device, || {
             let inputs = [&buffers.view, &a.texels, &b.texels, &buffers.texels];
-            let fill = Pipelines::bind_compute(&self.device, &self.pipelines.difference, &inputs);
-            let maps = buffers.into_maps(self, &a.shape, grid, fill);
-            self.submit(&maps, &self.pipelines.difference, &info);
-            maps
+            let bind = Pipelines::bind_compute(&self.device, &self.pipelines.difference, &inputs);
+            let fill = Fill::Difference { bind, of: [a.texels.clone(), b.texels.clone()] };
+            buffers.into_maps(self, &a.shape, a.grid.clone(), fill)
         })
+    }
+
+    /// Takes `a` − `b`, as they are at this point of the caller's frame, in `maps` that [`Self::difference_maps`] made of
+    /// them; on a range that is symmetric about 0, for [`crate::ColourMap::Diverging`]. Once a submission at most for the
+    /// same maps.
+    ///
+    /// # Errors
+    /// [`Error::View`] if `a` and `b` differ in quantity, grid or encoders, or the maps are not of these two; they stay as
+    /// they were. [`Error::DeviceLost`].
+    pub fn update_difference(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        maps: &mut MapSet,
+        (a, b): (&MapSet, &MapSet),
+        normalisation: Normalisation,
+    ) -> Result<()> {
+        self.faults.check_device()?;
+        match &maps.fill {
+            Fill::Difference { of: [minuend, subtrahend], .. } if *minuend == a.texels && *subtrahend == b.texels => {}
+            _ => return Err(Error::View("these maps are not the difference of those two".to_owned())),
+        }
+        let (grid, info) = MapSet::plan_difference(a, b, normalisation)?;
+        maps.grid = grid;
+        self.record(encoder, maps, &info);
+        Ok(())
+    }
+
+    /// `a` − `b`: [`Self::update_difference`] on fresh maps, submitted.
+    ///
+    /// # Errors
+    /// Those of [`Self::difference_maps`] and [`Self::update_difference`].
+    pub fn difference(&self, a: &MapSet, b: &MapSet, normalisation: Normalisation) -> Result<MapSet> {
+        let mut maps = self.difference_maps(a, b)?;
+        self.submit(|encoder| self.update_difference(encoder, &mut maps, (a, b), normalisation))?;
+        Ok(maps)
     }
 
     /// Makes a place to draw a map of `maps` over `photo`.
@@ -234,18 +278,26 @@ impl MapRenderer {
         Ok(())
     }
 
-    fn submit(&self, maps: &MapSet, fill: &wgpu::ComputePipeline, info: &ViewInfo) {
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.record(&mut encoder, maps, fill, info);
-        self.queue.submit([encoder.finish()]);
+    /// Submits what `record` records.
+    fn submit(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<()>) -> Result<()> {
+        checked(&self.device, || {
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            record(&mut encoder)?;
+            self.queue.submit([encoder.finish()]);
+            Ok(())
+        })?
     }
 
-    /// Fills the texels with `fill`, then finds their ranges.
-    fn record(&self, encoder: &mut wgpu::CommandEncoder, maps: &MapSet, fill: &wgpu::ComputePipeline, info: &ViewInfo) {
+    /// Fills the texels, then finds their ranges.
+    fn record(&self, encoder: &mut wgpu::CommandEncoder, maps: &MapSet, info: &ViewInfo) {
         self.queue.write_buffer(&maps.view, 0, bytemuck::bytes_of(info));
+        let (pipeline, bind) = match &maps.fill {
+            Fill::Trace(bind) => (&self.pipelines.reduce, bind),
+            Fill::Difference { bind, .. } => (&self.pipelines.difference, bind),
+        };
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(fill);
-        pass.set_bind_group(0, &maps.fill, &[]);
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, bind, &[]);
         pass.dispatch_workgroups(info.slot_stride.div_ceil(WORKGROUP), info.slots, 1);
         pass.set_pipeline(&self.pipelines.scale);
         pass.set_bind_group(0, &maps.scale, &[]);
@@ -286,13 +338,7 @@ impl Buffers {
         })
     }
 
-    fn into_maps(
-        self,
-        renderer: &MapRenderer,
-        shape: &Arc<TraceShape>,
-        grid: crate::map_set::Grid,
-        fill: wgpu::BindGroup,
-    ) -> MapSet {
+    fn into_maps(self, renderer: &MapRenderer, shape: &Arc<TraceShape>, grid: Grid, fill: Fill) -> MapSet {
         let Self { view, texels, scales } = self;
         let buffers = [&view, &texels, &scales];
         let scale = Pipelines::bind_compute(&renderer.device, &renderer.pipelines.scale, &buffers);

@@ -5,7 +5,7 @@ use crate::layout::{EncoderInfo, LayerInfo, MAX_ENCODERS, MAX_HEADS, MAX_LAYERS,
 use crate::readback::{checked, within};
 use crate::view::Rect;
 use bytemuck::Zeroable;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// Longest side of a token grid. The released models have 96.
@@ -16,16 +16,16 @@ const MAX_SIDE: u32 = 4096;
 pub(crate) enum Numbers {
     /// Parts of a cell's attention.
     Probabilities,
-    /// Anything that is not negative.
+    /// Anything finite.
     Values,
 }
 
 impl Numbers {
-    fn most(self) -> f32 {
+    fn bounds(self) -> RangeInclusive<f32> {
         match self {
             // What rounding may make of 1.
-            Self::Probabilities => 1.001,
-            Self::Values => f32::MAX,
+            Self::Probabilities => 0.0..=1.001,
+            Self::Values => f32::MIN..=f32::MAX,
         }
     }
 
@@ -153,7 +153,7 @@ impl TraceData<'_> {
                 return refuse(format!("{found} entries of {what}, expected {expected}"));
             }
         }
-        let wrong = layer.probs.iter().position(|p| !(0.0..=numbers.most()).contains(p));
+        let wrong = layer.probs.iter().position(|p| !numbers.bounds().contains(p));
         if let Some(at) = wrong {
             let (cell, key) = (at as u64 / keys / u64::from(self.heads), at as u64 % keys);
             return refuse(format!("{} is no {} (cell {cell}, key {key})", layer.probs[at], numbers.name()));

@@ -9,9 +9,16 @@
 
 use opabinia_shaders::*;
 
-fn renderer() -> MapRenderer {
-    let gpu = Gpu::headless(&AdapterChoice::Best).unwrap_or_else(|error| panic!("{error}"));
+fn gpu() -> Gpu {
+    Gpu::headless(&AdapterChoice::Best).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn renderer_on(gpu: &Gpu) -> MapRenderer {
     MapRenderer::new(&gpu.device, &gpu.queue, wgpu::TextureFormat::Rgba8Unorm).unwrap()
+}
+
+fn renderer() -> MapRenderer {
+    renderer_on(&gpu())
 }
 
 const PROBS: [f32; 4 * 2] = [0.5; 8];
@@ -95,7 +102,7 @@ fn grids_that_contradict_themselves_are_refused() {
     refuse(GridData { origin_row: u32::MAX, ..grid.clone() }, "from row 4294967295");
     refuse(GridData { side: 0, ..grid.clone() }, "0 tokens");
     refuse(GridData { image_height: 0, ..grid.clone() }, "4 × 0 pixels");
-    for wrong in [-1.0, f32::NAN, f32::INFINITY] {
+    for wrong in [f32::NEG_INFINITY, f32::NAN, f32::INFINITY] {
         let values = [0.0, 1.0, 2.0, wrong, 4.0, 5.0];
         refuse(
             GridData { values: &values, ..grid.clone() },
@@ -106,7 +113,8 @@ fn grids_that_contradict_themselves_are_refused() {
 
 #[test]
 fn views_of_what_is_not_there_are_refused() {
-    let renderer = renderer();
+    let gpu = gpu();
+    let renderer = renderer_on(&gpu);
     let trace = renderer.upload_trace(&trace()).unwrap();
     let view = MapView::of(Quantity::Share);
     refused(renderer.measure(&trace, &MapView { layers: Indices::one(1), ..view }), "none of the trace's 1 layers");
@@ -126,6 +134,17 @@ fn views_of_what_is_not_there_are_refused() {
     refused(renderer.render_to_image(&maps, None, 0, &Look { hover, ..look }, 8, 8), "no cell (2, 0)");
     let lift = renderer.measure(&trace, &MapView::of(Quantity::Lift)).unwrap();
     refused(renderer.difference(&maps, &lift, Normalisation::Common), "have no difference");
+
+    let mut commands = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let other = renderer.measure(&trace, &view).unwrap();
+    let mut difference = renderer.difference(&maps, &other, Normalisation::Common).unwrap();
+    refused(renderer.update(&mut commands, &mut difference, &view), "a difference of others");
+    let swapped = (&other, &maps);
+    let common = Normalisation::Common;
+    refused(renderer.update_difference(&mut commands, &mut difference, swapped, common), "of those two");
+    let mut of_trace = renderer.maps(&trace).unwrap();
+    refused(renderer.update_difference(&mut commands, &mut of_trace, swapped, common), "of those two");
+    assert_eq!(gpu.fault(), None);
 }
 
 #[test]

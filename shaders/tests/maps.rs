@@ -231,6 +231,71 @@ fn differences_are_those_of_the_oracle() {
 }
 
 #[test]
+fn pictures_of_differences_are_those_of_the_oracle() {
+    let renderer = renderer();
+    let traces = [wide(17), wide(18)];
+    let on_gpu = [0, 1].map(|i| renderer.upload_trace(&traces[i].data()).unwrap());
+    let rgb = photo(traces[0].size);
+    let on_gpu_photo = renderer.upload_photo(&rgb, traces[0].size.0, traces[0].size.1).unwrap();
+    for view in [MapView::of(Quantity::Share), MapView::of(Quantity::Lift), MapView::of(Quantity::Entropy)] {
+        let [a, b] = [0, 1].map(|i| renderer.measure(&on_gpu[i], &view).unwrap());
+        let found = renderer.difference(&a, &b, view.normalisation).unwrap();
+        let [a, b] = [0, 1].map(|i| oracle::maps(&traces[i], &view));
+        for (k, expected) in oracle::difference(&a, &b, view.normalisation).iter().enumerate() {
+            let scene = Scene {
+                photo: Some((&rgb, traces[0].size.0, traces[0].size.1)),
+                size: traces[0].size,
+                cell_side: 6,
+                token_side: traces[0].encoders[k].side,
+                focus: None,
+                categorical: false,
+            };
+            for grey_photo in [false, true] {
+                let look = Look { colour_map: ColourMap::Diverging, grey_photo, ..Look::default() };
+                let picture = renderer.render_to_image(&found, Some(&on_gpu_photo), k, &look, 96, 96).unwrap();
+                let what = format!("encoder {k} of the difference in {view:?}");
+                assert_same_picture(&picture, &oracle::picture(expected, &scene, &look, 96, 96), &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn signed_values_have_nothing_in_the_middle_of_the_colours() {
+    let renderer = renderer();
+    // What an intervention adds or takes away; nothing in the middle.
+    let values: Vec<f32> = (0..16).map(|i| [0.0, -3.5, 1e-4, -2e-3][i % 4] * (i as f32 + 1.0)).collect();
+    let grid = GridData {
+        label: "effect".to_owned(),
+        side: 4,
+        origin_row: 0,
+        origin_col: 0,
+        rows: 4,
+        cols: 4,
+        values: &values,
+        image_width: 40,
+        image_height: 40,
+    };
+    let on_gpu = renderer.upload_grid(&grid).unwrap();
+    let texels: Vec<_> = values.iter().map(|value| Ok(f64::from(*value))).collect();
+    let most = 3.5 * 14.0;
+    for reduction in [Reduction::Mean, Reduction::Max] {
+        let view = MapView { reduction, symmetric: true, ..MapView::of(Quantity::Share) };
+        let maps = renderer.measure(&on_gpu, &view).unwrap();
+        let expected = Expected { side: 4, texels: texels.clone(), range: Some((-most, most)) };
+        assert_close(&renderer.read_map(&maps, 0).unwrap(), &expected, "signed grid");
+        let look = Look { colour_map: ColourMap::Diverging, opacity: 1.0, ..Look::default() };
+        let picture = renderer.render_to_image(&maps, None, 0, &look, 64, 64).unwrap();
+        let scene = Scene { photo: None, size: (40, 40), cell_side: 4, token_side: 4, focus: None, categorical: false };
+        assert_same_picture(&picture, &oracle::picture(&expected, &scene, &look, 64, 64), "signed grid");
+        let table = ColourMap::Diverging.table();
+        let neutral = table[127].iter().zip(table[128]).map(|(a, b)| a.abs_diff(b)).max();
+        assert!(neutral.is_some_and(|apart| apart <= 4), "the middle of the table is where it changes sides");
+        assert!((0..3).all(|c| picture[c].abs_diff(table[127][c]) <= 4), "nothing has the colour of the middle");
+    }
+}
+
+#[test]
 fn grids_of_values_are_maps_like_others() {
     let renderer = renderer();
     // Attention is small; what a caller adds up over layers and heads may exceed 1.

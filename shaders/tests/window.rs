@@ -334,22 +334,79 @@ fn a_window_shows_the_pixels_of_pictures() {
             // In a scroll area that hides most of it, and without a photo.
             Placed { photo: None, target: [100, 60, 196, 156], clip: [110, 100, 170, 131], ..tall },
         ];
-        let found = bytes_of(&gpu, &draw_window(&gpu, &renderer, frame, &panes, format));
-        let expected = expected_window(&renderer, &panes);
-        let bgra = matches!(format, Bgra8Unorm | Bgra8UnormSrgb);
-        // An sRGB target is given linear colours, which it encodes again: that rounds twice.
-        let allowed = u8::from(format.is_srgb());
-        let mut panel = 0;
-        for (i, (found, expected)) in found.as_chunks::<4>().0.iter().zip(&expected).enumerate() {
-            let [a, b, c, alpha] = *found;
-            let found = if bgra { [c, b, a, alpha] } else { *found };
-            let off = (0..4).any(|channel| found[channel].abs_diff(expected[channel]) > allowed);
-            let (x, y) = (i as u32 % WINDOW.0, i as u32 / WINDOW.0);
-            assert!(!off, "{format:?}, pixel ({x}, {y}) is {found:?}, expected {expected:?}");
-            panel += u32::from(*expected == [0, 0, 255, 255]);
-        }
-        let all = WINDOW.0 * WINDOW.1;
-        assert!((all / 10..all * 2 / 3).contains(&panel), "panes cover too little or too much: {panel} of {all}");
+        assert_window(&gpu, &renderer, frame, &panes, format);
     }
+    assert_eq!(gpu.fault(), None);
+}
+
+/// Asserts that a window with `panes` in it shows the pixels of pictures that are drawn off-screen.
+fn assert_window(
+    gpu: &Gpu,
+    renderer: &MapRenderer,
+    frame: wgpu::CommandEncoder,
+    panes: &[Placed<'_>],
+    format: wgpu::TextureFormat,
+) {
+    let found = bytes_of(gpu, &draw_window(gpu, renderer, frame, panes, format));
+    let expected = expected_window(renderer, panes);
+    let bgra = matches!(format, wgpu::TextureFormat::Bgra8Unorm | wgpu::TextureFormat::Bgra8UnormSrgb);
+    // An sRGB target is given linear colours, which it encodes again: that rounds twice.
+    let allowed = u8::from(format.is_srgb());
+    let mut panel = 0;
+    for (i, (found, expected)) in found.as_chunks::<4>().0.iter().zip(&expected).enumerate() {
+        let [a, b, c, alpha] = *found;
+        let found = if bgra { [c, b, a, alpha] } else { *found };
+        let off = (0..4).any(|channel| found[channel].abs_diff(expected[channel]) > allowed);
+        let (x, y) = (i as u32 % WINDOW.0, i as u32 / WINDOW.0);
+        assert!(!off, "{format:?}, pixel ({x}, {y}) is {found:?}, expected {expected:?}");
+        panel += u32::from(*expected == [0, 0, 255, 255]);
+    }
+    let all = WINDOW.0 * WINDOW.1;
+    assert!((all / 10..all * 2 / 3).contains(&panel), "panes cover too little or too much: {panel} of {all}");
+}
+
+#[test]
+fn panes_of_one_trace_paint_their_own_views_in_one_frame() {
+    let gpu = gpu();
+    let renderer = renderer_on(&gpu);
+    let scene = wide(16);
+    let trace = renderer.upload_trace(&scene.data()).unwrap();
+    let on_gpu = renderer.upload_photo(&photo(scene.size), scene.size.0, scene.size.1).unwrap();
+    let share = MapView::of(Quantity::Share);
+    // Of one trace: other layers, other heads, another quantity.
+    let views = [
+        MapView { layers: Indices::one(0), ..share },
+        MapView { layers: Indices::one(2), ..share },
+        MapView { heads: Indices::one(5), ..share },
+        MapView::of(Quantity::Lift),
+    ];
+    let mut sets = views.map(|_| renderer.maps(&trace).unwrap());
+    let mut frame = commands(&gpu);
+    for (maps, view) in sets.iter_mut().zip(&views) {
+        renderer.update(&mut frame, maps, view).unwrap();
+    }
+    // And what two of them differ by, in the same frame.
+    let mut differs = renderer.difference_maps(&sets[0], &sets[2]).unwrap();
+    assert!(renderer.update_difference(&mut frame, &mut differs, (&sets[0], &sets[2]), Normalisation::Common).is_err());
+    let [_, one, other, _] = &sets;
+    let mut differs = renderer.difference_maps(one, other).unwrap();
+    renderer.update_difference(&mut frame, &mut differs, (one, other), Normalisation::Common).unwrap();
+
+    let anew = views.map(|view| renderer.measure(&trace, &view).unwrap());
+    let differs_anew = renderer.difference(&anew[1], &anew[2], Normalisation::Common).unwrap();
+    let pictures =
+        anew.each_ref().map(|maps| renderer.render_to_image(maps, None, 1, &Look::default(), 60, 60).unwrap());
+    for (i, picture) in pictures.iter().enumerate() {
+        assert!(!pictures[..i].contains(picture), "each view has pixels of its own");
+    }
+    let pane = |maps, anew, at: i32, colour_map| {
+        let (left, top) = (2 + at % 3 * 63, 4 + at / 3 * 63);
+        let target = [left, top, left + 60, top + 60];
+        let look = Look { colour_map, ..Look::default() };
+        Placed { maps, anew, photo: Some(&on_gpu), encoder: 1, look, target, clip: [0, 0, 192, 160] }
+    };
+    let mut panes: Vec<Placed<'_>> = (0..4).map(|i| pane(&sets[i], &anew[i], i as i32, ColourMap::Viridis)).collect();
+    panes.push(pane(&differs, &differs_anew, 4, ColourMap::Diverging));
+    assert_window(&gpu, &renderer, frame, &panes, wgpu::TextureFormat::Rgba8Unorm);
     assert_eq!(gpu.fault(), None);
 }

@@ -154,7 +154,7 @@ fn share_texel(encoder: u32, row: u32, col: u32, tokens: bool, per_uniform: bool
             uniform_share = f32(open) / f32(count_open(cell, Keys(0u, layer.keys)));
         }
         var sum = 0.0;
-        var largest = 0.0;
+        var largest = -LARGEST;
         var count = 0u;
         for (var head = 0u; head < info.heads; head++) {
             if has_bit(view.head_bits, head) {
@@ -209,7 +209,7 @@ fn entropy_texel(row: u32, col: u32, normalised: bool) -> Texel {
         }
         let unit = select(1.0, log2(f32(open)), normalised);
         var sum = 0.0;
-        var largest = 0.0;
+        var largest = -LARGEST;
         var count = 0u;
         for (var head = 0u; head < info.heads; head++) {
             if has_bit(view.head_bits, head) {

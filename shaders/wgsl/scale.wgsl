@@ -6,7 +6,6 @@
 @group(0) @binding(2) var<storage, read_write> scales: array<Scale>;
 
 const LANES: u32 = 256u;
-const LARGEST: f32 = 3.4028234e38;
 
 var<workgroup> low: array<f32, LANES>;
 var<workgroup> high: array<f32, LANES>;

@@ -36,6 +36,9 @@ const DRAW_CATEGORIES: u32 = 64u;
 const DRAW_BILINEAR: u32 = 128u;
 const DRAW_DECODED: u32 = 256u;
 
+// The largest finite number.
+const LARGEST: f32 = 3.4028234e38;
+
 const MAX_ENCODERS: u32 = 8u;
 const COLOURS: u32 = 256u;
 

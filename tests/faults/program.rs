@@ -21,6 +21,11 @@ const NEVER: [&str; 5] = ["panicked", "panic", "internal error", "unwrap", "tens
 /// A home without a hub cache.
 static HOME: LazyLock<Scratch> = LazyLock::new(scratch);
 
+/// A home without a hub cache.
+pub fn home() -> &'static Path {
+    HOME.path()
+}
+
 /// The program with `arguments`, in an environment that has nothing of the person who runs the tests.
 pub fn program<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
     let mut command = if cfg!(target_os = "linux") {
@@ -31,7 +36,15 @@ pub fn program<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Comma
         Command::new(env!("CARGO_BIN_EXE_opabinia"))
     };
     command.args(arguments).env("HOME", HOME.path()).env("RAYON_NUM_THREADS", "2").stdin(Stdio::null());
-    for variable in ["HF_HOME", "HF_HUB_CACHE", "RUST_BACKTRACE", "RUST_LOG"] {
+    for variable in [
+        "HF_HOME",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "TRANSFORMERS_CACHE",
+        "XDG_CACHE_HOME",
+        "RUST_BACKTRACE",
+        "RUST_LOG",
+    ] {
         command.env_remove(variable);
     }
     command
@@ -92,6 +105,11 @@ impl Ended {
         assert!(advice.is_some_and(|line| !line.is_empty()), "it does not go on to say what to do:\n{text}");
         assert!(code != 3 || message.contains("\n  what to do: "), "it does not say what to do:\n{text}");
         self
+    }
+
+    /// The exit code; none if a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
     }
 
     /// Checks that it went well.

@@ -322,7 +322,7 @@ fn a_conversation_is_held_in_chinese() {
     wait(&mut window, "the answer", is_answered);
     assert_eq!(last(window.state()).unwrap().question, "图里有什么?");
     window.get_by_label("修改问题");
-    window.get_by_label("已达最大长度");
+    window.get_by_label("已达词元上限");
     assert!(window.get_all_by(|node| node.label().is_some_and(|label| label.starts_with("词元 1："))).count() > 0);
 }
 

@@ -134,9 +134,9 @@ fn the_dialog_asks_what_the_view_does_not_say() {
     let mut window = answered("tiny-phi3", "square.png", [1360.0, 860.0]);
     window.state_mut().apply(Action::Command(UiCommand::ExportPicture));
     window.run_ok();
-    window.get_by_label("dark, for screens").click();
+    window.get_by_label("Dark, for screens").click();
     window.run_ok();
-    window.get_by_label("1920").click();
+    window.get_by_label("1920 px").click();
     window.run_ok();
     let Overlay::Export(ExportKind::Picture, options) = window.state().state().overlay else {
         panic!("the dialog is not open")

@@ -36,6 +36,14 @@ pub fn open_on(state: egui_wgpu::RenderState, start: Start, size: [f32; 2]) -> H
     })
 }
 
+/// The window with `start` where there is no graphics device, at `size` points.
+pub fn open_without_graphics(start: Start, size: [f32; 2]) -> Harness<'static, App> {
+    Harness::builder().with_size(size).build_eframe(move |cc| {
+        cc.egui_ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+        App::new(&cc.egui_ctx, None, start).expect("a thread for the engine")
+    })
+}
+
 /// Runs frames until `ready` holds.
 pub fn wait(harness: &mut Harness<'_, App>, what: &str, ready: impl Fn(&App) -> bool) {
     let started = Instant::now();

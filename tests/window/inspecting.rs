@@ -268,8 +268,12 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     // One layer and head is another map of the same attention.
     change(&mut window, ViewChange::Source(MapSource::Token { layer: Some(1), head: Some(0) }));
     wait(&mut window, "the head's map", |app| app.state().attention_map().is_some());
-    let maps = window.state().state().attention_map().unwrap();
-    let shown = Arc::clone(&maps.shown);
+    let grid = window.state().state().attention_map().unwrap();
+    let Some(TraceUpload::Ready(of_sva)) = window.state().state().trace().map(|entry| &entry.upload) else {
+        panic!("no maps")
+    };
+    assert!(Arc::ptr_eq(&grid.on_gpu.photo, &of_sva.photo), "the photo lies on the device once");
+    let shown = Arc::clone(&window.state().maps().unwrap().large);
     show(&mut window, InspectorTab::Table);
     wait_drawing(&mut window, "the map's numbers", |_| shown.numbers(&MapView::of(Quantity::Share)).is_some());
     let numbers = shown.numbers(&MapView::of(Quantity::Share)).unwrap();
@@ -291,10 +295,7 @@ fn the_table_holds_the_numbers_of_the_maps() {
     let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
     change(&mut window, ViewChange::Quantity(Quantity::Share));
     show(&mut window, InspectorTab::Table);
-    let numbers = |app: &App| {
-        let TraceUpload::Ready(on_gpu) = &app.state().trace()?.upload else { return None };
-        on_gpu.small.numbers(&app.state().view.now().map_view())
-    };
+    let numbers = |app: &App| app.maps()?.small.numbers(&app.state().view.now().map_view());
     wait_drawing(&mut window, "the numbers", |app| numbers(app).is_some());
     let maps = numbers(window.state()).unwrap();
     let names = window.state().state().trace().unwrap().encoder_names.clone();

@@ -6,7 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::number::significant;
 use opabinia::window::app::App;
-use opabinia::window::state::{TraceUpload, View};
+use opabinia::window::state::{TraceUpload, View, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::probe::{Cell as TraceCell, Measured, Quantity as TraceQuantity, Reduction, reduce};
 use opabinia_engine::worker::Slot;
@@ -38,10 +38,9 @@ fn settle(window: &mut Harness<'static, App>) {
         window.step();
         let app = window.state();
         let view = app.state().view.now().fitted(&app.state().trace().unwrap().trace);
-        let Some(TraceUpload::Ready(on_gpu)) = app.state().trace().map(|entry| &entry.upload) else { continue };
-        let large = if view.quantity.per_encoder() { &on_gpu.small } else { &on_gpu.large };
-        if large.numbers(&view.map_view()).is_some()
-            && on_gpu.small.numbers(&view.of_each_encoder().map_view()).is_some()
+        let Some(maps) = app.maps() else { continue };
+        let large = if view.quantity.per_encoder() { &maps.small } else { &maps.large };
+        if large.numbers(&view.map_view()).is_some() && maps.small.numbers(&view.of_each_encoder().map_view()).is_some()
         {
             window.step();
             return;
@@ -285,7 +284,26 @@ fn a_cell_is_chosen_read_and_scrubbed_and_the_view_moves_and_comes_back() {
     click(&mut window, "Layer C3");
     assert_eq!(view(&window).normalisation, Normalisation::Fixed { low, high });
     let entry = window.state().state().trace().unwrap();
-    let TraceUpload::Ready(on_gpu) = &entry.upload else { panic!("no maps") };
-    let numbers = on_gpu.small.numbers(&view(&window).fitted(&entry.trace).map_view()).unwrap();
+    let maps = window.state().maps().unwrap();
+    let numbers = maps.small.numbers(&view(&window).fitted(&entry.trace).map_view()).unwrap();
     assert!(numbers.iter().all(|map| map.quantity == Quantity::Share && map.range == Some((low, high))));
+}
+
+#[test]
+fn a_colour_bar_never_shows_the_range_of_another_quantity() {
+    let mut window = asked();
+    let entropy = window.state().texts().probe.entropy_unit;
+    window.state_mut().act(ViewChange::Quantity(Quantity::Share));
+    settle(&mut window);
+    window.state_mut().act(ViewChange::Quantity(Quantity::Entropy));
+    // The first frame in the new quantity: its numbers have not come from the device.
+    window.step();
+    let bars = |window: &Harness<'static, App>| {
+        let named = window.get_all_by_label_contains(entropy);
+        // A label's words are its value.
+        named.filter(|bar| bar.accesskit_node().value().is_some_and(|words| words.contains('…'))).count()
+    };
+    assert_eq!(bars(&window), 0, "a title with the range of what was shown before");
+    settle(&mut window);
+    assert_eq!(bars(&window), 1, "its own range");
 }

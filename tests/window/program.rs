@@ -1,6 +1,6 @@
 //! Palette, settings, messages, and what the program says of itself.
 
-use crate::harness::{checkpoint, open, shot, wait};
+use crate::harness::{checkpoint, open, open_without_graphics, shot, typed, wait};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable};
@@ -10,6 +10,7 @@ use opabinia::window::lang::Language;
 use opabinia::window::state::{NoticeKind, Overlay};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_engine::worker::Slot;
+use std::time::Duration;
 
 fn started() -> Harness<'static, App> {
     let mut window = open(Start::default(), [1024.0, 640.0]);
@@ -129,4 +130,64 @@ fn the_title_says_which_model_is_open() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert_eq!(titles.last().map(String::as_str), Some("checkpoint – Opabinia"));
+}
+
+/// The window without a graphics device, once its field for questions is there and holds the cursor.
+fn typing() -> Harness<'static, App> {
+    let start = Start { model: Some(checkpoint("tiny-llama3")), ..Start::default() };
+    let mut window = open_without_graphics(start, [1024.0, 640.0]);
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    typed(&mut window, "What");
+    window
+}
+
+/// When the window wants to be drawn again.
+fn next_frame(window: &Harness<'_, App>) -> Duration {
+    window.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay
+}
+
+#[test]
+fn the_cursor_blinks_for_a_while_and_then_nothing_is_drawn() {
+    let mut window = typing();
+    let blinks = (0..8).any(|_| {
+        window.step();
+        next_frame(&window) <= Duration::from_secs(1)
+    });
+    assert!(blinks, "somebody has just typed");
+    // A step is a quarter of a second: after twenty, and what else the window had to do.
+    window.run_steps(80);
+    for _ in 0..8 {
+        window.step();
+        assert_eq!(next_frame(&window), Duration::MAX, "nobody has touched it for twenty seconds");
+    }
+    window.key_press(Key::ArrowLeft);
+    window.run_steps(2);
+    assert!(next_frame(&window) <= Duration::from_secs(1), "somebody is back");
+}
+
+#[test]
+fn the_cursor_stands_still_where_the_processor_draws() {
+    let model = Some(checkpoint("tiny-llama3"));
+    let mut window = open(Start { model, ..Start::default() }, [1024.0, 640.0]);
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    typed(&mut window, "What");
+    window.step();
+    window.step();
+    assert_eq!(next_frame(&window), Duration::MAX);
+}
+
+#[test]
+fn the_first_frame_has_the_field_for_the_question() {
+    let model = Some(checkpoint("tiny-llama3"));
+    let mut window = open(Start { model, ..Start::default() }, [1024.0, 640.0]);
+    let first = loop {
+        if let Some(field) = window.query_by_label("Question") {
+            break field.rect();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        window.step();
+    };
+    window.run_ok();
+    assert_eq!(window.get_by_label("Question").rect(), first, "where it was in the first frame");
+    assert!(first.bottom() < 640.0);
 }

@@ -40,6 +40,7 @@ impl Driver {
     /// # Errors
     /// If the system gives no thread or no signal handler.
     pub fn start(console: Console, counts_tokens: bool) -> Result<Self> {
+        opabinia_engine::Error::check_room_to_start()?;
         Ok(Self { engine: Engine::start(|| {})?, interrupt: Interrupt::install()?, console, counts_tokens })
     }
 

@@ -10,6 +10,7 @@ use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, SVA_HEADS, checkpoint_name};
 use opabinia_engine::model::{Inspection, TowerReport};
+use opabinia_engine::printable;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -150,7 +151,7 @@ fn tower_json(tower: &TowerReport) -> Value {
     let mut object = json!({
         "name": tower.spec.name,
         "family": tower.spec.family.word(),
-        "repo": tower.spec.repo,
+        "repo": tower.spec.origin.repository(),
         "tokens": tower.spec.tokens,
         "tokens_side": tower.spec.side(),
         "input_side": tower.input_side,
@@ -200,8 +201,9 @@ fn report_text(inspection: &Inspection) -> String {
     let (decoder, sva) = (&config.decoder, &config.sva);
     let mut report = Report(String::new());
     let name = checkpoint_name(&inspection.directory);
+    let name = printable::line(&name);
     report.heading(&format!("{name}: {}, {} parameters", family(config), count(inspection.parameters())));
-    report.row("directory", inspection.directory.display());
+    report.row("directory", printable::path(&inspection.directory));
     report.row(
         "decoder",
         format!(
@@ -236,13 +238,13 @@ fn report_text(inspection: &Inspection) -> String {
     let names: Vec<&str> = inspection.towers.iter().map(|tower| tower.spec.name.as_str()).collect();
     for ((k, tower), short) in inspection.towers.iter().enumerate().zip(encoder_names::short(&names)) {
         let side = tower.spec.side();
-        report.row(&format!("{k} {short}"), &tower.spec.name);
+        report.row(&format!("{k} {}", printable::line(&short)), printable::line(&tower.spec.name));
         match &tower.location {
             Ok((directory, source)) => {
                 let input = tower.input_side.map_or_else(String::new, |input| format!("{input} px → "));
                 let width = tower.width.map_or_else(String::new, |width| format!(" of width {width}"));
                 report.row("", format!("{input}{side}×{side} tokens{width}, {} parameters", count(tower.parameters)));
-                report.row("", format!("{source}: {}", directory.display()));
+                report.row("", format!("{source}: {}", printable::path(directory)));
             }
             Err(refusal) => {
                 report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")));
@@ -271,15 +273,28 @@ fn report_text(inspection: &Inspection) -> String {
     list(
         &mut report,
         "missing or wrong",
-        survey.faults.iter().map(|fault| format!("{}: {}", fault.key.as_deref().unwrap_or_default(), fault.problem)),
+        survey
+            .faults
+            .iter()
+            .map(|fault| format!("{}: {}", printable::line(fault.key.as_deref().unwrap_or_default()), fault.problem)),
     );
     list(
         &mut report,
         "unknown",
-        survey.unknown.iter().map(|weight| format!("{}, in {}", weight.key, weight.file.display())),
+        survey
+            .unknown
+            .iter()
+            .map(|weight| format!("{}, in {}", printable::line(&weight.key), printable::path(&weight.file))),
     );
     if survey.faults.is_empty() && survey.unknown.is_empty() {
-        report.row("complete", "nothing is missing, nothing is unknown");
+        let absent = inspection.towers.iter().filter(|tower| tower.location.is_err()).count();
+        match absent {
+            0 => report.row("complete", "nothing is missing, nothing is unknown"),
+            1 => report.row("incomplete", "an encoder is missing, see above; the checkpoint itself is whole"),
+            n => {
+                report.row("incomplete", format!("{n} encoders are missing, see above; the checkpoint itself is whole"))
+            }
+        }
     }
     let mut notes: Vec<String> = inspection.notes.clone();
     if let Err(Error::OutOfMemory { what, help }) = inspection.check() {
@@ -287,7 +302,7 @@ fn report_text(inspection: &Inspection) -> String {
     }
     if !notes.is_empty() {
         report.heading("notes");
-        notes.iter().for_each(|note| report.row("", note));
+        notes.iter().for_each(|note| report.row("", printable::line(note)));
     }
     report.0
 }

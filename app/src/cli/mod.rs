@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
     system::survive_file_limit();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, json),
+        Err(error) => return usage(&error, json, &args),
     };
     cli.console.start_logging();
     let ended = catch_unwind(AssertUnwindSafe(|| run(&cli)));
@@ -120,11 +120,16 @@ fn report(failure: &Failure, json: bool) {
 }
 
 /// Answers a command line that clap did not accept, or that asks for help.
-fn usage(error: &clap::Error, json: bool) -> ExitCode {
+fn usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if json && code != 0 {
         let message = error.render().to_string();
         let _ = print_json(&json!({ "error": { "kind": "usage", "message": message.trim_end() } }));
+    }
+    // It repeats what was typed, or what a shell made of a pattern: names of files.
+    if code != 0 && args.iter().any(|arg| arg.to_string_lossy().contains(char::is_control)) {
+        complain(error.render().to_string().trim_end());
+        return ExitCode::from(code);
     }
     // Nobody is left to tell if this fails.
     let _ = error.print();

@@ -106,7 +106,7 @@ pub struct Render {
     /// says all of that, so of the other options only those for files and for the adapter go with it.
     #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
         "trace", "image", "exif", "encoder", "layer", "head", "cell", "mode", "granularity", "norm", "colormap",
-        "opacity", "smooth", "size", "frame", "theme",
+        "opacity", "color_photo", "smooth", "size", "frame", "theme",
     ])]
     recipe: Option<PathBuf>,
     /// Draw only a trace made under these interventions: a SPEC as in `opabinia trace --with`.
@@ -149,6 +149,10 @@ pub struct Render {
     /// How much of the picture the map hides, 0 to 1.
     #[arg(long, value_name = "X", default_value_t = 0.6, value_parser = parse_opacity, allow_negative_numbers = true, help_heading = "How it looks")]
     opacity: f32,
+    /// Keep the colours of the picture under the diverging colour map: without this it is grey there, so that none of them
+    /// is taken for a value.
+    #[arg(long, help_heading = "How it looks")]
+    color_photo: bool,
     /// Interpolate between patches.
     #[arg(long, help_heading = "How it looks")]
     smooth: bool,
@@ -273,6 +277,7 @@ impl Render {
             symmetric: colour_map == ColourMap::Diverging && !matches!(self.norm, Normalisation::Fixed { .. }),
             colour_map,
             opacity: self.opacity,
+            grey_photo: colour_map == ColourMap::Diverging && !self.color_photo,
             filter: if self.smooth { Filter::Bilinear } else { Filter::Nearest },
             grid: false,
             part: match self.frame {

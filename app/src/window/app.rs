@@ -3,7 +3,8 @@
 use super::action::{Action, ViewAction};
 use super::apply::Dropped;
 use super::background::Background;
-use super::gpu::{GridOnGpu, MapGpu, TraceOnGpu};
+use super::caret::Caret;
+use super::gpu::{GridOnGpu, MapGpu, PaneId, PaneMaps, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
@@ -79,6 +80,7 @@ pub struct App {
     /// What survives the window.
     pub(super) keeper: Keeper,
     panels: Panels,
+    caret: Caret,
     title: String,
     /// Whether a fault of the graphics device has been reported.
     fault_said: bool,
@@ -117,6 +119,8 @@ impl App {
             let gpu = MapGpu::new(render_state);
             gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
         });
+        let on_processor =
+            render_state.is_some_and(|state| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
         let mut app = Self {
             state,
             engine,
@@ -125,6 +129,7 @@ impl App {
             ctx: ctx.clone(),
             keeper,
             panels: Panels::default(),
+            caret: Caret::new(ctx, on_processor),
             title: String::new(),
             fault_said: false,
         };
@@ -140,6 +145,16 @@ impl App {
     /// The same, to be changed: for tests and benchmarks, which have no other way to a state that takes long to reach.
     pub fn state_mut(&mut self) -> &mut AppState {
         &mut self.state
+    }
+
+    /// The maps that the panel draws, once they can be drawn: for tests.
+    pub fn maps(&self) -> Option<Arc<PaneMaps>> {
+        let of_token = self.state.attention_map().map(|grid| &grid.on_gpu);
+        let of_sva = match &self.state.trace()?.upload {
+            TraceUpload::Ready(on_gpu) => Some(on_gpu),
+            _ => None,
+        };
+        self.gpu.as_ref()?.maps(PaneId::MAIN, of_token.or(of_sva)?).ok()
     }
 
     /// Does what a person did: for tests and benchmarks.
@@ -243,6 +258,7 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.ctx.set_theme(self.state.settings.theme.preference());
+        self.caret.update(ui.ctx());
         let mut actions: Vec<Action> = Vec::new();
         let texts = self.texts();
         panels::take_input(ui.ctx(), &self.state, &mut actions);

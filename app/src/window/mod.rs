@@ -9,6 +9,7 @@ pub mod action;
 pub mod app;
 pub mod apply;
 pub mod background;
+mod caret;
 pub mod command;
 pub mod gpu;
 mod keeper;
@@ -129,7 +130,7 @@ mod tests {
     fn no_place_in_the_source_code_is_named() {
         let said = "winit EventLoopError: os error at /a/registry/winit-0.30/src/x11/mod.rs:787: XOpenDisplayFailed";
         assert_eq!(without_source(said), "XOpenDisplayFailed");
-        assert_eq!(without_source("no .rs: here"), "here");
+        assert_eq!(without_source("no .rs: here"), "no .rs: here");
         assert_eq!(without_source("nothing to see"), "nothing to see");
     }
 }

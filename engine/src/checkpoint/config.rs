@@ -4,9 +4,9 @@
 //! dimensions can overflow, every grid is square, and every encoder's grid fits every query grid.
 
 use super::json::JsonFile;
-use super::tower_name;
+use super::tower_name::{self, TowerSpec};
+use super::{fields, generation, rope};
 use crate::error::{Refusal, Result};
-use serde_json::Value;
 use std::path::Path;
 
 /// No dimension, vocabulary or token count is larger: products of two of them stay far below 2⁶⁴.
@@ -42,19 +42,33 @@ pub struct CambrianConfig {
     pub bos_token_id: Option<u32>,
     /// `eos_token_id` of config.json and generation_config.json together, each a number or a list there.
     pub eos_token_ids: Vec<u32>,
+    /// What a person should know: fields that are not obeyed or not known, and defaults that matter.
+    pub notes: Vec<String>,
 }
 
 impl CambrianConfig {
-    /// Reads `config.json` and, for its stop tokens, `generation_config.json` in `dir`.
+    /// Reads `config.json` and `generation_config.json` in `dir`. Every field of theirs is read, or known to have no
+    /// effect, or refused, or named in [`CambrianConfig::notes`].
     ///
     /// # Errors
     /// A refusal that names the file and the key if anything is missing, of the wrong type, out of range, at odds with
     /// another field, or describes a model this program does not run.
     pub fn read(dir: &Path) -> Result<Self> {
         let json = JsonFile::read(&dir.join("config.json"))?;
-        let decoder = DecoderConfig::from_json(&json)?;
+        let generation = dir.join("generation_config.json");
+        let generation = if generation.exists() { Some(JsonFile::read(&generation)?) } else { None };
+        Self::from_files(&json, generation.as_ref())
+    }
+
+    /// What `json`, a config.json, and `generation`, a generation_config.json, say. Errors as for
+    /// [`CambrianConfig::read`].
+    pub(super) fn from_files(json: &JsonFile, generation: Option<&JsonFile>) -> Result<Self> {
+        let (decoder, rope_note) = DecoderConfig::from_json(json)?;
+        let told = fields::CHECKPOINT.check(json, "")?;
+        let mut notes: Vec<String> = rope_note.into_iter().collect();
+        notes.extend(fields::unknown_note("config.json", &told.unknown));
         require(
-            &json,
+            json,
             "mm_projector_type",
             json.str("mm_projector_type")? == Some("sva"),
             "sva",
@@ -62,27 +76,32 @@ impl CambrianConfig {
         )?;
         let feature = json.str("mm_vision_select_feature")?;
         require(
-            &json,
+            json,
             "mm_vision_select_feature",
             feature.is_none_or(|f| f == "patch"),
             "patch",
             || "this way of choosing image features is not supported",
         )?;
-        let towers = towers(&json)?;
-        let sva = SvaConfig::from_json(&json, &towers, decoder.layers)?;
-        let context_length =
-            bounded(&json, "tokenizer_model_max_length", 1..=MAX_DIM)?.unwrap_or(decoder.max_positions);
+        let towers = towers(json)?;
+        let sva = SvaConfig::from_json(json, &towers, decoder.layers)?;
+        let context_length = bounded(json, "tokenizer_model_max_length", 1..=MAX_DIM)?.unwrap_or(decoder.max_positions);
         require(
-            &json,
+            json,
             "image_token_len",
             sva.final_side.pow(2) <= context_length,
             format!("at most {context_length}, the length of the context"),
             || "the image would not fit into the context",
         )?;
-        let mut eos_token_ids = token_ids(&json, "eos_token_id")?;
-        let generation = dir.join("generation_config.json");
-        if generation.exists() {
-            eos_token_ids.extend(token_ids(&JsonFile::read(&generation)?, "eos_token_id")?);
+        let mut eos_token_ids = json.token_ids("eos_token_id")?;
+        let generation = generation::read(generation, told.not_obeyed)?;
+        eos_token_ids.extend(generation.eos_token_ids);
+        notes.extend(generation.notes);
+        if json.bool("unfreeze_mm_vision_tower")?.unwrap_or(false) {
+            notes.push(
+                "config.json says that the encoders were trained along (unfreeze_mm_vision_tower), and checkpoints do not \
+                 hold them: with encoders as they were released the numbers are others. Name the trained ones with --tower"
+                    .into(),
+            );
         }
         eos_token_ids.sort_unstable();
         eos_token_ids.dedup();
@@ -94,8 +113,9 @@ impl CambrianConfig {
             image_position: json.usize("image_position")?,
             select_layer: json.i64("mm_vision_select_layer")?.unwrap_or(-2),
             use_im_start_end: json.bool("mm_use_im_start_end")?.unwrap_or(false),
-            bos_token_id: token_ids(&json, "bos_token_id")?.first().copied(),
+            bos_token_id: json.token_ids("bos_token_id")?.first().copied(),
             eos_token_ids,
+            notes,
         })
     }
 }
@@ -133,19 +153,6 @@ fn side(json: &JsonFile, key: &str, count: usize) -> Result<usize> {
         format!("{count} tokens do not form a square grid")
     })?;
     Ok(side)
-}
-
-/// The token id, or list of token ids, at `key`; none if it is absent.
-fn token_ids(json: &JsonFile, key: &str) -> Result<Vec<u32>> {
-    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-    let ids = match json.get(key) {
-        None => Some(Vec::new()),
-        Some(Value::Array(list)) => list.iter().map(id).collect(),
-        Some(value) => id(value).map(|id| vec![id]),
-    };
-    ids.ok_or_else(|| {
-        json.refusal(key, "this field has the wrong type").expected("a token id or a list of token ids").into()
-    })
 }
 
 /// The encoders, in checkpoint order.
@@ -186,7 +193,7 @@ fn towers(json: &JsonFile) -> Result<Vec<TowerSpec>> {
         Ok(TowerSpec {
             name: (*name).to_owned(),
             family: parsed.family,
-            repo: parsed.repo,
+            origin: parsed.origin,
             tokens,
             res: parsed.res,
             multi_stage: parsed.multi_stage,
@@ -236,7 +243,8 @@ pub struct DecoderConfig {
 }
 
 impl DecoderConfig {
-    fn from_json(json: &JsonFile) -> Result<Self> {
+    /// With what a person should know of it.
+    fn from_json(json: &JsonFile) -> Result<(Self, Option<String>)> {
         let family = match json.str("model_type")? {
             Some("cambrian_llama" | "llava_llama") => DecoderFamily::Llama,
             Some("cambrian_phi3") => DecoderFamily::Phi3,
@@ -251,8 +259,7 @@ impl DecoderConfig {
             }
         };
         // Variants of the decoders that change the arithmetic; running without them would give wrong numbers.
-        let plain = json.get("rope_scaling").is_none();
-        require(json, "rope_scaling", plain, "null", || "scaled rotary embeddings are not supported")?;
+        let (rope_theta, note) = rope::theta(json)?;
         let act = json.str("hidden_act")?.unwrap_or("silu");
         require(json, "hidden_act", act == "silu", "silu", || "this activation is not supported")?;
         for key in ["attention_bias", "mlp_bias"] {
@@ -284,14 +291,11 @@ impl DecoderConfig {
             "a divisor of num_attention_heads",
             || format!("{heads} query heads cannot share {kv_heads} key/value heads evenly"),
         )?;
-        let positive = |key: &str, default: Option<f64>| -> Result<f64> {
-            let value = json.f64(key)?.or(default).unwrap_or(f64::NAN);
-            // Both end up as f32.
-            let usable = value.is_finite() && value > 0.0 && (value as f32).is_normal();
-            require(json, key, usable, "a positive number", || "this number is missing or out of range")?;
-            Ok(value)
-        };
-        Ok(Self {
+        let rms_norm_eps = json.f64("rms_norm_eps")?.unwrap_or(f64::NAN);
+        // It ends up as f32.
+        let usable = rms_norm_eps > 0.0 && (rms_norm_eps as f32).is_normal();
+        require(json, "rms_norm_eps", usable, "a positive number", || "this number is missing or out of range")?;
+        let decoder = Self {
             family,
             hidden_size,
             intermediate_size: required(json, "intermediate_size", MAX_DIM)?,
@@ -301,58 +305,15 @@ impl DecoderConfig {
             head_dim,
             vocab_size: required(json, "vocab_size", MAX_DIM)?,
             max_positions: required(json, "max_position_embeddings", MAX_DIM)?,
-            rms_norm_eps: positive("rms_norm_eps", None)?,
-            rope_theta: positive("rope_theta", Some(10_000.0))?,
+            rms_norm_eps,
+            rope_theta,
             sliding_window: match family {
                 DecoderFamily::Llama => None,
                 DecoderFamily::Phi3 => bounded(json, "sliding_window", 1..=MAX_DIM)?,
             },
             tie_word_embeddings: json.bool("tie_word_embeddings")?.unwrap_or(false),
-        })
-    }
-}
-
-/// Which implementation runs a tower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TowerFamily {
-    /// SigLIP ViT, timm layout.
-    Siglip,
-    /// CLIP ViT, Hugging Face layout.
-    Clip,
-    /// DINOv2 ViT, Hugging Face layout.
-    Dinov2,
-    /// CLIP-trained ConvNeXt, timm layout.
-    ConvNext,
-}
-
-impl TowerFamily {
-    /// The family of the encoder that config.json calls `name`; `None` if the name is not understood.
-    pub fn of_tower(name: &str) -> Option<Self> {
-        tower_name::parse(name).ok().map(|tower| tower.family)
-    }
-}
-
-/// One vision encoder as config.json names it (spec §2.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TowerSpec {
-    /// The name in `mm_vision_tower_aux_list`.
-    pub name: String,
-    /// Which implementation.
-    pub family: TowerFamily,
-    /// Hub repository that holds its weights.
-    pub repo: String,
-    /// Tokens after interpolation; a square number.
-    pub tokens: usize,
-    /// Input side asked for by `-res<N>`.
-    pub res: Option<usize>,
-    /// ConvNeXt: features of all four stages instead of the last.
-    pub multi_stage: bool,
-}
-
-impl TowerSpec {
-    /// Side of the token grid.
-    pub fn side(&self) -> usize {
-        self.tokens.isqrt()
+        };
+        Ok((decoder, note))
     }
 }
 

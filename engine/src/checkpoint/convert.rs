@@ -1,6 +1,6 @@
 //! Stored bytes to numbers of the type wanted, in parallel, without a full-size copy in between.
 
-use super::files::StoredType;
+use super::stored::StoredType;
 use candle_core::WithDType;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};

@@ -2,7 +2,10 @@
 
 use super::config::DecoderFamily;
 use super::files::HF_STEMS;
-use super::{CambrianConfig, Hub, Loader, TowerFamily, TowerOverride, TowerSource, TowerSpec, WeightFiles, tower_name};
+use super::{
+    CambrianConfig, Hub, Loader, TowerFamily, TowerOrigin, TowerOverride, TowerSource, TowerSpec, WeightFiles,
+    tower_name,
+};
 use crate::device::Precision;
 use crate::error::{Error, Refusal};
 use crate::job::{CancelToken, Job};
@@ -26,7 +29,7 @@ fn refusal<T>(result: crate::Result<T>) -> Refusal {
 
 // ---- config.json ----
 
-fn config() -> Value {
+pub(super) fn config() -> Value {
     json!({
         "model_type": "cambrian_llama", "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 6,
         "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 600, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
@@ -70,6 +73,11 @@ fn every_wrong_field_is_named() {
     let cases = [
         ("model_type", json!("llava_mistral")),
         ("model_type", json!(7)),
+        ("rope_parameters", json!({"rope_type": "yarn"})),
+        ("partial_rotary_factor", json!(0.5)),
+        ("repetition_penalty", json!(1.2)),
+        ("quantization_config", json!({"bits": 4})),
+        ("is_encoder_decoder", json!(true)),
         ("mm_projector_type", json!("mlp2x_gelu")),
         ("hidden_size", json!(-1)),
         ("hidden_size", json!(1u64 << 40)),
@@ -117,9 +125,10 @@ fn missing_or_broken_configurations_are_refused() {
 
 #[test]
 fn tower_names_are_understood() {
-    let parsed = |name: &str| tower_name::parse(name).map(|t| (t.family, t.repo, t.res));
-    let is =
-        |name: &str, family, repo: &str, res| assert_eq!(parsed(name), Ok((family, repo.to_owned(), res)), "{name}");
+    let parsed = |name: &str| tower_name::parse(name).map(|t| (t.family, t.origin, t.res));
+    let is = |name: &str, family, repo: &str, res| {
+        assert_eq!(parsed(name), Ok((family, TowerOrigin::Repository(repo.to_owned()), res)), "{name}");
+    };
     is("siglip/CLIP-ViT-SO400M-14-384-interp576", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384", None);
     is("timm/ViT-SO400M-14-SigLIP", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP", None);
     is("openai/clip-vit-large-patch14-336", TowerFamily::Clip, "openai/clip-vit-large-patch14-336", None);
@@ -131,15 +140,40 @@ fn tower_names_are_understood() {
         "clip-convnext-S",
         "facebook/dinov2-giant-res0",
         "",
+        "eva/CLIP-02",
+        "/data/eva/CLIP-02",
+        "/data/../openai/clip-vit-large",
+        "..\\dinov2",
     ] {
         assert!(parsed(name).is_err(), "{name}");
     }
 }
 
+#[test]
+fn tower_names_may_be_paths_and_repositories_of_fine_tunes() {
+    let parsed = |name: &str| tower_name::parse(name).unwrap();
+    let folder = |name: &str, family, folder: &str, res| {
+        let tower = parsed(name);
+        let expected = (family, TowerOrigin::Folder(folder.to_owned()), res);
+        assert_eq!((tower.family, tower.origin, tower.res), expected, "{name}");
+    };
+    let clip = TowerFamily::Clip;
+    folder("/data/ckpt/openai/clip-vit-large-patch14-336", clip, "/data/ckpt/openai/clip-vit-large-patch14-336", None);
+    folder("/data/my-research/clip-vit-large-interp576", clip, "/data/my-research/clip-vit-large", None);
+    folder("D:\\models\\openai\\clip-vit-large\\", clip, "D:/models/openai/clip-vit-large", None);
+    folder("./out/SigLIP-tuned", TowerFamily::Siglip, "./out/SigLIP-tuned", None);
+    folder("/x/dinov2-huge-res518-ft", TowerFamily::Dinov2, "/x/dinov2-huge-ft", Some(518));
+    let convnext = parsed("/x/clip-convnext-XXL-multi-stage-res1024");
+    assert_eq!((convnext.family, convnext.res, convnext.multi_stage), (TowerFamily::ConvNext, Some(1024), true));
+    let tuned = parsed("me/dinov2-with-care-res378");
+    assert_eq!(tuned.origin.repository(), Some("me/dinov2-with-care"));
+    assert_eq!((tuned.family, tuned.res), (TowerFamily::Dinov2, Some(378)));
+}
+
 // ---- safetensors ----
 
 /// A safetensors file of f32 tensors.
-fn safetensors(tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
+pub(super) fn safetensors(tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     let mut data = Vec::new();
     for (name, shape, values) in tensors {
@@ -151,7 +185,8 @@ fn safetensors(tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &data].concat()
 }
 
-const TWO: &[(&str, &[usize], &[f32])] = &[("a.weight", &[2, 2], &[1.0, 2.0, 3.0, 4.0]), ("b", &[1], &[5.0])];
+pub(super) const TWO: &[(&str, &[usize], &[f32])] =
+    &[("a.weight", &[2, 2], &[1.0, 2.0, 3.0, 4.0]), ("b", &[1], &[5.0])];
 
 fn open(dir: &Path) -> crate::Result<WeightFiles> {
     WeightFiles::open(dir, HF_STEMS)
@@ -222,8 +257,21 @@ fn an_index_is_compared_with_its_shards() {
     }
     let swapped = json!({"a.weight": "2.safetensors", "b": "1.safetensors"});
     assert!(refusal(sharded(&swapped, &[("1.safetensors", &a), ("2.safetensors", &b)]).1).key.is_some());
-    let extra = json!({"a.weight": "1.safetensors", "c": "1.safetensors"});
-    assert_eq!(refusal(sharded(&extra, &[("1.safetensors", &a)]).1).key.as_deref(), Some("c"));
+    // An entry for nothing is no fault until someone wants it.
+    let stale = json!({"a.weight": "1.safetensors", "c": "1.safetensors", "l.0.rotary_emb.inv_freq": "1.safetensors"});
+    let (_dir, files) = sharded(&stale, &[("1.safetensors", &a)]);
+    let files = files.unwrap();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["a.weight"]);
+    assert_eq!(
+        files.stale_note().unwrap(),
+        "model.safetensors.index.json names weights that no file holds and the model does not need: c"
+    );
+    let job = Job::unattended();
+    let wanted = refusal(Loader::new(&files, Device::Cpu, F32, &job).tensor("c", &[1]));
+    assert_eq!(
+        (wanted.key.as_deref(), wanted.found.as_deref()),
+        (Some("c"), Some("named in the index, and in no file"))
+    );
     let twice = refusal(sharded(&good, &[("1.safetensors", &a), ("2.safetensors", &safetensors(TWO))]).1);
     assert!(twice.problem.contains("twice"), "{twice}");
     refusal(sharded(&json!(["x"]), &[]).1);
@@ -352,7 +400,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// `name`: a 2×2 tensor with these strides, from number `offset` of storage `0`, which claims `count` numbers.
-fn tensor(name: &str, offset: u8, strides: [u8; 2], count: u8) -> Vec<u8> {
+pub(super) fn tensor(name: &str, offset: u8, strides: [u8; 2], count: u8) -> Vec<u8> {
     let mut p = text(name);
     p.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
     p.extend(text("storage"));
@@ -363,7 +411,7 @@ fn tensor(name: &str, offset: u8, strides: [u8; 2], count: u8) -> Vec<u8> {
     p
 }
 
-fn dict(items: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn dict(items: &[Vec<u8>]) -> Vec<u8> {
     [&b"}("[..], &items.concat(), b"u"].concat()
 }
 
@@ -382,7 +430,7 @@ fn with_bin(bytes: &[u8]) -> (TempDir, crate::Result<WeightFiles>) {
     (dir, files)
 }
 
-fn archive(top: &[u8]) -> Vec<u8> {
+pub(super) fn archive(top: &[u8]) -> Vec<u8> {
     zip(&[("x/data.pkl", &pickle(top)), ("x/data/0", &floats(8))], 0, None)
 }
 
@@ -401,8 +449,8 @@ fn pickled_tensors_are_found() {
     }
 }
 
-#[test]
-fn the_older_format_is_read() {
+/// What `torch.save` wrote before it wrote archives: one tensor.
+pub(super) fn older_format() -> Vec<u8> {
     let mut file = pickle(b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19");
     file.extend(pickle(b"M\xe9\x03"));
     file.extend(pickle(b"}"));
@@ -414,6 +462,12 @@ fn the_older_format_is_read() {
     file.extend(pickle(&[&b"]"[..], &text("0"), b"a"].concat()));
     file.extend(8u64.to_le_bytes());
     file.extend(floats(8));
+    file
+}
+
+#[test]
+fn the_older_format_is_read() {
+    let file = older_format();
     let (_dir, files) = with_bin(&file);
     assert_eq!(files.unwrap().get("a").unwrap().bytes, &floats(8)[16..]);
     for cut in 0..file.len() {
@@ -493,7 +547,7 @@ fn siglip() -> TowerSpec {
     TowerSpec {
         name: "siglip/CLIP-ViT-SO400M-14-384".into(),
         family: TowerFamily::Siglip,
-        repo: "timm/ViT-SO400M-14-SigLIP-384".into(),
+        origin: TowerOrigin::Repository("timm/ViT-SO400M-14-SigLIP-384".into()),
         tokens: 36,
         res: None,
         multi_stage: false,
@@ -535,6 +589,112 @@ fn encoders_are_looked_for_in_order() {
         refusal(find(&over));
         put_tower(named.path());
         assert_eq!(find(&over).unwrap().source, TowerSource::Override);
+    }
+}
+
+#[test]
+fn a_path_in_a_name_is_looked_for_beside_the_checkpoint_and_nowhere_else() {
+    let (outside, cache) = (dir(), dir());
+    let path = outside.path().join("encoders/siglip-tuned");
+    put_tower(&path);
+    let name = path.to_str().unwrap().replace('\\', "/");
+    let tower = TowerSpec { origin: TowerOrigin::Folder(name.clone()), name, ..siglip() };
+    let hub = Hub::new(vec![cache.path().to_path_buf()]);
+    let models = dir();
+    let checkpoint = models.path().join("model");
+    let find = |overrides: &[TowerOverride]| hub.tower(&checkpoint, 0, &tower, overrides);
+
+    let missing = refusal(find(&[]));
+    assert!(missing.help.as_ref().unwrap().contains("--tower siglip=DIR"), "{missing}");
+    assert_eq!(missing.details.len(), 6, "{missing}");
+    let over = [TowerOverride { name: "siglip".into(), dir: path }];
+    assert_eq!(find(&over).unwrap().source, TowerSource::Override);
+    for place in ["siglip-tuned", "model/siglip-tuned", "model/encoders/siglip-tuned", "model/towers/siglip-tuned"] {
+        let place = models.path().join(place);
+        put_tower(&place);
+        let found = find(&[]).unwrap();
+        assert_eq!((found.source, found.dir), (TowerSource::Checkpoint, place));
+    }
+}
+
+#[test]
+fn folders_that_hold_something_else_are_described() {
+    let hub = Hub::new(Vec::new());
+    for (file, content, words) in [
+        (
+            "adapter_config.json",
+            r#"{"base_model_name_or_path": "org/base"}"#,
+            &["adapter (LoRA)", "org/base", "merge_and_unload"][..],
+        ),
+        ("adapter_model.safetensors", "", &["adapter (LoRA)", "the model it was trained on"]),
+        ("mm_projector.bin", "", &["connector", "mm_projector.bin", "language model"]),
+        ("model-q4.gguf", "", &["GGUF", "model-q4.gguf", "original model"]),
+        ("tf_model.h5", "", &["another program", "tf_model.h5", "transformers"]),
+        ("checkpoint-900/x", "", &["training run", "checkpoint-900", "give one of them"]),
+        ("notes.txt", "", &["no checkpoint", "config.json: missing"]),
+    ] {
+        let dir = dir();
+        let path = dir.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        let without_config = refusal(hub.model(dir.path())).to_string();
+        let without_weights = refusal(open(dir.path())).to_string();
+        for word in words {
+            assert!(without_config.contains(word), "no `{word}` in {without_config}");
+            assert!(file == "notes.txt" || without_weights.contains(word), "no `{word}` in {without_weights}");
+        }
+    }
+}
+
+#[test]
+fn weights_that_tell_how_a_checkpoint_was_made() {
+    for (key, words) in [
+        ("model.vision_tower_aux_list.0.x", ["encoders inside", "--tower"]),
+        ("base_model.model.layers.0.q_proj.lora_A.weight", ["adapter", "merge"]),
+        ("model.layers.0.q_proj.qweight", ["quantised", "as it was released"]),
+    ] {
+        let (_dir, files) = with_model(&safetensors(&[("a.weight", &[1], &[1.0]), (key, &[1], &[1.0])]));
+        let (files, job) = (files.unwrap(), Job::unattended());
+        let refusal = refusal(Loader::new(&files, Device::Cpu, F32, &job).finish(|_| false));
+        assert_eq!(refusal.key.as_deref(), Some(key));
+        let text = refusal.to_string();
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    }
+}
+
+#[test]
+fn files_under_a_wrong_name_are_named() {
+    let (_, files) = with_model(&archive(b"}"));
+    assert!(refusal(files).problem.contains("torch.save"));
+    assert!(refusal(with_bin(&safetensors(TWO)).1).problem.contains("safetensors file"));
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1234\n";
+    for files in [with_model(pointer).1, with_bin(pointer).1] {
+        assert!(refusal(files).problem.contains("git-lfs pointer"));
+    }
+}
+
+#[test]
+fn names_of_strangers_do_not_reach_the_terminal_as_they_are() {
+    let evil = "\u{1b}]0;PWNED\u{7}\u{9b}2J\r\n\u{202e}";
+    let b = safetensors(&[(evil, &[1], &[5.0])]);
+    let texts = [
+        refusal(sharded(&json!({ evil: "../x" }), &[]).1).to_string(),
+        refusal(sharded(&json!({"b": format!("{evil}.safetensors")}), &[]).1).to_string(),
+        refusal(
+            sharded(
+                &json!({ evil: "1.safetensors", "x": "2.safetensors" }),
+                &[("1.safetensors", &b), ("2.safetensors", &b)],
+            )
+            .1,
+        )
+        .to_string(),
+        refusal(read_config(&json!({"model_type": evil}))).to_string(),
+    ];
+    for text in texts {
+        let hidden = text.chars().find(|&c| c != '\n' && (c.is_control() || c == '\u{202e}'));
+        // A value of JSON is shown as JSON.
+        let shown = text.contains("\\u{1b}]0;PWNED") || text.contains("\\u001b]0;PWNED");
+        assert!(hidden.is_none() && shown, "{text:?}");
     }
 }
 

@@ -3,12 +3,15 @@
 //! Opening reads headers only. Every offset and length is checked against the real file before anyone sees it, so
 //! that [`TensorView::bytes`] is always exactly the tensor.
 
+use super::json::JsonFile;
 use super::map::MappedFile;
-use super::{json::JsonFile, safetensors_header, torch_file};
+use super::stored::{Located, StoredType};
+use super::tower_name::is_plain_name;
+use super::{folder, safetensors_header, torch_file};
 use crate::error::{Refusal, Result};
+use crate::printable;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Base names of the weight files of a checkpoint and of towers in the Hugging Face layout.
@@ -20,54 +23,6 @@ pub const OPEN_CLIP_STEMS: &[&str] = &["open_clip_model", "open_clip_pytorch_mod
 /// No index names more shards.
 const MAX_SHARDS: usize = 4096;
 
-/// Type of the numbers of a stored tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum StoredType {
-    /// 64-bit floating point.
-    F64,
-    /// 32-bit floating point.
-    F32,
-    /// IEEE 16-bit floating point.
-    F16,
-    /// 16-bit floating point with the exponent of f32.
-    BF16,
-    /// Anything a weight cannot be, by name: counters and index buffers.
-    Other(&'static str),
-}
-
-impl StoredType {
-    /// Bytes of one number; `None` for types that are never read.
-    pub fn size(self) -> Option<usize> {
-        match self {
-            Self::F64 => Some(8),
-            Self::F32 => Some(4),
-            Self::F16 | Self::BF16 => Some(2),
-            Self::Other(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for StoredType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F64 => "f64",
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
-            Self::Other(name) => name,
-        })
-    }
-}
-
-/// Where a tensor lies in its file. `start .. start + len` is inside the file, and `len` fits the shape.
-#[derive(Debug, Clone)]
-pub(super) struct Located {
-    pub(super) dtype: StoredType,
-    pub(super) shape: Vec<usize>,
-    pub(super) start: usize,
-    pub(super) len: usize,
-}
-
 /// All tensors of one checkpoint (or of one tower), found but not read.
 #[derive(Debug)]
 pub struct WeightFiles {
@@ -75,6 +30,8 @@ pub struct WeightFiles {
     files: Vec<MappedFile>,
     /// Key → index into `files`, place in it.
     tensors: BTreeMap<String, (usize, Located)>,
+    /// Keys that an index names and no file holds.
+    stale: Vec<String>,
 }
 
 /// Where one tensor lies and what it is.
@@ -114,7 +71,7 @@ impl WeightFiles {
             for suffix in [".safetensors", ".bin"] {
                 let single = dir.join(format!("{stem}{suffix}"));
                 if single.exists() {
-                    let mut weights = Self { origin: single.clone(), files: Vec::new(), tensors: BTreeMap::new() };
+                    let mut weights = Self::empty(&single);
                     weights.add(&single)?;
                     return Ok(weights);
                 }
@@ -125,9 +82,14 @@ impl WeightFiles {
                 looked_for.extend([single, index]);
             }
         }
-        let refusal =
-            Refusal::new(dir, "no weights found").help("download the model again, with its .safetensors or .bin files");
+        let refusal = folder::explained(dir).unwrap_or_else(|| {
+            Refusal::new(dir, "no weights found").help("download the model again, with its .safetensors or .bin files")
+        });
         Err(looked_for.iter().fold(refusal, |refusal, file| refusal.detail(absence(file))).into())
+    }
+
+    fn empty(origin: &Path) -> Self {
+        Self { origin: origin.to_path_buf(), files: Vec::new(), tensors: BTreeMap::new(), stale: Vec::new() }
     }
 
     fn open_sharded(dir: &Path, index: &Path) -> Result<Self> {
@@ -136,7 +98,7 @@ impl WeightFiles {
         let Some(map) = json.value().get("weight_map").and_then(serde_json::Value::as_object) else {
             return Err(json.refusal("weight_map", "this field is missing or no object").help(help).into());
         };
-        let mut weights = Self { origin: index.to_path_buf(), files: Vec::new(), tensors: BTreeMap::new() };
+        let mut weights = Self::empty(index);
         let mut shards = BTreeSet::new();
         for (key, shard) in map {
             let name = shard.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
@@ -166,13 +128,19 @@ impl WeightFiles {
             weights.add(&path)?;
         }
         for (key, shard) in map {
-            let found = weights.tensors.get(key).map(|(file, _)| weights.files[*file].path());
+            // Whoever needs the tensor will miss it. Indexes outlive tables that are no longer stored, so that an entry
+            // for nothing is no fault by itself.
+            let Some((file, _)) = weights.tensors.get(key) else {
+                weights.stale.push(key.clone());
+                continue;
+            };
+            let found = weights.files.get(*file).map(MappedFile::path);
             let expected = shard.as_str().map(|shard| dir.join(shard));
             if found != expected.as_deref() {
                 return Err(Refusal::new(index, "the index says this tensor is in a shard that does not hold it")
                     .key(key)
                     .expected(format!("in {}", expected.unwrap_or_default().display()))
-                    .found(found.map_or("in no shard".into(), |found| format!("in {}", found.display())))
+                    .found(format!("in {}", found.unwrap_or(index).display()))
                     .help(help)
                     .into());
             }
@@ -184,9 +152,9 @@ impl WeightFiles {
     fn add(&mut self, path: &Path) -> Result<()> {
         let file = MappedFile::open(path)?;
         let located = if path.extension().is_some_and(|extension| extension == "safetensors") {
-            safetensors_header::read(&file)?
+            safetensors_header::read(path, file.bytes())?
         } else {
-            torch_file::read(&file)?
+            torch_file::read(path, file.bytes())?
         };
         for (key, located) in located {
             match self.tensors.entry(key) {
@@ -226,6 +194,22 @@ impl WeightFiles {
         self.files.iter().map(MappedFile::path)
     }
 
+    /// Whether an index names `key` and no file holds it.
+    pub(super) fn is_stale(&self, key: &str) -> bool {
+        self.stale.iter().any(|stale| stale == key)
+    }
+
+    /// The sentence about what an index names and no file holds, if there is any, but for tables that follow from the
+    /// configuration.
+    pub(crate) fn stale_note(&self) -> Option<String> {
+        let stale: Vec<&str> = self.stale.iter().map(String::as_str).filter(|key| !is_derived(key)).collect();
+        let (first, rest) = stale.split_first()?;
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        let index = self.origin.file_name().unwrap_or_default().to_string_lossy();
+        let (index, first) = (printable::line(&index), printable::line(first));
+        Some(format!("{index} names weights that no file holds and the model does not need: {first}{more}"))
+    }
+
     /// The file to name in a message about the weights as a whole: the single file, or the index.
     pub fn origin(&self) -> &Path {
         &self.origin
@@ -246,9 +230,10 @@ impl WeightFiles {
     }
 }
 
-/// Whether `name` is the name of a file and nothing more: no way out of its directory.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
+/// Keys that hold nothing a model needs, whoever asks: tables that follow from the configuration.
+pub(super) fn is_derived(key: &str) -> bool {
+    let last = |name: &str| key == name || key.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'));
+    last("rotary_emb.inv_freq") || last("position_ids")
 }
 
 /// Why `path` cannot be used, as a line of detail. Hub caches hold links into a store; a link to nothing is a download

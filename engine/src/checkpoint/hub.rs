@@ -5,9 +5,11 @@
 //!
 //! Names come from strangers too: a repository id or a revision that is more than a plain name is not followed.
 
-use super::config::{TowerFamily, TowerSpec};
-use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence, is_plain_name};
+use super::environment;
+use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence};
+use super::folder;
 use super::json::JsonFile;
+use super::tower_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name, is_repo_id};
 use crate::error::{Error, Refusal, Result};
 use std::env;
 use std::fmt;
@@ -46,7 +48,7 @@ impl TowerOverride {
     /// Whether this is about `tower`, number `index` of its checkpoint.
     fn is_for(&self, index: usize, tower: &TowerSpec) -> bool {
         self.name == tower.name
-            || self.name == tower.repo
+            || self.name == tower.origin.to_string()
             || self.name == tower.family.word()
             || self.name == index.to_string()
     }
@@ -99,16 +101,6 @@ pub struct CachedModel {
 }
 
 impl TowerFamily {
-    /// The family in one word, as users write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Siglip => "siglip",
-            Self::Clip => "clip",
-            Self::Dinov2 => "dinov2",
-            Self::ConvNext => "convnext",
-        }
-    }
-
     /// Name of the file that describes the encoder.
     pub fn config_file(self) -> &'static str {
         match self {
@@ -133,15 +125,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The caches the environment names: `HF_HUB_CACHE`, `HF_HOME/hub`, and `~/.cache/huggingface/hub`.
+    /// The caches the environment names: `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `TRANSFORMERS_CACHE`, `HF_HOME/hub`,
+    /// `XDG_CACHE_HOME/huggingface/hub` and `~/.cache/huggingface/hub`.
     pub fn from_env() -> Self {
-        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = env::home_dir().map(|home| home.join(".cache/huggingface/hub"));
-        let mut hub = Self::default();
-        for cache in [variable("HF_HUB_CACHE"), variable("HF_HOME").map(|home| home.join("hub")), home] {
-            hub.caches.extend(cache.filter(|cache| !hub.caches.contains(cache)));
-        }
-        hub
+        Self { caches: environment::caches(&|name| env::var_os(name), env::home_dir().as_deref()) }
     }
 
     /// These caches and no others.
@@ -162,16 +149,12 @@ impl Hub {
     pub fn model(&self, model: &Path) -> Result<PathBuf> {
         if model.is_dir() {
             return Self::checkpoint(model).map_err(|why| {
-                Refusal::new(model, "this directory holds no checkpoint")
-                    .detail(why)
-                    .help("give the directory that holds config.json and the weights")
-                    .into()
+                let found = folder::explained(model);
+                found.unwrap_or_else(|| folder::no_checkpoint(model)).detail(why).into()
             });
         }
         if model.exists() {
-            return Err(Refusal::new(model, "is a file, not a checkpoint")
-                .help("give the directory that holds config.json and the weights")
-                .into());
+            return Err(folder::no_directory(model).into());
         }
         let Some(id) = model.to_str().filter(|id| is_repo_id(id)) else {
             return Err(Refusal::new(model, "no such directory")
@@ -214,7 +197,7 @@ impl Hub {
         let mut rejected = Vec::new();
         if let Some(named) = overrides.iter().find(|o| o.is_for(index, tower)) {
             let dir = if named.dir.join("snapshots").is_dir() { snapshot(&named.dir) } else { existing(&named.dir) };
-            return match dir.and_then(|dir| open(&dir, tower.family).map(|weights| (dir, weights))) {
+            return match try_open(dir, tower.family)? {
                 Ok((dir, weights)) => Ok(TowerFiles { dir, source: TowerSource::Override, weights, rejected }),
                 Err(why) => {
                     Err(Refusal::new(&named.dir, format!("this directory does not hold the encoder {}", tower.name))
@@ -224,29 +207,49 @@ impl Hub {
                 }
             };
         }
-        let beside = checkpoint.join("towers");
-        let hub = repo_dir_name(&tower.repo);
-        let mut places = vec![
-            (TowerSource::Checkpoint, existing(&beside.join(&tower.repo))),
-            (TowerSource::CheckpointHub, snapshot(&beside.join(&hub))),
-        ];
-        places.extend(self.caches.iter().map(|cache| (TowerSource::HubCache, snapshot(&cache.join(&hub)))));
-        for (source, place) in places {
-            match place.and_then(|dir| open(&dir, tower.family).map(|weights| (dir, weights))) {
+        for (source, place) in self.places(checkpoint, &tower.origin) {
+            match try_open(place, tower.family)? {
                 Ok((dir, weights)) => return Ok(TowerFiles { dir, source, weights, rejected }),
                 Err(why) => rejected.push(why),
             }
         }
-        let refusal = Refusal::new(checkpoint, "the weights of a vision encoder were not found")
-            .key(&tower.name)
-            .expected(format!("the files of {}", tower.repo))
-            .help(format!(
-                "get them with: huggingface-cli download {repo}\n  or put them into {dir}\n  or say where they are: --tower {family}=DIR",
-                repo = tower.repo,
-                dir = beside.join(&tower.repo).display(),
-                family = tower.family.word(),
-            ));
+        let refusal = Refusal::new(checkpoint, "the weights of a vision encoder were not found").key(&tower.name);
+        let word = tower.family.word();
+        let refusal = match &tower.origin {
+            TowerOrigin::Repository(repo) => refusal.expected(format!("the files of {repo}")).help(format!(
+                "get them with: huggingface-cli download {repo}\n  or put them into {dir}\n  or say where they are: --tower {word}=DIR",
+                dir = checkpoint.join("towers").join(repo).display(),
+            )),
+            TowerOrigin::Folder(folder) => refusal.expected(format!("the files of the folder {folder}")).help(format!(
+                "say where that folder is on this machine: --tower {word}=DIR (a path in config.json is not followed by \
+                 itself)\n  or put a copy of it beside the checkpoint",
+            )),
+        };
         Err(rejected.into_iter().fold(refusal, Refusal::detail).into())
+    }
+
+    /// Where an encoder is looked for, in order, or why a place is none.
+    fn places(&self, checkpoint: &Path, origin: &TowerOrigin) -> Vec<(TowerSource, Result<PathBuf, String>)> {
+        let towers = checkpoint.join("towers");
+        match origin {
+            TowerOrigin::Repository(repo) => {
+                let hub = repo_dir_name(repo);
+                let mut places = vec![
+                    (TowerSource::Checkpoint, existing(&towers.join(repo))),
+                    (TowerSource::CheckpointHub, snapshot(&towers.join(&hub))),
+                ];
+                places.extend(self.caches.iter().map(|cache| (TowerSource::HubCache, snapshot(&cache.join(&hub)))));
+                places
+            }
+            // The end of the path, beside the checkpoint or in it: a folder moves together with what it belongs to.
+            TowerOrigin::Folder(folder) => {
+                let parts: Vec<&str> = folder.split('/').filter(|part| is_plain_name(part)).collect();
+                let ends = [2, 1].map(|length| parts[parts.len().saturating_sub(length)..].join("/"));
+                let beside = [Some(towers.as_path()), Some(checkpoint), checkpoint.parent()];
+                let places = beside.into_iter().flatten().flat_map(|dir| ends.iter().map(move |end| dir.join(end)));
+                places.map(|place| (TowerSource::Checkpoint, existing(&place))).collect()
+            }
+        }
     }
 
     /// Refuses what the user named if it fits no encoder of the checkpoint.
@@ -283,24 +286,31 @@ impl Hub {
     }
 }
 
-/// Opens the encoder in `dir`, or says in one line why that is not possible.
-fn open(dir: &Path, family: TowerFamily) -> Result<WeightFiles, String> {
+/// Opens the encoder in `dir`, or says in one line why that is not possible. That there is no room for it is an error
+/// wherever it is looked for: the next place would not have more.
+fn try_open(dir: Result<PathBuf, String>, family: TowerFamily) -> Result<Result<(PathBuf, WeightFiles), String>> {
+    let dir = match dir {
+        Ok(dir) => dir,
+        Err(why) => return Ok(Err(why)),
+    };
     let config = dir.join(family.config_file());
     if !config.exists() {
-        return Err(absence(&config));
+        return Ok(Err(absence(&config)));
     }
-    WeightFiles::open(dir, family.stems()).map_err(|error| match error {
-        Error::Refused(refusal) => {
+    match WeightFiles::open(&dir, family.stems()) {
+        Ok(weights) => Ok(Ok((dir, weights))),
+        Err(Error::Refused(refusal)) => {
             let mut line = format!("{}: ", refusal.file.display());
             line.extend(refusal.key.iter().map(|key| format!("`{key}`: ")));
             line.push_str(&refusal.problem);
             line.extend(refusal.found.iter().map(|found| format!(" (found {found})")));
             // Of all the names that were tried only an unfinished download says more than that there is nothing.
             line.extend(refusal.details.iter().filter(|d| d.contains("incomplete")).map(|d| format!("; {d}")));
-            line
+            Ok(Err(line))
         }
-        other => other.to_string(),
-    })
+        Err(error @ Error::Io { .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 /// `dir`, if it is a directory.
@@ -347,15 +357,4 @@ pub fn checkpoint_name(dir: &Path) -> String {
 /// Name of the directory of repository `id` in a hub cache.
 fn repo_dir_name(id: &str) -> String {
     format!("models--{}", id.replacen('/', "--", 1))
-}
-
-/// Whether `text` is `organisation/name` of a repository and nothing more: it cannot lead out of a directory.
-pub(super) fn is_repo_id(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part.len() <= 128
-            && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-    };
-    text.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name))
 }

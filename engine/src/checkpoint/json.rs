@@ -1,7 +1,9 @@
 //! JSON files from strangers: bounded reads, and fields that name themselves when they are wrong.
 
+use super::instead;
 use crate::error::{Error, Refusal, Result};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,12 +22,14 @@ pub struct JsonFile {
 }
 
 impl JsonFile {
-    /// Reads `file`.
+    /// Reads `file`, with or without a byte order mark. Python writes numbers that are not finite as bare words, which
+    /// JSON has not: `NaN`, `Infinity`. They are read as texts, so that no number is ever one of them.
     ///
     /// # Errors
-    /// A refusal if the file is missing, larger than 256 MiB or not a JSON object.
+    /// A refusal if the file is missing, larger than 256 MiB, not a JSON object, or something that a download left in
+    /// its place.
     pub fn read(file: &Path) -> Result<Self> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         // Asked of the name, not of the open file: opening a pipe would wait for someone to write.
         let about = std::fs::metadata(file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Refusal::new(file, "this file is missing")
@@ -37,15 +41,35 @@ impl JsonFile {
             return Err(Refusal::new(file, "is no regular file").help(AGAIN).into());
         }
         let opened = File::open(file).map_err(|e| Error::io(file, e))?;
-        let read = opened.take(MAX_BYTES + 1).read_to_string(&mut text);
-        read.map_err(|e| Refusal::new(file, format!("cannot be read as text: {e}")).help(AGAIN))?;
-        if text.len() as u64 > MAX_BYTES {
+        opened.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(file, e))?;
+        if bytes.len() as u64 > MAX_BYTES {
             return Err(Refusal::new(file, "is larger than any configuration file")
                 .expected(format!("at most {MAX_BYTES} bytes"))
                 .help(AGAIN)
                 .into());
         }
-        let value: Value = serde_json::from_str(&text)
+        Self::parse(file, &bytes)
+    }
+
+    /// Reads `bytes`, the content of `file`. Errors as for [`JsonFile::read`].
+    pub(crate) fn parse(file: &Path, bytes: &[u8]) -> Result<Self> {
+        if let Some(refusal) = instead::refused(file, bytes) {
+            return Err(refusal.into());
+        }
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(Refusal::new(file, "is written in UTF-16")
+                .expected("UTF-8")
+                .help("save it as UTF-8 with an editor, or download it again")
+                .into());
+        }
+        let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+            .map_err(|e| Refusal::new(file, format!("is no text in UTF-8: {e}")).help(AGAIN))?;
+        // What is JSON as it stands, nearly everything, is not looked at twice.
+        let value: Value = serde_json::from_str(text)
+            .or_else(|error| match quoted_words(text) {
+                Cow::Owned(text) => serde_json::from_str(&text),
+                Cow::Borrowed(_) => Err(error),
+            })
             .map_err(|e| Refusal::new(file, format!("is not valid JSON: {e}")).help(AGAIN))?;
         if !value.is_object() {
             return Err(Refusal::new(file, "is not a JSON object").found(kind(&value)).help(AGAIN).into());
@@ -131,11 +155,51 @@ impl JsonFile {
         }
     }
 
+    /// The token id, or list of token ids, at `key`; none if it is absent.
+    pub fn token_ids(&self, key: &str) -> Result<Vec<u32>> {
+        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        let ids = self.typed(key, "a token id or a list of token ids", |value| match value {
+            Value::Array(list) => list.iter().map(id).collect(),
+            value => id(value).map(|id| vec![id]),
+        });
+        ids.map(Option::unwrap_or_default)
+    }
+
     /// The non-negative integer at `key`, which must be there.
     pub fn required_usize(&self, key: &str) -> Result<usize> {
         self.usize(key)?
             .ok_or_else(|| self.refusal(key, "this field is missing").expected("a non-negative integer").into())
     }
+}
+
+/// `text` with Python's words for numbers that are not finite in quotes, where they stand outside of texts.
+fn quoted_words(text: &str) -> Cow<'_, str> {
+    const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+    let mut out = String::new();
+    let (mut copied, mut at) = (0, 0);
+    let (mut in_text, bytes) = (false, text.as_bytes());
+    while let Some(&byte) = bytes.get(at) {
+        let word = WORDS.iter().find(|word| !in_text && bytes[at..].starts_with(word.as_bytes()));
+        if let Some(word) = word {
+            out.push_str(&text[copied..at]);
+            out.extend(["\"", word, "\""]);
+            at += word.len();
+            copied = at;
+            continue;
+        }
+        match byte {
+            b'"' => in_text = !in_text,
+            // Whatever is escaped does not end the text; it may be the last byte of a file that was cut short.
+            b'\\' if in_text => at += 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[copied..]);
+    Cow::Owned(out)
 }
 
 /// What kind of JSON value this is, for messages.
@@ -154,4 +218,37 @@ fn kind(value: &Value) -> &'static str {
 fn short(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= 80 { text } else { text.chars().take(79).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<JsonFile> {
+        JsonFile::parse(Path::new("f.json"), bytes)
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        parse(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn words_of_python_are_texts_and_never_numbers() {
+        let file = parse(br#"{"a": NaN, "b": [0.5, -Infinity, Infinity], "c": "x\" NaN", "d": 2}"#).unwrap();
+        assert_eq!(file.value()["b"], serde_json::json!([0.5, "-Infinity", "Infinity"]));
+        assert_eq!((file.str("c").unwrap(), file.f64("d").unwrap()), (Some("x\" NaN"), Some(2.0)));
+        let error = file.f64("a").unwrap_err().to_string();
+        assert!(error.contains("`a`") && error.contains("NaN") && error.contains("a number"), "{error}");
+        for text in ["{\"a\": NaNs}", "{\"a\": Infinit}", "{NaN: 1", "{\"a\": NaN \"\\", "{\"a\": nan}"] {
+            assert!(refused(text.as_bytes()).contains("not valid JSON"), "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_of_byte_order_are_understood() {
+        assert_eq!(parse(b"\xef\xbb\xbf{\"a\": 1}").unwrap().usize("a").unwrap(), Some(1));
+        for bytes in [&b"\xff\xfe{\0}\0"[..], b"\xfe\xff\0{\0}"] {
+            assert!(refused(bytes).contains("UTF-16"));
+        }
+    }
 }

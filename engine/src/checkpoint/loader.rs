@@ -6,7 +6,8 @@
 //! inspection and the check before loading run it over a survey.
 
 use super::convert::{Element, convert};
-use super::files::{StoredType, TensorView, WeightFiles};
+use super::files::{TensorView, WeightFiles, is_derived};
+use super::stored::StoredType;
 use crate::device::Precision;
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
@@ -119,6 +120,13 @@ impl Survey {
 /// The refusal of weights nobody asked for.
 fn refuse_unknown(unknown: &[UnknownWeight]) -> Option<Refusal> {
     let (first, rest) = unknown.split_first()?;
+    for (part, problem, help) in TELLTALES {
+        if let Some(weight) = unknown.iter().find(|weight| weight.key.contains(part)) {
+            let count = unknown.iter().filter(|weight| weight.key.contains(part)).count();
+            let refusal = Refusal::new(&weight.file, *problem).key(&weight.key).help(*help);
+            return Some(refusal.found(format!("{count} such weights")));
+        }
+    }
     let problem = match rest.len() {
         0 => "this weight has no place in the model its config.json describes".to_owned(),
         1 => "this weight and another have no place in the model its config.json describes".to_owned(),
@@ -131,11 +139,28 @@ fn refuse_unknown(unknown: &[UnknownWeight]) -> Option<Refusal> {
     Some(rest.iter().take(NAMED).map(place).fold(refusal, Refusal::detail))
 }
 
-/// Keys that hold nothing a model needs, whoever asks: tables that follow from the configuration.
-fn is_derived(key: &str) -> bool {
-    let last = |name: &str| key == name || key.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'));
-    last("rotary_emb.inv_freq") || last("position_ids")
-}
+/// What a weight that has no place tells by its name of how the checkpoint was made, and what to do about it: a part of
+/// the name, the problem, the help.
+const TELLTALES: &[(&str, &str, &str)] = &[
+    (
+        "vision_tower",
+        "is a weight of a vision encoder: a fine-tune with its encoders inside",
+        "write the encoders of this checkpoint into folders of their own, in the layout of their repositories, and name \
+         each with --tower; with the released encoders the numbers would be others",
+    ),
+    (
+        ".lora_",
+        "is a weight of an adapter (LoRA) that was not merged",
+        "merge it into the model (peft: merge_and_unload, then save_pretrained) and give the result",
+    ),
+    (".qweight", QUANTISED, UNQUANTISED),
+    (".absmax", QUANTISED, UNQUANTISED),
+    (".SCB", QUANTISED, UNQUANTISED),
+    (".weight_scale", QUANTISED, UNQUANTISED),
+];
+
+const QUANTISED: &str = "belongs to a quantised copy, which is not supported";
+const UNQUANTISED: &str = "use the checkpoint as it was released";
 
 impl<'a> Loader<'a> {
     /// A loader that reads `files` into tensors on `device` and reports its own progress to `job`.
@@ -314,7 +339,8 @@ impl<'a> Loader<'a> {
                 .key(key)
                 .expected(format!("shape {shape:?}"))
                 .help("config.json and the weights do not belong together, or a file is missing: download again");
-            return Err(Box::new(refusal));
+            let stale = self.shared.files.is_stale(key);
+            return Err(Box::new(if stale { refusal.found("named in the index, and in no file") } else { refusal }));
         };
         if view.shape != shape {
             let refusal = Refusal::new(view.file, "this weight has another shape than config.json implies")
@@ -341,10 +367,9 @@ fn read<T: Element>(key: &str, view: TensorView<'_>, device: &Device, meter: &Me
     let size = view.dtype.size().unwrap_or(1);
     let count = view.bytes.len() / size;
     let mut values: Vec<T> = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory {
-        what: format!("{} bytes for the weight `{key}`", count * size_of::<T>()),
-        help: "choose a smaller --dtype, or close other programs".into(),
-    })?;
+    values
+        .try_reserve_exact(count)
+        .map_err(|_| Error::no_room(format!("{} bytes for the weight `{key}`", count * size_of::<T>())))?;
     for bytes in view.bytes.chunks(CHUNK * size) {
         let start = values.len();
         values.resize(start + bytes.len() / size, T::ZERO);

@@ -4,6 +4,7 @@
 use crate::error::{Error, Refusal, Result};
 use memmap2::Mmap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A file of known length, readable as bytes.
@@ -31,7 +32,12 @@ impl MappedFile {
         // SAFETY: the map is private and read-only, and this type hands out shared slices of bytes only, for which
         // every content is valid. What remains is another process that shortens the file while it is mapped; that ends
         // this process with a signal, as it would in every program that maps files, and cannot corrupt memory.
-        let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, e))?;
+        let map = unsafe { Mmap::map(&file) }.map_err(|e| match e.kind() {
+            ErrorKind::OutOfMemory => {
+                Error::no_room(format!("{} takes {} MB to be mapped", path.display(), about.len() / 1_000_000))
+            }
+            _ => Error::io(path, e),
+        })?;
         Ok(Self { path: path.to_path_buf(), map })
     }
 

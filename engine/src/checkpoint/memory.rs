@@ -1,14 +1,16 @@
 //! Whether there is room: memory needed by a checkpoint in a given precision, and memory there is.
 
-use super::config::{CambrianConfig, TowerFamily, TowerSpec};
+use super::config::CambrianConfig;
 use super::loader::Survey;
+use super::tower_name::{TowerFamily, TowerSpec};
 use crate::device::Precision;
 use crate::error::{Error, Result};
+use crate::limits;
 use candle_core::{DType, Device};
 use std::fmt;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// Memory of this machine in bytes, or of the control group this process is confined to.
+/// Memory of this machine in bytes, or what its control group or the limits of this process leave of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostMemory {
     /// All there is.
@@ -32,6 +34,10 @@ impl HostMemory {
             memory.total = memory.total.min(limits.total_memory);
             // The group's own "free" counts cached files as used; a checkpoint read once would seem to fill it.
             memory.available = memory.available.min(limits.total_memory.saturating_sub(limits.rss));
+        }
+        for limit in limits::of_this_process() {
+            memory.total = memory.total.min(limit.bytes);
+            memory.available = memory.available.min(limit.left());
         }
         memory
     }
@@ -140,7 +146,11 @@ pub fn check(needed: u64, available: Option<u64>, choices: &[(DType, u64)]) -> R
     } else {
         format!("this would fit: {}", fitting.join(" or "))
     };
-    let what = format!("the checkpoint needs {}, and {} are available", Bytes(needed), Bytes(available));
+    let limit = limits::tightest().filter(|limit| limit.left() <= available);
+    let limit = limit.map_or_else(String::new, |limit| {
+        format!(" of the {} this process may have (ulimit {})", Bytes(limit.bytes), limit.option)
+    });
+    let what = format!("the checkpoint needs {}, and {} are available{limit}", Bytes(needed), Bytes(available));
     Err(Error::OutOfMemory { what, help })
 }
 

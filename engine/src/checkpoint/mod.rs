@@ -7,25 +7,34 @@
 pub mod config;
 mod convert;
 pub mod encoder_names;
+mod environment;
+pub(crate) mod fields;
 pub mod files;
+mod folder;
+mod generation;
 pub mod hub;
+pub(crate) mod instead;
 pub mod json;
 pub mod loader;
 mod map;
 pub mod memory;
 mod pickle;
+mod rope;
 mod safetensors_header;
+mod stored;
 mod torch_file;
 mod tower_name;
 mod zip_directory;
 
-pub use config::{
-    CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig, TowerFamily, TowerSpec,
-};
-pub use files::{StoredType, TensorView, WeightFiles};
+pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig};
+pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
 pub use loader::{Loader, Survey, UnknownWeight};
 pub use memory::{Bytes, HostMemory, MemoryNeed};
+pub use stored::StoredType;
+pub use tower_name::{TowerFamily, TowerOrigin, TowerSpec};
 
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod faults;

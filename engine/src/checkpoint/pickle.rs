@@ -8,7 +8,7 @@
 //! no cycle it ties, can exhaust the stack. Every instruction makes at most one value, so memory is bounded by the
 //! length of the pickle.
 
-use super::files::StoredType;
+use super::stored::StoredType;
 use std::collections::HashMap;
 use std::rc::Rc;
 

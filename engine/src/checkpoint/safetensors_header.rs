@@ -2,11 +2,12 @@
 //!
 //! The format: eight bytes with the length of the header, the header as JSON, then the tensors without gaps.
 
-use super::files::{Located, StoredType};
-use super::map::MappedFile;
+use super::instead;
+use super::stored::{Located, StoredType};
 use crate::error::{Refusal, Result};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
+use std::path::Path;
 
 /// No header is longer. The largest released checkpoint needs less than 1 MiB for all shards together.
 const MAX_HEADER: usize = 32 << 20;
@@ -14,10 +15,18 @@ const MAX_HEADER: usize = 32 << 20;
 /// Bytes of the length field before the header.
 const LENGTH_FIELD: usize = 8;
 
-/// Reads the header of `file` and checks that the tensors it announces fill the file exactly.
-pub(super) fn read(file: &MappedFile) -> Result<Vec<(String, Located)>> {
-    let (path, bytes) = (file.path(), file.bytes());
+/// Reads the header of the file `path`, whose content is `bytes`, and checks that the tensors it announces fill it
+/// exactly.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Located)>> {
     let again = "the download is incomplete or damaged: download this file again";
+    if let Some(refusal) = instead::refused(path, bytes) {
+        return Err(refusal.into());
+    }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+        return Err(Refusal::new(path, "was written by torch.save and is no safetensors file")
+            .help("give it the name it had, ending in .bin")
+            .into());
+    }
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_FIELD>() else {
         return Err(Refusal::new(path, "is too short to be a safetensors file")
             .expected("at least 8 bytes")

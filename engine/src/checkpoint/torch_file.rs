@@ -2,9 +2,9 @@
 //!
 //! Since PyTorch 1.6 that is an uncompressed zip archive; before, several pickles and the storages one after another.
 
-use super::files::Located;
-use super::map::MappedFile;
+use super::instead;
 use super::pickle::{Machine, PickleError, TensorRef, Value};
+use super::stored::Located;
 use super::zip_directory;
 use crate::error::{Refusal, Result};
 use std::collections::HashMap;
@@ -21,10 +21,17 @@ const CONVERT: &str = "convert it on a machine where you trust it: load it with 
 /// Where the content of each storage lies in the file, by its name in the pickle.
 type Storages = HashMap<String, Range<usize>>;
 
-/// Finds the tensors in `file`. Nothing in it is run.
-pub(super) fn read(file: &MappedFile) -> Result<Vec<(String, Located)>> {
-    let bytes = file.bytes();
-    if bytes.starts_with(b"PK") { read_zip(file.path(), bytes) } else { read_legacy(file.path(), bytes) }
+/// Finds the tensors in the file `path`, whose content is `bytes`. Nothing in it is run.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Located)>> {
+    if let Some(refusal) = instead::refused(path, bytes) {
+        return Err(refusal.into());
+    }
+    if bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]) {
+        return Err(Refusal::new(path, "is a safetensors file and was not written by PyTorch")
+            .help("give it a name that ends in .safetensors")
+            .into());
+    }
+    if bytes.starts_with(b"PK") { read_zip(path, bytes) } else { read_legacy(path, bytes) }
 }
 
 fn read_zip(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Located)>> {

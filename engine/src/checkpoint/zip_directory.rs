@@ -2,6 +2,10 @@
 //!
 //! Only the directory is read. Entries are found in the mapped file, so there is nothing to unpack and nothing that
 //! could grow. Zip64 is understood, as shards pass 4 GiB.
+//!
+//! General readers (the `zip` crate) take what this refuses: an entry that is there twice, of which they give the last,
+//! and entries that lie over each other. Both would let two programs see two models in one file, so the directory is read
+//! here as strictly as the rest of a stranger's file.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -5,7 +5,7 @@ use super::network::{Core, Network};
 use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
-use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles};
+use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles, fields};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
@@ -137,6 +137,8 @@ struct Surveyed {
     survey: Survey,
     towers: Vec<TowerReport>,
     core_parameters: u64,
+    /// What the encoders' files say that is not known.
+    notes: Vec<String>,
 }
 
 impl Found {
@@ -179,6 +181,7 @@ impl Found {
     fn survey(&self) -> Result<Surveyed> {
         let precision = Precision::on(&self.device, DType::F32);
         let mut all = Survey::default();
+        let mut notes = Vec::new();
         let mut reports = Vec::with_capacity(self.towers.len());
         let core = Loader::survey(&self.weights, precision);
         let mut widths = Vec::with_capacity(self.towers.len());
@@ -193,6 +196,7 @@ impl Found {
                 stored_bytes: 0,
             };
             if let Ok(files) = found {
+                notes.extend(fields::check_encoder(spec.family, &files.dir)?);
                 let loader = Loader::survey(&files.weights, precision);
                 let encoder = Encoder::new(spec, self.config.select_layer, &files.dir, &loader)?;
                 loader.finish(|key| encoder.ignores(key))?;
@@ -216,7 +220,7 @@ impl Found {
         let survey = core.into_survey();
         let parameters = survey.parameters();
         all.merge(survey);
-        Ok(Surveyed { survey: all, towers: reports, core_parameters: parameters })
+        Ok(Surveyed { survey: all, towers: reports, core_parameters: parameters, notes })
     }
 
     /// Memory needed with weights kept as `weights`.
@@ -259,7 +263,7 @@ impl Found {
             device: format!("{:?}", self.device.location()).to_lowercase(),
             needed: needed.into(),
             available_bytes,
-            notes: self.notes(request, precision)?,
+            notes: self.notes(request, precision)?.into_iter().chain(surveyed.notes).collect(),
             config: self.config.clone(),
             towers: surveyed.towers,
             survey: surveyed.survey,
@@ -269,7 +273,8 @@ impl Found {
 
     /// What a person should know before the numbers appear.
     fn notes(&self, request: &LoadRequest, precision: Precision) -> Result<Vec<String>> {
-        let mut notes = Vec::new();
+        let mut notes = self.config.notes.clone();
+        notes.extend(self.weights.stale_note());
         if precision.weights != precision.compute {
             notes.push(format!(
                 "weights are kept as {} and widened to f32 inside every product: the CPU computes in f32",

@@ -184,16 +184,16 @@ mod unix {
     fn open_files_of_the_process_are_written_through() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        fs::write(&path, "longer than what comes").unwrap();
+        fs::write(&path, "old").unwrap();
         let open = File::options().read(true).write(true).open(&path).unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&open);
         let (direct, indirect) = (PathBuf::from(format!("/dev/fd/{number}")), dir.path().join("link"));
         symlink(&direct, &indirect).unwrap();
         let inode = fs::metadata(&path).unwrap().ino();
-        for name in [&direct, &indirect] {
+        for (name, whole) in [(&direct, "old new"), (&indirect, "old new new")] {
             assert!(is_stream(name) && check(name, &[]).is_ok());
-            put(name, "new").unwrap();
-            assert_eq!(fs::read(&path).unwrap(), b"new");
+            put(name, " new").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), whole);
             assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
         }
         for (name, number) in [("/dev/stdout", 1), ("/proc/self/fd/2", 2), ("/dev/fd/7", 7)] {

@@ -1,5 +1,6 @@
 //! `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`: what surrounds a vocabulary.
 
+use crate::checkpoint::fields;
 use crate::checkpoint::json::JsonFile;
 use crate::error::Result;
 use serde_json::Value;
@@ -41,6 +42,7 @@ impl TokenizerConfig {
         let mut config = Self::default();
         let main = optional(dir, "tokenizer_config.json")?;
         if let Some(file) = &main {
+            fields::check_tokenizer(file)?;
             config.class = file.str("tokenizer_class")?.unwrap_or_default().to_owned();
             config.legacy = file.bool("legacy")?;
             config.add_bos_token = file.bool("add_bos_token")?;

@@ -40,8 +40,13 @@ pub(super) struct Json {
 
 impl Json {
     pub(super) fn open(file: &Path, config: &TokenizerConfig) -> Result<Self> {
-        let json = JsonFile::read(file)?;
-        let joining = joining(&json)?;
+        Self::new(&JsonFile::read(file)?, config)
+    }
+
+    /// Reads `json`, a tokenizer.json.
+    pub(super) fn new(json: &JsonFile, config: &TokenizerConfig) -> Result<Self> {
+        let file = json.file();
+        let joining = joining(json)?;
         let refuse = |e: tokenizers::Error| {
             Refusal::new(file, format!("is no tokenizer: {e}")).help("download tokenizer.json again")
         };
@@ -53,7 +58,10 @@ impl Json {
         for (id, token) in inner.get_added_tokens_decoder() {
             if token.single_word {
                 let key = format!("added_tokens[id = {id}]");
-                return Err(Refusal::new(file, "tokens with `single_word` are not supported").key(key).into());
+                return Err(Refusal::new(file, "tokens with `single_word` are not supported")
+                    .key(key)
+                    .help("use the tokenizer.json of the released checkpoint")
+                    .into());
             }
             if token.special {
                 special.insert(id);
@@ -155,7 +163,10 @@ fn cut(whole: &NormalizedString, segments: &[Segment]) -> Vec<(NormalizedString,
 
 /// Adds what tokenizer_config.json declares and tokenizer.json lacks, as the reference does on loading.
 fn add_declared(file: &Path, inner: &mut tokenizers::Tokenizer, config: &TokenizerConfig) -> Result<()> {
-    let refuse = |e: tokenizers::Error| Refusal::new(file, format!("tokens cannot be added: {e}"));
+    let refuse = |e: tokenizers::Error| {
+        Refusal::new(file, format!("tokens cannot be added: {e}"))
+            .help("take tokenizer.json and tokenizer_config.json from the same checkpoint")
+    };
     let known = |inner: &tokenizers::Tokenizer, content: &str| {
         inner.get_added_tokens_decoder().values().any(|token| token.content == content)
     };

@@ -8,6 +8,8 @@
 mod chunk;
 mod config;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod fixtures;
 mod json;
 mod prompt;

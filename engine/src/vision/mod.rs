@@ -1,14 +1,22 @@
 //! Pictures to features: [`Picture`]s from files, what each encoder is shown of them ([`PixelSpec`]), and the
 //! [`Encoder`]s of the four families, one file each.
 
+mod bmp;
 mod clip;
+mod convert;
 mod convnext;
 mod dinov2;
+mod fault;
+mod gif;
 mod jpeg;
+mod kind;
+mod orientation;
 mod picture;
+mod png;
 mod preprocess;
 mod resample;
 mod siglip;
+mod tiff;
 mod vit;
 
 pub use picture::{Exif, Picture};

@@ -1,13 +1,18 @@
 //! Pictures from files, decoded and converted to RGB as the reference does (spec §3, steps 1 and 2).
 //!
 //! The reference reads pictures with Pillow's `Image.open(path).convert("RGB")`: grey is replicated, palettes are
-//! expanded, transparency is dropped without compositing, and the EXIF orientation is ignored. Files come from
-//! strangers, so a header that promises too much is refused before anything is allocated for its pixels.
+//! expanded, transparency is dropped without compositing, and the EXIF orientation is ignored, but for TIFF files,
+//! which Pillow turns by their orientation always. A picture is decoded to the same bytes, or it is refused with the
+//! kind of file named; it is never something else without a word. Files come from strangers, so a header that
+//! promises too much is refused before anything is allocated for its pixels.
 
-use super::jpeg;
+use super::fault::{self, Fault};
+use super::kind::Kind;
+use super::orientation;
+use super::{bmp, gif, jpeg, png, tiff};
 use crate::error::{Error, Result};
 use image::metadata::Orientation;
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -17,7 +22,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// The most pixels a picture may have: the number above which Pillow, too, refuses to decode.
 const MAX_PIXELS: u64 = 178_956_970;
 /// What a decoder may allocate: 16-bit RGBA of [`MAX_PIXELS`], and some room to work in.
-const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8 + (64 << 20);
+pub(super) const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8 + (64 << 20);
 
 /// What to do with the orientation a camera wrote into the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -54,7 +59,7 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Reads the picture in `file`: PNG, JPEG, WebP, GIF (first frame), BMP or TIFF.
+    /// Reads the picture in `file`: PNG, JPEG, WebP, GIF (first frame), BMP or TIFF (first picture).
     ///
     /// # Errors
     /// [`Error::Input`], naming the file, if it cannot be read, is empty, cut short, of no known format, or larger
@@ -88,49 +93,77 @@ impl Picture {
         if bytes.is_empty() {
             return Err(Error::input(format!("{name}: the file is empty (0 bytes)"), COPY_AGAIN));
         }
-        let mut reader =
-            ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| undecodable(name, &e))?;
-        let Some(format) = reader.format().filter(|format| FORMATS.contains(format)) else {
+        let Some(kind) = Kind::of(bytes) else {
             return Err(Error::input(
                 format!("{name}: this is not a picture in a format the program reads ({} bytes)", bytes.len()),
-                "use a PNG, JPEG, WebP, GIF, BMP or TIFF file",
+                USE,
             ));
         };
-        if format == ImageFormat::Jpeg {
-            return Self::from_jpeg(name, bytes, exif);
-        }
-        // The true limit is on the product of the sides, checked below; decoders get a bound on memory.
+        let picture = match kind {
+            Kind::Jpeg => Self::from_jpeg(bytes, exif),
+            Kind::Png => png::decode(bytes).map(|picture| match exif {
+                Exif::Ignore => picture,
+                Exif::Honour => picture.upright(orientation::turn(png::orientation(bytes))),
+            }),
+            // Pillow turns these always.
+            Kind::Tiff => tiff::decode(bytes),
+            Kind::Gif => gif::decode(bytes),
+            Kind::Bmp => bmp::decode(bytes),
+            Kind::WebP => Self::from_webp(bytes, exif),
+            Kind::Other(kind) => fault::unread(format!("{kind} file")),
+        };
+        picture.map_err(|fault| refused(name, kind, fault))
+    }
+
+    fn from_jpeg(bytes: &[u8], exif: Exif) -> fault::Result<Self> {
+        let header = jpeg::header(bytes)?;
+        check_size(header.width as u64, header.height as u64)?;
+        let number = match exif {
+            Exif::Ignore => None,
+            Exif::Honour => header.exif.and_then(|block| orientation::of_exif(&block)),
+        };
+        let picture = Self { width: header.width, height: header.height, rgb: jpeg::decode(bytes)? };
+        Ok(picture.upright(orientation::turn(number)))
+    }
+
+    fn from_webp(bytes: &[u8], exif: Exif) -> fault::Result<Self> {
+        let fault = |error: ImageError| match error {
+            ImageError::Limits(_) => {
+                Fault::TooLarge(format!("decoding it would take more than {MAX_DECODER_BYTES} bytes"))
+            }
+            error => Fault::Damaged(error.to_string()),
+        };
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::WebP);
+        // The true limit is on the product of the sides, checked below; the decoder gets a bound on memory.
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(MAX_DECODER_BYTES);
         reader.limits(limits);
-        let mut decoder = reader.into_decoder().map_err(|e| refused_by_decoder(name, format, &e))?;
+        let mut decoder = reader.into_decoder().map_err(fault)?;
         let (width, height) = decoder.dimensions();
-        check_size(name, u64::from(width), u64::from(height))?;
-        let orientation = match exif {
-            Exif::Ignore => Orientation::NoTransforms,
+        check_size(u64::from(width), u64::from(height))?;
+        let number = match exif {
+            Exif::Ignore => None,
             // A file without readable orientation is upright.
-            Exif::Honour => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+            Exif::Honour => decoder.exif_metadata().ok().flatten().and_then(|block| orientation::of_exif(&block)),
         };
-        let stored = decoder.original_color_type();
-        let image = DynamicImage::from_decoder(decoder).map_err(|e| refused_by_decoder(name, format, &e))?;
-        Ok(Self::upright(to_rgb(image, stored), orientation))
+        let rgb = match DynamicImage::from_decoder(decoder).map_err(fault)? {
+            // Transparency is dropped without compositing.
+            DynamicImage::ImageRgba8(image) => {
+                image.as_raw().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect()
+            }
+            image => image.into_rgb8().into_raw(),
+        };
+        let picture = Self { width: width as usize, height: height as usize, rgb };
+        Ok(picture.upright(orientation::turn(number)))
     }
 
-    fn from_jpeg(name: &str, bytes: &[u8], exif: Exif) -> Result<Self> {
-        let undecodable = |why: String| undecodable(name, &format!("as a JPEG file, {why}"));
-        let header = jpeg::header(bytes).map_err(undecodable)?;
-        check_size(name, header.width as u64, header.height as u64)?;
-        let orientation = match (exif, header.exif) {
-            (Exif::Honour, Some(block)) => Orientation::from_exif_chunk(&block).unwrap_or(Orientation::NoTransforms),
-            _ => Orientation::NoTransforms,
-        };
-        let rgb = jpeg::decode(bytes).map_err(undecodable)?;
-        // The sizes agree by construction.
-        let rgb = RgbImage::from_raw(header.width as u32, header.height as u32, rgb).unwrap_or_default();
-        Ok(Self::upright(rgb, orientation))
-    }
-
-    fn upright(rgb: RgbImage, orientation: Orientation) -> Self {
+    /// The picture turned or mirrored.
+    pub(super) fn upright(self, orientation: Orientation) -> Self {
+        if orientation == Orientation::NoTransforms {
+            return self;
+        }
+        // The sizes agree by construction; an empty picture instead of a panic if they ever should not.
+        let rgb = RgbImage::from_raw(self.width as u32, self.height as u32, self.rgb).unwrap_or_default();
         let mut image = DynamicImage::ImageRgb8(rgb);
         image.apply_orientation(orientation);
         let rgb = image.into_rgb8();
@@ -139,21 +172,15 @@ impl Picture {
 }
 
 /// Refuses what is too large to decode, and what has no pixels.
-fn check_size(name: &str, width: u64, height: u64) -> Result<()> {
+pub(super) fn check_size(width: u64, height: u64) -> fault::Result<()> {
     if (1..=MAX_PIXELS).contains(&width.saturating_mul(height)) {
         return Ok(());
     }
-    Err(Error::input(
-        format!("{name}: the picture says it has {width} × {height} pixels; at most {MAX_PIXELS} are read"),
-        "make it smaller with an image editor",
-    ))
+    Err(Fault::TooLarge(format!("it says it has {width} × {height} pixels; at most {MAX_PIXELS} are read")))
 }
 
-/// The formats this program was built to read.
-const FORMATS: [ImageFormat; 6] =
-    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff];
-
 const COPY_AGAIN: &str = "copy or download the picture again";
+const USE: &str = "use a PNG, JPEG, WebP, GIF, BMP or TIFF file";
 
 fn too_large_file(name: &str, bytes: u64) -> Error {
     Error::input(
@@ -162,64 +189,28 @@ fn too_large_file(name: &str, bytes: u64) -> Error {
     )
 }
 
-fn undecodable(name: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::input(
-        format!("{name}: this picture cannot be decoded: {error}"),
-        "the file is damaged or cut short: copy or download it again, or save it anew with an image editor",
-    )
-}
-
-fn refused_by_decoder(name: &str, format: ImageFormat, error: &ImageError) -> Error {
-    if matches!(error, ImageError::Limits(_)) {
-        return Error::input(
-            format!("{name}: decoding this picture would take more than {MAX_DECODER_BYTES} bytes of memory"),
-            "make it smaller with an image editor",
-        );
+/// The error for a picture that a decoder did not decode.
+fn refused(name: &str, kind: Kind, fault: Fault) -> Error {
+    match fault {
+        Fault::Damaged(why) => Error::input(
+            format!("{name}: this picture cannot be decoded: as a {} file, {why}", kind.name()),
+            "the file is damaged or cut short: copy or download it again, or save it anew with an image editor",
+        ),
+        Fault::Unread(what) => Error::input(
+            format!("{name}: this is {what}, which the program does not read"),
+            "save it as PNG, or as JPEG with 8 bits per channel, with an image editor",
+        ),
+        Fault::TooLarge(why) => {
+            Error::input(format!("{name}: the picture is too large: {why}"), "make it smaller with an image editor")
+        }
     }
-    undecodable(name, &format!("{format:?}: {error}"))
-}
-
-/// Pillow's conversion to RGB of what Pillow would have made of a file that stores `stored` pixels.
-fn to_rgb(image: DynamicImage, stored: ExtendedColorType) -> RgbImage {
-    let (width, height) = (image.width(), image.height());
-    let rgb: Vec<u8> = match image {
-        DynamicImage::ImageRgb8(image) => return image,
-        DynamicImage::ImageLuma8(image) => image.as_raw().iter().flat_map(|&v| [v; 3]).collect(),
-        DynamicImage::ImageLumaA8(image) => image.as_raw().chunks_exact(2).flat_map(|p| [p[0]; 3]).collect(),
-        DynamicImage::ImageRgba8(image) => without_alpha(image.as_raw()),
-        // Pillow keeps 16-bit grey at full range and clips it; of other 16-bit pixels it reads the high bytes.
-        DynamicImage::ImageLuma16(image) => image.as_raw().iter().flat_map(|&v| [clip(v); 3]).collect(),
-        DynamicImage::ImageLumaA16(image) => {
-            let grey = if stored == ExtendedColorType::L16 { clip } else { high_byte };
-            image.as_raw().chunks_exact(2).flat_map(|p| [grey(p[0]); 3]).collect()
-        }
-        DynamicImage::ImageRgb16(image) => image.as_raw().iter().map(|&v| high_byte(v)).collect(),
-        DynamicImage::ImageRgba16(image) => {
-            image.as_raw().chunks_exact(4).flat_map(|p| [high_byte(p[0]), high_byte(p[1]), high_byte(p[2])]).collect()
-        }
-        other => return other.into_rgb8(),
-    };
-    // The sizes agree by construction; an empty picture instead of a panic if they ever should not.
-    RgbImage::from_raw(width, height, rgb).unwrap_or_default()
-}
-
-fn without_alpha(rgba: &[u8]) -> Vec<u8> {
-    rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect()
-}
-
-fn clip(value: u16) -> u8 {
-    value.min(255) as u8
-}
-
-fn high_byte(value: u16) -> u8 {
-    (value >> 8) as u8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::ImageEncoder;
     use image::codecs::png::PngEncoder;
+    use image::{ExtendedColorType, ImageEncoder};
 
     fn png(bytes: &[u8], width: u32, height: u32, colour: ExtendedColorType) -> Vec<u8> {
         let mut file = Vec::new();

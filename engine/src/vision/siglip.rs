@@ -13,11 +13,16 @@ use std::path::Path;
 const HEADS: usize = 16;
 const EPS: f64 = 1e-6;
 const CONFIG: &str = "open_clip_config.json";
+const MODEL_NAME: &str = "model_cfg.vision_cfg.timm_model_name";
 const IMAGE_SIZE: &str = "model_cfg.vision_cfg.image_size";
 
 /// Reads the encoder in `dir`.
 pub(super) fn load(dir: &Path, loader: &Loader<'_>) -> Result<(Vit, PixelSpec)> {
     let config = JsonFile::read(&dir.join(CONFIG))?;
+    // Heads and epsilon are this model's; no weight tells them.
+    if config.str(MODEL_NAME)?.is_some_and(|name| !name.starts_with("vit_so400m_")) {
+        return Err(config.refusal(MODEL_NAME, "this is no SigLIP SO400M").expected("vit_so400m_…").into());
+    }
     let pixels = PixelSpec::open_clip(&config, IMAGE_SIZE, config.required_usize(IMAGE_SIZE)?)?;
     let trunk = loader.pp("visual.trunk");
     let [width, _, patch, _] = stored_shape(&trunk, "patch_embed.proj.weight")?;

@@ -1,20 +1,29 @@
 //! Maps on the window's own graphics device: uploads beside the window, drawing inside its frames.
+//!
+//! Traces and photos lie there once for everybody; what is measured and drawn of them belongs to a pane ([`panes`]).
 
 mod draw;
+mod panes;
+mod photos;
 
 pub use draw::DrawMap;
+pub use panes::{PaneId, PaneMaps};
 
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
-    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Quantity, Result,
+    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Result,
 };
+use panes::PaneCache;
+use photos::Photos;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Makes maps on the window's device.
 #[derive(Clone)]
 pub struct MapGpu {
     renderer: Arc<MapRenderer>,
+    photos: Arc<Mutex<Photos>>,
+    panes: Arc<Mutex<PaneCache>>,
     faults: Faults,
 }
 
@@ -37,12 +46,10 @@ struct Measured {
     maps: MapSet,
     /// `None` until a frame has tried to measure them.
     view: Option<MapView>,
-    /// What `pending` and `numbers` are the numbers of.
-    numbers_of: Option<MapView>,
-    /// Their numbers on the way from the device.
-    pending: Option<PendingMaps>,
-    /// Their numbers, until others are there.
-    numbers: Option<Arc<Vec<Map>>>,
+    /// Numbers on the way from the device, and what they are the numbers of.
+    pending: Option<(MapView, PendingMaps)>,
+    /// The numbers that came last, and what they are the numbers of.
+    numbers: Option<(MapView, Arc<Vec<Map>>)>,
 }
 
 /// What the numbers of `view` depend on: which cell is outlined is not a part of it.
@@ -51,11 +58,17 @@ fn numbers_key(view: &MapView) -> MapView {
     MapView { focus, ..*view }
 }
 
+/// Whether numbers of `of` may stand beside maps of `view` for a frame or two: they mean the same and span colours by the
+/// same rule.
+fn alike(of: &MapView, view: &MapView) -> bool {
+    (of.quantity, of.granularity, of.normalisation) == (view.quantity, view.granularity, view.normalisation)
+}
+
 impl ShownMaps {
     fn new(renderer: &MapRenderer, trace: &GpuTrace, photo: &GpuPhoto, panes: usize) -> Result<Self> {
-        let maps = renderer.measure(trace, &MapView::of(Quantity::Share))?;
+        let maps = renderer.maps(trace)?;
         let panes = (0..panes).map(|_| renderer.pane(&maps, Some(photo))).collect::<Result<_>>()?;
-        let measured = Measured { maps, view: None, numbers_of: None, pending: None, numbers: None };
+        let measured = Measured { maps, view: None, pending: None, numbers: None };
         Ok(Self { maps: Mutex::new(measured), panes })
     }
 
@@ -64,15 +77,17 @@ impl ShownMaps {
     pub fn numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
         measured.take_numbers();
-        let current = measured.pending.is_none() && measured.numbers_of == Some(numbers_key(view));
-        measured.numbers.clone().filter(|_| current)
+        let (of, numbers) = measured.numbers.as_ref().filter(|_| measured.pending.is_none())?;
+        (*of == numbers_key(view)).then(|| Arc::clone(numbers))
     }
 
-    /// The numbers of the maps as they were last known: for what may lag behind the maps by a frame or two.
-    pub fn last_numbers(&self) -> Option<Arc<Vec<Map>>> {
+    /// The numbers of the maps as they were last known, if they mean what those of `view` do: for what may lag behind the
+    /// maps by a frame or two, but not say something else.
+    pub fn last_numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
         measured.take_numbers();
-        measured.numbers.clone()
+        let (of, numbers) = measured.numbers.as_ref()?;
+        alike(of, view).then(|| Arc::clone(numbers))
     }
 
     /// Whether numbers of `view` will come once the maps have been drawn in it: ask for them in the next frame.
@@ -90,18 +105,22 @@ impl ShownMaps {
 impl Measured {
     /// Takes in numbers that have arrived.
     fn take_numbers(&mut self) {
-        match self.pending.as_mut().map(PendingMaps::poll) {
-            None | Some(Ok(None)) => {}
-            Some(Ok(Some(maps))) => {
-                self.numbers = Some(Arc::new(maps));
-                self.pending = None;
-            }
-            Some(Err(error)) => {
+        let Some((of, pending)) = &mut self.pending else { return };
+        match pending.poll() {
+            Ok(None) => return,
+            Ok(Some(maps)) => self.numbers = Some((*of, Arc::new(maps))),
+            Err(error) => {
                 tracing::warn!("{error}");
-                self.pending = None;
-                self.numbers_of = None;
+                self.numbers = None;
             }
         }
+        self.pending = None;
+    }
+
+    /// What the numbers that are here, or on their way, are the numbers of.
+    fn numbers_of(&self) -> Option<MapView> {
+        let coming = self.pending.as_ref().map(|(of, _)| *of);
+        coming.or_else(|| self.numbers.as_ref().map(|(of, _)| *of))
     }
 
     /// Measures `view` within a frame, unless that was done.
@@ -112,34 +131,33 @@ impl Measured {
         // A view that cannot be measured is not tried again in every frame.
         self.view = Some(*view);
         let measured = renderer.update(encoder, &mut self.maps, view).and_then(|()| {
-            if self.numbers_of != Some(numbers_key(view)) {
-                self.pending = Some(renderer.read_later(encoder, &self.maps)?);
-                self.numbers_of = Some(numbers_key(view));
+            let of = numbers_key(view);
+            if self.numbers_of() != Some(of) {
+                self.pending = Some((of, renderer.read_later(encoder, &self.maps)?));
             }
             Ok(())
         });
         if let Err(error) = measured {
             tracing::warn!("{error}");
-            (self.pending, self.numbers_of) = (None, None);
+            (self.pending, self.numbers) = (None, None);
         }
     }
 }
 
-/// A trace on the GPU with everything that is drawn from it.
+/// A trace on the GPU, or values on the query grid in the form of one, with the photo under its maps.
 #[derive(Debug)]
 pub struct TraceOnGpu {
-    /// One map for all encoders: one pane.
-    pub large: Arc<ShownMaps>,
-    /// A map for each encoder: a pane for each small map, and one more for the large one.
-    pub small: Arc<ShownMaps>,
+    trace: GpuTrace,
+    /// The photo.
+    pub photo: Arc<GpuPhoto>,
 }
 
-/// Values on the query grid on the GPU, such as the attention of one token to the visual tokens: drawn in one pane,
-/// with `MapView::of(Quantity::Share)`.
+/// Values on the query grid on the GPU, such as the attention of one token to the visual tokens: drawn as
+/// [`PaneMaps::large`], with `MapView::of(Quantity::Share)`.
 #[derive(Debug)]
 pub struct GridOnGpu {
-    /// Its map.
-    pub shown: Arc<ShownMaps>,
+    /// They, in the form of a trace of one encoder.
+    pub on_gpu: Arc<TraceOnGpu>,
     /// Cells to a side of the padded frame.
     pub side: u32,
 }
@@ -152,7 +170,12 @@ impl MapGpu {
     pub fn new(state: &egui_wgpu::RenderState) -> Result<Self> {
         let faults = Faults::watch(&state.device);
         let renderer = MapRenderer::new(&state.device, &state.queue, state.target_format)?;
-        Ok(Self { renderer: Arc::new(renderer.with_faults(faults.clone())), faults })
+        Ok(Self {
+            renderer: Arc::new(renderer.with_faults(faults.clone())),
+            photos: Arc::default(),
+            panes: Arc::default(),
+            faults,
+        })
     }
 
     /// The first thing that went wrong on the device, if anything did.
@@ -173,15 +196,10 @@ impl MapGpu {
         &self,
         trace: &Trace,
         names: &[String],
-        picture: &Picture,
+        picture: &Arc<Picture>,
     ) -> std::result::Result<TraceOnGpu, String> {
         let data = crate::trace_view::of(trace, names).map_err(|error| error.to_string())?;
-        let upload = || -> Result<TraceOnGpu> {
-            let on_gpu = self.renderer.upload_trace(&data)?;
-            let photo = self.upload_photo(picture)?;
-            let shown = |panes| ShownMaps::new(&self.renderer, &on_gpu, &photo, panes).map(Arc::new);
-            Ok(TraceOnGpu { large: shown(1)?, small: shown(names.len() + 1)? })
-        };
+        let upload = || self.with_photo(self.renderer.upload_trace(&data)?, picture);
         upload().map_err(|error| error.to_string())
     }
 
@@ -189,17 +207,32 @@ impl MapGpu {
     ///
     /// # Errors
     /// In words, if they cannot be drawn.
-    pub fn upload_grid(&self, grid: &GridData<'_>, picture: &Picture) -> std::result::Result<GridOnGpu, String> {
-        let upload = || -> Result<GridOnGpu> {
-            let on_gpu = self.renderer.upload_grid(grid)?;
-            let photo = self.upload_photo(picture)?;
-            Ok(GridOnGpu { shown: Arc::new(ShownMaps::new(&self.renderer, &on_gpu, &photo, 1)?), side: grid.side })
-        };
-        upload().map_err(|error| error.to_string())
+    pub fn upload_grid(&self, grid: &GridData<'_>, picture: &Arc<Picture>) -> std::result::Result<GridOnGpu, String> {
+        let upload = || self.with_photo(self.renderer.upload_grid(grid)?, picture);
+        let on_gpu = upload().map_err(|error| error.to_string())?;
+        Ok(GridOnGpu { on_gpu: Arc::new(on_gpu), side: grid.side })
     }
 
-    fn upload_photo(&self, picture: &Picture) -> Result<GpuPhoto> {
+    /// The maps that `pane` draws of `on_gpu`: its own, made when they are first asked for.
+    ///
+    /// # Errors
+    /// In words, if the device cannot hold them.
+    pub fn maps(&self, pane: PaneId, on_gpu: &Arc<TraceOnGpu>) -> std::result::Result<Arc<PaneMaps>, String> {
+        let TraceOnGpu { trace, photo } = on_gpu.as_ref();
+        let shown = |places| ShownMaps::new(&self.renderer, trace, photo, places).map(Arc::new);
+        let make = || Ok(PaneMaps { large: shown(1)?, small: shown(trace.encoders().len() + 1)? });
+        let mut panes = self.panes.lock().unwrap_or_else(PoisonError::into_inner);
+        panes.get_or_make(pane, on_gpu, make).map_err(|error| error.to_string())
+    }
+
+    fn with_photo(&self, trace: GpuTrace, picture: &Arc<Picture>) -> Result<TraceOnGpu> {
+        Ok(TraceOnGpu { trace, photo: self.photo(picture)? })
+    }
+
+    /// The photo on the device: whoever asks for the same picture waits for the first one's upload.
+    fn photo(&self, picture: &Arc<Picture>) -> Result<Arc<GpuPhoto>> {
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
-        self.renderer.upload_photo(&picture.rgb, side(picture.width), side(picture.height))
+        let upload = || self.renderer.upload_photo(&picture.rgb, side(picture.width), side(picture.height));
+        self.photos.lock().unwrap_or_else(PoisonError::into_inner).get_or_upload(picture, upload)
     }
 }

@@ -105,7 +105,10 @@ pub(super) const ENGLISH: HelpTexts = HelpTexts {
             "A change made on purpose to a forward pass, such as switching off an encoder, to measure its effect.",
         ),
         ("Key", "One token of one encoder within a cell's window: what a cell can attend to."),
-        ("KV cache", "Keys and values of all positions so far, kept so that the next token costs one position only."),
+        (
+            "KV cache",
+            "What attention needs of all positions so far, kept so that the next token costs one position only.",
+        ),
         ("Lift", "log₂ of share ÷ the share that uniform attention over the cell's unmasked keys would give."),
         ("Masked", "A key that this cell may not attend to."),
         ("Newline token", "A token after each row of visual tokens, so that the language model knows where rows end."),

@@ -124,6 +124,8 @@ pub struct ProbeTexts {
     pub tokens: (&'static str, &'static str),
     /// Patches or a smooth surface.
     pub smooth: (&'static str, &'static str),
+    /// The photo without its colours.
+    pub grey_photo: (&'static str, &'static str),
     /// The query grid.
     pub grid: (&'static str, &'static str),
     /// Back to the first view.
@@ -321,6 +323,10 @@ pub(super) const ENGLISH: ProbeTexts = ProbeTexts {
     cells: ("Cells", "One patch for each cell of the query grid"),
     tokens: ("Tokens", "One patch for each token of the encoder"),
     smooth: ("Smooth", "Interpolate between the middles of patches"),
+    grey_photo: (
+        "Grey photo under diverging colours",
+        "So that nothing red or blue in the photo is taken for a value of the map",
+    ),
     grid: ("Query grid", "Draw lines between the cells"),
     reset: "Reset the view",
     fit: ("Fit", "Show the whole picture"),
@@ -410,6 +416,7 @@ pub(super) const CHINESE: ProbeTexts = ProbeTexts {
     cells: ("单元格", "查询网格的每个单元格一个色块"),
     tokens: ("词元", "编码器的每个词元一个色块"),
     smooth: ("平滑", "在色块中心之间插值"),
+    grey_photo: ("发散配色下照片显示为灰度", "以免把照片中的红色或蓝色误读为图中的数值"),
     grid: ("查询网格", "在单元格之间画线"),
     reset: "重置视图",
     fit: ("适合", "显示整张图片"),

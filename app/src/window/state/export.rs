@@ -80,6 +80,7 @@ impl AppState {
             symmetric: map_view.symmetric,
             colour_map: view.colours(),
             opacity: view.opacity,
+            grey_photo: view.greys_photo(),
             filter: view.filter,
             grid: view.grid,
             part: options.part,

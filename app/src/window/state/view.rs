@@ -67,6 +67,8 @@ pub struct View {
     pub colour_map: Option<ColourMap>,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
+    /// Whether the photo is grey under a diverging map, whose colours it would be taken for.
+    pub grey_photo: bool,
     /// Patches or a smooth surface.
     pub filter: Filter,
     /// Whether the query grid is drawn.
@@ -92,6 +94,7 @@ impl Default for View {
             normalisation: Normalisation::Common,
             colour_map: None,
             opacity: 0.6,
+            grey_photo: true,
             filter: Filter::Nearest,
             grid: false,
             selected: None,
@@ -190,11 +193,17 @@ impl View {
         self.colour_map.unwrap_or_else(|| default_colours(self.quantity))
     }
 
+    /// Whether the photo is drawn grey.
+    pub fn greys_photo(&self) -> bool {
+        self.grey_photo && self.colours() == ColourMap::Diverging
+    }
+
     /// How it is shown.
     pub fn look(&self) -> Look {
         Look {
             colour_map: self.colours(),
             opacity: self.opacity,
+            grey_photo: self.greys_photo(),
             filter: self.filter,
             shown: self.shown,
             cell_grid: self.grid,
@@ -227,6 +236,8 @@ pub enum ViewChange {
     ColourMap(Option<ColourMap>),
     /// How much of the photo the map hides.
     Opacity(f32),
+    /// Whether the photo is grey under a diverging map.
+    GreyPhoto(bool),
     /// Patches or a smooth surface.
     Filter(Filter),
     /// Whether the query grid is drawn.
@@ -266,6 +277,7 @@ impl ViewChange {
             Self::Normalisation(normalisation) => view.normalisation = *normalisation,
             Self::ColourMap(colours) => view.colour_map = *colours,
             Self::Opacity(opacity) => view.opacity = opacity.clamp(0.0, 1.0),
+            Self::GreyPhoto(grey) => view.grey_photo = *grey,
             Self::Filter(filter) => view.filter = *filter,
             Self::Grid(grid) => view.grid = *grid,
             Self::Select(cell) => view.selected = *cell,

@@ -11,6 +11,7 @@ pub(super) use model::{Kind, Model, byte_of};
 use super::chunk::Chunk;
 use super::config::TokenizerConfig;
 use super::special::{AddedToken, Matcher, Segment, is_python_space};
+use crate::checkpoint::instead;
 use crate::error::{Error, Refusal, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -52,7 +53,11 @@ impl Pieces {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(Refusal::new(file, "is larger than any tokenizer")
                 .expected(format!("at most {MAX_BYTES} bytes"))
+                .help("download this file again")
                 .into());
+        }
+        if let Some(refusal) = instead::refused(file, &bytes) {
+            return Err(refusal.into());
         }
         Self::new(Model::parse(file, &bytes)?, config)
     }

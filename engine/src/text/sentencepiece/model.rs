@@ -50,7 +50,7 @@ impl Model {
     pub(in crate::text) fn parse(file: &Path, bytes: &[u8]) -> Result<Self> {
         let broken = |problem: &str| {
             Refusal::new(file, format!("is not a sentencepiece model: {problem}"))
-                .help("download tokenizer.model again; a small text file in its place is a git-lfs pointer")
+                .help("download tokenizer.model again")
         };
         let mut pieces = Vec::new();
         let (mut trainer, mut normalizer) = (Trainer::default(), Normalizer::default());

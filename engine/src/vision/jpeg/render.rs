@@ -1,6 +1,10 @@
 //! From coefficients to pixels, with libjpeg's rounding at every step.
 
-use super::{BLOCK, Colour, Component, Frame, ZIGZAG};
+use super::frame::{Component, Frame};
+use super::smoothing::Smoothing;
+use super::tables::Colour;
+use super::{BLOCK, ZIGZAG};
+use crate::vision::convert::cmyk;
 use rayon::prelude::*;
 use std::num::Wrapping;
 
@@ -11,45 +15,71 @@ struct Plane {
     samples: Vec<u8>,
 }
 
-/// The picture as Pillow converts it to RGB: `[height, width, 3]`.
+/// The picture as Pillow converts it to RGB: `[height, width, 3]`. `colour` fits the number of components.
 pub(super) fn rgb(frame: &Frame, colour: Colour) -> Vec<u8> {
-    let planes: Vec<Plane> = frame.components.iter().map(transform).collect();
-    let mut rgb = vec![0; frame.width * frame.height * 3];
-    rgb.par_chunks_mut(frame.width * 3).enumerate().for_each_init(
+    match colour {
+        Colour::Grey => pixels(frame, |[grey]| [grey; 3]),
+        Colour::Rgb => pixels(frame, |rgb: [u8; 3]| rgb),
+        Colour::Ycc => pixels(frame, |[y, cb, cr]| ycc(y, cb, cr)),
+        // Pillow takes CMYK in JPEG files for stored inverted, as Adobe does.
+        Colour::Cmyk => pixels(frame, |[c, m, y, k]| cmyk([255 - c, 255 - m, 255 - y], 255 - k)),
+        Colour::Ycck => pixels(frame, |[y, cb, cr, k]| cmyk(ycc(y, cb, cr), 255 - k)),
+    }
+}
+
+/// The samples of all components as they are: `[height, width, components]`.
+pub(super) fn samples(frame: &Frame) -> Vec<u8> {
+    match frame.components.len() {
+        1 => pixels(frame, |samples: [u8; 1]| samples),
+        2 => pixels(frame, |samples: [u8; 2]| samples),
+        3 => pixels(frame, |samples: [u8; 3]| samples),
+        _ => pixels(frame, |samples: [u8; 4]| samples),
+    }
+}
+
+/// `[height, width, N]`: what `pixel` makes of the samples of each pixel. The frame has `C` components.
+fn pixels<const C: usize, const N: usize>(frame: &Frame, pixel: impl Fn([u8; C]) -> [u8; N] + Sync) -> Vec<u8> {
+    let smoothing = Smoothing::of(frame);
+    let smoothing = |index: usize| smoothing.as_ref().and_then(|all| all.get(index));
+    let planes: Vec<Plane> =
+        frame.components.iter().enumerate().map(|(index, component)| transform(component, smoothing(index))).collect();
+    let mut out = vec![0; frame.width * frame.height * N];
+    out.par_chunks_mut(frame.width * N).enumerate().for_each_init(
         || vec![Vec::new(); planes.len()],
         |rows: &mut Vec<Vec<u8>>, (y, out)| {
             for ((row, plane), component) in rows.iter_mut().zip(&planes).zip(&frame.components) {
                 upsampled_row(frame, component, plane, y, row);
             }
-            for (x, out) in out.chunks_exact_mut(3).enumerate() {
-                let sample = |component: usize| rows[component][x];
-                out.copy_from_slice(&match colour {
-                    Colour::Grey => [sample(0); 3],
-                    Colour::Rgb => [sample(0), sample(1), sample(2)],
-                    Colour::Ycc => ycc(sample(0), sample(1), sample(2)),
-                    Colour::Cmyk => cmyk([sample(0), sample(1), sample(2)], sample(3)),
-                    Colour::Ycck => cmyk(ycc(sample(0), sample(1), sample(2)).map(|v| 255 - v), sample(3)),
-                });
+            for (x, out) in out.chunks_exact_mut(N).enumerate() {
+                out.copy_from_slice(&pixel(std::array::from_fn(|component| rows[component][x])));
             }
         },
     );
-    rgb
+    out
 }
 
 /// The samples of a component's blocks.
-fn transform(component: &Component) -> Plane {
+fn transform(component: &Component, smoothing: Option<&Smoothing<'_>>) -> Plane {
     let stride = component.stored[0] * 8;
-    let mut quantization = [0; BLOCK];
-    for (&place, value) in ZIGZAG.iter().zip(component.quantization.unwrap_or([0; BLOCK])) {
-        quantization[usize::from(place)] = value as i16;
+    let Some(quantization) = component.quantization else {
+        return Plane { stride, samples: vec![128; stride * component.stored[1] * 8] };
+    };
+    let mut steps = [0; BLOCK];
+    for (&place, value) in ZIGZAG.iter().zip(quantization) {
+        steps[usize::from(place)] = value as i16;
     }
     let mut samples = vec![0; stride * component.stored[1] * 8];
-    let rows = samples.par_chunks_mut((stride * 8).max(1));
-    rows.zip(component.coefficients.par_chunks((component.stored[0] * BLOCK).max(1))).for_each(|(samples, blocks)| {
-        for (x, block) in blocks.chunks_exact(BLOCK).enumerate() {
-            // libjpeg-turbo multiplies in 16 bits.
-            let block = std::array::from_fn(|i| Wrapping(i32::from(block[i].wrapping_mul(quantization[i]))));
-            for (y, row) in inverse_dct(block).chunks_exact(8).enumerate() {
+    let rows = samples.par_chunks_mut((stride * 8).max(1)).enumerate();
+    rows.for_each(|(y, samples)| {
+        for x in 0..component.stored[0] {
+            let place = (y * component.stored[0] + x) * BLOCK;
+            // Blocks that fill up groups have no samples of the picture, and no neighbours to guess from.
+            let inside = x < component.blocks[0] && y < component.blocks[1];
+            let block = match smoothing {
+                Some(smoothing) if inside => inverse_dct(&smoothing.block(y, x), &steps),
+                _ => inverse_dct(&component.coefficients[place..][..BLOCK], &steps),
+            };
+            for (y, row) in block.chunks_exact(8).enumerate() {
                 samples[y * stride + x * 8..][..8].copy_from_slice(row);
             }
         }
@@ -64,12 +94,22 @@ const CONST_BITS: usize = 13;
 /// Extra digits kept between its two passes.
 const PASS1_BITS: usize = 2;
 
-/// The inverse cosine transform of Loeffler, Ligtenberg and Moschytz in integers, as libjpeg's "islow" rounds it.
-fn inverse_dct(mut block: [Fixed; BLOCK]) -> [u8; BLOCK] {
-    for x in 0..8 {
-        let column = inverse_dct_line(std::array::from_fn(|y| block[8 * y + x]), CONST_BITS - PASS1_BITS);
-        for (y, value) in column.into_iter().enumerate() {
-            block[8 * y + x] = value;
+/// The inverse cosine transform of Loeffler, Ligtenberg and Moschytz in integers, as libjpeg-turbo's vector code for
+/// "islow" rounds it. Products with the quantisation, sums of two values and what is kept between the passes have 16
+/// bits, which only damaged files overflow.
+fn inverse_dct(coefficients: &[i16], steps: &[i16; BLOCK]) -> [u8; BLOCK] {
+    let mut block: [i16; BLOCK] = std::array::from_fn(|i| coefficients[i].wrapping_mul(steps[i]));
+    if coefficients[8..].iter().all(|&coefficient| coefficient == 0) {
+        for x in 0..8 {
+            let value = block[x].wrapping_shl(PASS1_BITS as u32);
+            (0..8).for_each(|y| block[8 * y + x] = value);
+        }
+    } else {
+        for x in 0..8 {
+            let column = inverse_dct_line(std::array::from_fn(|y| block[8 * y + x]), CONST_BITS - PASS1_BITS);
+            for (y, value) in column.into_iter().enumerate() {
+                block[8 * y + x] = value.0.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+            }
         }
     }
     let mut out = [0; BLOCK];
@@ -84,16 +124,19 @@ fn inverse_dct(mut block: [Fixed; BLOCK]) -> [u8; BLOCK] {
 
 /// Eight values of one line, divided by 2^`digits` and rounded.
 #[inline(always)]
-fn inverse_dct_line(line: [Fixed; 8], digits: usize) -> [Fixed; 8] {
+fn inverse_dct_line(line: [i16; 8], digits: usize) -> [Fixed; 8] {
     let c = Wrapping::<i32>;
+    let sum = |a: usize, b: usize| Wrapping(i32::from(line[a].wrapping_add(line[b])));
+    let difference = |a: usize, b: usize| Wrapping(i32::from(line[a].wrapping_sub(line[b])));
+    let line32 = line.map(|value| Wrapping(i32::from(value)));
     // Even part.
-    let z1 = (line[2] + line[6]) * c(4433);
-    let (t2, t3) = (z1 - line[6] * c(15137), z1 + line[2] * c(6270));
-    let (t0, t1) = ((line[0] + line[4]) << CONST_BITS, (line[0] - line[4]) << CONST_BITS);
+    let z1 = (line32[2] + line32[6]) * c(4433);
+    let (t2, t3) = (z1 - line32[6] * c(15137), z1 + line32[2] * c(6270));
+    let (t0, t1) = (sum(0, 4) << CONST_BITS, difference(0, 4) << CONST_BITS);
     let even = [t0 + t3, t1 + t2, t1 - t2, t0 - t3];
     // Odd part.
-    let [t0, t1, t2, t3] = [line[7], line[5], line[3], line[1]];
-    let (z1, z2, z3, z4) = (t0 + t3, t1 + t2, t0 + t2, t1 + t3);
+    let [t0, t1, t2, t3] = [line32[7], line32[5], line32[3], line32[1]];
+    let (z1, z2, z3, z4) = (t0 + t3, t1 + t2, sum(7, 3), sum(5, 1));
     let z5 = (z3 + z4) * c(9633);
     let (z1, z2) = (z1 * c(-7373), z2 * c(-20995));
     let (z3, z4) = (z3 * c(-16069) + z5, z4 * c(-3196) + z5);
@@ -157,13 +200,4 @@ fn ycc(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> DIGITS);
     let blue = y + ((116_130 * cb + HALF) >> DIGITS);
     [red, green, blue].map(|v| v.clamp(0, 255) as u8)
-}
-
-/// Pillow takes CMYK in JPEG files for stored inverted, as Adobe does, and converts it without a profile.
-fn cmyk(stored: [u8; 3], stored_black: u8) -> [u8; 3] {
-    let light = i32::from(stored_black);
-    stored.map(|stored| {
-        let product = (255 - i32::from(stored)) * light + 128;
-        (light - (((product >> 8) + product) >> 8)).clamp(0, 255) as u8
-    })
 }

@@ -42,6 +42,8 @@ pub struct Kept {
     scrolled: f32,
     shift: f32,
     seen: Option<Seen>,
+    /// How high the field for the question is.
+    field_height: f32,
     /// Whether an input method is in the middle of a word.
     composing: bool,
 }
@@ -81,13 +83,18 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
     let new = kept.notice(shown);
     let plain = Frame::new();
     Panel::top("conversations").frame(plain).show_separator_line(false).show(ui, |ui| list::show(ui, cx, shown, out));
-    Panel::bottom("question").frame(plain).show_separator_line(false).show(ui, |ui| {
+    let field = Panel::bottom("question").frame(plain).show_separator_line(false).show(ui, |ui| {
         if cx.state.models.current().is_some_and(Model::is_demo) {
             ui.add(Label::new(RichText::new(cx.texts.opening.demo_is).small().weak()).wrap());
             ui.add_space(6.0);
         }
         question::show(ui, cx, shown, kept, new.writing, out);
     });
+    let height = field.response.rect.height();
+    if (std::mem::replace(&mut kept.field_height, height) - height).abs() > 0.5 {
+        // egui gave it the height that it had before, at first that of a line: the rest would be cut off for a frame.
+        ui.ctx().request_discard("the field for the question has another height");
+    }
     if shown.leaf.is_none() {
         ui.vertical_centered(|ui| {
             ui.add_space(ui.available_height() * 0.35);

@@ -4,6 +4,7 @@ use super::super::Cx;
 use super::parts::{alone, fitted, grouped, share};
 use crate::map_figure;
 use crate::window::action::{Action, ProgramAction, ViewAction};
+use crate::window::gpu::PaneId;
 use crate::window::state::{ExportKind, MapSource, TraceUpload, ViewChange};
 use egui::{Align2, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
@@ -80,7 +81,9 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
     let texts = &cx.texts.inspector;
     let view = cx.state.view.now();
     if view.source != MapSource::Sva {
-        let maps = cx.state.attention_map()?.shown.numbers(&MapView::of(Quantity::Share))?;
+        let grid = cx.state.attention_map()?;
+        let shown = cx.gpu?.maps(PaneId::MAIN, &grid.on_gpu).ok()?;
+        let maps = shown.large.numbers(&MapView::of(Quantity::Share))?;
         let name = texts.attention.to_owned();
         return Some(Table { what: texts.attention.to_owned(), names: vec![name], maps, of_cells: true });
     }
@@ -88,7 +91,8 @@ fn table(cx: &Cx<'_>) -> Option<Table> {
     let view = view.fitted(&entry.trace);
     let TraceUpload::Ready(on_gpu) = &entry.upload else { return None };
     let map_view = view.map_view();
-    let shown = if view.quantity.per_encoder() { &on_gpu.small } else { &on_gpu.large };
+    let shown = cx.gpu?.maps(PaneId::MAIN, on_gpu).ok()?;
+    let shown = if view.quantity.per_encoder() { &shown.small } else { &shown.large };
     let maps = shown.numbers(&map_view)?;
     let names =
         if view.quantity.per_encoder() { entry.encoder_names.clone() } else { vec![texts.all_encoders.to_owned()] };

@@ -107,7 +107,7 @@ fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerRe
         let label = ui.label(format!("{} {short}", texts.tower_path));
         let mut path = cx.state.drafts.towers.get(name).cloned().unwrap_or_default();
         let width = (ui.available_width() - 190.0).max(100.0);
-        let field = TextEdit::singleline(&mut path).hint_text(&tower.spec.repo);
+        let field = TextEdit::singleline(&mut path).hint_text(tower.spec.origin.to_string());
         if ui.add_sized([width, 24.0], field).labelled_by(label.id).changed() {
             out.push(ModelAction::SetTowerDraft(name.clone(), path.clone()).into());
         }

@@ -70,6 +70,12 @@ fn choices(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<A
             out.push(ViewChange::Grid(grid).into());
         }
     });
+    if view.colours() == ColourMap::Diverging {
+        let mut grey = view.grey_photo;
+        if ui.add(Checkbox::new(&mut grey, texts.grey_photo.0)).on_hover_text(texts.grey_photo.1).changed() {
+            out.push(ViewChange::GreyPhoto(grey).into());
+        }
+    }
     ui.separator();
     if ui.button(texts.reset).clicked() {
         out.push(UiCommand::ResetView.into());
@@ -145,7 +151,7 @@ fn ranges(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<Ac
 
 /// The range that the colours span now: where a fixed one begins.
 fn shown_range(source: &Source<'_>) -> (f32, f32) {
-    let numbers = source.large.shown.last_numbers();
+    let numbers = source.large.shown.last_numbers(&source.large.view);
     let range = numbers.and_then(|maps| maps.iter().find_map(|map| map.range));
     range.filter(|(low, high)| low < high).unwrap_or((0.0, 1.0))
 }

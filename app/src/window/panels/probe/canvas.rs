@@ -73,7 +73,7 @@ pub struct On {
 
 impl On {
     /// The shape that draws one of `maps` here.
-    pub fn shape(&self, ui: &Ui, cx: &Cx<'_>, gpu: &MapGpu, maps: &Maps<'_>) -> Shape {
+    pub fn shape(&self, ui: &Ui, cx: &Cx<'_>, gpu: &MapGpu, maps: &Maps) -> Shape {
         let look = Look {
             shown: self.frame.shown(),
             background: theme::map_background(ui.visuals().dark_mode),
@@ -81,7 +81,7 @@ impl On {
             hover: cx.state.hovered,
             ..maps.look
         };
-        DrawMap::shape(gpu, maps.shown, self.pane, &maps.view, &look, self.rect)
+        DrawMap::shape(gpu, &maps.shown, self.pane, &maps.view, &look, self.rect)
     }
 }
 

@@ -66,7 +66,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>) {
 }
 
 /// What is measured, with its unit.
-pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps<'_>) -> &'static str {
+pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps) -> &'static str {
     match maps.view.quantity {
         _ if source.is_token() => texts.attention_unit,
         Quantity::Share if maps.view.granularity == Granularity::Tokens => texts.token_share_unit,
@@ -99,12 +99,12 @@ fn bar(
     ui: &mut Ui,
     width: f32,
     texts: &ProbeTexts,
-    maps: &Maps<'_>,
+    maps: &Maps,
     at: usize,
     (label, of): (&str, Option<&str>),
 ) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::hover());
-    let known = maps.shown.last_numbers();
+    let known = maps.shown.last_numbers(&maps.view);
     let range = known.as_ref().and_then(|maps| {
         let own = maps.get(at).and_then(|map| map.range);
         own.or_else(|| maps.iter().find_map(|map| map.range))

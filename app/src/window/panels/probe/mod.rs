@@ -19,7 +19,7 @@ mod source;
 use super::Cx;
 use super::conversation::token_text;
 use crate::window::action::{Action, ViewAction};
-use crate::window::gpu::MapGpu;
+use crate::window::gpu::{MapGpu, PaneId};
 use crate::window::state::{MapSource, TraceUpload, ViewChange};
 use arrange::arrange;
 use canvas::Pointed;
@@ -57,15 +57,19 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             return;
         }
     };
-    let source = match cx.state.view.now().source {
-        MapSource::Sva => Source::of_sva(cx, entry, on_gpu),
-        MapSource::Token { .. } => match Source::of_token(cx, entry) {
-            Some(source) => source,
-            None => {
-                ui.horizontal(|ui| controls::source(ui, cx, out));
-                return says(ui, texts.no_token_map);
-            }
-        },
+    let grid = cx.state.attention_map();
+    let of_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
+    if of_token && grid.is_none() {
+        ui.horizontal(|ui| controls::source(ui, cx, out));
+        return says(ui, texts.no_token_map);
+    }
+    let source = match grid {
+        None => gpu.maps(PaneId::MAIN, on_gpu).map(|maps| Source::of_sva(cx, entry, &maps)),
+        Some(grid) => gpu.maps(PaneId::MAIN, &grid.on_gpu).map(|maps| Source::of_token(cx, entry, grid.side, &maps)),
+    };
+    let source = match source {
+        Ok(source) => source,
+        Err(reason) => return says(ui, &reason),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);

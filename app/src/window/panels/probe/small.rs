@@ -80,7 +80,7 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
         });
     });
     let own_scale = maps.view.normalisation == Normalisation::PerMap;
-    let range = maps.shown.last_numbers().filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
+    let range = maps.shown.last_numbers(&maps.view).filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
     let second = range.map_or(geometry, |(low, high)| format!("{} … {}", number(low), number(high)));
     ui.add(Label::new(RichText::new(second).size(10.0).weak()).truncate());
 }

@@ -1,22 +1,22 @@
 //! The maps that are shown, whatever they are made from.
 
 use super::super::Cx;
-use crate::window::gpu::{ShownMaps, TraceOnGpu};
+use crate::window::gpu::{PaneMaps, ShownMaps};
 use crate::window::state::{MapSource, TraceEntry, View};
 use opabinia_shaders::{Look, Map, MapView, Quantity};
 use std::sync::Arc;
 
 /// Maps of one view on the GPU.
-pub struct Maps<'a> {
+pub struct Maps {
     /// Where they are.
-    pub shown: &'a Arc<ShownMaps>,
+    pub shown: Arc<ShownMaps>,
     /// The view of them.
     pub view: MapView,
     /// How they look, before it is known where.
     pub look: Look,
 }
 
-impl Maps<'_> {
+impl Maps {
     /// Their numbers, once they have come from the device.
     pub fn numbers(&self) -> Option<Arc<Vec<Map>>> {
         self.shown.numbers(&self.view)
@@ -41,11 +41,11 @@ pub struct Source<'a> {
     /// What is looked at, as this trace has it.
     pub view: View,
     /// The large map's.
-    pub large: Maps<'a>,
+    pub large: Maps,
     /// The pane of the large map.
     pub pane: usize,
     /// One for each encoder; `None` where the large map is the only one.
-    pub small: Option<Maps<'a>>,
+    pub small: Option<Maps>,
     /// Encoders, in key order.
     pub encoders: Vec<Encoder<'a>>,
     /// Cells to a side of the padded frame.
@@ -54,7 +54,7 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// The SVA's maps of `entry`.
-    pub fn of_sva(cx: &Cx<'a>, entry: &'a TraceEntry, on_gpu: &'a TraceOnGpu) -> Self {
+    pub fn of_sva(cx: &Cx<'a>, entry: &'a TraceEntry, maps: &PaneMaps) -> Self {
         let view = cx.state.view.now().fitted(&entry.trace);
         let each = view.of_each_encoder();
         // What an encoder was shown takes the place of the large map: only the small ones are left.
@@ -64,12 +64,12 @@ impl<'a> Source<'a> {
         let own = view.quantity.per_encoder();
         Self {
             large: Maps {
-                shown: if own { &on_gpu.small } else { &on_gpu.large },
+                shown: Arc::clone(if own { &maps.small } else { &maps.large }),
                 view: view.map_view(),
                 look: view.look(),
             },
             pane: if own { encoders.len() } else { 0 },
-            small: Some(Maps { shown: &on_gpu.small, view: each.map_view(), look: each.look() }),
+            small: Some(Maps { shown: Arc::clone(&maps.small), view: each.map_view(), look: each.look() }),
             side: view.side(&entry.trace),
             encoders,
             entry,
@@ -77,22 +77,21 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The attention of the selected token, if it is known.
-    pub fn of_token(cx: &Cx<'a>, entry: &'a TraceEntry) -> Option<Self> {
-        let grid = cx.state.attention_map()?;
+    /// The attention of the selected token, whose grid is `side` cells wide.
+    pub fn of_token(cx: &Cx<'a>, entry: &'a TraceEntry, side: u32, maps: &PaneMaps) -> Self {
         let mut view = cx.state.view.now().fitted(&entry.trace);
         (view.quantity, view.encoder, view.input_of) = (Quantity::Share, 0, None);
-        view.selected = view.selected.filter(|cell| cell.row < grid.side && cell.col < grid.side);
+        view.selected = view.selected.filter(|cell| cell.row < side && cell.col < side);
         let alone = MapView { focus: view.map_view().focus, ..MapView::of(Quantity::Share) };
-        Some(Self {
-            large: Maps { shown: &grid.shown, view: alone, look: view.look() },
+        Self {
+            large: Maps { shown: Arc::clone(&maps.large), view: alone, look: view.look() },
             pane: 0,
             small: None,
-            encoders: encoders_of(entry, grid.side),
-            side: grid.side,
+            encoders: encoders_of(entry, side),
+            side,
             entry,
             view,
-        })
+        }
     }
 
     /// Whether this is the attention of a token.

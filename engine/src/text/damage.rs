@@ -1,0 +1,45 @@
+//! Tokenizers damaged at random, many times, in memory: each is read, or refused in words. `OPABINIA_MUTATIONS`
+//! multiplies the number of times.
+
+#[path = "../../../tests/faults/mutate.rs"]
+#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
+mod mutate;
+
+use super::config::TokenizerConfig;
+use super::fixtures;
+use super::json::Json;
+use super::sentencepiece::Model;
+use crate::checkpoint::json::JsonFile;
+use crate::error::{Error, Result};
+use mutate::Chance;
+use std::fs;
+use std::path::Path;
+
+fn damage(seed: u64, name: &str, original: &[u8], times: u64, read: impl Fn(&Path, &[u8]) -> Result<()>) {
+    let path = Path::new(name);
+    read(path, original).unwrap();
+    let times = std::env::var("OPABINIA_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(1) * times;
+    for number in 0..times {
+        let (bytes, what) = mutate::file(original, path, &mut Chance::new(seed << 32 | number));
+        match read(path, &bytes) {
+            Ok(()) => {}
+            Err(Error::Refused(refusal)) => assert!(refusal.help.is_some(), "{number}: {what}: {refusal}"),
+            Err(error) => panic!("{number}: {what}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn damaged_vocabularies() {
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens");
+    let model = fs::read(goldens.join("tiny-yi/checkpoint/tokenizer.model")).unwrap();
+    damage(21, "tokenizer.model", &model, 10_000, |path, bytes| Model::parse(path, bytes).map(drop));
+}
+
+#[test]
+fn damaged_tokenizers() {
+    let config = TokenizerConfig::default();
+    damage(22, "tokenizer.json", fixtures::byte_level_json().as_bytes(), 5_000, |path, bytes| {
+        Json::new(&JsonFile::parse(path, bytes)?, &config).map(drop)
+    });
+}
