@@ -7,9 +7,10 @@ mod support;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use opabinia_engine::Error;
 use opabinia_engine::generate::{GenerateOptions, Subject};
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::Stage;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
-use opabinia_engine::probe::Detail;
+use opabinia_engine::probe::{Detail, evidence};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
@@ -322,6 +323,42 @@ fn what_a_token_attended_to_costs_one_pass_over_one_position() {
     assert!(error.to_string().contains("4096"), "{error}");
     let events = engine.run(attend(question(6), &[u32::MAX]), |_| false);
     assert!(matches!(events.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", events.last());
+}
+
+/// Interventions are batch work on the same thread: reported run by run, cancelled between them, and forgotten: the
+/// conversation goes on as if nothing had been asked.
+#[test]
+fn evidence_is_reported_run_by_run_and_cancelled_between_runs() {
+    let mut engine = LockStep::new();
+    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let asked = question(4);
+    let picture = asked.subject.as_ref().map(|subject| Arc::clone(&subject.picture)).unwrap();
+    let request = |standard| evidence::Request {
+        system: None,
+        turns: question(4).turns,
+        picture: Arc::clone(&picture),
+        other: None,
+        answer: None,
+        max_tokens: Some(4),
+        with: vec![Interventions::mask(0, false)],
+        standard,
+        region: None,
+    };
+    let command = |standard| Command::Evidence { slot: Slot::A, request: Box::new(request(standard)), output: None };
+    let events = engine.run(command(true), |_| false);
+    let Some(EventKind::Done(Outcome::Measured(evidence))) = events.last() else { panic!("{:?}", events.last()) };
+    // The run without interventions is not counted: it is the answer's own.
+    assert_eq!(reports(&events, Stage::Measure), evidence.runs - 1);
+    let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, asked)) else { panic!() };
+    assert_eq!(answer.timings.prefill_positions, 1, "the conversation is still known");
+    let given: Vec<u32> = evidence.answer.iter().map(|token| token.id).collect();
+    assert_eq!(answer.tokens.iter().map(|token| token.id).collect::<Vec<_>>(), given);
+
+    let events = engine.run(command(true), at(Stage::Measure, 3));
+    assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
+    assert_eq!(reports(&events, Stage::Measure), 3);
+    let events = engine.run(command(false), |_| false);
+    assert!(matches!(events.last(), Some(EventKind::Done(Outcome::Measured(_)))), "{:?}", events.last());
 }
 
 #[test]

@@ -477,7 +477,11 @@ fn write(
     }
     match trace {
         Some(trace) => trace.write(&tensors, path),
-        None => Trace::write_without_picture(model, question.last(), &tensors, path),
+        None => {
+            let subject = question.subject.as_ref();
+            let interventions = subject.map(|subject| subject.interventions.clone()).unwrap_or_default();
+            Trace::write_without_picture(model, question.last(), &interventions, &tensors, path)
+        }
     }
 }
 

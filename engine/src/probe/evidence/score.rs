@@ -162,7 +162,7 @@ impl<'m> Scorer<'m> {
         &self.answer
     }
 
-    /// Passes of the decoder over the question that were made so far.
+    /// Runs that were made so far, the one without interventions included.
     pub fn runs(&self) -> usize {
         self.runs
     }
