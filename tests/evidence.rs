@@ -13,7 +13,7 @@ use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch
 use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
-use opabinia_engine::observe::{Observer, Site, Unobserved};
+use opabinia_engine::observe::{Observer, Site, SvaLayer, Unobserved};
 use opabinia_engine::probe::evidence::{Evidence, Request, Scorer, measure};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
@@ -301,6 +301,55 @@ fn key_vectors_sum_to_the_output_of_the_attention() {
         let mut sums = Sums::default();
         scorer(model, &[5, 9]).base(&mut sums, &Job::unattended()).unwrap();
         assert_eq!(sums.layers, model.anatomy().layers().count());
+    });
+}
+
+/// The gradient of a layer's probabilities against central differences, along the direction in which it is steepest.
+#[test]
+fn gradients_agree_with_central_differences() {
+    /// Adds `by` to the probabilities of one layer.
+    struct Nudge {
+        layer: SvaLayer,
+        by: Tensor,
+    }
+    impl Observer for Nudge {
+        fn wants(&self, _site: Site) -> bool {
+            false
+        }
+        fn rewrites(&self, site: Site) -> bool {
+            site == Site::SvaProbs(self.layer)
+        }
+        fn rewrite(&mut self, _site: Site, value: Tensor) -> Result<Tensor, Error> {
+            Ok((value + &self.by)?)
+        }
+        fn observe(&mut self, _site: Site, _value: &Tensor) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    each_shape(|model| {
+        let (answer, step, job) = ([5, 9, 300], 1e-3, Job::unattended());
+        let mut session = Session::default();
+        let gradients = scorer(model, &mut session, &answer).gradients(&[0, 2], &job).unwrap();
+        for (t, layer) in
+            [0, 2].into_iter().flat_map(|t| model.anatomy().layers().map(move |layer| (t, layer)).collect::<Vec<_>>())
+        {
+            let gradient = &gradients[&format!("grad.t{t}.{layer}")];
+            let steepest: f64 = numbers(&gradient.abs().unwrap()).iter().sum();
+            let sign = gradient.sign().unwrap();
+            let mut at = |by: f64| {
+                let mut nudge = Nudge { layer, by: (&sign * by).unwrap() };
+                let mut scorer = scorer(model, &mut session, &answer);
+                scorer.base(&mut nudge, &job).unwrap();
+                f64::from(scorer.score(&Interventions::default(), &job).unwrap().log_probs[t])
+            };
+            let difference = (at(step) - at(-step)) / (2.0 * step);
+            assert!(
+                (difference - steepest).abs() < 0.03 * steepest + 1e-3,
+                "{layer}, token {t}: {difference} for {steepest}"
+            );
+            let parts = &gradients[&format!("gradxattn.t{t}.{layer}.encoders")];
+            assert_eq!(parts.dims(), [gradient.dims()[0], model.encoders().len()]);
+        }
     });
 }
 

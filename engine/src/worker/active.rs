@@ -144,7 +144,10 @@ impl Active {
         }
         match &self.output.trace {
             Some(trace) => trace.write(&tensors, &file.path),
-            None => Trace::write_without_picture(model, question(&self.spec), &tensors, &file.path),
+            None => {
+                let (question, interventions) = (question(&self.spec), &self.spec.interventions);
+                Trace::write_without_picture(model, question, interventions, &tensors, &file.path)
+            }
         }
     }
 }

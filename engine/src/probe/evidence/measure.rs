@@ -132,7 +132,7 @@ pub struct Evidence {
     pub games: Vec<Game>,
     /// The cells that the standard list took away.
     pub region: Option<Cells>,
-    /// Passes of the decoder over the question.
+    /// Runs that were made, the one without interventions included.
     pub runs: usize,
     /// What was left out, and why.
     pub notes: Vec<String>,
