@@ -9,7 +9,7 @@ mod support;
 
 use candle_core::Tensor;
 use opabinia_engine::Error;
-use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch};
+use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Watch};
 use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
@@ -369,8 +369,11 @@ fn answers_under_interventions_are_those_of_a_conversation() {
         let request = Request { with: with.clone(), ..request };
         let evidence = run(model, &mut Session::default(), &request).unwrap();
         for (effect, interventions) in evidence.effects.iter().zip(with) {
-            let subject =
-                Subject { interventions, other: request.other.clone(), ..Subject::plain(Arc::clone(&request.picture)) };
+            let subject = ImageInput {
+                interventions,
+                other: request.other.clone(),
+                ..ImageInput::plain(Arc::clone(&request.picture))
+            };
             let expected = ask(model, &mut Session::default(), Some(&subject), 6);
             let expected_ids: Vec<u32> = expected.tokens.iter().map(|token| token.id).collect();
             let got = effect.answer.as_ref().unwrap();
@@ -381,7 +384,7 @@ fn answers_under_interventions_are_those_of_a_conversation() {
     });
 }
 
-fn ask(model: &Model, session: &mut Session, subject: Option<&Subject>, tokens: usize) -> Answer {
+fn ask(model: &Model, session: &mut Session, subject: Option<&ImageInput>, tokens: usize) -> Answer {
     let turns = [Turn { question: "What is here?".into(), answer: None }];
     let prompt = model.prompt(None, &turns, subject.is_some()).unwrap();
     let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
@@ -410,7 +413,7 @@ fn the_standard_list_leaves_the_conversation_alone_and_its_values_add_up() {
             assert!((sum - difference).abs() < 1e-9, "{}: {sum} instead of {difference}", game.kind.name());
             assert_eq!(game.coalitions.last().copied(), Some(evidence.base.sum()));
         }
-        let subject = Subject::plain(Arc::clone(&request.picture));
+        let subject = ImageInput::plain(Arc::clone(&request.picture));
         let follow_up = ask(model, &mut session, Some(&subject), 6);
         assert_eq!(follow_up.timings.prefill_positions, 1, "all but the last position of the prompt is known");
         let fresh = ask(model, &mut Session::default(), Some(&subject), 6);

@@ -6,7 +6,7 @@ mod support;
 
 use candle_core::{Device, Tensor};
 use opabinia_engine::Error;
-use opabinia_engine::generate::{Answer, GenerateOptions, Sampling, Session, StopReason, Subject, Token, Watch};
+use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Sampling, Session, StopReason, Token, Watch};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
@@ -26,7 +26,7 @@ const LIMIT: f32 = 5e-5;
 struct Asked {
     model: Model,
     prompt: PromptIds,
-    subject: Subject,
+    subject: ImageInput,
 }
 
 impl Asked {
@@ -76,12 +76,12 @@ fn load(root: &Path, variant: &str) -> Model {
     Model::load(&request, &Job::unattended()).unwrap().0
 }
 
-fn subject(root: &Path, image: &str) -> Subject {
+fn subject(root: &Path, image: &str) -> ImageInput {
     let picture = Picture::open(&root.join("images").join(image), Exif::Ignore).unwrap();
-    Subject::plain(Arc::new(picture))
+    ImageInput::plain(Arc::new(picture))
 }
 
-fn size(subject: &Subject) -> PictureSize {
+fn size(subject: &ImageInput) -> PictureSize {
     PictureSize { width: subject.picture.width, height: subject.picture.height }
 }
 
