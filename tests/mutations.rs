@@ -195,11 +195,16 @@ fn damaged_traces() {
 fn damaged_recipes() {
     let dir = scratch();
     let file = dir.path().join("a.recipe.json");
-    let mut engine = Engine::start(|| {}).unwrap();
-    complete(&mut engine, load(&goldens().join("tiny-llama3/checkpoint"))).unwrap();
+    let mut engine = engine();
+    let (model, loaded) = load(&mut engine, &goldens().join("tiny-llama3/checkpoint"), None);
+    loaded.unwrap();
     let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
-    let command = Command::Trace { slot: Slot::A, question: question(&picture), detail: Detail::Sva, output: None };
-    let Outcome::Traced(_, Some(trace)) = complete(&mut engine, command).unwrap() else { panic!("no trace") };
+    let recorded = dir.path().join("recorded.safetensors");
+    let output = Some(TraceFile { path: recorded.clone(), exif: Exif::Ignore });
+    let record = Record::Trace { detail: Detail::Sva, output };
+    let traced = engine.run(RunSpec { record, ..question(model, &picture) });
+    engine.wait(traced).unwrap();
+    let trace = Trace::read(&recorded).unwrap();
     Recipe::write(&file, &trace, &picture, "wide.png", &FigureSettings::of_all(&trace)).unwrap();
     let original = fs::read(&file).unwrap();
     let figure = |file: &Path| {

@@ -32,6 +32,28 @@ fn damaged_vocabularies() {
     damage(21, "tokenizer.model", &model, 10_000, |path, bytes| Model::parse(path, bytes).map(drop));
 }
 
+/// Both make the crate panic that reads the format, one of them only where overflow is checked.
+#[test]
+fn merges_that_make_no_token() {
+    let json: serde_json::Value = serde_json::from_str(&fixtures::byte_level_json()).unwrap();
+    let refused = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = json.clone();
+        edit(&mut json["model"]);
+        let file = JsonFile::parse(Path::new("tokenizer.json"), json.to_string().as_bytes()).unwrap();
+        Json::new(&file, &TokenizerConfig::default()).map(drop).unwrap_err().to_string()
+    };
+    let long = "x".repeat(40);
+    for merge in [serde_json::json!(format!("ab {long}")), serde_json::json!(["ab", long])] {
+        let error = refused(&|model| model["merges"] = [merge.clone()].into());
+        assert!(error.contains("`model.merges`") && error.contains("ab"), "{error}");
+    }
+    let error = refused(&|model| {
+        model["merges"] = ["a b"].into();
+        model["continuing_subword_prefix"] = "###".into();
+    });
+    assert!(error.contains("`model.merges`"), "{error}");
+}
+
 #[test]
 fn damaged_tokenizers() {
     let config = TokenizerConfig::default();
