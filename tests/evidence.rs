@@ -328,17 +328,16 @@ fn gradients_agree_with_central_differences() {
     }
     each_shape(|model| {
         let (answer, step, job) = ([5, 9, 300], 1e-3, Job::unattended());
-        let mut session = Session::default();
-        let gradients = scorer(model, &mut session, &answer).gradients(&[0, 2], &job).unwrap();
+        let gradients = scorer(model, &answer).gradients(&[0, 2], &job).unwrap();
         for (t, layer) in
             [0, 2].into_iter().flat_map(|t| model.anatomy().layers().map(move |layer| (t, layer)).collect::<Vec<_>>())
         {
             let gradient = &gradients[&format!("grad.t{t}.{layer}")];
             let steepest: f64 = numbers(&gradient.abs().unwrap()).iter().sum();
             let sign = gradient.sign().unwrap();
-            let mut at = |by: f64| {
+            let at = |by: f64| {
                 let mut nudge = Nudge { layer, by: (&sign * by).unwrap() };
-                let mut scorer = scorer(model, &mut session, &answer);
+                let mut scorer = scorer(model, &answer);
                 scorer.base(&mut nudge, &job).unwrap();
                 f64::from(scorer.score(&Interventions::default(), &job).unwrap().log_probs[t])
             };
