@@ -48,7 +48,15 @@ impl Asked {
         let mut on_token = |token: &Token| streamed.push(token.clone());
         let mut watch = Watch { job: &job, observer, on_token: &mut on_token };
         let answer = session.ask(&self.model, &self.prompt, Some(&self.subject), begin, options, &mut watch)?;
-        assert_eq!(streamed, answer.tokens, "every token is reported as it comes, given ones too");
+        // Texts may differ at the end: what is held back until then is given to the last token, and a stop text is cut off.
+        let joined = |tokens: &[Token]| tokens.iter().map(|token| token.text.as_str()).collect::<String>();
+        let numbers = |tokens: &[Token]| {
+            tokens.iter().map(|token| Token { text: String::new(), ..token.clone() }).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&streamed), numbers(&answer.tokens), "every token is reported as it comes, given ones too");
+        let (came, is) = (joined(&streamed), joined(&answer.tokens));
+        assert_eq!(is, answer.text);
+        assert!(came.starts_with(&is) || is.starts_with(&came), "{came:?} became {is:?}");
         Ok(answer)
     }
 
