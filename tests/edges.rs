@@ -4,7 +4,7 @@
 
 mod support;
 
-use opabinia_engine::generate::{Answer, GenerateOptions, Session, StopReason, Subject, Watch};
+use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, StopReason, Watch};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
@@ -49,15 +49,15 @@ fn load_with(variant: &str, fields: &[(&str, Value)]) -> Model {
     Model::load(&request, &Job::unattended()).unwrap().0
 }
 
-fn wide(interventions: Interventions) -> Subject {
+fn wide(interventions: Interventions) -> ImageInput {
     let picture = Picture::open(&support::goldens().join("images/wide.png"), Exif::Ignore).unwrap();
-    Subject { interventions, ..Subject::plain(Arc::new(picture)) }
+    ImageInput { interventions, ..ImageInput::plain(Arc::new(picture)) }
 }
 
 fn ask(
     model: &Model,
     session: &mut Session,
-    subject: Option<&Subject>,
+    subject: Option<&ImageInput>,
     max_tokens: usize,
     observer: &mut dyn Observer,
 ) -> Answer {

@@ -9,11 +9,11 @@ mod support;
 
 use candle_core::Tensor;
 use opabinia_engine::Error;
-use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch};
+use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Watch};
 use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
-use opabinia_engine::observe::{Observer, Site, Unobserved};
+use opabinia_engine::observe::{Observer, Site, SvaLayer, Unobserved};
 use opabinia_engine::probe::evidence::{Evidence, Request, Scorer, measure};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
@@ -304,6 +304,54 @@ fn key_vectors_sum_to_the_output_of_the_attention() {
     });
 }
 
+/// The gradient of a layer's probabilities against central differences, along the direction in which it is steepest.
+#[test]
+fn gradients_agree_with_central_differences() {
+    /// Adds `by` to the probabilities of one layer.
+    struct Nudge {
+        layer: SvaLayer,
+        by: Tensor,
+    }
+    impl Observer for Nudge {
+        fn wants(&self, _site: Site) -> bool {
+            false
+        }
+        fn rewrites(&self, site: Site) -> bool {
+            site == Site::SvaProbs(self.layer)
+        }
+        fn rewrite(&mut self, _site: Site, value: Tensor) -> Result<Tensor, Error> {
+            Ok((value + &self.by)?)
+        }
+        fn observe(&mut self, _site: Site, _value: &Tensor) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    each_shape(|model| {
+        let (answer, step, job) = ([5, 9, 300], 1e-3, Job::unattended());
+        let gradients = scorer(model, &answer).gradients(&[0, 2], &job).unwrap();
+        for (t, layer) in
+            [0, 2].into_iter().flat_map(|t| model.anatomy().layers().map(move |layer| (t, layer)).collect::<Vec<_>>())
+        {
+            let gradient = &gradients[&format!("grad.t{t}.{layer}")];
+            let steepest: f64 = numbers(&gradient.abs().unwrap()).iter().sum();
+            let sign = gradient.sign().unwrap();
+            let at = |by: f64| {
+                let mut nudge = Nudge { layer, by: (&sign * by).unwrap() };
+                let mut scorer = scorer(model, &answer);
+                scorer.base(&mut nudge, &job).unwrap();
+                f64::from(scorer.score(&Interventions::default(), &job).unwrap().log_probs[t])
+            };
+            let difference = (at(step) - at(-step)) / (2.0 * step);
+            assert!(
+                (difference - steepest).abs() < 0.03 * steepest + 1e-3,
+                "{layer}, token {t}: {difference} for {steepest}"
+            );
+            let parts = &gradients[&format!("gradxattn.t{t}.{layer}.encoders")];
+            assert_eq!(parts.dims(), [gradient.dims()[0], model.encoders().len()]);
+        }
+    });
+}
+
 /// The answer under an intervention is the one a conversation under it would give.
 #[test]
 fn answers_under_interventions_are_those_of_a_conversation() {
@@ -320,8 +368,11 @@ fn answers_under_interventions_are_those_of_a_conversation() {
         let request = Request { with: with.clone(), ..request };
         let evidence = run(model, &mut Session::default(), &request).unwrap();
         for (effect, interventions) in evidence.effects.iter().zip(with) {
-            let subject =
-                Subject { interventions, other: request.other.clone(), ..Subject::plain(Arc::clone(&request.picture)) };
+            let subject = ImageInput {
+                interventions,
+                other: request.other.clone(),
+                ..ImageInput::plain(Arc::clone(&request.picture))
+            };
             let expected = ask(model, &mut Session::default(), Some(&subject), 6);
             let expected_ids: Vec<u32> = expected.tokens.iter().map(|token| token.id).collect();
             let got = effect.answer.as_ref().unwrap();
@@ -332,7 +383,7 @@ fn answers_under_interventions_are_those_of_a_conversation() {
     });
 }
 
-fn ask(model: &Model, session: &mut Session, subject: Option<&Subject>, tokens: usize) -> Answer {
+fn ask(model: &Model, session: &mut Session, subject: Option<&ImageInput>, tokens: usize) -> Answer {
     let turns = [Turn { question: "What is here?".into(), answer: None }];
     let prompt = model.prompt(None, &turns, subject.is_some()).unwrap();
     let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
@@ -361,7 +412,7 @@ fn the_standard_list_leaves_the_conversation_alone_and_its_values_add_up() {
             assert!((sum - difference).abs() < 1e-9, "{}: {sum} instead of {difference}", game.kind.name());
             assert_eq!(game.coalitions.last().copied(), Some(evidence.base.sum()));
         }
-        let subject = Subject::plain(Arc::clone(&request.picture));
+        let subject = ImageInput::plain(Arc::clone(&request.picture));
         let follow_up = ask(model, &mut session, Some(&subject), 6);
         assert_eq!(follow_up.timings.prefill_positions, 1, "all but the last position of the prompt is known");
         let fresh = ask(model, &mut Session::default(), Some(&subject), 6);

@@ -9,7 +9,7 @@
 mod support;
 
 use candle_core::Tensor;
-use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch};
+use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Watch};
 use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
@@ -51,7 +51,7 @@ fn run(
     model: &Model,
     session: &mut Session,
     prompt: &PromptIds,
-    subject: Option<&Subject>,
+    subject: Option<&ImageInput>,
     tokens: usize,
     detail: Detail,
 ) -> (Answer, BTreeMap<String, Tensor>) {
@@ -79,7 +79,7 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
             return Err(format!("{place}: the prompt built from the question has other ids: {:?}", built.ids));
         }
     }
-    let subject = picture(root, &case).map(Subject::plain);
+    let subject = picture(root, &case).map(ImageInput::plain);
     let expected_ids = case.ids("generated_ids");
     let mut session = Session::default();
     let (answer, got) = run(model, &mut session, &prompt, subject.as_ref(), expected_ids.len(), Detail::All);
@@ -113,7 +113,7 @@ fn compare_ablations(
     session: &mut Session,
     case: &Case,
     prompt: &PromptIds,
-    subject: &Subject,
+    subject: &ImageInput,
     place: &str,
 ) -> Result<f64, String> {
     let mut worst = 0f64;
@@ -122,7 +122,7 @@ fn compare_ablations(
         let zero_features = Interventions::of(Action::Zero { encoder: k });
         for (name, interventions) in [("mask_keys", mask_keys), ("zero_features", zero_features)] {
             let key = format!("ablate.{name}.tower{k}.logits");
-            let subject = Subject { interventions, ..subject.clone() };
+            let subject = ImageInput { interventions, ..subject.clone() };
             let (_, got) = run(model, session, prompt, Some(&subject), 1, Detail::Sva);
             let deviation = deviation(&got["logits.steps"].squeeze(0).unwrap(), &case.tensors[&key]);
             if deviation > LIMIT || deviation.is_nan() {
@@ -206,7 +206,7 @@ fn follow_up_questions_reuse_the_prefix_and_change_nothing() {
     let root = support::goldens();
     let model = load(&root, "tiny-llama3");
     let case = Case::read(&root, "tiny-llama3", "wide");
-    let subject = Subject::plain(picture(&root, &case).unwrap());
+    let subject = ImageInput::plain(picture(&root, &case).unwrap());
     let options = GenerateOptions { max_tokens: 12, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut session = Session::default();

@@ -6,7 +6,7 @@ mod support;
 
 use candle_core::{Device, Tensor};
 use opabinia_engine::Error;
-use opabinia_engine::generate::{Answer, GenerateOptions, Sampling, Session, StopReason, Subject, Token, Watch};
+use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Sampling, Session, StopReason, Token, Watch};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
@@ -26,7 +26,7 @@ const LIMIT: f32 = 5e-5;
 struct Asked {
     model: Model,
     prompt: PromptIds,
-    subject: Subject,
+    subject: ImageInput,
 }
 
 impl Asked {
@@ -48,7 +48,15 @@ impl Asked {
         let mut on_token = |token: &Token| streamed.push(token.clone());
         let mut watch = Watch { job: &job, observer, on_token: &mut on_token };
         let answer = session.ask(&self.model, &self.prompt, Some(&self.subject), begin, options, &mut watch)?;
-        assert_eq!(streamed, answer.tokens, "every token is reported as it comes, given ones too");
+        // Texts may differ at the end: what is held back until then is given to the last token, and a stop text is cut off.
+        let joined = |tokens: &[Token]| tokens.iter().map(|token| token.text.as_str()).collect::<String>();
+        let numbers = |tokens: &[Token]| {
+            tokens.iter().map(|token| Token { text: String::new(), ..token.clone() }).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&streamed), numbers(&answer.tokens), "every token is reported as it comes, given ones too");
+        let (came, is) = (joined(&streamed), joined(&answer.tokens));
+        assert_eq!(is, answer.text);
+        assert!(came.starts_with(&is) || is.starts_with(&came), "{came:?} became {is:?}");
         Ok(answer)
     }
 
@@ -76,12 +84,12 @@ fn load(root: &Path, variant: &str) -> Model {
     Model::load(&request, &Job::unattended()).unwrap().0
 }
 
-fn subject(root: &Path, image: &str) -> Subject {
+fn subject(root: &Path, image: &str) -> ImageInput {
     let picture = Picture::open(&root.join("images").join(image), Exif::Ignore).unwrap();
-    Subject::plain(Arc::new(picture))
+    ImageInput::plain(Arc::new(picture))
 }
 
-fn size(subject: &Subject) -> PictureSize {
+fn size(subject: &ImageInput) -> PictureSize {
     PictureSize { width: subject.picture.width, height: subject.picture.height }
 }
 

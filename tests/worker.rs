@@ -10,12 +10,13 @@ use opabinia_engine::generate::{Answer, GenerateOptions};
 use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Stage;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
-use opabinia_engine::probe::Detail;
+use opabinia_engine::probe::{Detail, evidence};
 use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{
-    Client, Command, Decoding, Engine, Event, EventKind, JobId, Outcome, Prompt, Record, RunOutput, RunSpec,
+    Client, Command, Decoding, Engine, Event, EventKind, EvidenceSpec, JobId, Outcome, Prompt, Record, RunOutput,
+    RunSpec,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -509,6 +510,81 @@ fn what_a_token_attended_to_costs_one_pass_over_one_position() {
     assert!(error.to_string().contains("4096"), "{error}");
     let events = engine.run(attend(model, &[u32::MAX]), |_| false);
     assert!(matches!(events.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", events.last());
+}
+
+/// Interventions are batch work on the same thread: reported run by run, cancelled between them, and forgotten: the
+/// conversation goes on as if nothing had been asked.
+#[test]
+fn evidence_is_reported_run_by_run_and_cancelled_between_runs() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    let asked = ask(model, 4);
+    let command = |standard| Command::Evidence(Box::new(evidence_about(&asked, standard)));
+    let mut events = engine.command(command(true), |_| false);
+    let measured = reports(&events, Stage::Measure);
+    let Some(EventKind::Done(Outcome::Measured(evidence))) = events.pop() else { panic!("{events:?}") };
+    // The run without interventions is not counted: it is the answer's own.
+    assert_eq!(measured, evidence.runs - 1);
+    let answer = engine.answer(asked.clone());
+    assert_eq!(answer.timings.prefill_positions, 1, "the conversation is still known");
+    assert_eq!(ids(&answer), evidence.answer.iter().map(|token| token.id).collect::<Vec<_>>());
+
+    let events = engine.command(command(true), at(Stage::Measure, 3));
+    assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
+    assert_eq!(reports(&events, Stage::Measure), 3);
+    let events = engine.command(command(false), |_| false);
+    assert!(matches!(events.last(), Some(EventKind::Done(Outcome::Measured(_)))), "{:?}", events.last());
+}
+
+#[test]
+fn a_question_asked_during_evidence_is_answered_between_two_runs() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    let asked = ask(model, 4);
+    let alone = ids(&engine.answer(RunSpec { image: Some(image("tall.png")), ..asked.clone() }));
+    let evidence = engine.engine.submit(Command::Evidence(Box::new(evidence_about(&asked, true))));
+    let (mut question, mut reported, mut answered) = (None, 0, false);
+    loop {
+        let Event { job, kind } = engine.engine.events().recv().unwrap();
+        if matches!(kind, EventKind::Progress(progress) if progress.stage == Stage::Measure) {
+            assert!(question.is_none() || answered, "another run was made before the question was answered");
+            reported += 1;
+            if reported == 2 {
+                let spec = RunSpec { image: Some(image("tall.png")), ..asked.clone() };
+                question = Some(engine.engine.submit(Command::Run(Box::new(spec))));
+            }
+        }
+        engine.go_on.as_ref().unwrap().send(()).unwrap();
+        match kind {
+            EventKind::Done(Outcome::Ran(output)) => {
+                assert_eq!((Some(job), ids(&output.into_answer().unwrap())), (question, alone.clone()));
+                answered = true;
+            }
+            EventKind::Done(Outcome::Measured(measured)) => {
+                assert_eq!((job, reported), (evidence, measured.runs - 1));
+                break;
+            }
+            EventKind::Failed(_) | EventKind::Cancelled => panic!("{kind:?}"),
+            _ => {}
+        }
+    }
+    assert!(answered);
+}
+
+/// What the answer to `asked` rests on.
+fn evidence_about(asked: &RunSpec, standard: bool) -> EvidenceSpec {
+    let request = evidence::Request {
+        system: None,
+        turns: asked.prompt.turns.clone(),
+        picture: Arc::clone(asked.image.as_ref().unwrap()),
+        other: None,
+        answer: None,
+        max_tokens: Some(4),
+        with: vec![Interventions::mask(0, false)],
+        standard,
+        region: None,
+    };
+    EvidenceSpec { model: asked.model, request, output: None, lane: Lane::Batch }
 }
 
 #[test]

@@ -166,6 +166,15 @@ impl Observer for Both<'_> {
         self.0.needs_whole_pass() || self.1.needs_whole_pass()
     }
 
+    fn rewrites(&self, site: Site) -> bool {
+        self.0.rewrites(site) || self.1.rewrites(site)
+    }
+
+    fn rewrite(&mut self, site: Site, value: Tensor) -> Result<Tensor> {
+        let value = if self.0.rewrites(site) { self.0.rewrite(site, value)? } else { value };
+        if self.1.rewrites(site) { self.1.rewrite(site, value) } else { Ok(value) }
+    }
+
     fn observe(&mut self, site: Site, value: &Tensor) -> Result<()> {
         show(self.0, site, value)?;
         show(self.1, site, value)

@@ -1,5 +1,6 @@
 //! Measured evidence as a table for people and as JSON.
 
+use opabinia_engine::printable;
 use opabinia_engine::probe::evidence::{Effect, Evidence};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -86,7 +87,7 @@ pub fn table(evidence: &Evidence) -> String {
         };
         let _ = writeln!(text, "{name}{:pad$}  {sum:>+8.3}  {:>8.4}  {greedy}", "", effect.score.kl);
         let by_token = evidence.answer.iter().zip(deltas(evidence, effect));
-        let by_token = by_token.map(|(token, delta)| format!("{} {delta:+.3}", visible(&token.text)));
+        let by_token = by_token.map(|(token, delta)| format!("{} {delta:+.3}", printable::line(&token.text)));
         let _ = writeln!(text, "    by token: {}", by_token.collect::<Vec<_>>().join(" · "));
     }
     let names = evidence.anatomy.encoder_names();
@@ -107,14 +108,9 @@ pub fn table(evidence: &Evidence) -> String {
 
 /// A text on one line, in quotes and cut where it is long.
 fn quote(text: &str) -> String {
-    let text = visible(text);
+    let text = printable::line(text);
     if text.chars().count() <= SHOWN {
         return format!("“{text}”");
     }
     format!("“{}…”", text.chars().take(SHOWN).collect::<String>())
-}
-
-/// `text` without characters that could do something on a terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

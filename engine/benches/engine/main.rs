@@ -10,6 +10,7 @@
 
 mod checkpoint;
 mod demo;
+mod evidence;
 mod work;
 
 use candle_core::{DType, Device, Tensor};
@@ -47,6 +48,7 @@ fn main() {
     convolution(&mut criterion);
     preprocess(&mut criterion, &directory);
     demo::measure(&mut criterion);
+    evidence::measure(&directory);
     for dtype in [DtypeChoice::F32, DtypeChoice::Bf16, DtypeChoice::F16] {
         match Model::load(&request(&directory, dtype), &Job::unattended()) {
             Ok((model, inspection)) => measure(&mut criterion, &directory, &Subject::new(model, inspection)),

@@ -197,7 +197,7 @@ impl Scores {
 
 /// What a question is asked about.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct ImageInput {
     /// The picture.
     pub picture: Arc<Picture>,
     /// What is changed on purpose while the model looks at it.
@@ -206,7 +206,7 @@ pub struct Subject {
     pub other: Option<Arc<Picture>>,
 }
 
-impl Subject {
+impl ImageInput {
     /// The picture with nothing changed.
     pub fn plain(picture: Arc<Picture>) -> Self {
         Self { picture, interventions: Interventions::default(), other: None }

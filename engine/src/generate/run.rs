@@ -3,7 +3,7 @@
 
 use super::generation::{Generated, Generation, KNOWN_AT_ONCE, give_rest, log_probabilities, token};
 use super::state::DecoderState;
-use super::{Answer, GenerateOptions, Scores, Session, Subject, Timings, Token, Watch};
+use super::{Answer, GenerateOptions, ImageInput, Scores, Session, Timings, Token, Watch};
 use crate::error::{Error, Result};
 use crate::job::{Meter, Stage};
 use crate::model::{Model, PooledEncoder};
@@ -41,7 +41,7 @@ pub struct Request {
     /// The prompt; of no meaning to [`Goal::Encode`].
     pub prompt: PromptIds,
     /// What it is about.
-    pub subject: Option<Subject>,
+    pub subject: Option<ImageInput>,
     /// Ids the answer begins with.
     pub forced: Vec<u32>,
     /// How far to go.
@@ -101,7 +101,7 @@ impl Run {
         }
         check_ids(model, &request.forced)?;
         let visual = match &request.subject {
-            Some(Subject { picture, interventions, .. }) => {
+            Some(ImageInput { picture, interventions, .. }) => {
                 interventions.check(&model.anatomy())?;
                 model.visual_positions(PictureSize { width: picture.width, height: picture.height })?
             }
@@ -268,7 +268,7 @@ impl Run {
         features: Vec<Tensor>,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Finished>> {
-        let Some(Subject { interventions, .. }) = &self.request.subject else { return Ok(Some(Finished::Reached)) };
+        let Some(ImageInput { interventions, .. }) = &self.request.subject else { return Ok(Some(Finished::Reached)) };
         let started = Instant::now();
         let mut images = Vec::with_capacity(self.pictures.len());
         for (at, ((_, picture), features)) in

@@ -6,7 +6,7 @@
 use super::features::{FeatureCache, Images};
 use super::prefixes::PrefixCache;
 use super::run::{Finished, Goal, Request, Run};
-use super::{Answer, GenerateOptions, Scores, Subject, Watch};
+use super::{Answer, GenerateOptions, ImageInput, Scores, Watch};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::run::{ImageId, Lane, ModelId, RunKey};
@@ -24,12 +24,12 @@ pub struct Session {
 
 impl Session {
     /// What names the runs of `model` about `subject`.
-    pub fn key(&mut self, model: &Model, subject: Option<&Subject>) -> RunKey {
+    pub fn key(&mut self, model: &Model, subject: Option<&ImageInput>) -> RunKey {
         RunKey {
             model: model.id(),
             image: subject.map(|subject| self.images.id(&subject.picture)),
             interventions: subject.map(|subject| subject.interventions.clone()).unwrap_or_default(),
-            other: subject.and_then(Subject::swapped_in).map(|other| self.images.id(other)),
+            other: subject.and_then(ImageInput::swapped_in).map(|other| self.images.id(other)),
         }
     }
 
@@ -62,7 +62,7 @@ impl Session {
         }
     }
 
-    /// Answers `prompt`. The answer begins with the tokens `begin`, as if they had been sampled: see
+    /// Answers `prompt`. The answer begins with the tokens `forced_prefix`, as if they had been sampled: see
     /// [`crate::worker::RunSpec::forced_prefix`].
     ///
     /// # Errors
@@ -72,12 +72,12 @@ impl Session {
         &mut self,
         model: &Model,
         prompt: &PromptIds,
-        subject: Option<&Subject>,
-        begin: &[u32],
+        subject: Option<&ImageInput>,
+        forced_prefix: &[u32],
         options: &GenerateOptions,
         watch: &mut Watch<'_>,
     ) -> Result<Answer> {
-        match self.run(model, interactive(prompt, subject, begin, Goal::Generate(options.clone())), watch)? {
+        match self.run(model, interactive(prompt, subject, forced_prefix, Goal::Generate(options.clone())), watch)? {
             Finished::Answered(answer) => Ok(answer),
             other => Err(unexpected(&other)),
         }
@@ -91,7 +91,7 @@ impl Session {
         &mut self,
         model: &Model,
         prompt: &PromptIds,
-        subject: Option<&Subject>,
+        subject: Option<&ImageInput>,
         answer: &[u32],
         watch: &mut Watch<'_>,
     ) -> Result<Scores> {
@@ -111,7 +111,7 @@ impl Session {
         &mut self,
         model: &Model,
         prompt: &PromptIds,
-        subject: Option<&Subject>,
+        subject: Option<&ImageInput>,
         answer: &[u32],
         watch: &mut Watch<'_>,
     ) -> Result<()> {
@@ -119,7 +119,7 @@ impl Session {
     }
 }
 
-fn interactive(prompt: &PromptIds, subject: Option<&Subject>, forced: &[u32], goal: Goal) -> Request {
+fn interactive(prompt: &PromptIds, subject: Option<&ImageInput>, forced: &[u32], goal: Goal) -> Request {
     let (prompt, subject, forced) = (prompt.clone(), subject.cloned(), forced.to_vec());
     Request { prompt, subject, forced, goal, lane: Lane::Interactive }
 }

@@ -74,7 +74,7 @@ impl Anatomy {
     /// that family.
     pub fn encoder_words(&self) -> Vec<String> {
         let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric());
-        let word = |(k, name): (usize, String)| if plain(&name) { name } else { k.to_string() };
+        let word = |(k, name): (usize, String)| if plain(&name) { name.to_lowercase() } else { k.to_string() };
         self.encoder_names().into_iter().enumerate().map(word).collect()
     }
 

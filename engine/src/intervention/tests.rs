@@ -132,8 +132,8 @@ fn text_is_as_a_person_would_write_it() {
 #[test]
 fn words_say_what_is_done_where() {
     let words = |text: &str| parse(text).words(&anatomy());
-    assert_eq!(words("mask:clip"), "keys of clip masked in every SVA layer");
-    assert_eq!(words("zero:siglip,clip@samplers"), "features of siglip and clip zero in the samplers");
+    assert_eq!(words("mask:clip"), "keys of CLIP masked in every SVA layer");
+    assert_eq!(words("zero:siglip,clip@samplers"), "features of SigLIP and CLIP zero in the samplers");
     assert_eq!(
         words("region:all@0:3,4+skip:C1"),
         "features of every encoder under rows 0–2 and column 4 replaced by their mean; layer C1 skipped"

@@ -244,13 +244,15 @@ impl Trace {
         write_tensors(tensors, METADATA_KEY, &description, path)
     }
 
-    /// Writes `tensors`, recorded in a pass of `model` without a picture, to `path`, with a description that says so.
+    /// Writes `tensors`, recorded in a pass of `model` without a picture, to `path`, with a description that says so. The
+    /// picture may have been taken away by `interventions`.
     ///
     /// # Errors
     /// Those of [`Trace::write`].
     pub fn write_without_picture(
         model: &Model,
         question: &str,
+        interventions: &Interventions,
         tensors: &BTreeMap<String, Tensor>,
         path: &Path,
     ) -> Result<()> {
@@ -258,7 +260,7 @@ impl Trace {
             version: VERSION,
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
-            interventions: Interventions::default(),
+            interventions: interventions.clone(),
             image: None,
             encoders: Vec::new(),
             layers: Vec::new(),

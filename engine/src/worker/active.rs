@@ -2,7 +2,7 @@
 
 use super::spec::{Decoding, EventKind, Record, RunOutput, RunSpec};
 use crate::error::{Error, Result};
-use crate::generate::{Finished, Goal, Request, Run, Session, Subject, Token, Watch};
+use crate::generate::{Finished, Goal, ImageInput, Request, Run, Session, Token, Watch};
 use crate::job::Job;
 use crate::model::Model;
 use crate::observe::Unobserved;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// A run under way.
 pub(super) struct Active {
     spec: RunSpec,
-    subject: Option<Subject>,
+    subject: Option<ImageInput>,
     prompt: PromptIds,
     run: Run,
     recorder: Option<Recorder>,
@@ -138,24 +138,27 @@ impl Active {
         let mut tensors = recorder.into_tensors()?;
         tensors.insert("generated_ids".into(), Tensor::new(generated.as_slice(), &Device::Cpu)?);
         tensors.insert("input_ids".into(), Tensor::new(self.prompt.ids.as_slice(), &Device::Cpu)?);
-        if let (Some(Subject { picture, .. }), Detail::All) = (&self.subject, detail) {
+        if let (Some(ImageInput { picture, .. }), Detail::All) = (&self.subject, detail) {
             let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
             tensors.insert("image.rgb_u8".into(), pixels);
         }
         match &self.output.trace {
             Some(trace) => trace.write(&tensors, &file.path),
-            None => Trace::write_without_picture(model, question(&self.spec), &tensors, &file.path),
+            None => {
+                let (question, interventions) = (question(&self.spec), &self.spec.interventions);
+                Trace::write_without_picture(model, question, interventions, &tensors, &file.path)
+            }
         }
     }
 }
 
 /// The trace in what `recorder` saw of the run `spec`.
-fn traced(model: &Model, spec: &RunSpec, subject: &Subject, recorder: &Recorder) -> Result<Trace> {
+fn traced(model: &Model, spec: &RunSpec, subject: &ImageInput, recorder: &Recorder) -> Result<Trace> {
     let exif = match &spec.record {
         Record::Trace { output: Some(file), .. } => file.exif,
         _ => Exif::Ignore,
     };
-    let Subject { picture, interventions, .. } = subject;
+    let ImageInput { picture, interventions, .. } = subject;
     Trace::new(model, picture, exif, question(spec), interventions, recorder.layers(), recorder.tensors())
 }
 
@@ -171,7 +174,7 @@ fn question(spec: &RunSpec) -> &str {
     spec.prompt.turns.last().map_or("", |turn| turn.question.as_str())
 }
 
-fn size(subject: &Subject) -> PictureSize {
+fn size(subject: &ImageInput) -> PictureSize {
     PictureSize { width: subject.picture.width, height: subject.picture.height }
 }
 
@@ -179,7 +182,7 @@ fn start(
     model: &Model,
     session: &mut Session,
     spec: &RunSpec,
-    subject: Option<&Subject>,
+    subject: Option<&ImageInput>,
     prompt: &PromptIds,
     goal: Goal,
 ) -> Result<Run> {

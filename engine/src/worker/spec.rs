@@ -1,7 +1,7 @@
 //! What the engine can be asked for, and what it says.
 
 use crate::error::{Error, Result};
-use crate::generate::{Answer, GenerateOptions, Scores, Subject, Token};
+use crate::generate::{Answer, GenerateOptions, ImageInput, Scores, Token};
 use crate::intervention::Interventions;
 use crate::job::Progress;
 use crate::model::{Inspection, LoadRequest};
@@ -136,10 +136,10 @@ impl RunSpec {
     }
 
     /// What the model is shown: the image, unless an intervention takes it away.
-    pub(super) fn subject(&self) -> Option<Subject> {
+    pub(super) fn subject(&self) -> Option<ImageInput> {
         let picture = self.image.as_ref().filter(|_| !self.interventions.drop_image())?;
         let (interventions, other) = (self.interventions.clone(), self.other.clone());
-        Some(Subject { picture: Arc::clone(picture), interventions, other })
+        Some(ImageInput { picture: Arc::clone(picture), interventions, other })
     }
 }
 

@@ -8,7 +8,7 @@ use super::standard::{Named, standard};
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
-use crate::generate::{GenerateOptions, Session, Subject, Watch};
+use crate::generate::{GenerateOptions, ImageInput, Session, Watch};
 use crate::intervention::{Action, Anatomy, Cells, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
@@ -132,7 +132,7 @@ pub struct Evidence {
     pub games: Vec<Game>,
     /// The cells that the standard list took away.
     pub region: Option<Cells>,
-    /// Passes of the decoder over the question.
+    /// Runs that were made, the one without interventions included.
     pub runs: usize,
     /// What was left out, and why.
     pub notes: Vec<String>,
@@ -292,7 +292,7 @@ impl Measurement {
         }
         let request = run::Request {
             prompt: self.prompt.clone(),
-            subject: Some(Subject::plain(Arc::clone(&self.request.picture))),
+            subject: Some(ImageInput::plain(Arc::clone(&self.request.picture))),
             forced: Vec::new(),
             goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
             lane: self.lane,
@@ -416,7 +416,7 @@ impl Measurement {
 fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: Lane) -> Result<Run> {
     let request = run::Request {
         prompt: PromptIds { ids: Vec::new(), image_index: None },
-        subject: Some(Subject::plain(Arc::clone(picture))),
+        subject: Some(ImageInput::plain(Arc::clone(picture))),
         forced: Vec::new(),
         goal: Goal::Encode,
         lane,

@@ -163,7 +163,7 @@ impl Scorer {
         &self.answer
     }
 
-    /// Passes of the decoder over the question that were made so far.
+    /// Runs that were made so far, the one without interventions included.
     pub fn runs(&self) -> usize {
         self.runs
     }
@@ -183,7 +183,7 @@ impl Scorer {
         }
         interventions.check(&self.anatomy)?;
         let rows = self.run(interventions, job)?;
-        let score = self.read(&rows)?;
+        let (score, _) = self.read(&rows)?;
         self.scores.insert(interventions.clone(), score.clone());
         Ok(score)
     }
@@ -294,9 +294,8 @@ impl Scorer {
         let mut in_front = InFront { after_layers, states: Vec::new() };
         let rows = self.pass(&visual, &mut Both(&mut in_front, observer), job)?;
         self.intact = self.model.config().decoder.layers;
-        let first = log_softmax(&self.model.logits(&rows.narrow(0, 0, 1)?)?.get(0)?)?;
+        let (score, first) = self.read(&rows)?;
         self.baseline = Some(Baseline { visual, in_front: in_front.states, first });
-        let score = self.read(&rows)?;
         self.held = Some(none.clone());
         self.scores.insert(none, score);
         Ok(())
@@ -368,9 +367,11 @@ impl Scorer {
         self.model.config().sva.samplers.map_or(usize::MAX, |layout| layout.follows(n))
     }
 
-    /// What the answer is worth, of the hidden states `[T, H]` that choose its tokens.
-    fn read(&self, rows: &Tensor) -> Result<Score> {
+    /// What the answer is worth, of the hidden states `[T, H]` that choose its tokens; and the log-probabilities `[V]` of
+    /// its first.
+    fn read(&self, rows: &Tensor) -> Result<(Score, Vec<f64>)> {
         let mut score = Score { log_probs: Vec::new(), kl: 0.0, greedy: Vec::new() };
+        let mut first = Vec::new();
         for start in (0..self.answer.len()).step_by(ROWS_AT_ONCE) {
             let count = ROWS_AT_ONCE.min(self.answer.len() - start);
             let logits = self.model.logits(&rows.narrow(0, start, count)?)?;
@@ -379,8 +380,9 @@ impl Scorer {
                 let id = self.answer[start + row] as usize;
                 score.log_probs.push(log_probs.get(id).map_or(f32::NAN, |&p| p as f32));
                 score.greedy.push(likeliest(&log_probs));
-                if let (0, Some(baseline)) = (start + row, &self.baseline) {
-                    score.kl = divergence(&baseline.first, &log_probs);
+                if start + row == 0 {
+                    score.kl = self.baseline.as_ref().map_or(0.0, |base| divergence(&base.first, &log_probs));
+                    first = log_probs;
                 }
             }
         }
@@ -390,7 +392,7 @@ impl Scorer {
                 "use --dtype f32",
             ));
         }
-        Ok(score)
+        Ok((score, first))
     }
 }
 
