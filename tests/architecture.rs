@@ -178,7 +178,25 @@ fn building_blocks_never_see_the_model() {
         "text",
     ];
     assert!(!module_files("checkpoint").is_empty() && !module_files("vision").is_empty());
-    assert_modules_never_use(&blocks, &["model", "generate", "probe", "worker"]);
+    assert_modules_never_use(&blocks, &["run", "model", "generate", "probe", "worker"]);
+}
+
+#[test]
+fn names_of_runs_never_see_what_runs() {
+    assert!(!module_files("run").is_empty());
+    assert_modules_never_use(&["run"], &["checkpoint", "llm", "text", "model", "generate", "probe", "worker"]);
+}
+
+#[test]
+fn app_never_runs_a_model_itself() {
+    for file in files(&root().join("app/src"), &is_rust) {
+        let code = code(&file);
+        for banned in ["generate::Session", "generate::Run", "model::Model", "Model::load", "EncoderPool"] {
+            let named =
+                code.contains(&format!("opabinia_engine::{banned}")) || code.contains(&format!("engine::{banned}"));
+            assert!(!named, "{} names {banned}: it asks the engine thread", file.display());
+        }
+    }
 }
 
 #[test]

@@ -443,6 +443,28 @@ fn the_texts_of_tokens_are_the_answer() {
     }
 }
 
+#[test]
+fn every_variable_of_the_hub_names_its_cache() {
+    let dir = scratch();
+    let place = |name: &str| dir.path().join(name);
+    let place_of = |value: PathBuf| value.into_os_string();
+    for (variable, value, cache) in [
+        ("HF_HUB_CACHE", place_of(place("a")), place("a")),
+        ("HUGGINGFACE_HUB_CACHE", place_of(place("b")), place("b")),
+        ("TRANSFORMERS_CACHE", place_of(place("c")), place("c")),
+        ("HF_HOME", place_of(place("d")), place("d/hub")),
+        ("XDG_CACHE_HOME", place_of(place("e")), place("e/huggingface/hub")),
+        ("HF_HUB_CACHE", "~/hub".into(), place("hub")),
+        ("HF_HUB_CACHE", "$HOME/hub".into(), place("hub")),
+    ] {
+        let mut command = program(["doctor", "-q", "--json"]);
+        command.env("HOME", dir.path()).env(variable, &value);
+        let ended = run(command);
+        let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(report["hub"]["caches"][0]["directory"].as_str(), cache.to_str(), "{variable}={}", value.display());
+    }
+}
+
 // ---- without a screen ----
 
 fn quiet(mut command: Command) -> Ended {

@@ -33,14 +33,15 @@ const NORM_LIMIT: f64 = 5e-5;
 /// Gradients, of the largest.
 const GRADIENT_LIMIT: f64 = 1e-4;
 
-fn load(directory: &Path) -> Model {
+fn load(directory: &Path) -> Arc<Model> {
     let request = LoadRequest {
         source: directory.display().to_string(),
         device: "cpu".parse().unwrap(),
         dtype: DtypeChoice::F32,
         ..LoadRequest::default()
     };
-    Model::load(&request, &Job::unattended()).unwrap_or_else(|e| panic!("{}: {e}", directory.display())).0
+    let loaded = Model::load(&request, &Job::unattended());
+    Arc::new(loaded.unwrap_or_else(|e| panic!("{}: {e}", directory.display())).0)
 }
 
 fn picture(name: &str) -> Arc<Picture> {
@@ -61,7 +62,7 @@ fn request(question: &str, image: &str) -> Request {
     }
 }
 
-fn run(model: &Model, session: &mut Session, request: &Request) -> Result<Evidence, Error> {
+fn run(model: &Arc<Model>, session: &mut Session, request: &Request) -> Result<Evidence, Error> {
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut |_| {} };
     measure(model, session, request, &mut watch)
@@ -99,7 +100,7 @@ fn check(variant: &str) {
     }
 }
 
-fn compare(model: &Model, case: &Case, place: &str) {
+fn compare(model: &Arc<Model>, case: &Case, place: &str) {
     let text = |key: &str| case.str(key).unwrap();
     let ids = |key: &str| -> Vec<u32> { serde_json::from_value(case.about[key].clone()).unwrap() };
     let cells: Vec<[usize; 2]> = serde_json::from_value(case.about["region_cells"].clone()).unwrap();
@@ -196,7 +197,7 @@ fn shapes() -> Vec<ForgeSpec> {
     shapes
 }
 
-fn each_shape(test: impl Fn(&Model)) {
+fn each_shape(test: impl Fn(&Arc<Model>)) {
     for spec in shapes() {
         let directory = tempfile::tempdir().unwrap();
         forge(&spec, directory.path(), |_| {}).unwrap();
@@ -204,23 +205,22 @@ fn each_shape(test: impl Fn(&Model)) {
     }
 }
 
-fn scorer<'m>(model: &'m Model, session: &mut Session, answer: &[u32]) -> Scorer<'m> {
+fn scorer(model: &Arc<Model>, answer: &[u32]) -> Scorer {
     let request = request("What is here?", "wide.png");
     let prompt = model.prompt(None, &request.turns, true).unwrap();
     let blind = model.prompt(None, &request.turns, false).unwrap();
     let job = Job::unattended();
-    let image = session.encode(model, &request.picture, &job, &mut Unobserved).unwrap();
-    let other = session.encode(model, &picture("tall.png"), &job, &mut Unobserved).unwrap();
-    Scorer::new(model, image, Some(other), prompt, blind, answer.to_vec()).unwrap()
+    let image = model.encode(&request.picture, &job, &mut Unobserved).unwrap();
+    let other = model.encode(&picture("tall.png"), &job, &mut Unobserved).unwrap();
+    Scorer::new(Arc::clone(model), image, Some(other), prompt, blind, answer.to_vec()).unwrap()
 }
 
 #[test]
 fn masking_nothing_changes_no_bit() {
     each_shape(|model| {
         let answer = [5, 9, 300, 41];
-        let score = |interventions: &Interventions| {
-            scorer(model, &mut Session::default(), &answer).score(interventions, &Job::unattended()).unwrap()
-        };
+        let score =
+            |interventions: &Interventions| scorer(model, &answer).score(interventions, &Job::unattended()).unwrap();
         let plain = score(&Interventions::default());
         assert_eq!(plain.kl, 0.0);
         let nothing = Interventions::parse("region:all@2:2,0:4", &model.anatomy()).unwrap();
@@ -253,13 +253,10 @@ fn reuse_and_order_change_no_bit() {
         ];
         let parse = |spec: &String| Interventions::parse(spec, &anatomy).unwrap();
         let job = Job::unattended();
-        let fresh: Vec<_> = specs
-            .iter()
-            .map(|spec| scorer(model, &mut Session::default(), &answer).score(&parse(spec), &job).unwrap())
-            .collect();
-        let mut session = Session::default();
-        let mut forwards = scorer(model, &mut session, &answer);
-        let mut backwards = scorer(model, &mut session, &answer);
+        let fresh: Vec<_> =
+            specs.iter().map(|spec| scorer(model, &answer).score(&parse(spec), &job).unwrap()).collect();
+        let mut forwards = scorer(model, &answer);
+        let mut backwards = scorer(model, &answer);
         for (spec, expected) in specs.iter().zip(&fresh) {
             assert_eq!(&forwards.score(&parse(spec), &job).unwrap(), expected, "{spec}");
         }
@@ -302,7 +299,7 @@ fn key_vectors_sum_to_the_output_of_the_attention() {
     }
     each_shape(|model| {
         let mut sums = Sums::default();
-        scorer(model, &mut Session::default(), &[5, 9]).base(&mut sums, &Job::unattended()).unwrap();
+        scorer(model, &[5, 9]).base(&mut sums, &Job::unattended()).unwrap();
         assert_eq!(sums.layers, model.anatomy().layers().count());
     });
 }
@@ -331,17 +328,16 @@ fn gradients_agree_with_central_differences() {
     }
     each_shape(|model| {
         let (answer, step, job) = ([5, 9, 300], 1e-3, Job::unattended());
-        let mut session = Session::default();
-        let gradients = scorer(model, &mut session, &answer).gradients(&[0, 2], &job).unwrap();
+        let gradients = scorer(model, &answer).gradients(&[0, 2], &job).unwrap();
         for (t, layer) in
             [0, 2].into_iter().flat_map(|t| model.anatomy().layers().map(move |layer| (t, layer)).collect::<Vec<_>>())
         {
             let gradient = &gradients[&format!("grad.t{t}.{layer}")];
             let steepest: f64 = numbers(&gradient.abs().unwrap()).iter().sum();
             let sign = gradient.sign().unwrap();
-            let mut at = |by: f64| {
+            let at = |by: f64| {
                 let mut nudge = Nudge { layer, by: (&sign * by).unwrap() };
-                let mut scorer = scorer(model, &mut session, &answer);
+                let mut scorer = scorer(model, &answer);
                 scorer.base(&mut nudge, &job).unwrap();
                 f64::from(scorer.score(&Interventions::default(), &job).unwrap().log_probs[t])
             };

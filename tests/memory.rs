@@ -1,10 +1,12 @@
 //! Memory while a checkpoint is opened: never much more than the weights it ends with, however they are stored.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that cannot go on has failed")]
 
-use opabinia_forge::{Preset, forge, size};
-use std::path::Path;
+use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::worker::Client;
+use opabinia_forge::{Preset, TowerNetwork, forge, size};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -76,4 +78,74 @@ fn opening_a_checkpoint_takes_little_more_than_its_weights() {
         assert!(anonymous <= limit, "{of}, anonymous memory at its peak {anonymous}");
         assert!(resident <= limit, "{of}, resident memory at its peak {resident}");
     }
+}
+
+/// Names the directories of the checkpoints that this program, called by its own test, opens one after another.
+const OPENED: &str = "OPABINIA_TEST_OPENS";
+
+/// How far the peak of two checkpoints may lie above that of the first and the second's own weights.
+const ALLOWED_FOR_TWO: f64 = 1.03;
+
+/// The most memory a process took that opened `checkpoints` one after another, and kept them, in bytes.
+fn open(checkpoints: &[&Path]) -> u64 {
+    let this = std::env::current_exe().unwrap();
+    let output = Command::new(this)
+        .args(["--exact", "two_checkpoints_hold_their_common_encoders_once", "--nocapture"])
+        .env(OPENED, std::env::join_paths(checkpoints).unwrap())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let peak = text.lines().find_map(|line| line.split_once("peak ")?.1.split(' ').next()?.parse().ok());
+    peak.unwrap_or_else(|| panic!("no peak in {text}"))
+}
+
+/// Opens `checkpoints` in this process and says how much memory that took at most.
+fn open_here(checkpoints: impl Iterator<Item = PathBuf>) {
+    let mut client = Client::start().unwrap();
+    for directory in checkpoints {
+        let request = LoadRequest {
+            source: directory.display().to_string(),
+            device: "cpu".parse().unwrap(),
+            dtype: DtypeChoice::F32,
+            ..LoadRequest::default()
+        };
+        let (_, loading) = client.load(request, None);
+        client.wait(loading).unwrap();
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
+    println!("peak {} bytes", peak.unwrap() << 10);
+}
+
+/// 190 MB each, of which 110 MB are encoders that both have, in files of their own.
+#[test]
+fn two_checkpoints_hold_their_common_encoders_once() {
+    if let Some(checkpoints) = std::env::var_os(OPENED) {
+        return open_here(std::env::split_paths(&checkpoints));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let mut spec = Preset::Tiny.spec();
+    for tower in &mut spec.towers {
+        if let TowerNetwork::Siglip { dim, depth, .. } = &mut tower.network {
+            (*dim, *depth) = (768, 4);
+        }
+    }
+    spec.decoder.hidden = 1024;
+    spec.decoder.layers = 4;
+    spec.decoder.intermediate = 3072;
+    let mut other = spec.clone();
+    other.decoder.intermediate = 4096;
+    for (spec, directory) in [(&spec, &first), (&other, &second)] {
+        forge(spec, directory, |_| {}).unwrap();
+    }
+    let (towers, own) = (4 * size(&other).towers, 4 * size(&other).checkpoint);
+    let (alone, both) = (open(&[&first]), open(&[&first, &second]));
+    let limit = (ALLOWED_FOR_TWO * (alone + own) as f64) as u64;
+    println!("first {alone}, both {both}, the second's own weights {own}, encoders {towers}, limit {limit}");
+    assert!(towers > limit - alone - own, "the encoders are too small to be noticed twice");
+    assert!(both <= limit, "both take {both} at their peak, the limit is {limit}");
+    assert!(both >= alone + own, "the second was not read");
 }

@@ -16,12 +16,12 @@ use mutate::Chance;
 use opabinia::recipe::{FigureSettings, Ingredients, Recipe};
 use opabinia::window::store::Store;
 use opabinia_engine::Error;
-use opabinia_engine::generate::{GenerateOptions, Subject};
+use opabinia_engine::generate::GenerateOptions;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::{Detail, Trace};
-use opabinia_engine::text::Turn;
+use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot, TraceFile};
+use opabinia_engine::worker::{Client, Decoding, Prompt, Record, RunSpec, TraceFile};
 use opabinia_forge::{Preset, forge};
 use std::fs;
 use std::io::Cursor;
@@ -34,41 +34,39 @@ fn times(count: u64) -> u64 {
     count * std::env::var("OPABINIA_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
-/// Runs `command` to its terminal event.
-fn complete(engine: &mut Engine, command: Command) -> Result<Outcome, Error> {
-    let job = engine.submit(command);
-    loop {
-        let event = engine.events().recv_timeout(Duration::from_secs(60)).expect("the engine hangs or has died");
-        assert_eq!(event.job, job);
-        match event.kind {
-            EventKind::Done(outcome) => return Ok(outcome),
-            EventKind::Failed(error) => return Err(error),
-            EventKind::Cancelled => panic!("nobody cancelled"),
-            _ => {}
-        }
-    }
+/// An engine that may take a minute for a step.
+fn engine() -> Client {
+    Client::start().unwrap().with_patience(Duration::from_secs(60))
 }
 
-fn load(checkpoint: &Path) -> Command {
+fn load(engine: &mut Client, checkpoint: &Path, replaces: Option<ModelId>) -> (ModelId, Result<(), Error>) {
     let source = checkpoint.to_str().unwrap().to_owned();
     // Not `auto`: what fits would depend on the machine.
-    Command::Load(Slot::A, LoadRequest { source, dtype: DtypeChoice::F32, ..LoadRequest::default() })
+    let (model, loading) =
+        engine.load(LoadRequest { source, dtype: DtypeChoice::F32, ..LoadRequest::default() }, replaces);
+    (model, engine.wait(loading).map(drop))
 }
 
-fn question(picture: &Arc<Picture>) -> Question {
-    Question {
-        system: None,
-        turns: vec![Turn { question: "What  is <s>this</s>? é🦐\n".into(), answer: None }],
-        subject: Some(Subject::plain(picture.clone())),
-        begin: Vec::new(),
-        options: GenerateOptions { max_tokens: 3, ..GenerateOptions::default() },
+fn question(model: ModelId, picture: &Arc<Picture>) -> RunSpec {
+    RunSpec {
+        image: Some(Arc::clone(picture)),
+        decoding: Decoding::Generate(GenerateOptions { max_tokens: 3, ..GenerateOptions::default() }),
+        ..RunSpec::new(model, Prompt::question("What  is <s>this</s>? é🦐\n"))
     }
 }
 
-/// Loads `checkpoint` and asks it something.
-fn try_checkpoint(engine: &mut Engine, checkpoint: &Path, picture: &Arc<Picture>) -> Result<(), Error> {
-    complete(engine, load(checkpoint))?;
-    complete(engine, Command::Ask(Slot::A, question(picture))).map(drop)
+/// Loads `checkpoint` in place of what was tried before, and asks it something.
+fn try_checkpoint(
+    engine: &mut Client,
+    tried: &mut Option<ModelId>,
+    checkpoint: &Path,
+    picture: &Arc<Picture>,
+) -> Result<(), Error> {
+    let (model, loaded) = load(engine, checkpoint, tried.take());
+    loaded?;
+    *tried = Some(model);
+    let asked = engine.run(question(model, picture));
+    engine.wait(asked).map(drop)
 }
 
 /// What is wrong with `error` as a message to a person.
@@ -82,9 +80,9 @@ fn objection(error: &Error) -> Option<&'static str> {
 
 /// Damages the files of `checkpoint` that `wanted` picks, one at a time.
 fn damage(checkpoint: &Path, seed: u64, count: u64, wanted: &dyn Fn(&Path) -> bool) {
-    let mut engine = Engine::start(|| {}).unwrap();
+    let (mut engine, mut tried) = (engine(), None);
     let picture = Arc::new(Picture::open(&photo("odd37x53.png"), Exif::Ignore).unwrap());
-    try_checkpoint(&mut engine, checkpoint, &picture).unwrap();
+    try_checkpoint(&mut engine, &mut tried, checkpoint, &picture).unwrap();
     let mut all = Vec::new();
     collect(checkpoint, wanted, &mut all);
     all.sort();
@@ -95,7 +93,7 @@ fn damage(checkpoint: &Path, seed: u64, count: u64, wanted: &dyn Fn(&Path) -> bo
         let original = fs::read(file).unwrap();
         let (bytes, what) = mutate::file(&original, file, &mut chance);
         fs::write(file, bytes).unwrap();
-        if let Err(error) = try_checkpoint(&mut engine, checkpoint, &picture)
+        if let Err(error) = try_checkpoint(&mut engine, &mut tried, checkpoint, &picture)
             && let Some(why) = objection(&error)
         {
             let name = file.strip_prefix(checkpoint).unwrap().display();
@@ -171,12 +169,14 @@ fn damaged_pictures() {
 fn damaged_traces() {
     let dir = scratch();
     let file = dir.path().join("t.safetensors");
-    let mut engine = Engine::start(|| {}).unwrap();
-    complete(&mut engine, load(&goldens().join("tiny-llama3/checkpoint"))).unwrap();
+    let mut engine = engine();
+    let (model, loaded) = load(&mut engine, &goldens().join("tiny-llama3/checkpoint"), None);
+    loaded.unwrap();
     let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
     let output = Some(TraceFile { path: file.clone(), exif: Exif::Ignore });
-    let question = question(&picture);
-    complete(&mut engine, Command::Trace { slot: Slot::A, question, detail: Detail::Sva, output }).unwrap();
+    let record = Record::Trace { detail: Detail::Sva, output };
+    let traced = engine.run(RunSpec { record, ..question(model, &picture) });
+    engine.wait(traced).unwrap();
     let original = fs::read(&file).unwrap();
     Trace::read(&file).unwrap();
     for number in 0..times(500) {
@@ -195,11 +195,16 @@ fn damaged_traces() {
 fn damaged_recipes() {
     let dir = scratch();
     let file = dir.path().join("a.recipe.json");
-    let mut engine = Engine::start(|| {}).unwrap();
-    complete(&mut engine, load(&goldens().join("tiny-llama3/checkpoint"))).unwrap();
+    let mut engine = engine();
+    let (model, loaded) = load(&mut engine, &goldens().join("tiny-llama3/checkpoint"), None);
+    loaded.unwrap();
     let picture = Arc::new(Picture::open(&photo("wide.png"), Exif::Ignore).unwrap());
-    let command = Command::Trace { slot: Slot::A, question: question(&picture), detail: Detail::Sva, output: None };
-    let Outcome::Traced(_, Some(trace)) = complete(&mut engine, command).unwrap() else { panic!("no trace") };
+    let recorded = dir.path().join("recorded.safetensors");
+    let output = Some(TraceFile { path: recorded.clone(), exif: Exif::Ignore });
+    let record = Record::Trace { detail: Detail::Sva, output };
+    let traced = engine.run(RunSpec { record, ..question(model, &picture) });
+    engine.wait(traced).unwrap();
+    let trace = Trace::read(&recorded).unwrap();
     Recipe::write(&file, &trace, &picture, "wide.png", &FigureSettings::of_all(&trace)).unwrap();
     let original = fs::read(&file).unwrap();
     let figure = |file: &Path| {

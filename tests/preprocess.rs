@@ -1,6 +1,6 @@
 //! Pictures against what Pillow made of them: decoding, and padding and resizing at the released models' sizes.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -6,15 +6,19 @@ mod support;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use opabinia_engine::Error;
-use opabinia_engine::generate::{GenerateOptions, Subject};
-use opabinia_engine::intervention::Interventions;
+use opabinia_engine::generate::{Answer, GenerateOptions};
+use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Stage;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::probe::{Detail, evidence};
+use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::sva::HEADS;
-use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Command, Engine, Event, EventKind, JobId, Outcome, Question, Slot};
+use opabinia_engine::worker::{
+    Client, Command, Decoding, Engine, Event, EventKind, EvidenceSpec, JobId, Outcome, Prompt, Record, RunOutput,
+    RunSpec,
+};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,8 +37,15 @@ impl LockStep {
         Self { engine, go_on: Some(go_on) }
     }
 
-    /// Runs `command` and cancels it at the first event `at` says yes to. Returns all its events.
-    fn run(&mut self, command: Command, at: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
+    /// The next event of any job; the engine goes on.
+    fn next(&mut self) -> Event {
+        let event = self.engine.events().recv().unwrap();
+        self.go_on.as_ref().unwrap().send(()).unwrap();
+        event
+    }
+
+    /// Does `command` and cancels it at the first event `at` says yes to. Returns all its events.
+    fn command(&mut self, command: Command, at: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
         let job = self.engine.submit(command);
         let mut seen = Vec::new();
         loop {
@@ -43,7 +54,7 @@ impl LockStep {
             if at(&kind) {
                 self.engine.cancel(job);
             }
-            let terminal = matches!(kind, EventKind::Done(_) | EventKind::Cancelled | EventKind::Failed(_));
+            let terminal = kind.is_last();
             seen.push(kind);
             self.go_on.as_ref().unwrap().send(()).unwrap();
             if terminal {
@@ -53,11 +64,26 @@ impl LockStep {
         }
     }
 
-    fn complete(&mut self, command: Command) -> Outcome {
-        match self.run(command, |_| false).pop() {
-            Some(EventKind::Done(outcome)) => outcome,
-            other => panic!("not done: {other:?}"),
-        }
+    /// Runs `spec` and cancels it at the first event `at` says yes to. Returns all its events.
+    fn run(&mut self, spec: RunSpec, at: impl Fn(&EventKind) -> bool) -> Vec<EventKind> {
+        self.command(Command::Run(Box::new(spec)), at)
+    }
+
+    fn load(&mut self, variant: &str) -> ModelId {
+        let model = ModelId::unique();
+        let command = Command::Load { model, request: load(variant), replaces: None };
+        let mut events = self.command(command, |_| false);
+        let Some(EventKind::Done(Outcome::Loaded(loaded))) = events.pop() else { panic!("not loaded: {events:?}") };
+        assert_eq!(loaded.model, model);
+        model
+    }
+
+    fn complete(&mut self, spec: RunSpec) -> RunOutput {
+        output(self.run(spec, |_| false))
+    }
+
+    fn answer(&mut self, spec: RunSpec) -> Answer {
+        self.complete(spec).into_answer().unwrap()
     }
 }
 
@@ -67,27 +93,55 @@ impl Drop for LockStep {
     }
 }
 
+/// What came of a run with these events.
+fn output(mut events: Vec<EventKind>) -> RunOutput {
+    match events.pop() {
+        Some(EventKind::Done(Outcome::Ran(output))) => *output,
+        other => panic!("not done: {other:?}"),
+    }
+}
+
 fn load(variant: &str) -> LoadRequest {
+    load_from(&support::goldens().join(variant).join("checkpoint"))
+}
+
+fn load_from(directory: &Path) -> LoadRequest {
     LoadRequest {
-        source: support::goldens().join(variant).join("checkpoint").display().to_string(),
+        source: directory.display().to_string(),
         device: "cpu".parse().unwrap(),
         dtype: DtypeChoice::F32,
         ..LoadRequest::default()
     }
 }
 
-fn picture() -> Arc<Picture> {
-    Arc::new(Picture::open(&support::goldens().join("images/wide.png"), Exif::Ignore).unwrap())
+fn image(file: &str) -> Arc<Picture> {
+    Arc::new(Picture::open(&support::goldens().join("images").join(file), Exif::Ignore).unwrap())
 }
 
-fn question(max_tokens: usize) -> Question {
-    Question {
-        system: None,
-        turns: vec![Turn { question: "Describe this image in detail.".into(), answer: None }],
-        subject: Some(Subject::plain(picture())),
-        begin: Vec::new(),
-        options: GenerateOptions { max_tokens, ..GenerateOptions::default() },
+fn generate(max_tokens: usize) -> Decoding {
+    Decoding::Generate(GenerateOptions { max_tokens, ..GenerateOptions::default() })
+}
+
+/// A question about the wide picture.
+fn ask(model: ModelId, max_tokens: usize) -> RunSpec {
+    RunSpec {
+        image: Some(image("wide.png")),
+        decoding: generate(max_tokens),
+        ..RunSpec::new(model, Prompt::question("Describe this image in detail."))
     }
+}
+
+fn trace(model: ModelId, max_tokens: usize, detail: Detail) -> RunSpec {
+    RunSpec { record: Record::Trace { detail, output: None }, ..ask(model, max_tokens) }
+}
+
+fn attend(model: ModelId, answer: &[u32]) -> RunSpec {
+    let forced_prefix = answer.to_vec();
+    RunSpec { decoding: Decoding::Nothing, record: Record::TokenAttention, forced_prefix, ..ask(model, 0) }
+}
+
+fn ids(answer: &Answer) -> Vec<u32> {
+    answer.tokens.iter().map(|token| token.id).collect()
 }
 
 /// Says yes at the `nth` report of `stage`.
@@ -108,27 +162,26 @@ fn reports(events: &[EventKind], stage: Stage) -> usize {
 #[test]
 fn a_load_is_cancelled_within_one_tensor_and_the_thread_serves_on() {
     let mut engine = LockStep::new();
-    let events = engine.run(Command::Load(Slot::A, load("tiny-phi3")), at(Stage::Load, 3));
+    let command = Command::Load { model: ModelId::unique(), request: load("tiny-phi3"), replaces: None };
+    let events = engine.command(command, at(Stage::Load, 3));
     assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
     assert_eq!(reports(&events, Stage::Load), 3);
-    assert!(matches!(engine.complete(Command::Load(Slot::A, load("tiny-phi3"))), Outcome::Loaded(_)));
+    engine.load("tiny-phi3");
 }
 
 #[test]
 fn questions_are_cancelled_within_one_layer_or_token_and_the_thread_serves_on() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
+    let model = engine.load("tiny-phi3");
     for stage in [Stage::Encode, Stage::Connect, Stage::Prefill, Stage::Decode] {
         // A picture already encoded would skip the stage; its pixels differ in each round.
-        let mut ask = question(8);
-        let mut fresh = Picture::clone(&picture());
+        let mut fresh = Picture::clone(&image("wide.png"));
         fresh.rgb[0] = stage as u8;
-        ask.subject = Some(Subject::plain(Arc::new(fresh)));
-        let events = engine.run(Command::Ask(Slot::A, ask), at(stage, 1));
+        let spec = RunSpec { image: Some(Arc::new(fresh)), ..ask(model, 8) };
+        let events = engine.run(spec, at(stage, 1));
         assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{stage:?}: {:?}", events.last());
         assert_eq!(reports(&events, stage), 1, "{stage:?} went on after it was cancelled");
-        let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, question(4))) else { panic!() };
-        assert_eq!(answer.tokens.len(), 4, "after {stage:?}");
+        assert_eq!(engine.answer(ask(model, 4)).tokens.len(), 4, "after {stage:?}");
     }
 }
 
@@ -136,57 +189,61 @@ fn questions_are_cancelled_within_one_layer_or_token_and_the_thread_serves_on() 
 #[test]
 fn an_answer_after_a_cancelled_question_is_the_same_as_before() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    let text = |outcome| {
-        let Outcome::Answered(answer) = outcome else { panic!() };
-        answer.text
-    };
-    let before = text(engine.complete(Command::Ask(Slot::A, question(12))));
+    let model = engine.load("tiny-phi3");
+    let before = engine.answer(ask(model, 12)).text;
     for stage in [Stage::Prefill, Stage::Decode] {
-        let mut other = question(12);
-        other.turns[0].question = "What is this?".into();
-        engine.run(Command::Ask(Slot::A, other), at(stage, 2));
-        assert_eq!(text(engine.complete(Command::Ask(Slot::A, question(12)))), before, "{stage:?}");
+        let other = RunSpec { prompt: Prompt::question("What is this?"), ..ask(model, 12) };
+        engine.run(other, at(stage, 2));
+        assert_eq!(engine.answer(ask(model, 12)).text, before, "{stage:?}");
     }
 }
 
 #[test]
 fn a_job_cancelled_while_it_waits_never_starts() {
     let mut engine = Engine::start(|| {}).unwrap();
-    let load = engine.submit(Command::Load(Slot::A, load("tiny-phi3")));
-    let waiting = engine.submit(Command::Ask(Slot::A, question(4)));
+    let model = ModelId::unique();
+    let load = engine.submit(Command::Load { model, request: load("tiny-phi3"), replaces: None });
+    let waiting = engine.submit(Command::Run(Box::new(ask(model, 4))));
     engine.cancel(waiting);
-    assert!(matches!(terminal(&engine, load), EventKind::Done(_)));
+    assert!(matches!(all(&engine, load).last(), Some(EventKind::Done(_))));
     let events = all(&engine, waiting);
     assert!(matches!(events.as_slice(), [EventKind::Cancelled]), "{events:?}");
 }
 
 #[test]
-fn two_models_answer_side_by_side() {
+fn any_number_of_models_answer_side_by_side() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    engine.complete(Command::Load(Slot::B, load("tiny-vicuna")));
-    let mut tokens = Vec::new();
-    for slot in [Slot::A, Slot::B, Slot::A] {
-        let Outcome::Answered(answer) = engine.complete(Command::Ask(slot, question(6))) else { panic!() };
-        tokens.push(answer.tokens.iter().map(|token| token.id).collect::<Vec<_>>());
-    }
-    assert_eq!(tokens[0], tokens[2]);
-    assert_ne!(tokens[0], tokens[1]);
-    engine.complete(Command::Unload(Slot::A));
-    let failed = engine.run(Command::Ask(Slot::A, question(1)), |_| false);
+    let models = ["tiny-phi3", "tiny-vicuna", "tiny-llama3"].map(|variant| engine.load(variant));
+    let [a, b, c] = models;
+    let tokens = [a, b, c, a, c].map(|model| ids(&engine.answer(ask(model, 6))));
+    assert_eq!((&tokens[0], &tokens[2]), (&tokens[3], &tokens[4]));
+    assert!(tokens[0] != tokens[1] && tokens[1] != tokens[2] && tokens[0] != tokens[2]);
+    engine.command(Command::Unload(a), |_| false);
+    let failed = engine.run(ask(a, 1), |_| false);
     assert!(matches!(failed.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", failed.last());
-    let Outcome::Answered(_) = engine.complete(Command::Ask(Slot::B, question(1))) else { panic!() };
+    engine.answer(ask(b, 1));
+}
+
+#[test]
+fn a_model_that_replaces_another_takes_its_place_even_if_it_cannot_be_loaded() {
+    let mut client = Client::start().unwrap();
+    let (a, loading) = client.load(load("tiny-phi3"), None);
+    client.wait(loading).unwrap();
+    let (_, loading) = client.load(load("nowhere"), Some(a));
+    assert!(matches!(client.wait(loading), Err(Error::Refused(_))));
+    let asked = client.run(ask(a, 1));
+    assert!(matches!(client.wait(asked), Err(Error::Input { .. })));
 }
 
 /// A picture shown ahead of the question is not encoded again.
 #[test]
 fn a_picture_is_encoded_once() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    let events = engine.run(Command::SetImage(Slot::A, picture()), |_| false);
+    let model = engine.load("tiny-phi3");
+    let events = engine.run(RunSpec::encode(model, image("wide.png")), |_| false);
     assert!(reports(&events, Stage::Encode) > 0);
-    let events = engine.run(Command::Ask(Slot::A, question(2)), |_| false);
+    assert_eq!((reports(&events, Stage::Connect), reports(&events, Stage::Prefill)), (0, 0));
+    let events = engine.run(ask(model, 2), |_| false);
     assert_eq!(reports(&events, Stage::Encode), 0);
     assert!(reports(&events, Stage::Prefill) > 0);
 }
@@ -195,19 +252,14 @@ fn a_picture_is_encoded_once() {
 #[test]
 fn the_prefix_of_each_picture_is_computed_once() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    let about = |file: &str, text: &str| {
-        let picture = Picture::open(&support::goldens().join("images").join(file), Exif::Ignore).unwrap();
-        let mut question = question(2);
-        question.turns[0].question = text.into();
-        question.subject = Some(Subject::plain(Arc::new(picture)));
-        Command::Ask(Slot::A, question)
-    };
+    let model = engine.load("tiny-phi3");
+    let about =
+        |file: &str, text: &str| RunSpec { image: Some(image(file)), prompt: Prompt::question(text), ..ask(model, 2) };
     engine.complete(about("wide.png", "What is this?"));
     engine.complete(about("tall.png", "What is this?"));
-    let mut events = engine.run(about("wide.png", "Where is it?"), |_| false);
+    let events = engine.run(about("wide.png", "Where is it?"), |_| false);
     assert_eq!((reports(&events, Stage::Encode), reports(&events, Stage::Connect)), (0, 0));
-    let Some(EventKind::Done(Outcome::Answered(answer))) = events.pop() else { panic!() };
+    let answer = output(events).into_answer().unwrap();
     // 11 ids before the image, and the image's 2 rows of 4 cells and a newline each.
     assert!(answer.timings.reused_positions >= 11 + 2 * 5, "{:?}", answer.timings);
 }
@@ -216,20 +268,18 @@ fn the_prefix_of_each_picture_is_computed_once() {
 #[test]
 fn a_trace_takes_over_the_encoders_features() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    engine.complete(Command::SetImage(Slot::A, picture()));
-    let trace = |detail| Command::Trace { slot: Slot::A, question: question(2), detail, output: None };
-    let events = engine.run(trace(Detail::Sva), |_| false);
+    let model = engine.load("tiny-phi3");
+    engine.complete(RunSpec::encode(model, image("wide.png")));
+    let events = engine.run(trace(model, 2, Detail::Sva), |_| false);
     assert_eq!(reports(&events, Stage::Encode), 0);
     assert!(reports(&events, Stage::Connect) > 0 && reports(&events, Stage::Prefill) > 0);
-    let Some(EventKind::Done(Outcome::Traced(answer, Some(trace_of_it)))) = events.last() else { panic!() };
-    assert_eq!(answer.timings.reused_positions, 0);
-    assert!(!trace_of_it.layers.is_empty());
-    let events = engine.run(trace(Detail::All), |_| false);
+    let traced = output(events);
+    assert!(!traced.trace.as_ref().unwrap().layers.is_empty());
+    assert_eq!(traced.into_answer().unwrap().timings.reused_positions, 0);
+    let events = engine.run(trace(model, 2, Detail::All), |_| false);
     assert!(reports(&events, Stage::Encode) > 0);
     // And an answer takes over what a trace computed.
-    let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, question(2))) else { panic!() };
-    assert_eq!(answer.timings.prefill_positions, 1);
+    assert_eq!(engine.answer(ask(model, 2)).timings.prefill_positions, 1);
 }
 
 /// With samplers and without, with one query group and with two.
@@ -237,23 +287,20 @@ fn a_trace_takes_over_the_encoders_features() {
 fn a_trace_is_there_before_the_first_token_and_before_the_answer_is_cancelled() {
     let mut engine = LockStep::new();
     for variant in ["tiny-phi3", "tiny-llama3", "tiny-vicuna", "tiny-yi"] {
-        engine.complete(Command::Load(Slot::A, load(variant)));
+        let model = engine.load(variant);
         for detail in [Detail::Sva, Detail::All] {
-            let trace = || Command::Trace { slot: Slot::A, question: question(2), detail, output: None };
-            let events = engine.run(trace(), |_| false);
-            let found: Vec<usize> = places(&events, |kind| matches!(kind, EventKind::Trace(_)));
+            let events = engine.run(trace(model, 2, detail), |_| false);
+            let found = places(&events, |kind| matches!(kind, EventKind::Trace(_)));
             let tokens = places(&events, |kind| matches!(kind, EventKind::Token(_)));
             assert!(found.len() == 1 && found[0] < tokens[0], "{variant}: trace at {found:?}, tokens at {tokens:?}");
             let EventKind::Trace(early) = &events[found[0]] else { panic!() };
-            let Some(EventKind::Done(Outcome::Traced(_, Some(late)))) = events.last() else { panic!() };
-            assert_eq!(early, late, "{variant}");
-            let events = engine.run(trace(), |kind| matches!(kind, EventKind::Trace(_)));
+            let early = Arc::clone(early);
+            assert_eq!(Some(early), output(events).trace, "{variant}");
+            let events = engine.run(trace(model, 2, detail), |kind| matches!(kind, EventKind::Trace(_)));
             assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{variant}: {:?}", events.last());
         }
-        let mut blind = question(1);
-        blind.subject = None;
-        let trace = Command::Trace { slot: Slot::A, question: blind, detail: Detail::Sva, output: None };
-        let events = engine.run(trace, |_| false);
+        let blind = RunSpec { image: None, ..trace(model, 1, Detail::Sva) };
+        let events = engine.run(blind, |_| false);
         assert!(!events.iter().any(|kind| matches!(kind, EventKind::Trace(_))), "there is no picture to look at");
     }
 }
@@ -263,14 +310,150 @@ fn places(events: &[EventKind], wanted: impl Fn(&EventKind) -> bool) -> Vec<usiz
     events.iter().enumerate().filter(|(_, kind)| wanted(kind)).map(|(at, _)| at).collect()
 }
 
+/// Without an answer a trace costs the prompt alone, and is the same.
+#[test]
+fn a_trace_needs_no_answer() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    let alone = RunSpec { decoding: Decoding::Nothing, ..trace(model, 0, Detail::Sva) };
+    let events = engine.run(alone, |_| false);
+    assert!(!events.iter().any(|kind| matches!(kind, EventKind::Token(_))));
+    let alone = output(events);
+    assert!(alone.answer.is_none());
+    assert_eq!(alone.trace, engine.complete(trace(model, 2, Detail::Sva)).trace);
+}
+
+/// Teacher forcing gives what generating gave, in one pass over prompt and answer.
+#[test]
+fn an_answer_is_scored_as_it_was_generated() {
+    let mut engine = LockStep::new();
+    for variant in ["tiny-phi3", "tiny-llama3", "tiny-vicuna", "tiny-yi"] {
+        let model = engine.load(variant);
+        let answer = engine.answer(ask(model, 70));
+        assert!(answer.tokens.len() > 1, "{variant}");
+        let score =
+            |forced_prefix| RunSpec { forced_prefix, decoding: Decoding::Score { alternatives: 1 }, ..ask(model, 0) };
+        let events = engine.run(score(ids(&answer)), |_| false);
+        let layers = reports(&events, Stage::Prefill);
+        let scores = output(events).into_scores().unwrap();
+        let worst = answer.tokens.iter().zip(&scores.tokens).map(|(a, b)| (a.log_prob - b.log_prob).abs());
+        assert!(worst.fold(0f32, f32::max) < 1e-4, "{variant}");
+        assert_eq!(scores.tokens.len(), answer.tokens.len());
+        assert!(scores.tokens.iter().zip(&answer.tokens).all(|(a, b)| (a.id, &a.text) == (b.id, &b.text)));
+        // Greedy tokens are the likeliest, and the first place has all of them.
+        assert!(scores.tokens.iter().all(|token| token.alternatives[0].id == token.id), "{variant}");
+        assert_eq!(scores.first[answer.tokens[0].id as usize], scores.tokens[0].log_prob);
+        assert!((scores.first.iter().map(|p| f64::from(*p).exp()).sum::<f64>() - 1.0).abs() < 1e-4);
+        let sum: f64 = answer.tokens.iter().map(|token| f64::from(token.log_prob)).sum();
+        assert!((scores.log_prob() - sum).abs() < 2e-4 * answer.tokens.len() as f64, "{variant}");
+        // One pass: each decoder layer has reported once. Only the positions that choose were run again.
+        let decoder_layers =
+            reports(&engine.run(RunSpec { prompt: Prompt::question("?"), ..ask(model, 1) }, |_| false), Stage::Prefill);
+        assert_eq!(layers, decoder_layers, "{variant}: scoring took more than one pass");
+        assert_eq!(scores.timings.prefill_positions, answer.tokens.len(), "{variant}");
+        // What the answer was not, is less likely; what it cannot be, is refused.
+        let mut other = ids(&answer);
+        other[0] = if other[0] == 5 { 6 } else { 5 };
+        let less = engine.complete(score(other)).into_scores().unwrap();
+        assert!(less.tokens[0].log_prob < scores.tokens[0].log_prob);
+        for (bad, why) in [(vec![], "no answer"), (vec![u32::MAX], "token"), (vec![1; 5000], "4096")] {
+            if bad.len() > 1 && variant != "tiny-phi3" {
+                continue; // It can see further.
+            }
+            let events = engine.run(score(bad), |_| false);
+            let Some(EventKind::Failed(error)) = events.last() else { panic!("{variant}: not refused") };
+            assert!(error.to_string().contains(why), "{variant}: {error}");
+        }
+    }
+}
+
+/// An intervened run has its own name, and neither sees nor changes what the plain one left.
+#[test]
+fn an_intervened_run_never_takes_the_place_of_the_plain_one() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-llama3");
+    let off = |k| Interventions::mask(k, false);
+    let intervened = |k, lane| RunSpec { interventions: off(k), lane, ..ask(model, 8) };
+    let plain = engine.complete(trace(model, 8, Detail::Sva));
+    let mut keys = vec![plain.key.clone()];
+    let plain_ids = ids(plain.answer.as_ref().unwrap());
+    for lane in [Lane::Batch, Lane::Interactive] {
+        for k in 0..3 {
+            let output = engine.complete(intervened(k, lane));
+            assert_eq!(output.key.interventions, off(k));
+            assert_eq!(output.key.plain(), plain.key);
+            // Nothing but the text before the image is taken over from another run.
+            let again = engine.complete(RunSpec {
+                record: Record::Trace { detail: Detail::Sva, output: None },
+                ..intervened(k, lane)
+            });
+            assert_eq!(
+                output.answer.as_ref().map(ids),
+                again.answer.as_ref().map(ids),
+                "{k}: from nothing or from what is kept"
+            );
+            assert_ne!(
+                again.trace.as_ref().map(|trace| &trace.layers),
+                plain.trace.as_ref().map(|trace| &trace.layers)
+            );
+            if !keys.contains(&output.key) {
+                keys.push(output.key);
+            }
+        }
+    }
+    assert_eq!(keys.len(), 4, "three interventions and the plain run have four names");
+    let after = engine.answer(ask(model, 8));
+    assert_eq!(ids(&after), plain_ids);
+    assert_eq!(after.timings.prefill_positions, 1, "the plain run's state is still there: {:?}", after.timings);
+}
+
+/// The example of a standard set of evidence: 31 interventions on one answer, and what they leave behind.
+#[test]
+fn after_31_interventions_the_baseline_and_other_chats_are_still_cached() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-llama3");
+    let chat = RunSpec { image: Some(image("tall.png")), ..ask(model, 4) };
+    engine.answer(chat.clone());
+    let answer = engine.answer(ask(model, 4));
+    let score = |interventions| RunSpec {
+        interventions,
+        forced_prefix: ids(&answer),
+        decoding: Decoding::Score { alternatives: 0 },
+        lane: Lane::Batch,
+        ..ask(model, 0)
+    };
+    let base = engine.complete(score(Interventions::default())).into_scores().unwrap();
+    assert_eq!(base.timings.prefill_positions, answer.tokens.len(), "only what chooses is run again");
+    // Every choice of one to three of the four encoders, for each kind of intervention.
+    let some = (1..15usize).map(|set| (0..4).filter(move |k| set >> k & 1 == 1));
+    let of = |set: Vec<usize>, action: fn(usize) -> Action| {
+        set.into_iter().fold(Interventions::default(), |all, k| all.and(&Interventions::of(action(k))))
+    };
+    let kinds: [fn(usize) -> Action; 3] =
+        [|encoder| Action::Mask { encoder }, |encoder| Action::Zero { encoder }, |encoder| Action::Mean { encoder }];
+    let all = some.flat_map(|set| kinds.map(|kind| of(set.clone().collect(), kind)));
+    for interventions in all.take(31) {
+        let events = engine.run(score(interventions), |_| false);
+        assert_eq!(reports(&events, Stage::Encode), 0, "the picture is encoded once");
+        let scores = output(events).into_scores().unwrap();
+        // The text before the image is taken over from the plain run.
+        assert!(scores.timings.reused_positions > 0, "{:?}", scores.timings);
+    }
+    let mut next = ask(model, 2);
+    next.prompt.turns[0].answer = Some(answer.text.clone());
+    next.prompt.turns.extend(Prompt::question("And now?").turns);
+    let follow_up = engine.answer(next);
+    assert!(follow_up.timings.reused_positions >= answer.prompt_positions, "{:?}", follow_up.timings);
+    assert_eq!(engine.answer(chat).timings.prefill_positions, 1, "the other chat is still there");
+}
+
 /// In every cell, of connectors of one and of two grids, and of samplers.
 #[test]
 fn the_shares_of_every_cell_make_one() {
     let mut engine = LockStep::new();
     for variant in ["tiny-llama3", "tiny-vicuna"] {
-        engine.complete(Command::Load(Slot::A, load(variant)));
-        let trace = Command::Trace { slot: Slot::A, question: question(1), detail: Detail::Sva, output: None };
-        let Outcome::Traced(_, Some(trace)) = engine.complete(trace) else { panic!() };
+        let model = engine.load(variant);
+        let trace = engine.complete(trace(model, 1, Detail::Sva)).trace.unwrap();
         for (l, layer) in trace.layers.iter().enumerate() {
             let side = layer.frame.side;
             let cells = (0..side * side).filter_map(|cell| trace.cell(l, cell / side, cell % side));
@@ -303,74 +486,252 @@ fn the_shares_of_every_cell_make_one() {
 #[test]
 fn what_a_token_attended_to_costs_one_pass_over_one_position() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, question(6))) else { panic!() };
-    let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
-    let attend = |question, answer: &[u32]| Command::Attend { slot: Slot::A, question, answer: answer.to_vec() };
-    let events = engine.run(attend(question(6), &ids[..3]), |_| false);
+    let model = engine.load("tiny-phi3");
+    let answer = engine.answer(ask(model, 6));
+    let ids = ids(&answer);
+    let events = engine.run(attend(model, &ids[..3]), |_| false);
     assert_eq!((reports(&events, Stage::Encode), reports(&events, Stage::Connect)), (0, 0));
     assert!(!events.iter().any(|kind| matches!(kind, EventKind::Token(_))));
-    let Some(EventKind::Done(Outcome::Attended(attention))) = events.last() else { panic!("{:?}", events.last()) };
+    let attention = output(events).attention.unwrap();
     assert_eq!(attention.positions.total(), answer.prompt_positions + 3);
     assert!(attention.mass.iter().all(|m| (m.before + m.visual + m.newline + m.after - 1.0).abs() < 1e-5));
 
-    let mut blind = question(6);
-    blind.subject = None;
-    let events = engine.run(attend(blind, &[]), |_| false);
+    // The same beside an answer: of the position that chose its first token, or the first after the forced prefix.
+    let beside = RunSpec { record: Record::TokenAttention, forced_prefix: ids[..3].to_vec(), ..ask(model, 6) };
+    let both = engine.complete(beside);
+    assert_eq!(both.answer.as_ref().map(|answer| &answer.text), Some(&answer.text));
+    let there = both.attention.unwrap();
+    assert!(there.visual.iter().zip(&attention.visual).all(|(a, b)| (a - b).abs() < 1e-5));
+
+    let events = engine.run(RunSpec { image: None, ..attend(model, &[]) }, |_| false);
     let Some(EventKind::Failed(Error::Input { .. })) = events.last() else { panic!("{:?}", events.last()) };
-    let events = engine.run(attend(question(6), &[1; 5000]), |_| false);
+    let events = engine.run(attend(model, &[1; 5000]), |_| false);
     let Some(EventKind::Failed(error)) = events.last() else { panic!("{:?}", events.last()) };
     assert!(error.to_string().contains("4096"), "{error}");
-    let events = engine.run(attend(question(6), &[u32::MAX]), |_| false);
+    let events = engine.run(attend(model, &[u32::MAX]), |_| false);
     assert!(matches!(events.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", events.last());
 }
 
-/// Interventions are batch work on the same thread: reported run by run, cancelled between them, and forgotten: the
-/// conversation goes on as if nothing had been asked.
+/// Interventions are reported run by run, cancelled between them, and forgotten: the conversation goes on as if nothing had
+/// been asked.
 #[test]
 fn evidence_is_reported_run_by_run_and_cancelled_between_runs() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    let asked = question(4);
-    let picture = asked.subject.as_ref().map(|subject| Arc::clone(&subject.picture)).unwrap();
-    let request = |standard| evidence::Request {
-        system: None,
-        turns: question(4).turns,
-        picture: Arc::clone(&picture),
-        other: None,
-        answer: None,
-        max_tokens: Some(4),
-        with: vec![Interventions::mask(0, false)],
-        standard,
-        region: None,
+    let model = engine.load("tiny-phi3");
+    let command = |standard| {
+        let request = evidence::Request {
+            system: None,
+            turns: ask(model, 4).prompt.turns,
+            picture: ask(model, 4).image.unwrap(),
+            other: None,
+            answer: None,
+            max_tokens: Some(4),
+            with: vec![Interventions::mask(0, false)],
+            standard,
+            region: None,
+        };
+        Command::Evidence(Box::new(EvidenceSpec { model, request, output: None, lane: Lane::Batch }))
     };
-    let command = |standard| Command::Evidence { slot: Slot::A, request: Box::new(request(standard)), output: None };
-    let events = engine.run(command(true), |_| false);
+    let events = engine.command(command(true), |_| false);
     let Some(EventKind::Done(Outcome::Measured(evidence))) = events.last() else { panic!("{:?}", events.last()) };
     // The run without interventions is not counted: it is the answer's own.
     assert_eq!(reports(&events, Stage::Measure), evidence.runs - 1);
-    let Outcome::Answered(answer) = engine.complete(Command::Ask(Slot::A, asked)) else { panic!() };
+    let answer = engine.answer(ask(model, 4));
     assert_eq!(answer.timings.prefill_positions, 1, "the conversation is still known");
-    let given: Vec<u32> = evidence.answer.iter().map(|token| token.id).collect();
-    assert_eq!(answer.tokens.iter().map(|token| token.id).collect::<Vec<_>>(), given);
+    assert_eq!(ids(&answer), evidence.answer.iter().map(|token| token.id).collect::<Vec<_>>());
 
-    let events = engine.run(command(true), at(Stage::Measure, 3));
+    let events = engine.command(command(true), at(Stage::Measure, 3));
     assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
     assert_eq!(reports(&events, Stage::Measure), 3);
-    let events = engine.run(command(false), |_| false);
+    let events = engine.command(command(false), |_| false);
     assert!(matches!(events.last(), Some(EventKind::Done(Outcome::Measured(_)))), "{:?}", events.last());
+}
+
+#[test]
+fn interventions_without_an_image_are_refused() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    let interventions = Interventions::mask(0, false);
+    let events = engine.run(RunSpec { image: None, interventions, ..ask(model, 1) }, |_| false);
+    let Some(EventKind::Failed(error @ Error::Input { .. })) = events.last() else { panic!("{:?}", events.last()) };
+    assert!(error.to_string().contains("picture"), "{error}");
 }
 
 #[test]
 fn a_prompt_longer_than_the_context_is_refused_before_anything_is_computed() {
     let mut engine = LockStep::new();
-    engine.complete(Command::Load(Slot::A, load("tiny-phi3")));
-    let mut long = question(1);
-    long.turns[0].question = "word ".repeat(3000);
-    let events = engine.run(Command::Ask(Slot::A, long), |_| false);
+    let model = engine.load("tiny-phi3");
+    let long = RunSpec { prompt: Prompt::question("word ".repeat(3000)), ..ask(model, 1) };
+    let events = engine.run(long, |_| false);
     assert_eq!(reports(&events, Stage::Encode), 0);
     let Some(EventKind::Failed(error)) = events.last() else { panic!("{:?}", events.last()) };
     assert!(error.to_string().contains("2048"), "{error}");
+}
+
+/// Batch work stands back between any two of its passes.
+#[test]
+fn a_question_asked_during_a_long_batch_is_answered_first() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    let other = engine.load("tiny-vicuna");
+    let asked_alone = ids(&engine.answer(RunSpec { image: Some(image("tall.png")), ..ask(other, 3) }));
+    for stage in [Stage::Encode, Stage::Connect, Stage::Prefill, Stage::Decode] {
+        let mut fresh = Picture::clone(&image("wide.png"));
+        fresh.rgb[0] = stage as u8;
+        let batch = RunSpec { lane: Lane::Batch, image: Some(Arc::new(fresh)), ..ask(model, 40) };
+        let jobs = [batch.clone(), batch].map(|spec| engine.engine.submit(Command::Run(Box::new(spec))));
+        let (mut question, mut ended, mut passes) = (None, Vec::new(), 0);
+        while ended.len() < 3 {
+            let Event { job, kind } = engine.engine.events().recv().unwrap();
+            let reached = matches!(kind, EventKind::Progress(progress) if progress.stage == stage);
+            if reached && question.is_none() {
+                assert_eq!(job, jobs[0]);
+                let spec = RunSpec { image: Some(image("tall.png")), ..ask(other, 3) };
+                question = Some(engine.engine.submit(Command::Run(Box::new(spec))));
+            }
+            // Of the pass that runs, all layers may still be reported; no other begins.
+            if question.is_some() && ended.is_empty() && jobs.contains(&job) {
+                let same_stage = |progress: &opabinia_engine::job::Progress| progress.stage == stage;
+                assert!(matches!(&kind, EventKind::Progress(progress) if same_stage(progress)), "{stage:?}: {kind:?}");
+                passes += 1;
+            }
+            match kind {
+                EventKind::Done(Outcome::Ran(output)) => ended.push((job, ids(&output.into_answer().unwrap()))),
+                EventKind::Failed(_) | EventKind::Cancelled => panic!("{stage:?}: {kind:?}"),
+                _ => {}
+            }
+            engine.go_on.as_ref().unwrap().send(()).unwrap();
+        }
+        assert!(passes > 0);
+        assert_eq!(ended[0], (question.unwrap(), asked_alone.clone()), "{stage:?}: the question is answered first");
+        assert_eq!((ended[1].0, ended[2].0), (jobs[0], jobs[1]), "batch work keeps its order");
+        assert_eq!(ended[1].1, ended[2].1, "{stage:?}: being interrupted changes nothing");
+        assert_eq!(ended[1].1.len(), 40);
+    }
+}
+
+#[test]
+fn a_model_that_goes_during_a_batch_ends_it_with_a_reason() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    let batch = engine.engine.submit(Command::Run(Box::new(RunSpec { lane: Lane::Batch, ..ask(model, 40) })));
+    let unload = loop {
+        let token = matches!(engine.engine.events().recv().unwrap().kind, EventKind::Token(_));
+        let unload = token.then(|| engine.engine.submit(Command::Unload(model)));
+        engine.go_on.as_ref().unwrap().send(()).unwrap();
+        if let Some(unload) = unload {
+            break unload;
+        }
+    };
+    let (mut ended, mut last) = (Vec::new(), None);
+    while ended.len() < 2 {
+        let Event { job, kind } = engine.next();
+        if kind.is_last() {
+            ended.push(job);
+            last = Some(kind);
+        }
+    }
+    assert_eq!(ended, [unload, batch]);
+    let Some(EventKind::Failed(error)) = last else { panic!("{last:?}") };
+    assert!(error.to_string().contains("not loaded"), "{error}");
+}
+
+/// Two checkpoints with the same encoders, in files of their own: held and run once.
+#[test]
+fn checkpoints_with_the_same_encoders_hold_and_run_them_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    for directory in [&first, &second] {
+        opabinia_forge::forge(&opabinia_forge::Preset::Tiny.spec(), directory, |_| {}).unwrap();
+    }
+    let mut client = Client::start().unwrap();
+    let inspecting = client.inspect(load_from(&second));
+    let alone = client.wait(inspecting).unwrap();
+    let (a, loading) = client.load(load_from(&first), None);
+    client.wait(loading).unwrap();
+    let inspecting = client.inspect(load_from(&second));
+    let beside = client.wait(inspecting).unwrap();
+    let encoders: u64 = alone.towers.iter().map(|tower| tower.bytes).sum();
+    let weights =
+        |inspection: &opabinia_engine::model::Inspection| inspection.need(inspection.precision.weights).weights;
+    assert!(encoders > 0 && alone.notes.is_empty(), "{:?}", alone.notes);
+    assert_eq!(weights(&beside), weights(&alone) - encoders, "what is there need not be read");
+    assert_eq!(weights(&beside), beside.core_bytes);
+    assert!(beside.notes.iter().any(|note| note.contains("shared")), "{:?}", beside.notes);
+    let (b, loading) = client.load(load_from(&second), None);
+    let mut read = 0;
+    let loaded = client
+        .watch(loading, |kind| {
+            if let EventKind::Progress(progress) = kind
+                && progress.stage == Stage::Load
+            {
+                read = progress.done;
+            }
+        })
+        .unwrap();
+    assert_eq!((loaded.model, read), (b, beside.core_bytes), "bytes read");
+
+    let passes = |client: &mut Client, spec| {
+        let (mut passes, ticket) = (0, client.run(spec));
+        let progress = |kind: EventKind| {
+            if let EventKind::Progress(progress) = kind {
+                passes += u64::from(progress.stage == Stage::Encode);
+            }
+        };
+        let output = client.watch(ticket, progress).unwrap();
+        (passes, output)
+    };
+    let wide = |model| RunSpec { record: Record::Trace { detail: Detail::Sva, output: None }, ..ask(model, 2) };
+    let (encoder_layers, of_a) = passes(&mut client, wide(a));
+    assert!(encoder_layers > 0);
+    let (again, of_b) = passes(&mut client, wide(b));
+    assert_eq!(again, 0, "the picture was encoded for the other model");
+    assert_eq!(of_a.trace.unwrap().layers, of_b.trace.unwrap().layers, "and these two are the same checkpoint");
+    let tall = |model| RunSpec { image: Some(image("tall.png")), ..ask(model, 1) };
+    assert_eq!(passes(&mut client, tall(b)).0, encoder_layers);
+    assert_eq!(passes(&mut client, tall(a)).0, 0);
+
+    // The encoders stay for whoever still holds them, and go with the last.
+    let unload = client.unload(a);
+    client.wait(unload).unwrap();
+    assert_eq!(passes(&mut client, wide(b)).0, 0);
+    let unload = client.unload(b);
+    client.wait(unload).unwrap();
+    let inspecting = client.inspect(load_from(&first));
+    assert_eq!(weights(&client.wait(inspecting).unwrap()), weights(&alone));
+}
+
+/// A file that was changed, or weights in another precision, make another encoder.
+#[test]
+fn encoders_that_differ_are_not_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("forged");
+    opabinia_forge::forge(&opabinia_forge::Preset::Tiny.spec(), &directory, |_| {}).unwrap();
+    let mut client = Client::start().unwrap();
+    let (_, loading) = client.load(load_from(&directory), None);
+    client.wait(loading).unwrap();
+    let mut shared = |request| {
+        let inspecting = client.inspect(request);
+        client.wait(inspecting).unwrap().notes.iter().filter(|note| note.contains("shared")).count()
+    };
+    assert_eq!(shared(load_from(&directory)), 1);
+    assert_eq!(shared(LoadRequest { dtype: DtypeChoice::Bf16, ..load_from(&directory) }), 0);
+    let mut weights: Vec<_> = walk(&directory.join("towers"));
+    weights.retain(|path| path.extension().is_some_and(|end| end == "safetensors" || end == "bin"));
+    assert!(weights.len() >= 4, "{weights:?}");
+    for file in &weights {
+        let mut bytes = std::fs::read(file).unwrap();
+        // The last number of the last tensor, of either byte order finite.
+        let last = bytes.len() - 2;
+        bytes[last] ^= 1;
+        std::fs::write(file, bytes).unwrap();
+    }
+    assert_eq!(shared(load_from(&directory)), 0);
+}
+
+fn walk(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
 
 /// Whoever is woken panics at every event of a job, which is in the middle of its work then.
@@ -378,56 +739,56 @@ fn a_prompt_longer_than_the_context_is_refused_before_anything_is_computed() {
 fn a_panic_is_reported_and_survived() {
     let (armed, trigger) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (reads, fires) = (Arc::clone(&armed), Arc::clone(&trigger));
-    let mut engine = Engine::start(move || {
+    let engine = Engine::start(move || {
         if reads.load(Ordering::Acquire) {
             fires.store(true, Ordering::Release);
             panic!("on request");
         }
     })
     .unwrap();
-    let load_job = engine.submit(Command::Load(Slot::A, load("tiny-phi3")));
-    assert!(matches!(terminal(&engine, load_job), EventKind::Done(_)));
-    let ask = |engine: &mut Engine, question| {
-        let job = engine.submit(Command::Ask(Slot::A, question));
-        terminal(engine, job)
+    let mut client = Client::new(engine);
+    let (model, loading) = client.load(load("tiny-phi3"), None);
+    client.wait(loading).unwrap();
+    let answer = |client: &mut Client| {
+        let ticket = client.run(ask(model, 6));
+        client.wait(ticket).unwrap().into_answer().unwrap()
     };
-    let EventKind::Done(Outcome::Answered(before)) = ask(&mut engine, question(6)) else { panic!() };
-    armed.store(true, Ordering::Release);
-    let mut other = question(6);
-    other.turns[0].question = "What is this?".into();
-    let ended = ask(&mut engine, other);
-    armed.store(false, Ordering::Release);
-    assert!(trigger.load(Ordering::Acquire));
-    let EventKind::Failed(Error::Panicked(text)) = ended else { panic!("not reported: {ended:?}") };
-    assert_eq!(text, "on request");
-    // The model is still there; what was half done is not.
-    let EventKind::Done(Outcome::Answered(after)) = ask(&mut engine, question(6)) else { panic!() };
-    assert_eq!((after.tokens, after.timings.reused_positions), (before.tokens, 0));
+    let before = answer(&mut client);
+    for lane in [Lane::Interactive, Lane::Batch] {
+        armed.store(true, Ordering::Release);
+        let ticket = client.run(RunSpec { prompt: Prompt::question("What is this?"), lane, ..ask(model, 6) });
+        let ended = client.wait(ticket);
+        armed.store(false, Ordering::Release);
+        assert!(trigger.swap(false, Ordering::AcqRel));
+        let Err(Error::Panicked(text)) = ended else { panic!("not reported: {ended:?}") };
+        assert_eq!(text, "on request");
+        // The model is still there; what was half done is not, and what batch work only copied is.
+        let after = answer(&mut client);
+        let reused = if lane == Lane::Interactive { 0 } else { before.prompt_positions - 1 };
+        assert_eq!((ids(&after), after.timings.reused_positions), (ids(&before), reused), "{lane:?}");
+    }
 }
 
 #[test]
 fn dropping_the_handle_in_the_middle_of_a_job_ends_the_thread() {
     let mut engine = Engine::start(|| {}).unwrap();
-    engine.submit(Command::Load(Slot::A, load("tiny-llama3")));
-    engine.submit(Command::Ask(Slot::A, question(400)));
+    let model = ModelId::unique();
+    engine.submit(Command::Load { model, request: load("tiny-llama3"), replaces: None });
+    for lane in [Lane::Batch, Lane::Interactive] {
+        engine.submit(Command::Run(Box::new(RunSpec { lane, ..ask(model, 400) })));
+    }
     drop(engine);
 }
 
 fn all(engine: &Engine, job: JobId) -> Vec<EventKind> {
+    let events = engine.events().iter().filter(|event| event.job == job).map(|event| event.kind);
     let mut seen = Vec::new();
-    loop {
-        let event = engine.events().recv().unwrap();
-        if event.job != job {
-            continue;
-        }
-        let terminal = matches!(event.kind, EventKind::Done(_) | EventKind::Cancelled | EventKind::Failed(_));
-        seen.push(event.kind);
-        if terminal {
-            return seen;
+    for kind in events {
+        let last = kind.is_last();
+        seen.push(kind);
+        if last {
+            break;
         }
     }
-}
-
-fn terminal(engine: &Engine, job: JobId) -> EventKind {
-    all(engine, job).pop().unwrap()
+    seen
 }

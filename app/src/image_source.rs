@@ -122,9 +122,8 @@ fn read_pipe(name: &str, mut pipe: impl Read) -> Result<Vec<u8>> {
                 "send one picture in a common format, smaller or compressed",
             ));
         }
-        bytes.try_reserve(read.len()).map_err(|_| Error::OutOfMemory {
-            what: format!("{name}: {} bytes came, and the next ones have no room", bytes.len()),
-            help: "send a smaller picture, or free memory".into(),
+        bytes.try_reserve(read.len()).map_err(|_| {
+            Error::no_room(format!("{name}: {} bytes came, and the next ones have no room", bytes.len()))
         })?;
         bytes.extend_from_slice(read);
     }

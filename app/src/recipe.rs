@@ -346,8 +346,9 @@ impl FigureSettings {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use opabinia_engine::probe::{PixelHash, TraceEncoder, TraceLayer};
+    use opabinia_engine::probe::{TraceEncoder, TraceLayer};
     use opabinia_engine::sva::{Frame, PictureSize};
+    use opabinia_engine::vision::PixelHash;
 
     /// A small trace and its picture.
     pub(crate) fn ingredients() -> (Trace, Picture) {

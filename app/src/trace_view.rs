@@ -53,9 +53,9 @@ fn range(of: &Range<usize>) -> Result<Range<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opabinia_engine::probe::{PixelHash, TraceEncoder, TraceLayer as Recorded};
+    use opabinia_engine::probe::{TraceEncoder, TraceLayer as Recorded};
     use opabinia_engine::sva::PictureSize;
-    use opabinia_engine::vision::{Exif, Picture};
+    use opabinia_engine::vision::{Exif, Picture, PixelHash};
 
     #[test]
     fn samplers_lie_where_the_picture_is() {

@@ -9,12 +9,11 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
-use opabinia_engine::generate::{GenerateOptions, Subject};
+use opabinia_engine::generate::GenerateOptions;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
-use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Command, Engine, EventKind, Outcome, Question, Slot};
+use opabinia_engine::worker::{Client, Decoding, Prompt, RunSpec};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -65,19 +64,6 @@ impl Tally {
     }
 }
 
-/// Runs one command to its end.
-fn run(engine: &mut Engine, command: Command) -> Result<Outcome, Box<dyn Error>> {
-    let job = engine.submit(command);
-    loop {
-        let event = engine.events().recv()?;
-        match event.kind {
-            EventKind::Done(outcome) if event.job == job => return Ok(outcome),
-            EventKind::Failed(error) if event.job == job => return Err(error.into()),
-            _ => {}
-        }
-    }
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (paths, flags): (Vec<&String>, Vec<&String>) = args.iter().partition(|arg| !arg.starts_with("--"));
@@ -87,11 +73,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let lines = std::fs::read_to_string(set.join("questions.jsonl"))?;
     let items: Vec<Item> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
 
-    let mut engine = Engine::start(|| {})?;
+    let mut engine = Client::start()?;
     let request = LoadRequest { source: (*checkpoint).clone(), dtype: DtypeChoice::F32, ..LoadRequest::default() };
-    let Outcome::Loaded(inspection) = run(&mut engine, Command::Load(Slot::A, request))? else {
-        return Err("the engine did not load the checkpoint".into());
-    };
+    let (model, loading) = engine.load(request, None);
+    let inspection = engine.wait(loading)?.inspection;
     let mut ways = vec![Way { name: "right".into(), interventions: Some(Interventions::default()) }];
     if !whole {
         ways.push(Way { name: "no picture".into(), interventions: None });
@@ -110,19 +95,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut right = vec![Vec::new(); about.len()];
         for way in &ways {
             for (item, right) in about.iter().zip(&mut right) {
-                let question = Question {
-                    system: None,
-                    turns: vec![Turn { question: item.question.clone(), answer: None }],
-                    subject: way
-                        .interventions
-                        .clone()
-                        .map(|interventions| Subject { interventions, ..Subject::plain(Arc::clone(&picture)) }),
-                    begin: Vec::new(),
-                    options: GenerateOptions { max_tokens: 64, ..GenerateOptions::default() },
-                };
-                let Outcome::Answered(answer) = run(&mut engine, Command::Ask(Slot::A, question))? else {
-                    return Err("the engine did not answer".into());
-                };
+                let asked = engine.run(RunSpec {
+                    image: way.interventions.is_some().then(|| Arc::clone(&picture)),
+                    interventions: way.interventions.clone().unwrap_or_default(),
+                    decoding: Decoding::Generate(GenerateOptions { max_tokens: 64, ..GenerateOptions::default() }),
+                    ..RunSpec::new(model, Prompt::question(&item.question))
+                });
+                let answer = engine.wait(asked)?.into_answer()?;
                 right.push(answer.text == item.answer);
             }
         }

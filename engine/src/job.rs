@@ -111,6 +111,11 @@ impl<'a> Meter<'a> {
         Self { job, stage, done: Cell::new(0), total }
     }
 
+    /// A meter of which `done` units were counted before.
+    pub fn resumed(job: &'a Job<'a>, stage: Stage, done: u64, total: u64) -> Self {
+        Self { job, stage, done: Cell::new(done), total }
+    }
+
     /// Counts and reports `units` more.
     ///
     /// # Errors

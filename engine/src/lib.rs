@@ -22,9 +22,15 @@ pub mod observe;
 pub mod output;
 pub mod printable;
 pub mod probe;
+pub mod run;
 pub mod sva;
 pub mod text;
 pub mod vision;
 pub mod worker;
 
 pub use error::{Error, Result};
+
+#[cfg(test)]
+#[path = "../../tests/faults/mutate.rs"]
+#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
+mod mutate;

@@ -4,8 +4,7 @@ use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::command::UiCommand;
-use opabinia::window::state::{AnswerStatus, TraceUpload};
-use opabinia_engine::worker::Slot;
+use opabinia::window::state::{AnswerStatus, Slot, TraceUpload};
 
 #[test]
 fn a_question_is_answered_and_its_maps_appear() {

@@ -6,8 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Conversation, PictureSource};
-use opabinia_engine::worker::Slot;
+use opabinia::window::state::{AnswerStatus, Conversation, PictureSource, Slot};
 
 /// The window with a model, and a picture if one is named.
 fn with_model(picture: Option<&str>) -> Harness<'static, App> {

@@ -17,7 +17,7 @@ fn the_window_opens_on_an_answer_about_a_sample() {
     wait(&mut window, "the answer and its maps", shown);
     let exchange = last(window.state()).unwrap();
     assert_eq!(exchange.answer, "There are 6 objects and a sign that says GIFT.");
-    assert!(window.state().state().models.loaded(opabinia_engine::worker::Slot::A).unwrap().is_demo());
+    assert!(window.state().state().models.loaded(opabinia::window::state::Slot::A).unwrap().is_demo());
     window.state_mut().act(ViewChange::Select(Some(Cell { row: 2, col: 4 })));
     // Numbers come with the frames that are drawn.
     for _ in 0..3 {

@@ -11,10 +11,9 @@ use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::lang::{Language, LanguageChoice};
 use opabinia::window::palette::{Entry, found};
-use opabinia::window::state::{HelpPage, InspectorTab, MapSource, Overlay, TokenPlace, ViewChange};
+use opabinia::window::state::{HelpPage, InspectorTab, MapSource, Overlay, Slot, TokenPlace, ViewChange};
 use opabinia::window::theme::ThemeChoice;
 use opabinia::window::view_controls::{self, ControlGroup};
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::{ColourMap, Indices, Normalisation, Quantity, Reduction};
 
 /// The window with maps in it, at its default size.
@@ -46,6 +45,8 @@ fn the_palette_reaches_every_control_of_the_view_in_both_languages() {
     assert_eq!(view(&window).quantity, Quantity::NormalisedEntropy);
     palette(&mut window, "quantity lift");
     assert_eq!(view(&window).quantity, Quantity::Lift);
+    palette(&mut window, "grey photo");
+    assert!(!view(&window).grey_photo);
     palette(&mut window, "dinov2");
     assert_eq!(view(&window).encoder, 2);
     palette(&mut window, "layers: c2");

@@ -7,11 +7,10 @@ use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ViewAction};
 use opabinia::window::app::App;
 use opabinia::window::state::{
-    Alternative, AnswerStatus, InspectorTab, MapSource, TokenPlace, TraceUpload, ViewChange, chosen,
+    Alternative, AnswerStatus, InspectorTab, MapSource, Slot, TokenPlace, TraceUpload, ViewChange, chosen,
 };
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::{Frame, HEADS};
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::{Cell, Indices, MapTexel, MapView, Quantity};
 use std::sync::Arc;
 

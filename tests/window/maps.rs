@@ -6,10 +6,9 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::number::significant;
 use opabinia::window::app::App;
-use opabinia::window::state::{TraceUpload, View, ViewChange};
+use opabinia::window::state::{Slot, TraceUpload, View, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::probe::{Cell as TraceCell, Measured, Quantity as TraceQuantity, Reduction, reduce};
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::{AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect};
 
 /// A window with maps in it.

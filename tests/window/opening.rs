@@ -6,8 +6,7 @@ use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ModelAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{Attended, MapSource, ModelPhase, TokenPlace, ViewChange};
-use opabinia_engine::worker::Slot;
+use opabinia::window::state::{Attended, MapSource, ModelPhase, Slot, TokenPlace, ViewChange};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -190,7 +189,7 @@ fn an_encoder_that_is_missing_can_be_pointed_at() {
     window.get_by_label("not found");
     shot(&mut window, "missing-encoder");
     let clip = Path::new(&checkpoint("tiny-llama3")).join("towers/openai/clip-vit-large-patch14-336");
-    type_into(&mut window, "Folder of clip", &clip.display().to_string());
+    type_into(&mut window, "Folder of CLIP", &clip.display().to_string());
     window.get_by_label("Use").click();
     window.run_ok();
     wait(&mut window, "the inspection", inspected);

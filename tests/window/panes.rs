@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use opabinia::window::Start;
 use opabinia::window::gpu::{DrawMap, MapGpu, PaneId};
-use opabinia_engine::worker::Slot;
+use opabinia::window::state::Slot;
 use opabinia_shaders::{AdapterChoice, Gpu, Indices, Look, MapRenderer, MapView, Quantity};
 use std::sync::Arc;
 

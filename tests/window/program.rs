@@ -7,9 +7,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable};
 use opabinia::window::Start;
 use opabinia::window::app::App;
 use opabinia::window::lang::Language;
-use opabinia::window::state::{NoticeKind, Overlay};
+use opabinia::window::state::{NoticeKind, Overlay, Slot};
 use opabinia::window::theme::ThemeChoice;
-use opabinia_engine::worker::Slot;
 use std::time::Duration;
 
 fn started() -> Harness<'static, App> {

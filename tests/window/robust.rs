@@ -7,10 +7,9 @@ use opabinia::window::Start;
 use opabinia::window::app::App;
 use opabinia::window::state::{
     Alternative, AnswerStatus, AppState, Conversation, ConversationId, Exchange, Kept, Overlay, PictureState, Purpose,
-    Sampling, TokenRecord,
+    Sampling, Slot, TokenRecord,
 };
 use opabinia::window::store::Session;
-use opabinia_engine::worker::Slot;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

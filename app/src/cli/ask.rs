@@ -6,8 +6,7 @@ use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
 use clap::Args;
-use opabinia_engine::generate::Subject;
-use opabinia_engine::worker::Question;
+use opabinia_engine::worker::{Decoding, Prompt, RunSpec};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,19 +61,15 @@ impl Ask {
         let inspection = driver.inspect(request.clone())?;
         self.subject.check(&self.question, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
-        let question = Question {
-            system: self.answer.system.clone(),
-            turns: self.subject.turns(&self.question),
-            subject: picture.map(Subject::plain),
-            begin: Vec::new(),
-            options,
-        };
+        let prompt = Prompt { system: self.answer.system.clone(), turns: self.subject.turns(&self.question) };
+        let decoding = Decoding::Generate(options);
+        let spec = RunSpec { image: picture, decoding, ..RunSpec::new(opened.model, prompt) };
         if self.json {
-            let answer = driver.ask(question, &mut |_| Ok(()))?;
+            let answer = driver.ask(spec, &mut |_| Ok(()))?;
             return print_json(&answer_json(&answer, &opened, image.as_deref(), &self.question));
         }
         let mut streamed = Streamed::new(&self.answer.stop);
-        let answer = driver.ask(question, &mut |token| print_generated(streamed.push(&token.text)))?;
+        let answer = driver.ask(spec, &mut |token| print_generated(streamed.push(&token.text)))?;
         print_generated(&format!("{}\n", streamed.rest(&answer.text)))?;
         console.say(&figures(&answer, &opened));
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Result};
 use clap::Args;
+use opabinia_engine::printable;
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
 
@@ -52,7 +53,7 @@ impl Console {
 /// those come from strangers.
 pub fn complain(text: &str) {
     // There is nobody left to tell if this fails.
-    let _ = writeln!(std::io::stderr().lock(), "{}", without_controls(text));
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable::lines(text));
 }
 
 /// Writes `text` to standard output at once.
@@ -69,7 +70,7 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// As for [`print`].
 pub fn print_report(text: &str) -> Result<()> {
-    print(&without_controls(text))
+    print(&printable::lines(text))
 }
 
 /// Writes text that a model made to standard output at once. A terminal is spared the control characters in it: they

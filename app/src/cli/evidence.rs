@@ -11,6 +11,8 @@ use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::intervention::{Anatomy, Cells, GRAMMAR, Interventions};
 use opabinia_engine::probe::evidence::Request;
+use opabinia_engine::run::Lane;
+use opabinia_engine::worker::EvidenceSpec;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -117,7 +119,8 @@ impl Evidence {
             standard: self.standard,
             region,
         };
-        let evidence = driver.evidence(request, self.out.clone())?;
+        let spec = EvidenceSpec { model: opened.model, request, output: self.out.clone(), lane: Lane::Batch };
+        let evidence = driver.evidence(spec)?;
         if self.json {
             let Opened { inspection, .. } = &opened;
             let mut object = json(&evidence);

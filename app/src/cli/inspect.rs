@@ -288,12 +288,11 @@ fn report_text(inspection: &Inspection) -> String {
     );
     if survey.faults.is_empty() && survey.unknown.is_empty() {
         let absent = inspection.towers.iter().filter(|tower| tower.location.is_err()).count();
-        match absent {
-            0 => report.row("complete", "nothing is missing, nothing is unknown"),
-            1 => report.row("incomplete", "an encoder is missing, see above; the checkpoint itself is whole"),
-            n => {
-                report.row("incomplete", format!("{n} encoders are missing, see above; the checkpoint itself is whole"))
-            }
+        if absent == 0 {
+            report.row("complete", "nothing is missing, nothing is unknown");
+        } else {
+            let encoders = if absent == 1 { "an encoder is".into() } else { format!("{absent} encoders are") };
+            report.row("incomplete", format!("{encoders} missing, see above; the checkpoint itself is whole"));
         }
     }
     let mut notes: Vec<String> = inspection.notes.clone();

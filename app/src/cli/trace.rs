@@ -11,11 +11,10 @@ use crate::output;
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::Bytes;
-use opabinia_engine::generate::Subject;
 use opabinia_engine::intervention::Anatomy;
 use opabinia_engine::probe::{Detail, Trace as Recorded};
 use opabinia_engine::vision::Exif;
-use opabinia_engine::worker::{Question, TraceFile};
+use opabinia_engine::worker::{Decoding, Prompt, Record, RunSpec, TraceFile};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -99,19 +98,22 @@ impl Trace {
         let interventions = self.intervention.interventions(&Anatomy::new(&inspection.config))?;
         self.subject.check(&self.prompt, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
-        let question = Question {
-            system: self.answer.system.clone(),
-            turns: self.subject.turns(&self.prompt),
-            subject: picture.map(|picture| Subject { picture, interventions: interventions.clone(), other }),
-            begin: Vec::new(),
-            options,
-        };
         let detail = match self.tensors {
             Tensors::Sva => Detail::Sva,
             Tensors::All => Detail::All,
         };
+        let prompt = Prompt { system: self.answer.system.clone(), turns: self.subject.turns(&self.prompt) };
         let file = TraceFile { path: self.out.clone(), exif: self.subject.exif() };
-        let (answer, trace) = driver.trace(question, detail, file)?;
+        let mut ran = driver.run(RunSpec {
+            image: picture,
+            interventions: interventions.clone(),
+            other,
+            decoding: Decoding::Generate(options),
+            record: Record::Trace { detail, output: Some(file) },
+            ..RunSpec::new(opened.model, prompt)
+        })?;
+        let trace = ran.trace.take();
+        let answer = ran.into_answer()?;
         // What was written through has no length.
         let is_stream = output::is_stream(&self.out);
         let written = if is_stream { None } else { std::fs::metadata(&self.out).ok().map(|about| about.len()) };

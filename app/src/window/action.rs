@@ -2,13 +2,12 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, TokenPlace,
-    View, ViewChange,
+    BranchId, ConversationId, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
+    TokenPlace, View, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::model::DtypeChoice;
-use opabinia_engine::worker::Slot;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -10,14 +10,14 @@ use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
     AppState, EncoderInput, ExportKind, ExportOptions, GridKey, InputKey, Model, NoticeKind, Overlay, PictureId,
-    SCALES, Stamp, TraceKey, TraceUpload,
+    SCALES, Slot, Stamp, TraceKey, TraceUpload,
 };
 use super::theme;
 use crate::image_source::ImageSource;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Engine, EventKind, Slot};
+use opabinia_engine::worker::{Engine, EventKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;

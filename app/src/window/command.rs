@@ -1,9 +1,8 @@
 //! The table of commands. Menus, shortcuts, the list of keys and, with [`super::view_controls`], the palette are made from it.
 
 use super::lang::Language;
-use super::state::AppState;
+use super::state::{AppState, Slot};
 use egui::{Key, KeyboardShortcut, Modifiers};
-use opabinia_engine::worker::Slot;
 
 macro_rules! commands {
     ($($command:ident),+ $(,)?) => {

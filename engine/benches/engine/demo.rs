@@ -3,12 +3,13 @@
 
 use crate::request;
 use criterion::Criterion;
-use opabinia_engine::generate::{Answer, GenerateOptions, Session, Subject, Watch};
-use opabinia_engine::job::Job;
-use opabinia_engine::model::{DtypeChoice, Model};
-use opabinia_engine::probe::{Detail, Recorder};
+use opabinia_engine::generate::{Answer, GenerateOptions};
+use opabinia_engine::model::DtypeChoice;
+use opabinia_engine::probe::Detail;
+use opabinia_engine::run::ModelId;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
+use opabinia_engine::worker::{Client, Decoding, EventKind, Prompt, Record, RunSpec};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,26 +20,33 @@ const NEXT: &str = "How many objects are there?";
 /// The first question about a picture that has to be read and looked at, and one that follows it.
 pub fn measure(criterion: &mut Criterion) {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo");
-    let (model, _) = Model::load(&request(&assets.join("checkpoint"), DtypeChoice::F32), &Job::unattended()).unwrap();
-    let picture = assets.join("samples/gift.png");
-    let open = || Arc::new(Picture::open(&picture, Exif::Ignore).unwrap());
+    let mut engine = Client::start().unwrap();
+    let (model, loading) = engine.load(request(&assets.join("checkpoint"), DtypeChoice::F32), None);
+    engine.wait(loading).unwrap();
+    let file = assets.join("samples/gift.png");
+    let open = || Arc::new(Picture::open(&file, Exif::Ignore).unwrap());
     let mut group = criterion.benchmark_group("demo");
     group.bench_function("first token, cold picture", |b| {
-        b.iter_custom(|count| {
-            let once = |_| {
-                let started = Instant::now();
-                ask(&model, &mut Session::default(), &open(), &[FIRST], &[]).1 - started
-            };
-            (0..count).map(once).sum::<Duration>()
-        });
-    });
-    group.bench_function("first token, follow-up", |b| {
-        let (mut session, picture) = (Session::default(), open());
-        let (first, _) = ask(&model, &mut session, &picture, &[FIRST], &[]);
+        let mut asked = 0u32;
         b.iter_custom(|count| {
             let mut once = |_| {
                 let started = Instant::now();
-                ask(&model, &mut session, &picture, &[FIRST, NEXT], &[&first.text]).1 - started
+                let mut picture = Picture::clone(&open());
+                // No picture is like one that was seen before.
+                asked += 1;
+                picture.rgb[..4].copy_from_slice(&asked.to_le_bytes());
+                ask(&mut engine, model, &Arc::new(picture), &[FIRST], &[]).1 - started
+            };
+            (0..count).map(&mut once).sum::<Duration>()
+        });
+    });
+    group.bench_function("first token, follow-up", |b| {
+        let picture = open();
+        let (first, _) = ask(&mut engine, model, &picture, &[FIRST], &[]);
+        b.iter_custom(|count| {
+            let mut once = |_| {
+                let started = Instant::now();
+                ask(&mut engine, model, &picture, &[FIRST, NEXT], &[&first.text]).1 - started
             };
             (0..count).map(&mut once).sum::<Duration>()
         });
@@ -48,8 +56,8 @@ pub fn measure(criterion: &mut Criterion) {
 
 /// The answer to the last of `questions`, those before it answered by `answers`, and when its first token came.
 fn ask(
-    model: &Model,
-    session: &mut Session,
+    engine: &mut Client,
+    model: ModelId,
     picture: &Arc<Picture>,
     questions: &[&str],
     answers: &[&str],
@@ -59,16 +67,17 @@ fn ask(
         answer: answers.get(at).map(|answer| (*answer).to_owned()),
     };
     let turns: Vec<Turn> = questions.iter().enumerate().map(turn).collect();
-    let prompt = model.prompt(None, &turns, true).unwrap();
-    let subject = Subject::plain(Arc::clone(picture));
+    let asked = engine.run(RunSpec {
+        image: Some(Arc::clone(picture)),
+        decoding: Decoding::Generate(GenerateOptions::default()),
+        record: Record::Trace { detail: Detail::Sva, output: None },
+        ..RunSpec::new(model, Prompt { system: None, turns })
+    });
     let mut first = None;
-    let mut watch = Watch {
-        job: &Job::unattended(),
-        observer: &mut Recorder::new(Detail::Sva),
-        on_token: &mut |_| {
+    let output = engine.watch(asked, |event| {
+        if let EventKind::Token(_) = event {
             first.get_or_insert_with(Instant::now);
-        },
-    };
-    let answer = session.ask(model, &prompt, Some(&subject), &[], &GenerateOptions::default(), &mut watch).unwrap();
-    (answer, first.unwrap())
+        }
+    });
+    (output.unwrap().into_answer().unwrap(), first.unwrap())
 }

@@ -26,7 +26,7 @@ use opabinia_engine::observe::{Observer, SvaLayer, Unobserved};
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::sva::{CrossAttentionLayer, Features, Frame, PictureSize, Scene};
 use opabinia_engine::text::Turn;
-use opabinia_engine::vision::{Encoder, Picture};
+use opabinia_engine::vision::Picture;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::path::Path;
@@ -144,7 +144,7 @@ impl Subject {
     fn new(model: Model, inspection: Inspection) -> Self {
         let job = Job::unattended();
         let picture = noise(640, 640);
-        let specs = model.encoders().iter().map(Encoder::pixel_spec);
+        let specs = model.encoders().iter().map(|encoder| encoder.pixel_spec());
         let pixels = specs
             .map(|spec| {
                 spec.pixels(&spec.view(&picture, &CancelToken::default()).unwrap(), &Device::Cpu, DType::F32).unwrap()

@@ -1,16 +1,12 @@
 //! Files damaged at random, many times, in memory: every reader ends in what it read or in a refusal that says what to
 //! do, and never in a panic. `OPABINIA_MUTATIONS` multiplies the number of times.
 
-#[path = "../../../tests/faults/mutate.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
-mod mutate;
-
 use super::config::CambrianConfig;
 use super::faults::{TWO, archive, config, dict, older_format, safetensors, tensor};
 use super::json::JsonFile;
 use super::{safetensors_header, torch_file, tower_name};
 use crate::error::{Error, Result};
-use mutate::Chance;
+use crate::mutate::{self, Chance};
 use std::path::Path;
 
 /// Damages `original`, the content of a file called `name`, and reads it, each time in another way.

@@ -39,7 +39,7 @@ fn expand_home(value: &OsStr, home: Option<&Path>) -> OsString {
     }
     // What follows the first character, which is ASCII, is whole.
     let mut path = home.as_os_str().to_owned();
-    path.push(&value_from(value, 1));
+    path.push(value_from(value, 1));
     path
 }
 
@@ -137,7 +137,7 @@ mod tests {
         first(&[("HF_HUB_CACHE", "/a/$NONE/${NONE}/$/${/$DATA"), data], "/a/$NONE/${NONE}/$/${//data");
         // What a variable holds is not expanded again.
         first(&[("HF_HUB_CACHE", "$A"), ("A", "$DATA/~"), data], "$DATA/~");
-        assert_eq!(caches(&|_| None, None), [PathBuf::new(); 0]);
+        assert!(caches(&|_| None, None).is_empty());
     }
 
     #[cfg(unix)]

@@ -47,19 +47,36 @@ impl HostMemory {
 /// heads.
 pub const SCORES_AT_ONCE: usize = 1 << 24;
 
-/// Decoder states that are kept between questions, each about another picture: going back to one finds its keys and
-/// values still there.
-pub const KEPT_STATES: usize = 3;
+/// Full contexts whose keys and values a model adds to the budget of cached prefixes: going back to an earlier picture,
+/// or from an intervention to the plain run, finds them still there. Most contexts are far from full.
+const CACHED_CONTEXTS: usize = 3;
+
+/// Pictures whose encoder features a model adds to the budget of features,
+const CACHED_PICTURES: u64 = 8;
+
+/// unless they take more than this, of which one picture alone may.
+const CACHED_FEATURES_AT_MOST: u64 = 512 << 20;
 
 /// Bytes a loaded checkpoint needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemoryNeed {
     /// Weights of the checkpoint and its encoders.
     pub weights: u64,
-    /// Keys and values of a full context, for each of the [`KEPT_STATES`].
+    /// Keys and values of three full contexts: what the model adds to the budget of cached prefixes.
     pub kv_cache: u64,
-    /// The largest intermediate results of a forward pass, estimated from above.
+    /// The largest intermediate results of a forward pass, estimated from above, and `features`.
     pub activations: u64,
+    /// Encoder features that stay: what the model adds to their budget.
+    pub features: u64,
+}
+
+/// Bytes of what is cached between runs that a model accounts for. All models share the sum of their budgets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheBudgets {
+    /// Of decoder states: keys, values and visual tokens.
+    pub prefixes: u64,
+    /// Of encoder features.
+    pub features: u64,
 }
 
 impl MemoryNeed {
@@ -74,7 +91,8 @@ impl MemoryNeed {
         let decoder = &config.decoder;
         let product =
             |factors: &[usize]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor as u64));
-        let kv = product(&[KEPT_STATES, 2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
+        let kv =
+            product(&[CACHED_CONTEXTS, 2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
         // The residual, its norm, the gate, up and product of the MLP; attention scores twice, in f32, at least those
         // of the query heads that share one key head.
         let scores = |heads: usize| product(&[2, heads, config.context_length, config.context_length, 4]);
@@ -85,11 +103,12 @@ impl MemoryNeed {
             .saturating_add(scores);
         let encode = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| encoder_activations(tower, width));
         let encode = encode.max().unwrap_or(0).saturating_mul(size);
-        // Features and projections of all encoders stay; keys and values of one SVA layer come on top.
-        let features = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| {
-            product(&[tower.tokens, width.saturating_add(4 * config.sva.hidden_size)]).saturating_mul(size)
-        });
-        let features = features.fold(0, u64::saturating_add);
+        // Projections of all encoders, keys and values of one SVA layer.
+        let tokens = config.towers.iter().map(|tower| product(&[tower.tokens, 4, config.sva.hidden_size]));
+        let tokens = tokens.fold(0, u64::saturating_add).saturating_mul(size);
+        let picture = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| product(&[tower.tokens, width]));
+        let picture = picture.fold(0, u64::saturating_add).saturating_mul(size);
+        let features = picture.saturating_mul(CACHED_PICTURES).min(picture.max(CACHED_FEATURES_AT_MOST));
         // The connector's grids resized to the final one, joined, and projected into the language model.
         let sva = &config.sva;
         let joined = (2 * sva.query_sides.len() * sva.hidden_size).saturating_add(3 * decoder.hidden_size);
@@ -97,8 +116,14 @@ impl MemoryNeed {
         Self {
             weights: survey.bytes(precision),
             kv_cache: kv.saturating_mul(size),
-            activations: prefill.max(encode).max(frame).saturating_add(features),
+            activations: prefill.max(encode).max(frame).saturating_add(tokens).saturating_add(features),
+            features,
         }
+    }
+
+    /// What the model may have cached.
+    pub fn budgets(&self) -> CacheBudgets {
+        CacheBudgets { prefixes: self.kv_cache, features: self.features }
     }
 
     /// All of it.

@@ -30,7 +30,7 @@ pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, Sample
 pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
 pub use loader::{Loader, Survey, UnknownWeight};
-pub use memory::{Bytes, HostMemory, MemoryNeed};
+pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
 pub use stored::StoredType;
 pub use tower_name::{TowerFamily, TowerOrigin, TowerSpec};
 

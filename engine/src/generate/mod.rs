@@ -1,11 +1,16 @@
 //! Conversations with a model: prompts in, tokens out, and as little recomputed as possible between questions.
 //!
-//! A [`Session`] is a model's working memory; `decoded` is the part of it that generates. What is asked for and what
-//! comes back is defined here.
+//! A [`Session`] is what is kept between runs; a [`Run`] is one under way, pass by pass. What is asked for and what comes
+//! back is defined here.
 
-mod decoded;
+mod features;
+mod generation;
+mod prefixes;
+pub mod run;
 mod session;
+mod state;
 
+pub use run::{Finished, Goal, Request, Run};
 pub use session::Session;
 
 use crate::error::{Error, Result};
@@ -165,6 +170,31 @@ pub struct Answer {
     pub timings: Timings,
 }
 
+/// A given text as a model sees it: teacher forcing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// Every token with its log-probability after those before it.
+    pub tokens: Vec<Token>,
+    /// Natural logarithms of the probabilities of all tokens in the first place, by id.
+    pub first: Vec<f32>,
+    /// The ids of its prompt, [`IMAGE_ID`] at the image.
+    ///
+    /// [`IMAGE_ID`]: crate::text::IMAGE_ID
+    pub prompt_ids: Vec<i64>,
+    /// Positions of the prompt, the image's included.
+    pub prompt_positions: usize,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+impl Scores {
+    /// The log-probability of the whole text.
+    #[must_use]
+    pub fn log_prob(&self) -> f64 {
+        self.tokens.iter().map(|token| f64::from(token.log_prob)).sum()
+    }
+}
+
 /// What a question is asked about.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -192,16 +222,9 @@ impl Subject {
         }
     }
 
-    /// Whether all that is computed from the one is the same for the other.
-    fn is_same(&self, other: &Self) -> bool {
-        let same_other = || match (&self.other, &other.other) {
-            (Some(a), Some(b)) => same(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        self.interventions == other.interventions
-            && same(&self.picture, &other.picture)
-            && (!self.interventions.needs_other() || same_other())
+    /// The other image, if the interventions want it.
+    pub fn swapped_in(&self) -> Option<&Arc<Picture>> {
+        self.other.as_ref().filter(|_| self.interventions.needs_other())
     }
 }
 
@@ -213,9 +236,4 @@ pub struct Watch<'a> {
     pub observer: &'a mut dyn Observer,
     /// Gets every token as soon as it is chosen.
     pub on_token: &'a mut dyn FnMut(&Token),
-}
-
-/// Whether two pictures are the same to a model.
-fn same(a: &Arc<Picture>, b: &Arc<Picture>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
 }

@@ -36,6 +36,28 @@ impl KvCache {
         self.length == 0
     }
 
+    /// Bytes it takes, room for more positions included.
+    pub fn bytes(&self) -> u64 {
+        let tensors = self.layers.iter().flat_map(|(keys, values)| [keys, values]);
+        tensors.map(|tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64).sum()
+    }
+
+    /// A cache of its own with the first `length` positions, and room for no more.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if there is none.
+    pub fn prefix(&self, length: usize) -> Result<Self> {
+        let length = length.min(self.length);
+        self.check_room(length)?;
+        let copy = |stored: &Tensor| {
+            let part = stored.narrow(1, 0, length)?;
+            if part.is_contiguous() { part.copy() } else { part.contiguous() }
+        };
+        let layers =
+            self.layers.iter().map(|(keys, values)| Ok((copy(keys)?, copy(values)?))).collect::<Result<_>>()?;
+        Ok(Self { layers, length, capacity: length })
+    }
+
     /// Forgets every position from `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);

@@ -8,8 +8,9 @@ use crate::llm::KvCache;
 use crate::observe::{Observer, Site, show};
 use crate::sva::{Features, Frame, PictureSize, Scene, Windows};
 use crate::text::IMAGE_ID;
-use crate::vision::{Encoder, Picture};
+use crate::vision::Picture;
 use candle_core::Tensor;
+use std::collections::HashSet;
 
 /// How many of the prompt's last positions [`Site::PromptLogits`] shows.
 const PROMPT_LOGITS: usize = 4;
@@ -40,10 +41,23 @@ impl VisualTokens {
         self.tokens.dims()[0]
     }
 
+    /// Bytes it takes in memory, what the samplers look at included.
+    pub fn bytes(&self) -> u64 {
+        let tensors = self.windows.iter().flat_map(|windows| windows.tokens.iter().chain([&windows.mask]));
+        // Samplers that look at the same share it.
+        let mut counted = HashSet::new();
+        tensors.chain([&self.tokens]).filter(|tensor| counted.insert(tensor.id())).map(tensor_bytes).sum()
+    }
+
     /// Whether there are none; a picture always has some.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Bytes of a tensor's numbers.
+fn tensor_bytes(tensor: &Tensor) -> u64 {
+    (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64
 }
 
 impl Model {
@@ -62,28 +76,63 @@ impl Model {
         Ok(rows * (columns + 1))
     }
 
-    /// Runs every encoder on `picture` (spec §3–§5).
+    /// Checks that something of a picture of this size is left on the query grid.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a picture too long for it.
+    pub fn check_picture(&self, picture: &Picture) -> Result<PictureSize> {
+        let size = PictureSize { width: picture.width, height: picture.height };
+        Frame::new(self.config.sva.final_side, size).check(size)?;
+        Ok(size)
+    }
+
+    /// Runs encoder `k` on `picture` (spec §3, §4) and counts its layers on `meter`: `[N_k, D_k]`.
+    pub fn features(
+        &self,
+        k: usize,
+        picture: &Picture,
+        job: &Job<'_>,
+        meter: &Meter<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
+        job.check()?;
+        let encoder = &self.network.encoders[k];
+        let spec = encoder.pixel_spec();
+        let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
+        show(observer, Site::TowerPixels(k), &pixels)?;
+        let features = encoder.forward(k, &pixels, meter, observer)?;
+        job.check()?;
+        Ok(features)
+    }
+
+    /// Runs every encoder on `picture`.
     ///
     /// # Errors
     /// [`Error::Input`] for a picture too long for the query grid, before anything is computed.
     pub fn encode(&self, picture: &Picture, job: &Job<'_>, observer: &mut dyn Observer) -> Result<EncodedImage> {
-        let size = PictureSize { width: picture.width, height: picture.height };
-        Frame::new(self.config.sva.final_side, size).check(size)?;
+        let size = self.check_picture(picture)?;
         let encoders = &self.network.encoders;
-        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(Encoder::layers).sum());
-        let mut tokens = Vec::with_capacity(encoders.len());
-        for (k, (encoder, projector)) in encoders.iter().zip(&self.network.core.projectors).enumerate() {
-            job.check()?;
-            let spec = encoder.pixel_spec();
-            let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
-            show(observer, Site::TowerPixels(k), &pixels)?;
-            let features = encoder.forward(k, &pixels, &meter, observer)?;
-            job.check()?;
-            let projected = projector.forward(&features)?;
+        let meter = Meter::new(job, Stage::Encode, encoders.iter().map(|encoder| encoder.layers()).sum());
+        let features = (0..encoders.len())
+            .map(|k| self.features(k, picture, job, &meter, observer))
+            .collect::<Result<Vec<_>>>()?;
+        self.project(size, &features, observer)
+    }
+
+    /// What the SVA makes of the `features` `[N_k, D_k]` of every encoder, of a picture of size `picture` (spec §5).
+    pub fn project(
+        &self,
+        picture: PictureSize,
+        features: &[Tensor],
+        observer: &mut dyn Observer,
+    ) -> Result<EncodedImage> {
+        let mut tokens = Vec::with_capacity(features.len());
+        for (k, (projector, features)) in self.network.core.projectors.iter().zip(features).enumerate() {
+            let projected = projector.forward(features)?;
             show(observer, Site::TowerProj(k), &projected)?;
             tokens.push(projected);
         }
-        Ok(EncodedImage { picture: size, tokens })
+        Ok(EncodedImage { picture, tokens })
     }
 
     /// Runs the SVA connector on an encoded picture and unpads the result (spec §6–§8), under `interventions`. `other` is
@@ -244,7 +293,7 @@ impl Model {
         self.logits(&hidden)
     }
 
-    /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]`.
+    /// Logits over the ids the tokenizer knows: `[n, H]` → `[n, V]` in f32.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         Ok(self.network.core.decoder.logits(hidden)?.narrow(1, 0, self.vocabulary())?)
     }

@@ -2,6 +2,7 @@
 
 use super::Model;
 use super::network::{Core, Network};
+use super::pool::{EncoderKey, EncoderPool, PooledEncoder};
 use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
@@ -9,6 +10,7 @@ use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles, fields};
 use crate::device::{DeviceChoice, Precision};
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
+use crate::run::ModelId;
 use crate::sva::{Frame, PictureSize};
 use crate::text::{Conversation, ImageNewline, Template, Tokenizer};
 use crate::vision::{Encoder, PixelSpec};
@@ -17,9 +19,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Base names of a checkpoint's own weight files.
 const CHECKPOINT_STEMS: [&str; 2] = ["model", "pytorch_model"];
+
+/// Types weights can be kept in.
+const WEIGHT_TYPES: [DType; 3] = [DType::F32, DType::BF16, DType::F16];
 
 /// What surrounds the image where `mm_use_im_start_end` is set.
 const IMAGE_MARKERS: [&str; 2] = ["<im_start>", "<im_end>"];
@@ -86,6 +92,8 @@ pub struct TowerReport {
     pub parameters: u64,
     /// Bytes of its weight files.
     pub stored_bytes: u64,
+    /// Bytes its weights take in memory in the chosen precision.
+    pub bytes: u64,
 }
 
 /// What a checkpoint is and what it needs, found without reading a weight.
@@ -103,6 +111,8 @@ pub struct Inspection {
     pub towers: Vec<TowerReport>,
     /// Parameters of the checkpoint's own weights.
     pub core_parameters: u64,
+    /// Bytes the checkpoint's own weights take in memory in the chosen precision.
+    pub core_bytes: u64,
     /// Bytes of the checkpoint's own weight files.
     pub stored_bytes: u64,
     /// Type of most of the stored numbers.
@@ -113,7 +123,7 @@ pub struct Inspection {
     pub device: String,
     /// The precision that will be used there.
     pub precision: Precision,
-    /// Memory needed with weights kept as f32, bf16 and f16.
+    /// Memory needed with weights kept as f32, bf16 and f16, besides encoders that are in memory already.
     pub needed: Vec<(DType, MemoryNeed)>,
     /// Bytes of memory free on the device, where it can be known.
     pub available_bytes: Option<u64>,
@@ -136,10 +146,26 @@ struct Found {
 struct Surveyed {
     survey: Survey,
     towers: Vec<TowerReport>,
-    core_parameters: u64,
+    /// What each encoder holds; nothing for one that was not found.
+    encoders: Vec<Survey>,
+    /// What the checkpoint's own files hold.
+    core: Survey,
     /// What the encoders' files say that is not known.
     notes: Vec<String>,
 }
+
+/// What is in memory already when a checkpoint is looked at.
+pub struct InMemory<'a> {
+    /// Encoders that other models hold: they need not be read again.
+    pub pool: &'a mut EncoderPool,
+    /// The model whose place the checkpoint would take; its memory counts as free.
+    pub replaces: Option<&'a Model>,
+    /// Bytes besides that would be free then.
+    pub freed: u64,
+}
+
+/// The encoders of a checkpoint that are in memory already, in checkpoint order.
+type Pooled = Vec<Option<Arc<PooledEncoder>>>;
 
 impl Found {
     fn new(request: &LoadRequest, job: &Job<'_>) -> Result<Self> {
@@ -183,6 +209,7 @@ impl Found {
         let mut all = Survey::default();
         let mut notes = Vec::new();
         let mut reports = Vec::with_capacity(self.towers.len());
+        let mut encoders = Vec::with_capacity(self.towers.len());
         let core = Loader::survey(&self.weights, precision);
         let mut widths = Vec::with_capacity(self.towers.len());
         for (k, (spec, found)) in self.config.towers.iter().zip(&self.towers).enumerate() {
@@ -194,7 +221,9 @@ impl Found {
                 width: None,
                 parameters: 0,
                 stored_bytes: 0,
+                bytes: 0,
             };
+            let mut held = Survey::default();
             if let Ok(files) = found {
                 notes.extend(fields::check_encoder(spec.family, &files.dir)?);
                 let loader = Loader::survey(&files.weights, precision);
@@ -206,64 +235,101 @@ impl Found {
                 report.width = Some(encoder.width());
                 report.parameters = survey.parameters();
                 report.stored_bytes = files.weights.stored_bytes();
+                held = survey.clone();
                 all.merge(survey);
             }
             // Where an encoder is missing, the projector that waits for it tells its width.
             let waiting = core.shape(&format!("model.mm_projector_aux_{k}.0.weight")).and_then(|s| s.get(1).copied());
             widths.push(report.width.or(waiting).unwrap_or(1));
             reports.push(report);
+            encoders.push(held);
         }
         Core::new(&self.config, precision, &widths, &core)?;
         // A file written with tied embeddings may hold the table twice.
         let tied = self.config.decoder.tie_word_embeddings;
         core.finish(|key| tied && key == "lm_head.weight")?;
         let survey = core.into_survey();
-        let parameters = survey.parameters();
-        all.merge(survey);
-        Ok(Surveyed { survey: all, towers: reports, core_parameters: parameters, notes })
+        all.merge(survey.clone());
+        Ok(Surveyed { survey: all, towers: reports, encoders, core: survey, notes })
     }
 
-    /// Memory needed with weights kept as `weights`.
-    fn need(&self, surveyed: &Surveyed, weights: DType) -> MemoryNeed {
+    /// What names encoder `k` in the pool with weights kept as `weights`; `None` if its files were not found.
+    fn key(&self, pool: &mut EncoderPool, k: usize, weights: DType, job: &Job<'_>) -> Result<Option<EncoderKey>> {
+        let (Some(spec), Some(Ok(files))) = (self.config.towers.get(k), self.towers.get(k)) else { return Ok(None) };
         let precision = Precision::on(&self.device, weights);
-        MemoryNeed::of(&self.config, &surveyed.survey, precision)
+        pool.key(spec, self.config.select_layer, files, precision, self.device.location(), job).map(Some)
     }
 
-    /// The precision to use where `available` bytes are free.
-    fn precision(&self, request: &LoadRequest, surveyed: &Surveyed, available: Option<u64>) -> Precision {
+    /// The encoders that are in memory with weights kept as `weights`.
+    fn pooled(&self, pool: &mut EncoderPool, weights: DType, job: &Job<'_>) -> Result<Pooled> {
+        let find = |k| Ok(self.key(pool, k, weights, job)?.and_then(|key| pool.find(&key)));
+        (0..self.config.towers.len()).map(find).collect()
+    }
+
+    /// Memory needed with weights kept as `weights`, where those of `pooled` are in memory and stay there.
+    fn need(&self, surveyed: &Surveyed, weights: DType, pooled: u64) -> MemoryNeed {
+        let need = MemoryNeed::of(&self.config, &surveyed.survey, Precision::on(&self.device, weights));
+        MemoryNeed { weights: need.weights.saturating_sub(pooled), ..need }
+    }
+
+    /// The precision to use where `available` bytes are free and f32 takes the bytes `wide`.
+    fn precision(&self, request: &LoadRequest, wide: u64, available: Option<u64>) -> Precision {
         let on = |dtype| Precision::on(&self.device, dtype);
         match request.dtype {
             DtypeChoice::F32 => on(DType::F32),
             DtypeChoice::Bf16 => on(DType::BF16),
             DtypeChoice::F16 => on(DType::F16),
             DtypeChoice::Auto if !self.device.is_cpu() => on(DType::BF16),
-            DtypeChoice::Auto => {
-                let wide = self.need(surveyed, DType::F32).total();
-                on(if available.is_none_or(|free| wide <= free) { DType::F32 } else { DType::BF16 })
-            }
+            DtypeChoice::Auto => on(if available.is_none_or(|free| wide <= free) { DType::F32 } else { DType::BF16 }),
         }
     }
 
-    /// With `freed` bytes counted as free.
-    fn inspect(&self, request: &LoadRequest, freed: u64) -> Result<Inspection> {
-        let surveyed = self.survey()?;
+    fn inspect(&self, request: &LoadRequest, memory: &mut InMemory<'_>, job: &Job<'_>) -> Result<Inspection> {
+        let mut surveyed = self.survey()?;
+        // What goes with the model that is replaced, encoders that nobody else holds among it.
+        let goes = |encoder: &Arc<PooledEncoder>| Arc::strong_count(encoder) == 1;
+        let replaced = memory.replaces.map_or(0, |model| {
+            let encoders = model.network.encoders.iter().filter(|encoder| goes(encoder));
+            model.core_bytes + encoders.map(|encoder| encoder.bytes()).sum::<u64>()
+        });
         // What is free on an accelerator its driver says only by failing; then the failure is the message.
-        let available_bytes = memory::available(&self.device).map(|free| free + freed);
-        let precision = self.precision(request, &surveyed, available_bytes);
-        let needed = [DType::F32, DType::BF16, DType::F16].map(|dtype| (dtype, self.need(&surveyed, dtype)));
+        let freed = replaced + memory.freed;
+        let available_bytes = memory::available(&self.device).map(|free| free.saturating_add(freed));
+        let mut needed = Vec::with_capacity(WEIGHT_TYPES.len());
+        let mut shared = Vec::with_capacity(WEIGHT_TYPES.len());
+        for dtype in WEIGHT_TYPES {
+            let pooled = self.pooled(memory.pool, dtype, job)?;
+            // One that only the replaced model holds counts as freed already, and as needed again.
+            let is_replaced = |encoder: &Arc<PooledEncoder>| {
+                memory.replaces.is_some_and(|model| model.network.encoders.iter().any(|of| Arc::ptr_eq(of, encoder)))
+            };
+            // Beside the pool's own, the one just found is held by its model and by `pooled`.
+            let stay = pooled.iter().flatten().filter(|one| !(is_replaced(one) && Arc::strong_count(one) == 2));
+            let bytes: u64 = stay.map(|encoder| encoder.bytes()).sum();
+            needed.push((dtype, self.need(&surveyed, dtype, bytes)));
+            shared.push((dtype, pooled.iter().map(Option::is_some).collect::<Vec<_>>(), bytes));
+        }
+        let wide = needed.iter().find(|(dtype, _)| *dtype == DType::F32).map_or(0, |(_, need)| need.total());
+        let precision = self.precision(request, wide, available_bytes);
+        let shared = shared.into_iter().find(|(dtype, ..)| *dtype == precision.weights);
+        for (report, survey) in surveyed.towers.iter_mut().zip(&surveyed.encoders) {
+            report.bytes = survey.bytes(precision);
+        }
+        let (shared, shared_bytes) = shared.map_or((Vec::new(), 0), |(_, shared, bytes)| (shared, bytes));
         let stored = self.weights.elements_by_type();
         let stored_dtype = stored.iter().max_by_key(|(_, count)| **count).map(|(dtype, _)| dtype.to_string());
         Ok(Inspection {
             directory: self.directory.clone(),
             template: self.template,
             vocabulary: self.tokenizer.len(),
-            core_parameters: surveyed.core_parameters,
+            core_parameters: surveyed.core.parameters(),
+            core_bytes: surveyed.core.bytes(precision),
             stored_bytes: self.weights.stored_bytes(),
             stored_dtype: stored_dtype.unwrap_or_default(),
             device: format!("{:?}", self.device.location()).to_lowercase(),
-            needed: needed.into(),
+            needed,
             available_bytes,
-            notes: self.notes(request, precision)?.into_iter().chain(surveyed.notes).collect(),
+            notes: self.notes(request, precision, (&shared, shared_bytes))?.into_iter().chain(surveyed.notes).collect(),
             config: self.config.clone(),
             towers: surveyed.towers,
             survey: surveyed.survey,
@@ -271,10 +337,25 @@ impl Found {
         })
     }
 
-    /// What a person should know before the numbers appear.
-    fn notes(&self, request: &LoadRequest, precision: Precision) -> Result<Vec<String>> {
+    /// What a person should know before the numbers appear. `shared`: which encoders are in memory already, and the
+    /// bytes they take there.
+    fn notes(
+        &self,
+        request: &LoadRequest,
+        precision: Precision,
+        (shared, bytes): (&[bool], u64),
+    ) -> Result<Vec<String>> {
         let mut notes = self.config.notes.clone();
         notes.extend(self.weights.stale_note());
+        let towers = self.config.towers.iter().zip(shared).filter(|(_, shared)| **shared);
+        let names: Vec<&str> = towers.map(|(tower, _)| tower.name.as_str()).collect();
+        if !names.is_empty() && bytes > 0 {
+            notes.push(format!(
+                "shared with a model that is open, and in memory already ({}): {}",
+                memory::Bytes(bytes),
+                names.join(", ")
+            ));
+        }
         if precision.weights != precision.compute {
             notes.push(format!(
                 "weights are kept as {} and widened to f32 inside every product: the CPU computes in f32",
@@ -309,13 +390,14 @@ impl Found {
 }
 
 impl Inspection {
-    /// Finds out what `request` would load where the `freed` bytes of a model that it replaces are free as well.
+    /// Finds out what `request` would load, beside what is in `memory`.
     ///
     /// # Errors
     /// A refusal if config.json, the tokenizer or a weight file cannot be read at all. Missing encoders and missing,
     /// misshapen or unknown weights are reported in the result.
-    pub fn new(request: &LoadRequest, freed: u64, job: &Job<'_>) -> Result<Self> {
-        Found::new(request, job)?.inspect(request, freed)
+    pub fn new(request: &LoadRequest, memory: &mut InMemory<'_>, job: &Job<'_>) -> Result<Self> {
+        memory.pool.tidy();
+        Found::new(request, job)?.inspect(request, memory, job)
     }
 
     /// `request` with the type that was chosen for its weights in place of [`DtypeChoice::Auto`]: loading it does what
@@ -353,7 +435,7 @@ impl Inspection {
     /// Memory needed with weights kept as `weights`: one of the types in [`Inspection::needed`].
     pub fn need(&self, weights: DType) -> MemoryNeed {
         let found = self.needed.iter().find(|(dtype, _)| *dtype == weights);
-        found.map_or(MemoryNeed { weights: 0, kv_cache: 0, activations: 0 }, |(_, need)| *need)
+        found.map_or(MemoryNeed::default(), |(_, need)| *need)
     }
 
     /// Parameters of everything that will be loaded.
@@ -363,39 +445,75 @@ impl Inspection {
 }
 
 impl Model {
-    /// Finds, checks and reads a checkpoint. Nothing is read before everything was found and is known to fit.
+    /// Finds, checks and reads a checkpoint that shares nothing with others. Nothing is read before everything was found
+    /// and is known to fit.
+    ///
+    /// # Errors
+    /// A refusal for whatever is missing, faulty or unknown; [`Error::OutOfMemory`]; [`Error::Cancelled`].
     pub fn load(request: &LoadRequest, job: &Job<'_>) -> Result<(Self, Inspection)> {
+        Self::load_shared(ModelId::unique(), request, &mut EncoderPool::default(), Vec::new(), job)
+    }
+
+    /// The same for a model called `id`, whose encoders are taken from `pool` where it has them. `kept` are encoders of a
+    /// model that has gone: those that are not needed are let go of before anything is read.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_shared(
+        id: ModelId,
+        request: &LoadRequest,
+        pool: &mut EncoderPool,
+        kept: Vec<Arc<PooledEncoder>>,
+        job: &Job<'_>,
+    ) -> Result<(Self, Inspection)> {
         let found = Found::new(request, job)?;
-        let inspection = found.inspect(request, 0)?;
+        let wanted = WEIGHT_TYPES.iter().map(|&dtype| found.pooled(pool, dtype, job)).collect::<Result<Vec<_>>>()?;
+        drop(kept);
+        pool.tidy();
+        let inspection = found.inspect(request, &mut InMemory { pool, replaces: None, freed: 0 }, job)?;
         inspection.check()?;
         let precision = inspection.precision;
-        let resident_bytes = inspection.survey.bytes(precision);
+        let keys = (0..found.config.towers.len())
+            .map(|k| found.key(pool, k, precision.weights, job))
+            .collect::<Result<Vec<_>>>()?;
+        let pooled: Pooled = keys.iter().map(|key| pool.find(key.as_ref()?)).collect();
+        drop(wanted);
         let Found { directory, config, tokenizer, template, weights, towers, device } = found;
         let towers: Vec<TowerFiles> = towers.into_iter().collect::<Result<_, Refusal>>()?;
 
-        let meter = Rc::new(Meter::new(job, Stage::Load, resident_bytes));
+        let meter = Rc::new(Meter::new(job, Stage::Load, inspection.need(precision.weights).weights));
         let loader = |files| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
-        let encoders = config
-            .towers
-            .iter()
-            .zip(&towers)
-            .map(|(spec, files)| Encoder::new(spec, config.select_layer, &files.dir, &loader(&files.weights)))
-            .collect::<Result<Vec<_>>>()?;
+        let mut encoders = Vec::with_capacity(towers.len());
+        for (((spec, files), report), (key, pooled)) in
+            config.towers.iter().zip(&towers).zip(&inspection.towers).zip(keys.into_iter().zip(pooled))
+        {
+            encoders.push(match (key, pooled) {
+                (_, Some(known)) => known,
+                (Some(key), None) => {
+                    let encoder = Encoder::new(spec, config.select_layer, &files.dir, &loader(&files.weights))?;
+                    pool.add(key, encoder, report.bytes)
+                }
+                // Files without a key are files that were not found, and those were refused above.
+                (None, None) => return Err(Refusal::new(&files.dir, "this encoder was not found").into()),
+            });
+        }
         let mut stop_ids = template.stop_ids(&tokenizer);
         stop_ids.extend(&config.eos_token_ids);
-        let widths: Vec<usize> = encoders.iter().map(Encoder::width).collect();
+        let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
         let core = Core::new(&config, precision, &widths, &loader(&weights))?;
         let model = Self {
+            id,
             network: Network { encoders, core },
             image_newline: request.image_newline,
             stop_ids,
             config,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             template,
             device,
             precision,
             directory,
-            resident_bytes,
+            core_bytes: inspection.core_bytes,
+            budgets: inspection.need(precision.weights).budgets(),
         };
         Ok((model, inspection))
     }

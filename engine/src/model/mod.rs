@@ -1,39 +1,50 @@
 //! A checkpoint in memory, and the forward pass through all of it.
 //!
-//! [`load`] brings it there, [`network`] is the tree of its modules, [`forward`] runs pictures and prompts through
+//! [`load`] brings it there, [`pool`] shares encoders between several, [`network`] is the tree of its modules, [`forward`] runs pictures and prompts through
 //! it. Conversations, sampling and reuse of earlier work live one floor up, in [`crate::generate`].
 
 pub mod forward;
 pub mod load;
 pub mod network;
+pub mod pool;
 
 pub use forward::{EncodedImage, VisualTokens};
-pub use load::{DtypeChoice, Inspection, LoadRequest, TowerReport};
+pub use load::{DtypeChoice, InMemory, Inspection, LoadRequest, TowerReport};
+pub use pool::{EncoderId, EncoderPool, PooledEncoder};
 
-use crate::checkpoint::CambrianConfig;
+use crate::checkpoint::{CacheBudgets, CambrianConfig};
 use crate::device::Precision;
 use crate::error::Result;
 use crate::intervention::Anatomy;
+use crate::run::ModelId;
 use crate::text::{Conversation, ImageNewline, PromptIds, Template, Tokenizer, Turn};
 use candle_core::Device;
 use network::Network;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A loaded checkpoint.
 pub struct Model {
+    pub(crate) id: ModelId,
     pub(crate) config: CambrianConfig,
     pub(crate) network: Network,
-    pub(crate) tokenizer: Tokenizer,
+    pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) template: Template,
     pub(crate) image_newline: ImageNewline,
     pub(crate) stop_ids: Vec<u32>,
     pub(crate) device: Device,
     pub(crate) precision: Precision,
     pub(crate) directory: PathBuf,
-    pub(crate) resident_bytes: u64,
+    pub(crate) core_bytes: u64,
+    pub(crate) budgets: CacheBudgets,
 }
 
 impl Model {
+    /// What names it while it is in memory.
+    pub fn id(&self) -> ModelId {
+        self.id
+    }
+
     /// What `config.json` says.
     pub fn config(&self) -> &CambrianConfig {
         &self.config
@@ -45,7 +56,7 @@ impl Model {
     }
 
     /// The tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
     }
 
@@ -69,9 +80,9 @@ impl Model {
         &self.directory
     }
 
-    /// Bytes of all weights in memory.
-    pub fn resident_bytes(&self) -> u64 {
-        self.resident_bytes
+    /// What may be cached of its runs.
+    pub fn budgets(&self) -> CacheBudgets {
+        self.budgets
     }
 
     /// The ids of a prompt: `turns` in this model's template, the last one open, with an image in the first if
@@ -95,9 +106,14 @@ impl Model {
         }
     }
 
-    /// The vision encoders, in checkpoint order.
-    pub fn encoders(&self) -> &[crate::vision::Encoder] {
+    /// The vision encoders, in checkpoint order; other models may hold them too.
+    pub fn encoders(&self) -> &[Arc<PooledEncoder>] {
         &self.network.encoders
+    }
+
+    /// Its modules, of which the encoders may outlive it.
+    pub(crate) fn into_network(self) -> Network {
+        self.network
     }
 
     /// Ids a generated sequence may contain: rows of the vocabulary that the tokenizer knows.

@@ -1,5 +1,6 @@
 //! The tree of modules of a whole model, named as in the checkpoint.
 
+use super::pool::PooledEncoder;
 use crate::checkpoint::{CambrianConfig, Loader};
 use crate::device::Precision;
 use crate::error::Result;
@@ -7,8 +8,8 @@ use crate::llm::Decoder;
 use crate::nn::{Activation, LayerNorm, Linear};
 use crate::sva::layer::NORM_EPS;
 use crate::sva::{Connector, Samplers};
-use crate::vision::Encoder;
 use candle_core::{DType, Device, Tensor};
+use std::sync::Arc;
 
 /// `mm_projector_aux_k`: an encoder's features to SVA tokens, `LN(W₂ GELU(W₀ f + b₀) + b₂)` (spec §5).
 #[derive(Debug, Clone)]
@@ -78,8 +79,8 @@ impl Core {
 
 /// Every module of a model.
 pub struct Network {
-    /// Vision encoders, in checkpoint order.
-    pub encoders: Vec<Encoder>,
+    /// Vision encoders, in checkpoint order; other models may hold them too.
+    pub encoders: Vec<Arc<PooledEncoder>>,
     /// The rest.
     pub core: Core,
 }

@@ -345,12 +345,11 @@ pub fn reduce(matrix: &[Measured<Vec<f64>>], layers: &[usize], heads: &[usize], 
 
 #[cfg(test)]
 mod tests {
-    use super::super::pixels::PixelHash;
     use super::super::trace::TraceEncoder;
     use super::*;
     use crate::intervention::Interventions;
     use crate::sva::PictureSize;
-    use crate::vision::{Exif, Picture};
+    use crate::vision::{Exif, Picture, PixelHash};
 
     /// A picture twice as wide as high; encoder `a` with one key a cell of a 4 × 4 grid, `b` with four. In every cell
     /// that is not in the padding, head 0 gives `a` a half and each key of `b` an eighth; head `h` > 0 gives all to key

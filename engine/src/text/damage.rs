@@ -1,17 +1,13 @@
 //! Tokenizers damaged at random, many times, in memory: each is read, or refused in words. `OPABINIA_MUTATIONS`
 //! multiplies the number of times.
 
-#[path = "../../../tests/faults/mutate.rs"]
-#[allow(dead_code, reason = "shared with the tests of whole checkpoints")]
-mod mutate;
-
 use super::config::TokenizerConfig;
 use super::fixtures;
 use super::json::Json;
 use super::sentencepiece::Model;
 use crate::checkpoint::json::JsonFile;
 use crate::error::{Error, Result};
-use mutate::Chance;
+use crate::mutate::{self, Chance};
 use std::fs;
 use std::path::Path;
 
@@ -34,6 +30,28 @@ fn damaged_vocabularies() {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/goldens");
     let model = fs::read(goldens.join("tiny-yi/checkpoint/tokenizer.model")).unwrap();
     damage(21, "tokenizer.model", &model, 10_000, |path, bytes| Model::parse(path, bytes).map(drop));
+}
+
+/// Both make the crate panic that reads the format, one of them only where overflow is checked.
+#[test]
+fn merges_that_make_no_token() {
+    let json: serde_json::Value = serde_json::from_str(&fixtures::byte_level_json()).unwrap();
+    let refused = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = json.clone();
+        edit(&mut json["model"]);
+        let file = JsonFile::parse(Path::new("tokenizer.json"), json.to_string().as_bytes()).unwrap();
+        Json::new(&file, &TokenizerConfig::default()).map(drop).unwrap_err().to_string()
+    };
+    let long = "x".repeat(40);
+    for merge in [serde_json::json!(format!("ab {long}")), serde_json::json!(["ab", long])] {
+        let error = refused(&|model| model["merges"] = [merge.clone()].into());
+        assert!(error.contains("`model.merges`") && error.contains("ab"), "{error}");
+    }
+    let error = refused(&|model| {
+        model["merges"] = ["a b"].into();
+        model["continuing_subword_prefix"] = "###".into();
+    });
+    assert!(error.contains("`model.merges`"), "{error}");
 }
 
 #[test]

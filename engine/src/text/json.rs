@@ -47,6 +47,7 @@ impl Json {
     pub(super) fn new(json: &JsonFile, config: &TokenizerConfig) -> Result<Self> {
         let file = json.file();
         let joining = joining(json)?;
+        check_merges(json)?;
         let refuse = |e: tokenizers::Error| {
             Refusal::new(file, format!("is no tokenizer: {e}")).help("download tokenizer.json again")
         };
@@ -195,6 +196,35 @@ fn add_declared(file: &Path, inner: &mut tokenizers::Tokenizer, config: &Tokeniz
     for content in config.special_tokens() {
         if !known(inner, content) {
             inner.add_special_tokens([tokenizers::AddedToken::from(content, true)]).map_err(refuse)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses merges that no token could come of: longer than every token, or shorter than the prefix that is cut from their
+/// second part. The crate copies them into a buffer as long as the longest token before it looks for them, and panics.
+fn check_merges(json: &JsonFile) -> Result<()> {
+    let Some(model) = json.get("model") else { return Ok(()) };
+    let texts = |name: &str| model.get(name).and_then(Value::as_object);
+    let longest = texts("vocab").into_iter().flatten().map(|(token, _)| token.len()).max().unwrap_or(0);
+    let prefix = model.get("continuing_subword_prefix").and_then(Value::as_str).unwrap_or_default().len();
+    for merge in model.get("merges").and_then(Value::as_array).into_iter().flatten() {
+        let parts = match merge {
+            Value::String(text) => text.split_once(' '),
+            Value::Array(parts) => match parts.as_slice() {
+                [first, second] => first.as_str().zip(second.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        // What is no pair of texts the crate refuses itself.
+        let Some((first, second)) = parts else { continue };
+        if !second.is_char_boundary(prefix) || first.len() + second.len() - prefix > longest {
+            return Err(json
+                .refusal("model.merges", "this merge makes no token")
+                .found(merge.to_string())
+                .help("download tokenizer.json again")
+                .into());
         }
     }
     Ok(())

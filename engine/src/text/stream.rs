@@ -9,22 +9,26 @@ use super::json::Joining;
 use super::sentencepiece::{Kind, UNDERLINE, byte_of};
 use super::special::is_python_space;
 use super::tokenizer::{Backend, Tokenizer};
+use std::ops::Deref;
 
 /// Text of an answer while it is being generated.
 ///
 /// Special tokens are skipped and the ends are stripped of whitespace, as the reference does with a finished answer:
 /// at the front whitespace is dropped, at the end it is held back until something follows it.
+///
+/// `T` is what holds the tokenizer: a reference, or an `Arc` where the stream has to outlive a borrow.
 #[derive(Debug)]
-pub struct TokenStream<'t> {
-    decoder: Decoder<'t>,
+pub struct TokenStream<T> {
+    decoder: Decoder<T>,
     /// Whether anything but whitespace has been handed out.
     started: bool,
     /// Whitespace that nothing has followed yet.
     held: String,
 }
 
-impl<'t> TokenStream<'t> {
-    pub(super) fn new(tokenizer: &'t Tokenizer) -> Self {
+impl<T: Deref<Target = Tokenizer>> TokenStream<T> {
+    /// The stream of an answer that has not begun.
+    pub fn new(tokenizer: T) -> Self {
         Self { decoder: Decoder::new(tokenizer, true), started: false, held: String::new() }
     }
 
@@ -59,8 +63,8 @@ impl<'t> TokenStream<'t> {
 
 /// Ids to text without stripping; see the module.
 #[derive(Debug)]
-pub(super) struct Decoder<'t> {
-    tokenizer: &'t Tokenizer,
+pub(super) struct Decoder<T> {
+    tokenizer: T,
     skip_special: bool,
     state: State,
     cleanup: Option<Cleanup>,
@@ -73,8 +77,8 @@ enum State {
     Pieces(PieceState),
 }
 
-impl<'t> Decoder<'t> {
-    pub(super) fn new(tokenizer: &'t Tokenizer, skip_special: bool) -> Self {
+impl<T: Deref<Target = Tokenizer>> Decoder<T> {
+    pub(super) fn new(tokenizer: T, skip_special: bool) -> Self {
         let state = match &tokenizer.backend {
             Backend::Json(json) => match json.joining() {
                 Joining::ByteLevel => State::ByteLevel { bytes: Vec::new() },

@@ -91,7 +91,7 @@ impl Tokenizer {
     }
 
     /// An empty answer, to be filled id by id.
-    pub fn stream(&self) -> TokenStream<'_> {
+    pub fn stream(&self) -> TokenStream<&Self> {
         TokenStream::new(self)
     }
 

@@ -146,7 +146,10 @@ impl Header {
         for (colour, entry) in palette.iter_mut().zip(table.chunks_exact(self.entry)) {
             *colour = [entry[2], entry[1], entry[0]];
         }
-        self.check_shades(&palette[..self.colours])?;
+        if self.is_grey(&palette[..self.colours])? {
+            // No palette at all, for indexes beyond it too.
+            palette = std::array::from_fn(|index| [if self.colours == 2 && index > 0 { 255 } else { index as u8 }; 3]);
+        }
         let mut indexes = Vec::new();
         match (self.compression, self.bits) {
             (0, bits) => {
@@ -161,9 +164,9 @@ impl Header {
         Ok(Picture { width: self.width, height: self.height, rgb })
     }
 
-    /// Pillow takes a palette of all shades of grey for none, whatever the bits per pixel, and then reads most files
-    /// wrong.
-    fn check_shades(&self, palette: &[[u8; 3]]) -> Result<()> {
+    /// Whether the palette is the shades of grey. Pillow takes such a palette for none, whatever the bits per pixel, and
+    /// then reads most files wrong.
+    fn is_grey(&self, palette: &[[u8; 3]]) -> Result<bool> {
         let is_two = palette.len() == 2;
         let shade = |index: usize| [if is_two { [0, 255][index] } else { index as u8 }; 3];
         let grey = palette.iter().enumerate().all(|(index, &colour)| colour == shade(index));
@@ -171,7 +174,7 @@ impl Header {
         if grey && !readable {
             return unread(format!("a BMP file of {} bits per pixel with a palette of shades of grey", self.bits));
         }
-        Ok(())
+        Ok(grey)
     }
 
     /// Indexes from run lengths, top row first.

@@ -19,7 +19,7 @@ pub(super) fn cmyk(ink: [u8; 3], black: u8) -> [u8; 3] {
     })
 }
 
-/// Whether a byte's bits are read from the lowest to the highest instead.
+/// Turns the bits of each byte around.
 pub(super) fn reverse_bits(bytes: &mut [u8]) {
     for byte in bytes {
         *byte = byte.reverse_bits();

@@ -14,7 +14,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
     let bytes = with_table(bytes);
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
-    options.allow_unknown_blocks(true);
     if let Some(limit) = NonZeroU64::new(MAX_DECODER_BYTES) {
         options.set_memory_limit(MemoryLimit::Bytes(limit));
     }

@@ -12,6 +12,7 @@ mod jpeg;
 mod kind;
 mod orientation;
 mod picture;
+mod pixels;
 mod png;
 mod preprocess;
 mod resample;
@@ -20,6 +21,7 @@ mod tiff;
 mod vit;
 
 pub use picture::{Exif, Picture};
+pub use pixels::PixelHash;
 pub use preprocess::{PixelSpec, Rescale};
 
 use crate::checkpoint::json::JsonFile;

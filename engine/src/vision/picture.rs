@@ -173,8 +173,10 @@ impl Picture {
 
 /// Refuses what is too large to decode, and what has no pixels.
 pub(super) fn check_size(width: u64, height: u64) -> fault::Result<()> {
-    if (1..=MAX_PIXELS).contains(&width.saturating_mul(height)) {
-        return Ok(());
+    match width.saturating_mul(height) {
+        0 => return fault::damaged(format!("it says it has {width} × {height} pixels")),
+        1..=MAX_PIXELS => return Ok(()),
+        _ => {}
     }
     Err(Fault::TooLarge(format!("it says it has {width} × {height} pixels; at most {MAX_PIXELS} are read")))
 }

@@ -5,9 +5,8 @@ use crate::window::gpu::GridOnGpu;
 use crate::window::state::{
     Attended, AttentionKey, GridKey, GridUpload, MapSource, NoticeKind, PictureState, Purpose, chosen,
 };
-use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::TokenAttention;
-use opabinia_engine::worker::{Command, JobId, Question};
+use opabinia_engine::worker::{Command, JobId, Prompt, Record, RunSpec};
 use opabinia_shaders::GridData;
 use std::sync::Arc;
 
@@ -86,15 +85,15 @@ impl App {
             Some(PictureState::Unread | PictureState::Reading) => return self.read_picture(picture),
             None => return refuse(self, self.texts().conversation.picture_gone),
         };
-        let question = Question {
-            system: Some(exchange.system.clone()).filter(|text| !text.trim().is_empty()),
-            turns: conversation.turns(place.exchange),
-            subject: Some(Subject::plain(pixels)),
-            begin: Vec::new(),
-            options: exchange.sampling.options(0),
+        let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
+        let prompt = Prompt { system, turns: conversation.turns(place.exchange) };
+        let spec = RunSpec {
+            image: Some(pixels),
+            forced_prefix: before.iter().map(|token| token.id).collect(),
+            record: Record::TokenAttention,
+            ..RunSpec::new(model.id, prompt)
         };
-        let answer = before.iter().map(|token| token.id).collect();
-        let job = self.engine.submit(Command::Attend { slot, question, answer });
+        let job = self.engine.submit(Command::Run(Box::new(spec)));
         self.state.jobs.begin(job, Purpose::Attend(key));
         self.state.attentions.set(key, Attended::Asked);
     }

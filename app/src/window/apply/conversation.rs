@@ -6,9 +6,8 @@ use crate::window::state::{
     AnswerStatus, ConversationId, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
     Purpose, Sampling, Stamp, TokenPlace,
 };
-use opabinia_engine::generate::Subject;
 use opabinia_engine::probe::Detail;
-use opabinia_engine::worker::{Command, Question};
+use opabinia_engine::worker::{Command, Decoding, Prompt, Record, RunSpec};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -211,7 +210,7 @@ impl App {
         if handed || exchange.status != AnswerStatus::Waiting || conversation.waits_for_earlier(at) {
             return;
         }
-        let (generation, model, directory) = (model.generation, model.name(), model.directory());
+        let (id_of_model, model, directory) = (model.id, model.name(), model.directory());
         let picture = match exchange.picture.map(|id| (id, self.state.pictures.get(id).map(|entry| &entry.state))) {
             None => None,
             Some((picture, Some(PictureState::Ready(pixels)))) => Some((picture, Arc::clone(pixels))),
@@ -223,24 +222,19 @@ impl App {
             Some((_, None)) => return self.fail(id, at, self.texts().conversation.picture_gone.to_owned()),
         };
         let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
-        let subject = picture.as_ref().map(|(_, pixels)| Subject::plain(Arc::clone(pixels)));
-        let question = Question {
-            system,
-            turns: conversation.turns(at),
-            subject,
-            begin: exchange.begin.clone(),
-            options: exchange.sampling.options(ALTERNATIVES),
-        };
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
         // can take over what it knows of the picture.
-        let traced = picture.map(|(picture, _)| (picture, generation));
-        let traced = traced.filter(|(picture, generation)| self.state.traces.get((*generation, *picture)).is_none());
-        let command = if traced.is_some() {
-            Command::Trace { slot, question, detail: Detail::Sva, output: None }
-        } else {
-            Command::Ask(slot, question)
+        let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
+        let traced = traced.filter(|key| self.state.traces.get(*key).is_none());
+        let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
+        let spec = RunSpec {
+            image: picture.map(|(_, pixels)| pixels),
+            forced_prefix: exchange.begin.clone(),
+            decoding: Decoding::Generate(exchange.sampling.options(ALTERNATIVES)),
+            record,
+            ..RunSpec::new(id_of_model, Prompt { system, turns: conversation.turns(at) })
         };
-        let job = self.engine.submit(command);
+        let job = self.engine.submit(Command::Run(Box::new(spec)));
         self.state.jobs.begin(job, Purpose::Answer { conversation: id, exchange: at, traced });
         if let Some(exchange) = self.exchange_mut(id, at) {
             (exchange.model, exchange.directory) = (model, directory);

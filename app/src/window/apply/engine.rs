@@ -3,14 +3,14 @@
 use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
-    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PictureId,
-    Purpose, RunningJob, TokenPlace, TokenRecord, TraceEntry, TraceUpload,
+    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, Purpose,
+    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, TraceUpload,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
-use opabinia_engine::model::{Inspection, LoadRequest};
+use opabinia_engine::model::LoadRequest;
 use opabinia_engine::probe::Trace;
-use opabinia_engine::worker::{Event, EventKind, JobId, Outcome, Slot};
+use opabinia_engine::worker::{Command, Event, EventKind, JobId, Loaded, Outcome, RunOutput};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -86,24 +86,36 @@ impl App {
     fn done(&mut self, job: JobId, running: &RunningJob, outcome: Outcome) {
         match (running.purpose, outcome) {
             (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, job, inspection),
-            (Purpose::Load(slot), Outcome::Loaded(inspection)) => self.loaded(slot, job, inspection),
+            (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => self.state.models.clear(slot),
-            // The trace came as soon as it was there.
-            (
-                Purpose::Answer { conversation, exchange, .. },
-                Outcome::Answered(answer) | Outcome::Traced(answer, _),
-            ) => self.answered(running, conversation, exchange, *answer),
-            (Purpose::Attend(key), Outcome::Attended(attention)) => {
-                self.state.attentions.set(key, Attended::Ready(Arc::new(*attention)));
-            }
+            (Purpose::Discard, Outcome::Unloaded) => {}
+            (purpose, Outcome::Ran(output)) => self.ran(running, purpose, *output),
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
         }
     }
 
-    fn loaded(&mut self, slot: Slot, job: JobId, inspection: Box<Inspection>) {
-        let is_demo = demo::is_at(&inspection.directory);
-        let notes = inspection.notes.clone();
-        let Some(request) = self.state.models.set_loaded(slot, job, inspection) else { return };
+    /// A run has ended. Its trace came as soon as it was there.
+    fn ran(&mut self, running: &RunningJob, purpose: Purpose, output: RunOutput) {
+        match (purpose, output) {
+            (Purpose::Answer { conversation, exchange, .. }, RunOutput { answer: Some(answer), .. }) => {
+                self.answered(running, conversation, exchange, answer);
+            }
+            (Purpose::Attend(key), RunOutput { attention: Some(attention), .. }) => {
+                self.state.attentions.set(key, Attended::Ready(Arc::new(attention)));
+            }
+            (purpose, output) => tracing::error!(?purpose, ?output, "the run gave something else"),
+        }
+    }
+
+    fn loaded(&mut self, slot: Slot, job: JobId, loaded: Loaded) {
+        let id = loaded.model;
+        let is_demo = demo::is_at(&loaded.inspection.directory);
+        let notes = loaded.inspection.notes.clone();
+        let Some(request) = self.state.models.set_loaded(slot, job, loaded) else {
+            // Another one has been asked for since: nobody would ever use this one.
+            let job = self.engine.submit(Command::Unload(id));
+            return self.state.jobs.begin(job, Purpose::Discard);
+        };
         if slot == Slot::A {
             // The demo checkpoint is remembered by its name: its files are put in their place each time.
             let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
@@ -136,22 +148,21 @@ impl App {
     /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
-        if let Some((generation, picture)) = self.state.trace_key() {
-            self.keep_trace(generation, picture, Arc::new(trace));
+        if let Some(key) = self.state.trace_key() {
+            self.keep_trace(key, Arc::new(trace));
         }
     }
 
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
     fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
         let purpose = self.state.jobs.get(job).map(|running| running.purpose);
-        if let Some(Purpose::Answer { traced: Some((picture, generation)), .. }) = purpose {
-            self.keep_trace(generation, picture, trace);
+        if let Some(Purpose::Answer { traced: Some(key), .. }) = purpose {
+            self.keep_trace(key, trace);
         }
     }
 
-    fn keep_trace(&mut self, generation: u64, picture: PictureId, trace: Arc<Trace>) {
-        let Some(model) = self.state.models.of_generation(generation) else { return };
-        let key = (generation, picture);
+    fn keep_trace(&mut self, key: TraceKey, trace: Arc<Trace>) {
+        let Some(model) = self.state.models.named(key.0) else { return };
         let entry = TraceEntry { trace, encoder_names: model.encoder_names.clone(), upload: TraceUpload::Uploading };
         self.state.traces.insert(key, entry);
         self.upload_trace(key);
@@ -189,7 +200,7 @@ impl App {
                     self.state.attentions.set(key, Attended::Failed(error.to_string()));
                 }
             }
-            Purpose::Unload(_) => {}
+            Purpose::Unload(_) | Purpose::Discard => {}
         }
     }
 }

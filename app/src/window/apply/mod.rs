@@ -16,12 +16,12 @@ use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, NoticeKind, Overlay, PictureSource, PictureState, TraceUpload, View, ViewChange,
+    Conversation, ExportKind, HelpPage, NoticeKind, Overlay, PictureSource, PictureState, Slot, TraceUpload, View,
+    ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
 use opabinia_engine::checkpoint::Hub;
-use opabinia_engine::worker::Slot;
 use opabinia_shaders::Rect;
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -3,10 +3,11 @@
 use crate::demo;
 use crate::window::action::ModelAction;
 use crate::window::app::{App, Finished};
-use crate::window::state::{ModelPhase, Opening, Purpose};
+use crate::window::state::{ModelPhase, Opening, Purpose, Slot};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::model::{Inspection, LoadRequest};
-use opabinia_engine::worker::{Command, JobId, Slot};
+use opabinia_engine::run::ModelId;
+use opabinia_engine::worker::{Command, JobId};
 use std::path::PathBuf;
 
 impl App {
@@ -44,7 +45,8 @@ impl App {
             }
             ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
-                let job = self.engine.submit(Command::Unload(slot));
+                let Some(model) = self.state.models.loaded(slot) else { return };
+                let job = self.engine.submit(Command::Unload(model.id));
                 self.state.jobs.begin(job, Purpose::Unload(slot));
                 if slot == Slot::A {
                     self.state.settings.last_model = None;
@@ -71,7 +73,8 @@ impl App {
     /// Finds out what `request` would load; unless it is loaded `at_once`, the person then decides.
     fn inspect(&mut self, slot: Slot, request: LoadRequest, at_once: bool) {
         self.apply_model(ModelAction::Cancel(slot));
-        let job = self.engine.submit(Command::Inspect { request: request.clone(), replaces: Some(slot) });
+        let replaces = self.state.models.in_engine(slot);
+        let job = self.engine.submit(Command::Inspect { request: request.clone(), replaces });
         self.state.jobs.begin(job, Purpose::Inspect(slot));
         let opening = Opening { request, phase: ModelPhase::Inspecting, job, at_once };
         self.state.models.set_opening(slot, Some(opening));
@@ -94,10 +97,14 @@ impl App {
             return;
         }
         let request = opening.request.clone();
-        let job = self.engine.submit(Command::Load(slot, inspection.settled(&request)));
-        opening.phase = ModelPhase::Loading(inspection.clone());
-        opening.job = job;
-        self.state.models.set_loading(slot, job, request);
+        let (model, settled) = (ModelId::unique(), inspection.settled(&request));
+        let phase = ModelPhase::Loading(inspection.clone());
+        let replaces = self.state.models.in_engine(slot);
+        let job = self.engine.submit(Command::Load { model, request: settled, replaces });
+        if let Some(opening) = self.state.models.opening_mut(slot) {
+            (opening.phase, opening.job) = (phase, job);
+        }
+        self.state.models.set_loading(slot, job, model, request);
         self.state.jobs.begin(job, Purpose::Load(slot));
     }
 

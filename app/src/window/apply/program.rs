@@ -2,11 +2,10 @@
 
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
-use crate::window::state::{NoticeKind, Overlay, SCALES};
+use crate::window::state::{NoticeKind, Overlay, SCALES, Slot};
 use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
-use opabinia_engine::worker::Slot;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -4,12 +4,11 @@ use super::{Cx, parts};
 use crate::window::action::{Action, ModelAction, ProgramAction};
 use crate::window::command::{Menu, UiCommand};
 use crate::window::lang::{Language, LanguageChoice};
-use crate::window::state::{Model, RunningJob};
+use crate::window::state::{Model, RunningJob, Slot};
 use crate::window::theme::ThemeChoice;
 use crate::window::view_controls;
 use egui::{Button, Layout, ProgressBar, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use opabinia_engine::checkpoint::Bytes;
-use opabinia_engine::worker::Slot;
 
 /// Below this width the bar says less about the models.
 const NARROW: f32 = 1180.0;

@@ -7,11 +7,12 @@
 use super::{ConversationId, TokenPlace};
 use crate::window::gpu::GridOnGpu;
 use opabinia_engine::probe::{Mass, TokenAttention};
+use opabinia_engine::run::ModelId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Names the attention of a token: the load of the model that computed it, and the token.
-pub type AttentionKey = (u64, TokenPlace);
+/// Names the attention of a token: the model that computed it, and the token.
+pub type AttentionKey = (ModelId, TokenPlace);
 
 /// Whether a token's attention is known.
 #[derive(Debug, Clone)]
@@ -124,13 +125,15 @@ pub fn chosen(attention: &TokenAttention, layer: Option<usize>, head: Option<usi
 mod tests {
     use super::*;
 
-    fn key(token: usize) -> AttentionKey {
-        (1, TokenPlace { conversation: ConversationId(token as u64 % 2), exchange: 0, token })
+    fn key(model: ModelId, token: usize) -> AttentionKey {
+        (model, TokenPlace { conversation: ConversationId(token as u64 % 2), exchange: 0, token })
     }
 
     #[test]
     fn the_oldest_goes_first_and_a_conversation_goes_whole() {
         let mut known = Attentions::default();
+        let model = ModelId::unique();
+        let key = |token| key(model, token);
         (0..=KEPT).for_each(|token| known.set(key(token), Attended::Asked));
         assert!(known.get(key(0)).is_none() && known.get(key(1)).is_some());
         known.forget_conversation(ConversationId(1));

@@ -1,8 +1,8 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{AttentionKey, ConversationId, ExchangeId, PictureId};
+use super::{AttentionKey, ConversationId, ExchangeId, Slot, TraceKey};
 use opabinia_engine::job::Progress;
-use opabinia_engine::worker::{JobId, Slot};
+use opabinia_engine::worker::JobId;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -15,14 +15,16 @@ pub enum Purpose {
     Load(Slot),
     /// Dropping a model.
     Unload(Slot),
+    /// Dropping a model that was loaded for nobody: another one was asked for meanwhile.
+    Discard,
     /// Answering a question.
     Answer {
         /// The conversation.
         conversation: ConversationId,
         /// The exchange in it.
         exchange: ExchangeId,
-        /// The picture whose trace comes before the answer, and the load that computed it.
-        traced: Option<(PictureId, u64)>,
+        /// The trace that comes before the answer, if one does.
+        traced: Option<TraceKey>,
     },
     /// The language model's attention from a token.
     Attend(AttentionKey),

@@ -27,7 +27,7 @@ pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
-pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
+pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts, Slot};
 pub use notices::{Notice, NoticeKind, Notices};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
@@ -152,12 +152,12 @@ impl AppState {
 
     /// The trace of that picture by the model that answers.
     pub fn trace_key(&self) -> Option<TraceKey> {
-        Some((self.models.current()?.generation, self.picture()?))
+        Some((self.models.current()?.id, self.picture()?))
     }
 
     /// The attention of the selected token by the model that answers.
     pub fn attention_key(&self) -> Option<AttentionKey> {
-        Some((self.models.current()?.generation, self.token?))
+        Some((self.models.current()?.id, self.token?))
     }
 
     /// The trace that is looked at.
@@ -167,8 +167,8 @@ impl AppState {
 
     /// Whether a trace of the picture that is shown is being made.
     pub fn trace_is_coming(&self) -> bool {
-        let Some((generation, picture)) = self.trace_key() else { return false };
-        let makes = |purpose: &Purpose| matches!(purpose, Purpose::Answer { traced: Some(known), .. } if *known == (picture, generation));
+        let Some(key) = self.trace_key() else { return false };
+        let makes = |purpose: &Purpose| matches!(purpose, Purpose::Answer { traced: Some(known), .. } if *known == key);
         self.jobs.find(makes).is_some()
     }
 

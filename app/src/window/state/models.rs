@@ -3,7 +3,8 @@
 use super::Exchange;
 use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
-use opabinia_engine::worker::{JobId, Slot};
+use opabinia_engine::run::ModelId;
+use opabinia_engine::worker::{JobId, Loaded};
 use std::collections::BTreeMap;
 
 /// What is typed on the page on which checkpoints are opened.
@@ -50,8 +51,8 @@ pub struct Model {
     pub inspection: Box<Inspection>,
     /// Short names of its encoders, in key order.
     pub encoder_names: Vec<String>,
-    /// Counts loads: what was computed with an earlier model is not shown for this one.
-    pub generation: u64,
+    /// What the engine calls it: what was computed with an earlier model is not shown for this one.
+    pub id: ModelId,
 }
 
 impl Model {
@@ -79,12 +80,21 @@ impl Model {
     }
 }
 
+/// Which of the two models of the window; the engine knows them by their [`ModelId`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The first model.
+    A,
+    /// The one it is compared with.
+    B,
+}
+
 /// One of the two places for a checkpoint.
 #[derive(Debug, Default)]
 struct Place {
     opening: Option<Opening>,
     /// What the engine was last asked to load, until it has.
-    loading: Option<(JobId, LoadRequest)>,
+    loading: Option<(JobId, ModelId, LoadRequest)>,
     model: Option<Model>,
 }
 
@@ -95,7 +105,6 @@ pub struct Models {
     b: Place,
     /// Whether B was chosen to answer.
     b_answers: bool,
-    loads: u64,
 }
 
 impl Models {
@@ -143,10 +152,17 @@ impl Models {
         self.loaded(self.answering())
     }
 
-    /// The model that this load brought, if it is still there.
-    pub fn of_generation(&self, generation: u64) -> Option<&Model> {
+    /// What the engine has, or may soon have, in the place of `slot`: what the next model there replaces.
+    pub fn in_engine(&self, slot: Slot) -> Option<ModelId> {
+        let place = self.place(slot);
+        let loading = place.loading.as_ref().map(|(_, id, _)| *id);
+        place.model.as_ref().map(|model| model.id).or(loading)
+    }
+
+    /// The model of this name, if it is still there.
+    pub fn named(&self, id: ModelId) -> Option<&Model> {
         let models = [Slot::A, Slot::B].into_iter().filter_map(|slot| self.loaded(slot));
-        models.into_iter().find(|model| model.generation == generation)
+        models.into_iter().find(|model| model.id == id)
     }
 
     /// What is being opened in `slot`.
@@ -169,21 +185,21 @@ impl Models {
         self.place_mut(slot).model = None;
     }
 
-    /// The engine was asked by `job` to load `request` into `slot`.
-    pub fn set_loading(&mut self, slot: Slot, job: JobId, request: LoadRequest) {
-        self.place_mut(slot).loading = Some((job, request));
+    /// The engine was asked by `job` to load `request` as the model `id` of `slot`.
+    pub fn set_loading(&mut self, slot: Slot, job: JobId, id: ModelId, request: LoadRequest) {
+        self.place_mut(slot).loading = Some((job, id, request));
     }
 
     /// Puts the model that `job` has loaded into `slot`, and gives how it was asked for. Its opening ends, unless another
     /// has begun since.
-    pub fn set_loaded(&mut self, slot: Slot, job: JobId, inspection: Box<Inspection>) -> Option<LoadRequest> {
+    pub fn set_loaded(&mut self, slot: Slot, job: JobId, loaded: Loaded) -> Option<LoadRequest> {
+        let Loaded { model: id, inspection } = loaded;
         let place = self.place_mut(slot);
-        let (_, request) = place.loading.take_if(|(loading, _)| *loading == job)?;
+        let (_, _, request) = place.loading.take_if(|(loading, ..)| *loading == job)?;
         place.opening.take_if(|opening| opening.job == job);
-        self.loads += 1;
         let names: Vec<&str> = inspection.config.towers.iter().map(|tower| tower.name.as_str()).collect();
         let encoder_names = crate::encoder_names::short(&names);
-        let model = Model { request: request.clone(), inspection, encoder_names, generation: self.loads };
+        let model = Model { request: request.clone(), inspection: Box::new(inspection), encoder_names, id };
         self.place_mut(slot).model = Some(model);
         Some(request)
     }

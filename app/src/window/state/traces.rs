@@ -3,13 +3,14 @@
 use super::PictureId;
 use crate::window::gpu::TraceOnGpu;
 use opabinia_engine::probe::Trace;
+use opabinia_engine::run::ModelId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Names a trace: the load that computed it, and the picture.
+/// Names a trace: the model that computed it, and the picture.
 ///
 /// The question is not a part of it: the SVA runs over the image before the question.
-pub type TraceKey = (u64, PictureId);
+pub type TraceKey = (ModelId, PictureId);
 
 /// Whether a trace can be drawn.
 #[derive(Debug, Clone)]

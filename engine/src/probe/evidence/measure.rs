@@ -7,16 +7,18 @@ use super::shapley::{MAX_PLAYERS, Shapley};
 use super::standard::{Named, standard};
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
+use crate::generate::run::{self, Finished, Goal, Run};
 use crate::generate::{GenerateOptions, Session, Subject, Watch};
 use crate::intervention::{Action, Anatomy, Cells, Interventions};
 use crate::job::{Job, Meter, Stage};
-use crate::model::Model;
+use crate::model::{EncodedImage, Model};
 use crate::observe::{Both, Unobserved};
+use crate::run::Lane;
 use crate::sva::{Frame, PictureSize};
-use crate::text::Turn;
+use crate::text::{PromptIds, Turn};
 use crate::vision::Picture;
 use candle_core::Tensor;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Tokens of an answer where nobody says how many.
@@ -138,103 +140,288 @@ pub struct Evidence {
     pub(super) seen: BTreeMap<String, Tensor>,
 }
 
-/// Measures what `request` asks for. The answer is made as any other is, so that the conversation can go on from what is
-/// kept of it in `session`; what runs under interventions changes nothing there.
+/// Measures what `request` asks for from beginning to end, with nobody in between: see [`Measurement`].
 ///
 /// # Errors
-/// [`Error::Input`], before anything is run, for interventions that this model does not allow and answers that do not fit
-/// its context; [`Error::Cancelled`]; failures of the device.
-pub fn measure(model: &Model, session: &mut Session, request: &Request, watch: &mut Watch<'_>) -> Result<Evidence> {
-    let anatomy = model.anatomy();
-    for with in &request.with {
-        with.check(&anatomy)?;
-        if with.needs_other() && request.other.is_none() {
+/// Those of [`Measurement::new`] and [`Measurement::advance`].
+pub fn measure(
+    model: &Arc<Model>,
+    session: &mut Session,
+    request: &Request,
+    watch: &mut Watch<'_>,
+) -> Result<Evidence> {
+    let mut measurement = Measurement::new(model, session, request.clone(), Lane::Interactive)?;
+    loop {
+        if let Some(evidence) = measurement.advance(model, session, watch)? {
+            return Ok(evidence);
+        }
+    }
+}
+
+/// A measurement under way, pass by pass. The answer is made as any other is, so that the conversation can go on from what
+/// is kept of it in the session; what runs under interventions changes nothing there.
+pub struct Measurement {
+    request: Request,
+    lane: Lane,
+    prompt: PromptIds,
+    blind: PromptIds,
+    max_tokens: usize,
+    /// What the encoders make of the image, and of the other one.
+    images: Vec<EncodedImage>,
+    phase: Phase,
+}
+
+enum Phase {
+    /// The encoders run over the image that comes after those that are there.
+    Encode(Run),
+    /// The answer is made that will be scored.
+    Answer(Run),
+    /// It is scored.
+    Score(Box<Scoring>),
+    /// It has ended, or failed.
+    Over,
+}
+
+/// Everything that is scored, and how far that is.
+struct Scoring {
+    scorer: Scorer,
+    standard: Vec<Named>,
+    games: Vec<GameKind>,
+    todo: VecDeque<Todo>,
+    /// Runs made, and to be made.
+    done: u64,
+    total: u64,
+    /// The likeliest answers under what was asked for.
+    answers: Vec<Continuation>,
+    notes: Vec<String>,
+    seen: BTreeMap<String, Tensor>,
+}
+
+/// One thing to be scored.
+enum Todo {
+    /// The run without interventions; with the standard list, contributions and the lens look on.
+    Base,
+    /// With the standard list: how sensitive the answer's first and last token are to the attention.
+    Gradients,
+    /// What was asked for, in this place of the list, with the answer under it.
+    With(usize),
+    /// Anything else.
+    Under(Interventions),
+}
+
+impl Measurement {
+    /// Checks that `model` can do what `request` asks for. Computes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for interventions that this model does not allow and answers that do not fit its context.
+    pub fn new(model: &Model, session: &mut Session, request: Request, lane: Lane) -> Result<Self> {
+        let anatomy = model.anatomy();
+        for with in &request.with {
+            with.check(&anatomy)?;
+            if with.needs_other() && request.other.is_none() {
+                return Err(Error::input(
+                    "features are to be swapped, but there is no other image",
+                    "give one: --other FILE",
+                ));
+            }
+        }
+        if let Some([row, column]) = request.region.as_ref().and_then(|region| region.outside(anatomy.side())) {
             return Err(Error::input(
-                "features are to be swapped, but there is no other image",
-                "give one: --other FILE",
+                format!("the region has a cell {row},{column}"),
+                format!("this model's query grid has {0} × {0} cells, counted from 0", anatomy.side()),
             ));
         }
+        let prompt = model.prompt(request.system.as_deref(), &request.turns, true)?;
+        let blind = model.prompt(request.system.as_deref(), &request.turns, false)?;
+        let size = PictureSize { width: request.picture.width, height: request.picture.height };
+        let positions = prompt.ids.len() - 1 + model.visual_positions(size)?;
+        let max_tokens = room(model, positions, &request)?;
+        let phase = Phase::Encode(encoding(model, session, &request.picture, lane)?);
+        Ok(Self { request, lane, prompt, blind, max_tokens, images: Vec::new(), phase })
     }
-    if let Some([row, column]) = request.region.as_ref().and_then(|region| region.outside(anatomy.side())) {
-        return Err(Error::input(
-            format!("the region has a cell {row},{column}"),
-            format!("this model's query grid has {0} × {0} cells, counted from 0", anatomy.side()),
-        ));
-    }
-    let prompt = model.prompt(request.system.as_deref(), &request.turns, true)?;
-    let blind = model.prompt(request.system.as_deref(), &request.turns, false)?;
-    let size = PictureSize { width: request.picture.width, height: request.picture.height };
-    let positions = prompt.ids.len() - 1 + model.visual_positions(size)?;
-    let max_tokens = room(model, positions, request)?;
 
-    let image = session.encode(model, &request.picture, watch.job, &mut Unobserved)?;
-    let other = request.other.as_ref();
-    let other = other.map(|other| session.encode(model, other, watch.job, &mut Unobserved)).transpose()?;
-    let answer = match &request.answer {
-        Some(answer) => answer.clone(),
-        None => {
-            let options = GenerateOptions { max_tokens, ..GenerateOptions::default() };
-            let subject = Subject::plain(Arc::clone(&request.picture));
-            let answer = session.ask(model, &prompt, Some(&subject), &[], &options, watch)?;
-            answer.tokens.iter().map(|token| token.id).collect()
+    /// Does the next pass, or the passes of one run under interventions; `Some` after the last one.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; failures of the device.
+    pub fn advance(
+        &mut self,
+        model: &Arc<Model>,
+        session: &mut Session,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Evidence>> {
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Encode(mut run) => match run.advance(model, session, watch)? {
+                None => Phase::Encode(run),
+                Some(Finished::Encoded(features)) => self.encoded(model, session, &features)?,
+                Some(_) => Phase::Over,
+            },
+            Phase::Answer(mut run) => match run.advance(model, session, watch)? {
+                None => Phase::Answer(run),
+                Some(Finished::Answered(answer)) => {
+                    let ids = answer.tokens.iter().map(|token| token.id).collect();
+                    self.scoring(model, ids)?
+                }
+                Some(_) => Phase::Over,
+            },
+            Phase::Score(mut scoring) => match scoring.todo.pop_front() {
+                Some(todo) => {
+                    self.score(model, &mut scoring, &todo, watch.job)?;
+                    Phase::Score(scoring)
+                }
+                None => return self.evidence(model, *scoring, watch.job).map(Some),
+            },
+            Phase::Over => return Err(Error::Cancelled),
+        };
+        Ok(None)
+    }
+
+    /// The features of one more image are there.
+    fn encoded(&mut self, model: &Arc<Model>, session: &mut Session, features: &[Tensor]) -> Result<Phase> {
+        let Request { picture, other, .. } = &self.request;
+        let shown = if self.images.is_empty() { Some(picture) } else { other.as_ref() };
+        if let Some(shown) = shown {
+            let size = PictureSize { width: shown.width, height: shown.height };
+            self.images.push(model.project(size, features, &mut Unobserved)?);
         }
-    };
-    let mut scorer = Scorer::new(model, image, other, prompt, blind, answer)?;
-    let standard = if request.standard {
-        standard(&anatomy, request.other.is_some(), request.region.as_ref())
-    } else {
-        Vec::new()
-    };
-    let games = if request.standard { games(&anatomy, request.other.is_some()) } else { Vec::new() };
-    let counted = Counted::new(&standard, &request.with, &games, anatomy.encoders().len(), watch.job);
-    let (mut seen, mut notes) = (BTreeMap::new(), Vec::new());
-    if request.standard {
-        let sides = model.config().towers.iter().map(TowerSpec::side).collect();
-        let mut contributions = Contributions::new(sides);
-        let mut lens = Lens::new(model, &Frame::new(model.config().sva.final_side, size), 0)?;
-        scorer.base(&mut Both(&mut contributions, &mut lens), &watch.job.silent())?;
-        seen = contributions.into_tensors();
-        seen.extend(lens.into_tensors());
-        let last = scorer.answer().len() - 1;
-        let ends: &[usize] = if last == 0 { &[0] } else { &[0, last] };
-        match scorer.gradients(ends, &watch.job.silent()) {
-            Ok(gradients) => seen.extend(gradients),
-            Err(Error::OutOfMemory { what, .. }) => notes.push(format!("no gradients: {what}")),
-            Err(error) => return Err(error),
+        if let (1, Some(other)) = (self.images.len(), other) {
+            return Ok(Phase::Encode(encoding(model, session, other, self.lane)?));
         }
+        if let Some(answer) = self.request.answer.clone() {
+            return self.scoring(model, answer);
+        }
+        let request = run::Request {
+            prompt: self.prompt.clone(),
+            subject: Some(Subject::plain(Arc::clone(&self.request.picture))),
+            forced: Vec::new(),
+            goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
+            lane: self.lane,
+        };
+        Ok(Phase::Answer(Run::new(model, session, request)?))
     }
-    let base = scorer.score(&Interventions::default(), &watch.job.silent())?;
-    let mut effects = Vec::new();
-    for with in &request.with {
-        let score = counted.score(&mut scorer, with)?;
-        let answer = Some(scorer.answer_under(with, max_tokens, &watch.job.silent())?);
-        effects.push(effect(&scorer, with.to_spec(&anatomy), with, score, answer));
+
+    /// The answer is known: what is to be scored, in the order that costs least.
+    fn scoring(&mut self, model: &Arc<Model>, answer: Vec<u32>) -> Result<Phase> {
+        let mut images = std::mem::take(&mut self.images).into_iter();
+        let Some(image) = images.next() else { return Ok(Phase::Over) };
+        let (prompt, blind) = (self.prompt.clone(), self.blind.clone());
+        let has_other = self.request.other.is_some();
+        let scorer = Scorer::new(Arc::clone(model), image, images.next(), prompt, blind, answer)?;
+        let (mut list, mut played) = (Vec::new(), Vec::new());
+        if self.request.standard {
+            list = standard(scorer.anatomy(), has_other, self.request.region.as_ref());
+            played = games(scorer.anatomy(), has_other);
+        }
+        let encoders = scorer.anatomy().encoders().len();
+        let coalitions = |kind: &GameKind| {
+            let kind = *kind;
+            (0..1 << encoders).map(move |coalition| kind.interventions(coalition, encoders))
+        };
+        // What changes last goes first: then all that comes before it is still that of the run without interventions.
+        let mut order: Vec<Interventions> = list.iter().map(|named| named.interventions.clone()).collect();
+        order.sort_by_key(|interventions| std::cmp::Reverse(interventions.first_affected(scorer.anatomy())));
+        order.extend(played.iter().flat_map(coalitions));
+        let distinct: HashSet<&Interventions> = order.iter().chain(&self.request.with).collect();
+        let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64;
+        let with = (0..self.request.with.len()).map(Todo::With);
+        let gradients = self.request.standard.then_some(Todo::Gradients);
+        let todo =
+            [Todo::Base].into_iter().chain(gradients).chain(with).chain(order.into_iter().map(Todo::Under)).collect();
+        Ok(Phase::Score(Box::new(Scoring {
+            scorer,
+            standard: list,
+            games: played,
+            todo,
+            done: 0,
+            total,
+            answers: Vec::new(),
+            notes: Vec::new(),
+            seen: BTreeMap::new(),
+        })))
     }
-    // What changes last goes first: then all that comes before it is still that of the run without interventions.
-    let mut order: Vec<&Named> = standard.iter().collect();
-    order.sort_by_key(|named| std::cmp::Reverse(named.interventions.first_affected(&anatomy)));
-    for named in order {
-        counted.score(&mut scorer, &named.interventions)?;
+
+    fn score(&self, model: &Model, scoring: &mut Scoring, todo: &Todo, job: &Job<'_>) -> Result<()> {
+        let silent = job.silent();
+        let Scoring { scorer, done, total, answers, notes, seen, .. } = scoring;
+        let (interventions, before) = match todo {
+            Todo::Base if self.request.standard => {
+                let sides = model.config().towers.iter().map(TowerSpec::side).collect();
+                let mut contributions = Contributions::new(sides);
+                let picture = &self.request.picture;
+                let size = PictureSize { width: picture.width, height: picture.height };
+                let mut lens = Lens::new(model, &Frame::new(model.config().sva.final_side, size), 0)?;
+                scorer.base(&mut Both(&mut contributions, &mut lens), &silent)?;
+                *seen = contributions.into_tensors();
+                seen.extend(lens.into_tensors());
+                return Ok(());
+            }
+            Todo::Base => return scorer.base(&mut Unobserved, &silent),
+            Todo::Gradients => {
+                let last = scorer.answer().len() - 1;
+                let ends: &[usize] = if last == 0 { &[0] } else { &[0, last] };
+                match scorer.gradients(ends, &silent) {
+                    Ok(gradients) => seen.extend(gradients),
+                    Err(Error::OutOfMemory { what, .. }) => notes.push(format!("no gradients: {what}")),
+                    Err(error) => return Err(error),
+                }
+                return Ok(());
+            }
+            Todo::With(at) => (&self.request.with[*at], scorer.runs()),
+            Todo::Under(interventions) => (interventions, scorer.runs()),
+        };
+        scorer.score(interventions, &silent)?;
+        if scorer.runs() > before {
+            Meter::resumed(job, Stage::Measure, *done, *total).advance(1)?;
+            *done += 1;
+        }
+        if let Todo::With(_) = todo {
+            answers.push(scorer.answer_under(interventions, self.max_tokens, &silent)?);
+        }
+        Ok(())
     }
-    for Named { name, interventions } in &standard {
-        let score = counted.score(&mut scorer, interventions)?;
-        effects.push(effect(&scorer, name.clone(), interventions, score, None));
+
+    /// Puts together what was measured. Every score is known by now.
+    fn evidence(&self, model: &Model, scoring: Scoring, job: &Job<'_>) -> Result<Evidence> {
+        let Scoring { mut scorer, standard, games, answers, notes, seen, .. } = scoring;
+        let (anatomy, silent) = (model.anatomy(), job.silent());
+        let base = scorer.score(&Interventions::default(), &silent)?;
+        let mut effects = Vec::new();
+        for (with, answer) in self.request.with.iter().zip(answers) {
+            let score = scorer.score(with, &silent)?;
+            effects.push(effect(&scorer, with.to_spec(&anatomy), with, score, Some(answer)));
+        }
+        for Named { name, interventions } in &standard {
+            let score = scorer.score(interventions, &silent)?;
+            effects.push(effect(&scorer, name.clone(), interventions, score, None));
+        }
+        let games = games.into_iter().map(|kind| play(kind, &mut scorer, &silent)).collect::<Result<Vec<_>>>()?;
+        let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
+        Ok(Evidence {
+            question: self.request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
+            answer: scorer.answer().iter().map(token).collect(),
+            text: scorer.text(scorer.answer()),
+            base,
+            effects,
+            games: games.into_iter().flatten().collect(),
+            region: self.request.region.clone(),
+            runs: scorer.runs(),
+            notes,
+            seen,
+            anatomy,
+        })
     }
-    let games = games.into_iter().map(|kind| play(kind, &mut scorer, &counted)).collect::<Result<Vec<_>>>()?;
-    let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
-    Ok(Evidence {
-        question: request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
-        answer: scorer.answer().iter().map(token).collect(),
-        text: scorer.text(scorer.answer()),
-        base,
-        effects,
-        games: games.into_iter().flatten().collect(),
-        region: request.region.clone(),
-        runs: scorer.runs(),
-        notes,
-        seen,
-        anatomy,
-    })
+}
+
+/// The run of the encoders over `picture`.
+fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: Lane) -> Result<Run> {
+    let request = run::Request {
+        prompt: PromptIds { ids: Vec::new(), image_index: None },
+        subject: Some(Subject::plain(Arc::clone(picture))),
+        forced: Vec::new(),
+        goal: Goal::Encode,
+        lane,
+    };
+    Run::new(model, session, request)
 }
 
 /// How many tokens an answer may have after `positions` of the prompt.
@@ -263,35 +450,8 @@ fn games(anatomy: &Anatomy, has_other: bool) -> Vec<GameKind> {
     swap.into_iter().chain([GameKind::Mask]).collect()
 }
 
-/// Reports runs as they are made, each once.
-struct Counted<'a> {
-    meter: Meter<'a>,
-    silent: Job<'static>,
-}
-
-impl<'a> Counted<'a> {
-    fn new(list: &[Named], with: &[Interventions], games: &[GameKind], encoders: usize, job: &'a Job<'a>) -> Self {
-        let coalitions = games
-            .iter()
-            .flat_map(|kind| (0..1 << encoders).map(move |coalition| kind.interventions(coalition, encoders)));
-        let listed = list.iter().map(|named| named.interventions.clone());
-        let mut distinct: HashSet<Interventions> = coalitions.chain(listed).chain(with.iter().cloned()).collect();
-        distinct.remove(&Interventions::default());
-        Self { meter: Meter::new(job, Stage::Measure, distinct.len() as u64), silent: job.silent() }
-    }
-
-    fn score(&self, scorer: &mut Scorer<'_>, interventions: &Interventions) -> Result<Score> {
-        let before = scorer.runs();
-        let score = scorer.score(interventions, &self.silent)?;
-        if scorer.runs() > before {
-            self.meter.advance(1)?;
-        }
-        Ok(score)
-    }
-}
-
 fn effect(
-    scorer: &Scorer<'_>,
+    scorer: &Scorer,
     name: String,
     interventions: &Interventions,
     score: Score,
@@ -301,10 +461,10 @@ fn effect(
     Effect { name, interventions: interventions.clone(), score, divergence, answer }
 }
 
-fn play(kind: GameKind, scorer: &mut Scorer<'_>, counted: &Counted<'_>) -> Result<Option<Game>> {
+fn play(kind: GameKind, scorer: &mut Scorer, job: &Job<'_>) -> Result<Option<Game>> {
     let encoders = scorer.anatomy().encoders().len();
     let coalitions = (0..1 << encoders)
-        .map(|coalition| Ok(counted.score(scorer, &kind.interventions(coalition, encoders))?.sum()))
+        .map(|coalition| Ok(scorer.score(&kind.interventions(coalition, encoders), job)?.sum()))
         .collect::<Result<Vec<f64>>>()?;
     Ok(Shapley::new(encoders, &coalitions).map(|shapley| Game { kind, coalitions, shapley }))
 }

@@ -3,7 +3,8 @@
 //! The answer is given, not generated: position `t` is scored with the true earlier tokens, whatever the model would have
 //! said under the intervention, so that two runs can be compared number by number. [`Scorer`] runs interventions and
 //! reuses what lies before them; [`standard`] is the list of them that a checkpoint and an image allow; [`shapley`] puts
-//! removals of several encoders together; [`Contributions`] and [`Lens`] look on while the question is run plainly; [`measure`] does what a [`Request`] asks for. Numbers mean what
+//! removals of several encoders together; [`Contributions`] and [`Lens`] look on while the question is run plainly; a [`Measurement`]
+//! does what a [`Request`] asks for, pass by pass. Numbers mean what
 //! `docs/evidence.md` says.
 
 mod contribution;
@@ -17,7 +18,7 @@ mod standard;
 
 pub use contribution::Contributions;
 pub use lens::{LENS_TOKENS, Lens};
-pub use measure::{Effect, Evidence, Game, GameKind, Request, ScoredToken, measure};
+pub use measure::{Effect, Evidence, Game, GameKind, Measurement, Request, ScoredToken, measure};
 pub use score::{Continuation, Score, Scorer};
 pub use shapley::Shapley;
 pub use standard::{Named, standard};

@@ -12,6 +12,7 @@ use crate::text::PromptIds;
 use crate::vision::Picture;
 use candle_core::{D, Tensor};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Rows of logits that are taken at once: 64 of them are 33 MB in the 8B model.
 const ROWS_AT_ONCE: usize = 64;
@@ -57,8 +58,8 @@ pub struct Continuation {
 /// One question about one image with one answer, run under interventions as often as one likes. Encoders have run before;
 /// the decoder runs over what comes before the image once, and for interventions on samplers alone, the layers before the
 /// first of these once too. A run that was made is known from then on.
-pub struct Scorer<'m> {
-    model: &'m Model,
+pub struct Scorer {
+    model: Arc<Model>,
     anatomy: Anatomy,
     image: EncodedImage,
     other: Option<EncodedImage>,
@@ -92,14 +93,14 @@ struct Baseline {
     first: Vec<f64>,
 }
 
-impl<'m> Scorer<'m> {
+impl Scorer {
     /// A scorer of `answer` to `prompt` about `image`. `other` is the image whose features may be swapped in, `blind` the
     /// prompt without the image.
     ///
     /// # Errors
     /// [`Error::Input`] if there is no answer, or prompt and answer together are longer than the model's context.
     pub fn new(
-        model: &'m Model,
+        model: Arc<Model>,
         image: EncodedImage,
         other: Option<EncodedImage>,
         prompt: PromptIds,
@@ -133,8 +134,8 @@ impl<'m> Scorer<'m> {
         let mut cache = model.empty_cache()?;
         cache.reserve(positions + answer.len())?;
         Ok(Self {
-            model,
             anatomy: model.anatomy(),
+            model,
             image,
             other,
             blank: None,
@@ -221,7 +222,7 @@ impl<'m> Scorer<'m> {
             cache.truncate(prompt + known);
             let mut rest = ids[known..].to_vec();
             let limit = self.model.config().decoder.max_positions;
-            while !is_over(self.model, &ids, max_tokens) && cache.len() + rest.len() <= limit {
+            while !is_over(&self.model, &ids, max_tokens) && cache.len() + rest.len() <= limit {
                 let logits = self.model.decode(&rest, cache, job, &mut Unobserved)?;
                 let last = logits.get(rest.len() - 1)?;
                 let next = likeliest(&log_softmax(&last)?);
@@ -239,9 +240,9 @@ impl<'m> Scorer<'m> {
     /// [`Error::OutOfMemory`], before anything is computed, if they do not fit; those of [`Scorer::score`].
     pub fn gradients(&mut self, tokens: &[usize], job: &Job<'_>) -> Result<BTreeMap<String, Tensor>> {
         self.base(&mut Unobserved, job)?;
-        let model = self.model;
+        let model = Arc::clone(&self.model);
         let ids = self.forced(&self.prompt.ids[self.before..]);
-        check_memory(model, self.positions - self.before + self.answer.len() - 1, self.before)?;
+        check_memory(&model, self.positions - self.before + self.answer.len() - 1, self.before)?;
         let mut probe = Probe::default();
         let visual = model.connect(&self.image, None, &Interventions::default(), job, &mut probe)?;
         // Another view of the same memory, in which nothing is written: what is tracked is not stored.
@@ -268,7 +269,7 @@ impl<'m> Scorer<'m> {
     }
 
     fn is_over(&self, ids: &[u32], max_tokens: usize) -> bool {
-        is_over(self.model, ids, max_tokens)
+        is_over(&self.model, ids, max_tokens)
     }
 
     /// Makes sure that the run without interventions is known. If it is not yet, it is made in front of `observer`: the
@@ -302,7 +303,7 @@ impl<'m> Scorer<'m> {
 
     /// Hidden states `[T, H]` of the positions that choose the answer's tokens, under `interventions`.
     fn run(&mut self, interventions: &Interventions, job: &Job<'_>) -> Result<Tensor> {
-        let model = self.model;
+        let model = Arc::clone(&self.model);
         let first = interventions.first_affected(&self.anatomy);
         self.held = None;
         let rows = match (first, &self.baseline) {

@@ -39,6 +39,8 @@ pub(crate) struct Directory<'a> {
     bytes: &'a [u8],
     pub(crate) order: Order,
     fields: Vec<Field>,
+    /// The field whose values lie outside the file, if there is one. Nothing after it is read.
+    pub(crate) broken: Option<u16>,
 }
 
 impl<'a> Directory<'a> {
@@ -58,18 +60,24 @@ impl<'a> Directory<'a> {
         if count > bytes.len() as u64 / entry_size {
             return damaged(format!("its directory says it has {count} entries, which the file cannot hold"));
         }
-        let mut fields = Vec::new();
+        let (mut fields, mut broken) = (Vec::new(), None);
         for index in 0..count {
             let entry = table.saturating_add(counted as u64 + index * entry_size);
             let tag = number(bytes, order, entry, 2)? as u16;
             let kind = number(bytes, order, entry + 2, 2)? as u16;
             let count = number(bytes, order, entry + 4, size)?;
             let inline = entry + 4 + size as u64;
-            let fits = width(kind).is_some_and(|width| count.saturating_mul(width as u64) <= size as u64);
-            let at = if fits { inline } else { number(bytes, order, inline, size)? };
+            // Fields of unknown types are skipped.
+            let Some(width) = width(kind) else { continue };
+            let length = count.saturating_mul(width as u64);
+            let at = if length <= size as u64 { inline } else { number(bytes, order, inline, size)? };
+            if at.saturating_add(length) > bytes.len() as u64 {
+                broken = Some(tag);
+                break;
+            }
             fields.push(Field { tag, kind, count, at });
         }
-        Ok(Self { bytes, order, fields })
+        Ok(Self { bytes, order, fields, broken })
     }
 
     /// Whether there is a field `tag`.
@@ -100,10 +108,10 @@ impl<'a> Directory<'a> {
     /// The whole numbers in field `tag`; empty if it is missing.
     pub(crate) fn numbers(&self, tag: u16) -> Result<Vec<i64>> {
         let Some(field) = self.field(tag)? else { return Ok(Vec::new()) };
-        // Short, long, signed byte, short and long, offset, 64 bits, signed 64 bits, 64-bit offset.
+        // Short, long, offset and 64 bits; signed byte, short and long.
         let signed = match field.kind {
-            3 | 4 | 13 | 16 | 18 => false,
-            6 | 8 | 9 | 17 => true,
+            3 | 4 | 13 | 16 => false,
+            6 | 8 | 9 => true,
             kind => return unread(format!("field {tag} has values of type {kind} instead of whole numbers")),
         };
         let width = width(field.kind).unwrap_or(1);
@@ -174,7 +182,7 @@ fn width(kind: u16) -> Option<usize> {
         1 | 2 | 6 | 7 => 1,
         3 | 8 => 2,
         4 | 9 | 11 | 13 => 4,
-        5 | 10 | 12 | 16 | 17 | 18 => 8,
+        5 | 10 | 12 | 16 => 8,
         _ => return None,
     })
 }
@@ -214,7 +222,8 @@ mod tests {
             file(273, 4, 2, [0xFF; 4], &[]),
             file(273, 2, 2, [0; 4], &[]),
         ] {
-            assert!(Directory::first(&bytes).and_then(|directory| directory.numbers(273)).is_err());
+            let directory = Directory::first(&bytes).unwrap();
+            assert!(directory.broken == Some(273) || directory.numbers(273).is_err());
         }
         let mut many = file(273, 4, 1, [0; 4], &[]);
         many[8..10].copy_from_slice(&[0xFF, 0xFF]);

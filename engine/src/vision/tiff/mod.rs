@@ -12,7 +12,7 @@ mod predictor;
 mod unpack;
 mod ycc;
 
-use super::fault::{Fault, Result, unread};
+use super::fault::{Fault, Result, damaged, unread};
 use super::orientation;
 use super::picture::{Picture, check_size};
 use directory::Directory;
@@ -27,6 +27,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
         return unread("a big-endian BigTIFF file");
     }
     let directory = Directory::first(bytes)?;
+    if let Some(field) = directory.broken {
+        return damaged(format!("field {field} lies outside the file"));
+    }
     let [width, height] = Layout::size(&directory)?;
     check_size(width as u64, height as u64)?;
     let layout = Layout::read(&directory)?;

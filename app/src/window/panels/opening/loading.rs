@@ -2,11 +2,10 @@
 
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
-use crate::window::state::Purpose;
+use crate::window::state::{Purpose, Slot};
 use egui::{ProgressBar, Ui};
 use opabinia_engine::checkpoint::Bytes;
 use opabinia_engine::job::Stage;
-use opabinia_engine::worker::Slot;
 use std::time::Duration;
 
 /// How often the time gone by is drawn anew.

@@ -9,9 +9,8 @@ mod start;
 
 use super::{Cx, parts};
 use crate::window::action::{Action, ModelAction};
-use crate::window::state::{AppState, ModelPhase, Opening, Purpose};
+use crate::window::state::{AppState, ModelPhase, Opening, Purpose, Slot};
 use egui::{Align2, Context, Id, LayerId, Modal, Order, RichText, ScrollArea, Ui, vec2};
-use opabinia_engine::worker::Slot;
 use std::path::Path;
 
 /// How wide the page is.

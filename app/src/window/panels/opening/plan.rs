@@ -3,12 +3,11 @@
 use super::refusal;
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
-use crate::window::state::Opening;
+use crate::window::state::{Opening, Slot};
 use egui::{CollapsingHeader, Grid, Label, RichText, TextEdit, Ui, vec2};
 use opabinia_engine::checkpoint::{Bytes, TowerOverride};
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::model::{DtypeChoice, Inspection, TowerReport};
-use opabinia_engine::worker::Slot;
 use std::path::PathBuf;
 
 /// Types weights can be kept in, in the order of [`Inspection::needed`].

@@ -2,11 +2,10 @@
 
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
-use crate::window::state::Opening;
+use crate::window::state::{Opening, Slot};
 use egui::{Grid, Label, RichText, Ui};
 use opabinia_engine::Error;
 use opabinia_engine::error::Refusal;
-use opabinia_engine::worker::Slot;
 
 /// Draws the page of a checkpoint that was refused.
 pub fn page(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), error: &Error, out: &mut Vec<Action>) {

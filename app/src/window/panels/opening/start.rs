@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
+use crate::window::state::Slot;
 use egui::{Key, RichText, TextEdit, Ui};
-use opabinia_engine::worker::Slot;
 
 /// How to fetch a checkpoint: shown to whoever has none.
 const FETCH: &str = "huggingface-cli download nyu-visionx/cambrian-8b";

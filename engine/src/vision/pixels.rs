@@ -1,6 +1,6 @@
 //! Which picture a pass was about, told by its pixels.
 
-use crate::vision::Picture;
+use super::Picture;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt;

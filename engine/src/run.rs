@@ -1,0 +1,108 @@
+//! Names of runs. A run is one forward pass with its model, its image and its interventions; whatever comes out of it is
+//! named by its [`RunKey`], so that an intervened run can never be taken for the plain one.
+
+use crate::intervention::Interventions;
+use crate::vision::{Picture, PixelHash};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names one model in memory. Never given twice while the program runs: a checkpoint that is loaded again is another
+/// model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelId(u64);
+
+impl ModelId {
+    /// A name nothing has had before.
+    #[must_use]
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Names an image by what is on it: two files with the same pixels are one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ImageId {
+    width: usize,
+    height: usize,
+    pixels: PixelHash,
+}
+
+impl ImageId {
+    /// The name of `picture`. Reads all of its pixels.
+    #[must_use]
+    pub fn of(picture: &Picture) -> Self {
+        Self { width: picture.width, height: picture.height, pixels: PixelHash::of(picture) }
+    }
+}
+
+/// Names everything that is computed of one image by one model under the same interventions: traces, visual tokens,
+/// decoder states.
+///
+/// The question is not a part of it: it comes after the image, and attention is causal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RunKey {
+    /// The model.
+    pub model: ModelId,
+    /// The image, if any.
+    pub image: Option<ImageId>,
+    /// What was done to the pass on purpose.
+    pub interventions: Interventions,
+    /// The image whose features are swapped in, where the interventions do that.
+    pub other: Option<ImageId>,
+}
+
+impl RunKey {
+    /// Whether nothing was done to the pass.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.interventions.is_none()
+    }
+
+    /// The same without interventions: what this run is compared with.
+    #[must_use]
+    pub fn plain(&self) -> Self {
+        Self { interventions: Interventions::default(), other: None, ..self.clone() }
+    }
+}
+
+/// Which work goes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Somebody waits for it: it goes before all batch work, in the order in which it was asked for.
+    #[default]
+    Interactive,
+    /// It can wait: whatever is interactive goes between its passes.
+    Batch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_named_by_its_size_and_its_pixels() {
+        let picture = |width, height, first| Picture { width, height, rgb: [vec![first], vec![0; 17]].concat() };
+        let id = ImageId::of(&picture(2, 3, 7));
+        assert_eq!(id, ImageId::of(&picture(2, 3, 7)));
+        assert_ne!(id, ImageId::of(&picture(3, 2, 7)));
+        assert_ne!(id, ImageId::of(&picture(2, 3, 8)));
+    }
+
+    #[test]
+    fn an_intervened_run_has_a_name_of_its_own() {
+        let none = Interventions::default();
+        let plain = RunKey { model: ModelId::unique(), image: None, interventions: none, other: None };
+        let intervened = RunKey { interventions: Interventions::mask(0, false), ..plain.clone() };
+        assert!(plain.is_plain() && !intervened.is_plain());
+        assert_ne!(plain, intervened);
+        assert_eq!(intervened.plain(), plain);
+        assert_ne!(ModelId::unique(), ModelId::unique());
+    }
+}

@@ -1,0 +1,126 @@
+//! The engine thread: the one owner of all tensors.
+//!
+//! Commands go in, events come out ([`spec`]). Each command is a job and ends in exactly one of done, cancelled or failed.
+//! What a person waits for goes before batch work, between its passes ([`thread`]). A panic inside a job is caught,
+//! reported as its failure, and survived. Models are named by [`crate::run::ModelId`], as many as there is memory for
+//! ([`registry`]); who would rather wait than take events has a [`Client`].
+
+mod active;
+mod client;
+mod registry;
+mod spec;
+mod thread;
+
+pub use client::{Client, Ticket};
+pub use spec::{
+    Command, Decoding, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, Prompt, Record, RunOutput, RunSpec,
+    TraceFile,
+};
+
+use crate::error::{Error, Result};
+use crate::job::CancelToken;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use thread::{Envelope, Worker};
+
+/// Jobs that have not ended, with what cancels them.
+type Pending = Arc<Mutex<HashMap<JobId, CancelToken>>>;
+
+fn lock(pending: &Pending) -> MutexGuard<'_, HashMap<JobId, CancelToken>> {
+    // The map stays consistent whatever panicked while it was held: its operations are single calls.
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The handle to the engine thread. Dropping it cancels every job and waits for the thread to end.
+pub struct Engine {
+    commands: Option<Sender<Envelope>>,
+    events: Receiver<Event>,
+    pending: Pending,
+    next: u64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the thread. `wake` is called after every event, from the engine thread: a window asks for a repaint
+    /// there.
+    ///
+    /// If `wake` panics it does so on that thread: after an event in the middle of a job (progress, a token) it is the
+    /// job's failure, like any other panic inside it; after the first or last event of a job it goes no further. Tests
+    /// of whoever drives the engine show in this way that a panic is survived, in the program as it is shipped: no
+    /// command and no feature exists for it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the operating system gives no thread.
+    pub fn start(wake: impl Fn() + Send + 'static) -> Result<Self> {
+        let (commands, inbox) = unbounded::<Envelope>();
+        let (outbox, events) = unbounded();
+        let pending = Pending::default();
+        let shared = Arc::clone(&pending);
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || Worker::new(outbox, Box::new(wake), shared).run(&inbox))
+            .map_err(|e| Error::io("the engine thread", e))?;
+        Ok(Self { commands: Some(commands), events, pending, next: 0, thread: Some(thread) })
+    }
+
+    /// Queues `command`.
+    pub fn submit(&mut self, command: Command) -> JobId {
+        let job = JobId(self.next);
+        self.next += 1;
+        let cancel = CancelToken::default();
+        lock(&self.pending).insert(job, cancel.clone());
+        if let Some(commands) = &self.commands {
+            // The thread ends only when this sender is dropped, so there is always a receiver.
+            let _ = commands.send(Envelope { job, cancel, command });
+        }
+        job
+    }
+
+    /// Asks `job` to stop; without effect if it has ended.
+    pub fn cancel(&self, job: JobId) {
+        if let Some(cancel) = lock(&self.pending).get(&job) {
+            cancel.cancel();
+        }
+    }
+
+    /// The token that cancels `job`, for other threads (a signal handler); `None` if it has ended.
+    pub fn cancel_token(&self, job: JobId) -> Option<CancelToken> {
+        lock(&self.pending).get(&job).cloned()
+    }
+
+    /// The stream of events of all jobs.
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for cancel in lock(&self.pending).values() {
+            cancel.cancel();
+        }
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic on the thread was reported as its job's failure already.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::ModelId;
+    use crate::vision::Picture;
+
+    #[test]
+    fn a_question_without_a_model_says_so() {
+        let mut client = Client::start().unwrap();
+        let picture = Arc::new(Picture { width: 1, height: 1, rgb: vec![0; 3] });
+        let ticket = client.run(RunSpec::encode(ModelId::unique(), picture));
+        let error = client.wait(ticket).unwrap_err().to_string();
+        assert!(error.contains("not loaded") && error.contains("open"), "{error}");
+    }
+}

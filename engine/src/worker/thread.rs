@@ -1,0 +1,214 @@
+//! The thread itself: which job is next, and how each ends.
+//!
+//! There are two lanes. What is interactive runs to its end, one job after another. Batch work runs pass by pass, and
+//! before each pass the thread looks whether something interactive has been asked for.
+
+use super::active::Active;
+use super::registry::{Registry, gone};
+use super::spec::{Command, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, RunSpec};
+use super::{Pending, lock};
+use crate::checkpoint::checkpoint_name;
+use crate::error::{Error, Result};
+use crate::generate::{Token, Watch};
+use crate::job::{CancelToken, Job};
+use crate::observe::Unobserved;
+use crate::probe::evidence::Measurement;
+use crate::run::{Lane, ModelId};
+use crossbeam_channel::{Receiver, Sender};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+/// A command on its way to the thread.
+pub(super) struct Envelope {
+    pub(super) job: JobId,
+    pub(super) cancel: CancelToken,
+    pub(super) command: Command,
+}
+
+/// A job that has not ended.
+struct Task {
+    job: JobId,
+    cancel: CancelToken,
+    work: Work,
+}
+
+/// How far a job is.
+enum Work {
+    /// Not begun.
+    Asked(Command),
+    /// A run between two passes.
+    Running(Box<Active>),
+    /// A measurement between two runs.
+    Measuring(Box<Measuring>),
+    /// Its model has gone.
+    Lost(ModelId),
+    /// It has ended, or is being worked on.
+    Over,
+}
+
+/// A measurement of a model.
+struct Measuring {
+    model: ModelId,
+    measurement: Measurement,
+    output: Option<PathBuf>,
+}
+
+impl Work {
+    /// The model it holds on to.
+    fn holds(&self) -> Option<ModelId> {
+        match self {
+            Self::Running(active) => Some(active.model()),
+            Self::Measuring(measuring) => Some(measuring.model),
+            Self::Asked(_) | Self::Lost(_) | Self::Over => None,
+        }
+    }
+}
+
+pub(super) struct Worker {
+    registry: Registry,
+    interactive: VecDeque<Task>,
+    batch: VecDeque<Task>,
+    outbox: Sender<Event>,
+    wake: Box<dyn Fn() + Send>,
+    pending: Pending,
+}
+
+impl Worker {
+    pub(super) fn new(outbox: Sender<Event>, wake: Box<dyn Fn() + Send>, pending: Pending) -> Self {
+        let (interactive, batch) = (VecDeque::new(), VecDeque::new());
+        Self { registry: Registry::default(), interactive, batch, outbox, wake, pending }
+    }
+
+    /// Works until nobody can ask for anything any more and all that was asked for has ended.
+    pub(super) fn run(mut self, inbox: &Receiver<Envelope>) {
+        loop {
+            self.queue(inbox.try_iter());
+            if let Some(mut task) = self.interactive.pop_front() {
+                while !self.step(&mut task) {}
+            } else if let Some(mut task) = self.batch.pop_front() {
+                if !self.step(&mut task) {
+                    self.batch.push_front(task);
+                }
+            } else {
+                match inbox.recv() {
+                    Ok(envelope) => self.queue([envelope]),
+                    Err(_) => return,
+                }
+            }
+        }
+    }
+
+    fn queue(&mut self, envelopes: impl IntoIterator<Item = Envelope>) {
+        for Envelope { job, cancel, command } in envelopes {
+            let lane = match command.lane() {
+                Lane::Interactive => &mut self.interactive,
+                Lane::Batch => &mut self.batch,
+            };
+            lane.push_back(Task { job, cancel, work: Work::Asked(command) });
+        }
+    }
+
+    /// Does the next piece of `task`; whether it has ended.
+    fn step(&mut self, task: &mut Task) -> bool {
+        let job = task.job;
+        let ended = match catch_unwind(AssertUnwindSafe(|| self.advance(task))) {
+            Ok(Ok(None)) => return false,
+            Ok(Ok(Some(outcome))) => EventKind::Done(outcome),
+            Ok(Err(Error::Cancelled)) => EventKind::Cancelled,
+            Ok(Err(error)) => EventKind::Failed(error),
+            // Models are only ever read; the state of a run that was cut off goes with it.
+            Err(panic) => EventKind::Failed(Error::Panicked(panic_text(panic.as_ref()))),
+        };
+        task.work = Work::Over;
+        lock(&self.pending).remove(&job);
+        self.emit(job, ended);
+        true
+    }
+
+    fn emit(&self, job: JobId, kind: EventKind) {
+        // Nobody listens while the handle is being dropped.
+        let _ = self.outbox.send(Event { job, kind });
+        // Whoever is woken may panic, but not take the thread along.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.wake)()));
+    }
+
+    fn advance(&mut self, task: &mut Task) -> Result<Option<Outcome>> {
+        if task.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let work = std::mem::replace(&mut task.work, Work::Over);
+        if matches!(work, Work::Asked(_)) {
+            self.emit(task.job, EventKind::Started);
+        }
+        let id = task.job;
+        let (outbox, wake) = (&self.outbox, &self.wake);
+        let emit = |kind| {
+            let _ = outbox.send(Event { job: id, kind });
+            wake();
+        };
+        let job = Job::new(task.cancel.clone(), |progress| emit(EventKind::Progress(progress)));
+        match work {
+            Work::Asked(Command::Inspect { request, replaces }) => {
+                let inspection = self.registry.inspect(&request, replaces, &job)?;
+                Ok(Some(Outcome::Inspected(Box::new(inspection))))
+            }
+            Work::Asked(Command::Load { model, request, replaces }) => {
+                replaces.iter().for_each(|id| let_go(&mut self.batch, *id));
+                let inspection = self.registry.load(model, &request, replaces, &job)?;
+                Ok(Some(Outcome::Loaded(Box::new(Loaded { model, inspection }))))
+            }
+            Work::Asked(Command::Unload(model)) => {
+                let_go(&mut self.batch, model);
+                self.registry.unload(model);
+                Ok(Some(Outcome::Unloaded))
+            }
+            Work::Asked(Command::Run(spec)) => {
+                let (model, session) = self.registry.model(spec.model)?;
+                let spec: RunSpec = *spec;
+                task.work = Work::Running(Box::new(Active::new(model, session, spec)?));
+                Ok(None)
+            }
+            Work::Running(mut active) => {
+                let (model, session) = self.registry.model(active.model())?;
+                let output = active.advance(model, session, &job, &emit)?;
+                task.work = Work::Running(active);
+                Ok(output.map(|output| Outcome::Ran(Box::new(output))))
+            }
+            Work::Asked(Command::Evidence(spec)) => {
+                let (model, session) = self.registry.model(spec.model)?;
+                let EvidenceSpec { model: id, request, output, lane } = *spec;
+                let measurement = Measurement::new(model, session, request, lane)?;
+                task.work = Work::Measuring(Box::new(Measuring { model: id, measurement, output }));
+                Ok(None)
+            }
+            Work::Measuring(mut measuring) => {
+                let (model, session) = self.registry.model(measuring.model)?;
+                let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
+                let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
+                let evidence = measuring.measurement.advance(model, session, &mut watch)?;
+                if let (Some(evidence), Some(path)) = (&evidence, &measuring.output) {
+                    evidence.write(&checkpoint_name(model.directory()), path)?;
+                }
+                task.work = Work::Measuring(measuring);
+                Ok(evidence.map(|evidence| Outcome::Measured(Box::new(evidence))))
+            }
+            Work::Lost(model) => Err(gone(model)),
+            Work::Over => Err(Error::Cancelled),
+        }
+    }
+}
+
+/// Makes batch work let go of the model `id`, which goes: it fails when it is its turn.
+fn let_go(batch: &mut VecDeque<Task>, id: ModelId) {
+    for task in batch.iter_mut().filter(|task| task.work.holds() == Some(id)) {
+        task.work = Work::Lost(id);
+    }
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
