@@ -136,7 +136,7 @@ fn inputs_that_cannot_be_used_end_with_2() {
     if cfg!(not(feature = "cuda")) {
         assert!(fail(&["ask", "--model", &model, "--device", "cuda:0", "What?"], 2).contains("--device cpu"));
     }
-    let unknown = fail(&["trace", "-m", &model, "-i", &wide, "-p", "What?", "--mask-keys", "9", "-o", "t"], 2);
+    let unknown = fail(&["trace", "-m", &model, "-i", &wide, "-p", "What?", "--with", "mask:9", "-o", "t"], 2);
     assert!(unknown.contains("no encoder 9") && unknown.contains("dinov2"), "{unknown}");
 }
 

@@ -529,10 +529,10 @@ fn encoders_that_cannot_be_switched_off() {
         assert!(!out.exists());
         ended
     };
-    trace(&["--mask-keys", "eva"]).says(USAGE, &["no encoder `eva`", "facebook/dinov2-giant", "siglip"]);
-    trace(&["--zero-features", "9"]).says(USAGE, &["no encoder 9", "siglip"]);
-    let all = ["--mask-keys", "0", "--mask-keys", "1", "--mask-keys", "2", "--mask-keys-and-context", "3"];
-    trace(&all).says(USAGE, &["all encoders are masked", "leave at least one"]);
+    trace(&["--with", "mask:eva"]).says(USAGE, &["no encoder `eva`", "facebook/dinov2-giant", "siglip"]);
+    trace(&["--with", "zero:9"]).says(USAGE, &["no encoder 9", "siglip"]);
+    let all = ["--with", "mask:0,1,2+mask_context:3"];
+    trace(&all).says(USAGE, &["every encoder is masked", "leave one of"]);
 }
 
 #[test]

@@ -512,8 +512,8 @@ fn what_a_token_attended_to_costs_one_pass_over_one_position() {
     assert!(matches!(events.last(), Some(EventKind::Failed(Error::Input { .. }))), "{:?}", events.last());
 }
 
-/// Interventions are batch work on the same thread: reported run by run, cancelled between them, and forgotten: the
-/// conversation goes on as if nothing had been asked.
+/// Interventions are reported run by run, cancelled between them, and forgotten: the conversation goes on as if nothing had
+/// been asked.
 #[test]
 fn evidence_is_reported_run_by_run_and_cancelled_between_runs() {
     let mut engine = LockStep::new();

@@ -28,7 +28,7 @@ Then look at it:
   opabinia render desk.safetensors --image desk.jpg --out desk.png
 
 Attention says where the model read. What that was worth to an answer `opabinia evidence` measures.
---with takes a SPEC such as mask:clip or region:all@0:3,0:3; `opabinia evidence --help` explains it.";
+A SPEC, such as mask:clip or region:all@0:3,0:3, is explained by `opabinia evidence --help`.";
 
 /// How much of the pass is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,11 +59,11 @@ pub struct Trace {
     /// What to keep.
     #[arg(long, value_enum, default_value_t = Tensors::Sva)]
     tensors: Tensors,
-    #[command(flatten)]
-    intervention: InterventionArgs,
     /// Print one JSON object when done: the answer as `ask --json` gives it, and what the file holds.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    intervention: InterventionArgs,
     #[command(flatten)]
     answer: AnswerArgs,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::measure::{Evidence, Game};
 use super::score::Score;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::probe::trace::write_tensors;
 use candle_core::{Device, Tensor};
 use serde_json::json;
@@ -41,7 +41,7 @@ impl Evidence {
     /// Writes [`Evidence::tensors`] to `path`, with a description of what they belong to.
     ///
     /// # Errors
-    /// [`Error::Io`] naming `path`.
+    /// [`crate::Error::Io`] naming `path`.
     pub fn write(&self, model: &str, path: &Path) -> Result<()> {
         let ids: Vec<u32> = self.answer.iter().map(|token| token.id).collect();
         let layers: Vec<String> = self.anatomy.layers().map(|layer| layer.to_string()).collect();
@@ -62,5 +62,5 @@ impl Evidence {
 }
 
 fn numbers(score: &Score) -> Result<Tensor> {
-    Ok(Tensor::new(score.log_probs.as_slice(), &Device::Cpu).map_err(Error::from)?)
+    Ok(Tensor::new(score.log_probs.as_slice(), &Device::Cpu)?)
 }
