@@ -162,7 +162,7 @@ impl Run {
                 self.advance(model, session, watch)
             }
             Phase::Encode(features) => self.encode(model, session, features, watch),
-            Phase::Connect(features) => self.connect(model, session, features, watch),
+            Phase::Connect(features) => self.connect(model, session, &features, watch),
             Phase::Prefill(mut state) => {
                 let ended = self.prefill(model, &mut state, watch);
                 self.next(model, session, state, ended)
@@ -265,7 +265,7 @@ impl Run {
         &mut self,
         model: &Model,
         session: &mut Session,
-        features: Vec<Tensor>,
+        features: &[Tensor],
         watch: &mut Watch<'_>,
     ) -> Result<Option<Finished>> {
         let Some(ImageInput { interventions, .. }) = &self.request.subject else { return Ok(Some(Finished::Reached)) };

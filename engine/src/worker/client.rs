@@ -123,6 +123,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::wait`].
+    #[expect(clippy::needless_pass_by_value, reason = "a job ends once: its ticket is spent")]
     pub fn watch<T>(&mut self, ticket: Ticket<T>, mut on_event: impl FnMut(EventKind)) -> Result<T> {
         let Ticket { job, result, .. } = ticket;
         let mut known = self.unclaimed.remove(&job).unwrap_or_default().into_iter();

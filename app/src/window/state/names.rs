@@ -37,7 +37,8 @@ pub struct Names {
 
 impl Names {
     /// The name of `which`, with its letter where two checkpoints are loaded: `A · one/checkpoint`.
-    pub fn of(&self, which: Which) -> String {
+    pub fn of(&self, which: impl Into<Which>) -> String {
+        let which = which.into();
         let mut letters = self.letters.iter().filter(|(known, _)| *known == which).map(|(_, letter)| *letter);
         let name = self.plain(&which);
         match (letters.next(), letters.next()) {
@@ -120,7 +121,7 @@ impl AppState {
         let shown = self.conversations.current();
         let leaf = shown.and_then(|shown| shown.exchanges.get(shown.leaf?)).filter(|leaf| !leaf.model.is_empty());
         let of_another = leaf.is_some_and(|leaf| !model.answered(leaf));
-        (of_another || self.models.are_two()).then(|| (self.names().of(model.into()), of_another))
+        (of_another || self.models.are_two()).then(|| (self.names().of(model), of_another))
     }
 }
 

@@ -64,17 +64,17 @@ pub struct Notices {
 impl Notices {
     /// Adds a message.
     pub fn add(&mut self, kind: NoticeKind, text: impl Into<String>) {
-        self.push(kind, text.into(), true, None);
+        self.push(kind, &text.into(), true, None);
     }
 
     /// Adds a message to the log alone: the same is said where it belongs.
     pub fn log(&mut self, kind: NoticeKind, text: impl Into<String>) {
-        self.push(kind, text.into(), false, None);
+        self.push(kind, &text.into(), false, None);
     }
 
     /// Adds a message that something was done which can be taken back.
     pub fn offer(&mut self, text: impl Into<String>, deed: Deed) {
-        self.push(NoticeKind::Info, text.into(), true, Some(deed));
+        self.push(NoticeKind::Info, &text.into(), true, Some(deed));
     }
 
     /// What `deed` was has been taken back: nobody is told of it any more.
@@ -82,13 +82,13 @@ impl Notices {
         self.kept.iter_mut().filter(|notice| notice.deed == Some(deed)).for_each(|notice| notice.shown = false);
     }
 
-    fn push(&mut self, kind: NoticeKind, text: String, shown: bool, deed: Option<Deed>) {
+    fn push(&mut self, kind: NoticeKind, text: &str, shown: bool, deed: Option<Deed>) {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
         let id = self.next;
         self.next += 1;
-        self.kept.push_back(Notice { id, kind, text: sentences(&text), at: SystemTime::now(), shown, deed });
+        self.kept.push_back(Notice { id, kind, text: sentences(text), at: SystemTime::now(), shown, deed });
     }
 
     /// All that are kept, oldest first.

@@ -126,7 +126,7 @@ fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, as
             let drawn = ui.push_id((shown.id, at), |ui| {
                 ui.spacing_mut().item_spacing = spacing;
                 let siblings = kept.measures.siblings(exchange.parent);
-                let whose = names.of(exchange.into());
+                let whose = names.of(exchange);
                 let shown =
                     exchange::Shown { conversation: shown, at, exchange, siblings, first: place == 0, whose: &whose };
                 exchange::show(ui, cx, &shown, &mut kept.thumbnails, out);

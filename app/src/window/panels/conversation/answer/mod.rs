@@ -164,7 +164,7 @@ fn content(ui: &mut Ui, tokens: &mut Tokens<'_>, starts: &[usize], kind: &Kind, 
             };
             ui.add_space(3.0);
             let runs: Vec<Run> = runs.iter().map(strong).collect();
-            let piece = formatted(ui, starts, &runs, Some(FontId::proportional(size)));
+            let piece = formatted(ui, starts, &runs, Some(&FontId::proportional(size)));
             tokens.piece(ui, piece, out);
         }
         Kind::Code(runs) => {
@@ -174,7 +174,7 @@ fn content(ui: &mut Ui, tokens: &mut Tokens<'_>, starts: &[usize], kind: &Kind, 
                 .inner_margin(Margin::symmetric(8, 5))
                 .show(ui, |ui| {
                     let font = TextStyle::Monospace.resolve(ui.style());
-                    let piece = formatted(ui, starts, runs, Some(font));
+                    let piece = formatted(ui, starts, runs, Some(&font));
                     tokens.piece(ui, piece, out);
                 });
         }
@@ -213,7 +213,7 @@ fn table(ui: &mut Ui, tokens: &mut Tokens<'_>, starts: &[usize], rows: &[Vec<Vec
 }
 
 /// `runs` in their looks, with the tokens they belong to.
-fn formatted(ui: &Ui, starts: &[usize], runs: &[Run], font: Option<FontId>) -> Piece {
+fn formatted(ui: &Ui, starts: &[usize], runs: &[Run], font: Option<&FontId>) -> Piece {
     let mut piece = Piece::default();
     for run in runs {
         let exact = run.text.len() == run.source.len();
@@ -223,7 +223,7 @@ fn formatted(ui: &Ui, starts: &[usize], runs: &[Run], font: Option<FontId>) -> P
                 piece.own(token, 1);
             }
         }
-        piece.job.append(&visible(&run.text), 0.0, look(ui, run.style, font.clone()));
+        piece.job.append(&visible(&run.text), 0.0, look(ui, run.style, font.cloned()));
     }
     piece
 }
