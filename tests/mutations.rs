@@ -11,7 +11,6 @@ mod files;
 mod mutate;
 
 use files::{copy_of, goldens, photo, scratch};
-use image::{ImageFormat, RgbImage};
 use mutate::Chance;
 use opabinia::recipe::{FigureSettings, Ingredients, Recipe};
 use opabinia::window::store::Store;
@@ -24,7 +23,6 @@ use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Client, Decoding, Prompt, Record, RunSpec, TraceFile};
 use opabinia_forge::{Preset, forge};
 use std::fs;
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -145,13 +143,16 @@ fn damaged_pickles() {
 
 #[test]
 fn damaged_pictures() {
-    let noise = RgbImage::from_fn(23, 17, |x, y| image::Rgb([(x * 11) as u8, (y * 13) as u8, (x * y) as u8]));
     let mut originals: Vec<Vec<u8>> =
         ["rgba.png", "exif6.jpg", "gray.png"].iter().map(|name| fs::read(photo(name)).unwrap()).collect();
-    for format in [ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg] {
-        let mut file = Cursor::new(Vec::new());
-        noise.write_to(&mut file, format).unwrap();
-        originals.push(file.into_inner());
+    // Small files of every kind that is read.
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("fuzz/corpus");
+    for kind in ["picture", "tiff", "jpeg"] {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(seeds.join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert!(files.len() > 10, "{kind}");
+        originals.extend(files.iter().map(|file| fs::read(file).unwrap()));
     }
     for number in 0..times(1000) {
         let mut chance = Chance::new(5 << 32 | number);

@@ -18,9 +18,9 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   opabinia evidence -p \"How many red circles are there?\" --with mask:convnext
-  opabinia evidence -m cambrian-8b -i desk.jpg -p \"How many cups?\" --with mask:clip --with swap:clip --other sea.jpg
-  opabinia evidence -m cambrian-8b -i desk.jpg -p \"How many cups?\" --with region:all@0:12,0:12 --json
-  opabinia evidence -m cambrian-8b -i desk.jpg -p \"How many cups?\" --standard --other sea.jpg --region 0:12,0:12 -o e.safetensors
+  opabinia evidence -p \"How many red circles are there?\" --with region:all@0:3,0:3 --json
+  opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --with swap:clip --other sea.jpg
+  opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --standard --other sea.jpg -o e.safetensors
 
 ";
 

@@ -258,7 +258,7 @@ pub(super) const CHINESE: ConversationTexts = ConversationTexts {
     remove: |title| format!("删除“{title}”"),
     removed: |title| format!("已删除“{title}”"),
     bring_back: "撤销",
-    answered_again: "正在新的分支中重新回答",
+    answered_again: "正在新的分支中重新生成",
     continued: "新的回答将从该词元继续，位于新的分支",
     samples: "示例",
     samples_tip: "程序自带的图片，以及可以就它们提出的问题",
