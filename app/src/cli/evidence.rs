@@ -46,7 +46,8 @@ pub struct Evidence {
     #[arg(long, value_name = "FILE")]
     other: Option<PathBuf>,
     /// Measure the standard list: each encoder taken away in every way, a region, the context, each SVA layer and one of its
-    /// heads, and Shapley values over the encoders. What needs --other or --region is left out without it.
+    /// heads, and Shapley values over the encoders. What needs another image or
+    /// a region is left out where none is given.
     #[arg(long)]
     standard: bool,
     /// With --standard: the cells to take away, as rows and columns of the query grid over the padded square.

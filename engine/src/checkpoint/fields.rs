@@ -155,10 +155,6 @@ fn is_three(value: &Value) -> bool {
     value.as_u64() == Some(3)
 }
 
-fn is_at_most_one(value: &Value) -> bool {
-    value.as_f64().is_some_and(|number| number <= 1.0)
-}
-
 /// No entries.
 fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
@@ -313,7 +309,7 @@ const GENERATION_NEUTRAL: &[Neutral] = &[
     neutral("min_new_tokens", is_zero, "0", "a least length of answers is not supported"),
     neutral("max_time", |_| false, "null", "a limit of time on answers is not supported"),
     neutral("stop_strings", is_empty, "null", "texts that end an answer are given with --stop"),
-    neutral("guidance_scale", is_at_most_one, "at most 1", "classifier-free guidance is not supported"),
+    neutral("guidance_scale", is_one, "1", "classifier-free guidance is not supported"),
     neutral("penalty_alpha", is_zero, "0", "contrastive search is not supported"),
     neutral("dola_layers", is_empty, "null", "decoding by contrasting layers is not supported"),
     neutral("token_healing", is_false, "false", "healing the last token of the prompt is not supported"),
@@ -666,6 +662,7 @@ mod tests {
             (&GENERATION_CONFIG, "suppress_tokens", json!([]), json!([1, 2])),
             (&GENERATION_CONFIG, "sequence_bias", json!({}), json!([[[1], 2.0]])),
             (&GENERATION_CONFIG, "guidance_scale", json!(1.0), json!(1.5)),
+            (&GENERATION_CONFIG, "guidance_scale", json!(1), json!(0.5)),
             (&GENERATION_CONFIG, "min_new_tokens", json!(0), json!(4)),
             (&CHECKPOINT, "repetition_penalty", json!(1.0), json!("NaN")),
             (&CHECKPOINT, "pruned_heads", json!({}), json!({"1": [0]})),

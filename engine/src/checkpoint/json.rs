@@ -179,7 +179,10 @@ fn quoted_words(text: &str) -> Cow<'_, str> {
     let (mut copied, mut at) = (0, 0);
     let (mut in_text, bytes) = (false, text.as_bytes());
     while let Some(&byte) = bytes.get(at) {
-        let word = WORDS.iter().find(|word| !in_text && bytes[at..].starts_with(word.as_bytes()));
+        // The name of a field is never such a word: it stands before a colon.
+        let is_value = |end: usize| !text[end..].trim_start().starts_with(':');
+        let starts = |word: &&&str| !in_text && bytes[at..].starts_with(word.as_bytes());
+        let word = WORDS.iter().find(starts).filter(|word| is_value(at + word.len()));
         if let Some(word) = word {
             out.push_str(&text[copied..at]);
             out.extend(["\"", word, "\""]);
@@ -239,7 +242,14 @@ mod tests {
         assert_eq!((file.str("c").unwrap(), file.f64("d").unwrap()), (Some("x\" NaN"), Some(2.0)));
         let error = file.f64("a").unwrap_err().to_string();
         assert!(error.contains("`a`") && error.contains("NaN") && error.contains("a number"), "{error}");
-        for text in ["{\"a\": NaNs}", "{\"a\": Infinit}", "{NaN: 1", "{\"a\": NaN \"\\", "{\"a\": nan}"] {
+        for text in [
+            "{\"a\": NaNs}",
+            "{\"a\": Infinit}",
+            "{NaN: 1}",
+            "{\"a\": 1, Infinity : 2}",
+            "{\"a\": NaN \"\\",
+            "{\"a\": nan}",
+        ] {
             assert!(refused(text.as_bytes()).contains("not valid JSON"), "{text}");
         }
     }

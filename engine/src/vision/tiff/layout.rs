@@ -3,6 +3,10 @@
 use super::directory::{Directory, Order};
 use crate::vision::fault::{Result, damaged, unread};
 
+/// Bytes that the strips or tiles of a small file may claim in sum, because some of them share their bytes. Each is unpacked:
+/// without a limit a million of them could each claim the whole file.
+const SHARED: u64 = 64 << 20;
+
 /// Numbers of the fields that are read.
 mod tag {
     pub(super) const WIDTH: u16 = 256;
@@ -108,7 +112,7 @@ impl Layout {
     }
 
     /// Reads the layout from the directory of a file.
-    pub(super) fn read(directory: &Directory<'_>) -> Result<Self> {
+    pub(super) fn read(directory: &Directory<'_>, file_bytes: usize) -> Result<Self> {
         if directory.has(tag::WINDOWS_MEDIA_PHOTO) {
             return unread("a JPEG XR file");
         }
@@ -167,7 +171,7 @@ impl Layout {
             offsets: directory.numbers(offsets)?,
             sizes: if compression == Compression::None { Vec::new() } else { directory.numbers(sizes)? },
         };
-        layout.check()?;
+        layout.check(file_bytes)?;
         Ok(layout)
     }
 
@@ -187,7 +191,7 @@ impl Layout {
     }
 
     /// Refuses what Pillow refuses or reads as something else than it is.
-    fn check(&self) -> Result<()> {
+    fn check(&self, file_bytes: usize) -> Result<()> {
         let planes = if self.planar { self.samples } else { 1 };
         let expected = self.parts()[0].saturating_mul(self.parts()[1]).saturating_mul(planes);
         let given = self.offsets.len();
@@ -206,6 +210,11 @@ impl Layout {
                 Pixels::Palette if self.reversed && self.bits < 8 => unread("a palette TIFF file with fill order 2"),
                 _ => Ok(()),
             };
+        }
+        let claimed = self.sizes.iter().take(expected).map(|&size| u64::try_from(size).unwrap_or(0));
+        let packed = claimed.fold(0, u64::saturating_add);
+        if packed > (file_bytes as u64).saturating_mul(2).max(SHARED) {
+            return damaged(format!("its strips or tiles claim {packed} bytes, many times what the file has"));
         }
         // What libtiff unpacks is in the order of the machine; Pillow takes these for being in the order of the file.
         if self.order == Order::Big && matches!(self.pixels, Pixels::Float32 | Pixels::Integer32) {

@@ -32,13 +32,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
     }
     let [width, height] = Layout::size(&directory)?;
     check_size(width as u64, height as u64)?;
-    let layout = Layout::read(&directory)?;
+    let layout = Layout::read(&directory, bytes.len())?;
     // Tiles may reach beyond the picture, far beyond in a file that means harm.
     let [across, down] = layout.parts();
     check_size(across as u64 * layout.part[0] as u64, (down as u64).saturating_mul(layout.part[1] as u64))?;
     let unpacker = Unpacker::new(bytes, &directory, &layout)?;
     let palette = match layout.pixels {
-        Pixels::Palette => pixels::palette(&directory.numbers(COLOUR_MAP)?),
+        Pixels::Palette => match directory.numbers(COLOUR_MAP)? {
+            colours if colours.is_empty() => return damaged("it has no palette"),
+            colours => pixels::palette(&colours),
+        },
         _ => [[0; 3]; 256],
     };
     let mut rgb = Vec::new();
@@ -74,5 +77,68 @@ impl Part {
             .get(y * self.stride..)
             .filter(|rest| !rest.is_empty())
             .ok_or(Fault::from("a strip or tile is too short"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A little-endian TIFF file of `fields` (tag, values as 32-bit numbers), with `data` behind the header.
+    fn file(fields: &[(u16, Vec<u32>)], data: &[u8]) -> Vec<u8> {
+        let mut bytes = b"II*\0\0\0\0\0".to_vec();
+        bytes.extend_from_slice(data);
+        let mut entries = Vec::new();
+        for (tag, values) in fields {
+            let at = bytes.len() as u32;
+            let value = if let [value] = values.as_slice() { *value } else { at };
+            if values.len() > 1 {
+                values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+            }
+            entries.extend_from_slice(&tag.to_le_bytes());
+            entries.extend_from_slice(&4u16.to_le_bytes());
+            entries.extend_from_slice(&(values.len() as u32).to_le_bytes());
+            entries.extend_from_slice(&value.to_le_bytes());
+        }
+        let directory = bytes.len() as u32;
+        bytes[4..8].copy_from_slice(&directory.to_le_bytes());
+        bytes.extend_from_slice(&(fields.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(&entries);
+        bytes.extend_from_slice(&[0; 4]);
+        bytes
+    }
+
+    /// One column of `rows` rows, a strip of PackBits for each, all of the same `size` bytes behind the header.
+    fn shared_strips(rows: u32, photometric: u32, size: u32, data: &[u8]) -> Vec<u8> {
+        let each = |value: u32| vec![value; rows as usize];
+        let fields = [
+            (256, vec![1]),
+            (257, vec![rows]),
+            (258, vec![8]),
+            (259, vec![32773]),
+            (262, vec![photometric]),
+            (273, each(8)),
+            (277, vec![1]),
+            (278, vec![1]),
+            (279, each(size)),
+        ];
+        file(&fields, data)
+    }
+
+    #[test]
+    fn strips_that_share_their_bytes_cannot_multiply_the_file() {
+        let grey = decode(&shared_strips(3, 1, 2, &[0, 77])).unwrap();
+        assert_eq!((grey.width, grey.height, grey.rgb), (1, 3, vec![77; 9]));
+        // A million bytes that say nothing, and then one pixel: for each of a thousand strips.
+        let mut idle = vec![0x80; 1_000_000];
+        idle.extend([0, 77]);
+        let refused = decode(&shared_strips(1000, 1, 1_000_002, &idle)).unwrap_err();
+        assert!(format!("{refused:?}").contains("claim 1000002000 bytes"), "{refused:?}");
+    }
+
+    #[test]
+    fn an_index_without_a_palette_is_no_black_picture() {
+        let refused = decode(&shared_strips(3, 3, 2, &[0, 1])).unwrap_err();
+        assert!(format!("{refused:?}").contains("no palette"), "{refused:?}");
     }
 }
