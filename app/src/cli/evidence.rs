@@ -107,8 +107,7 @@ impl Evidence {
             self.subject.check(&self.prompt, Some((other, file)), &inspection)?;
         }
         self.say_what_is_left_out(console);
-        let opened = driver.load(request, &inspection)?;
-        let request = Request {
+        let measured = Request {
             system: self.system.clone(),
             turns: self.subject.turns(&self.prompt),
             picture: shown,
@@ -119,7 +118,9 @@ impl Evidence {
             standard: self.standard,
             region,
         };
-        let spec = EvidenceSpec { model: opened.model, request, output: self.out.clone(), lane: Lane::Batch };
+        measured.check(&anatomy)?;
+        let opened = driver.load(request, &inspection)?;
+        let spec = EvidenceSpec { model: opened.model, request: measured, output: self.out.clone(), lane: Lane::Batch };
         let evidence = driver.evidence(spec)?;
         if self.json {
             let Opened { inspection, .. } = &opened;

@@ -1,6 +1,7 @@
 //! Evidence as a file: safetensors under fixed names, with what they belong to in the metadata.
 
-use super::measure::{Evidence, Game};
+use super::game::Game;
+use super::measure::Evidence;
 use super::score::Score;
 use crate::error::Result;
 use crate::probe::trace::write_tensors;
