@@ -324,6 +324,26 @@ fn a_trace_is_drawn_over_its_own_picture_turned_as_it_was() {
 }
 
 #[test]
+fn a_trace_without_a_layer_is_named_by_its_own_spec() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    let wide = photo("wide.png");
+    let spec = "skip:S0+region:clip@0:2,0:2";
+    let mut command = tracing(&wide, path("t"));
+    command.args(["--with", spec]);
+    run(command).works();
+    let trace = Trace::read(&path("t")).unwrap();
+    assert!(trace.layers.iter().all(|layer| layer.label != "S0"), "it did not run");
+    assert_eq!(trace.interventions.to_spec(&trace.anatomy).split('+').count(), 2);
+    let mut command = rendering(&path("t"), &wide, path("m.png"));
+    command.args(["--with", spec]);
+    run(command).works();
+    let mut command = rendering(&path("t"), &wide, path("x.png"));
+    command.args(["--with", "skip:C1"]);
+    run(command).says(USAGE, &["skip:S0", "not with skip:C1"]);
+}
+
+#[test]
 fn a_trace_without_a_picture_says_so() {
     let dir = scratch();
     let trace = dir.path().join("t.safetensors");

@@ -181,7 +181,7 @@ fn trace_json(trace: &Recorded) -> Value {
 fn summary(trace: &Recorded) -> String {
     let names: Vec<&str> = trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
     let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
-    let words = trace.interventions.words(&trace.anatomy());
+    let words = trace.interventions.words(&trace.anatomy);
     let intervened = if words.is_empty() { words } else { format!("; {words}") };
     format!(": SVA layers {} over {}{intervened}", labels.join(" "), encoder_names::short(&names).join(", "))
 }
