@@ -360,6 +360,7 @@ pub(crate) mod tests {
             picture: PictureSize { width: 4, height: 2 },
             pixels: PixelHash::of(&picture),
             exif: Exif::Ignore,
+            other: None,
             anatomy: opabinia_engine::intervention::Anatomy::from_parts(
                 vec!["x".into()],
                 vec![(opabinia_engine::observe::SvaLayer::Sampler { n: 0 }, "C1".into())],

@@ -12,16 +12,19 @@
 //! | `image.width`, `image.height` | its size in pixels, as the model was given it |
 //! | `image.sha256` | its [`PixelHash`]: nothing is drawn over another picture |
 //! | `image.exif` | whether it was turned as its EXIF data say (`--exif`) before that |
+//! | `other` | `width`, `height` and `sha256` of the picture whose features were swapped in, read as `image.exif` says; `null` where none were |
 //! | `encoders` | `name` and `side` of the token grid of each, in key order |
 //! | `anatomy` | the model's SVA, by which interventions are named: the `name` and `label` of all of its `layers`, and the `side` of its (final) query grid |
 //! | `layers` | of each SVA layer that ran the `name` in the tensors' names, the `label` for people, the `side` of its query grid, and the `rows` and `columns` of it that it ran on, each as first and one past the last |
 
 use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
+use crate::generate::ImageInput;
 use crate::intervention::{Anatomy, Interventions};
 use crate::model::Model;
 use crate::observe::SvaLayer;
 use crate::output;
+use crate::run::ImageId;
 use crate::sva::{Frame, HEADS, PictureSize};
 use crate::vision::{Exif, Picture, PixelHash};
 use candle_core::{Device, Tensor};
@@ -94,6 +97,8 @@ pub struct Trace {
     pub pixels: PixelHash,
     /// Whether it was turned as its EXIF data say before that.
     pub exif: Exif,
+    /// The picture whose features were swapped in, where the interventions do that.
+    pub other: Option<ImageId>,
     /// Encoders, in key order.
     pub encoders: Vec<TraceEncoder>,
     /// The parts of the model: all of its SVA layers, those that did not run included.
@@ -110,6 +115,7 @@ struct Description {
     question: String,
     interventions: Interventions,
     image: Option<ImageDescription>,
+    other: Option<ImageId>,
     encoders: Vec<TraceEncoder>,
     anatomy: AnatomyDescription,
     layers: Vec<LayerDescription>,
@@ -192,19 +198,19 @@ impl LayerDescription {
 }
 
 impl Trace {
-    /// The trace in a recorder's `tensors`, for a pass of `model` over `picture`, read as `exif` says, that went through
+    /// The trace in a recorder's `tensors`, for a pass of `model` over `subject`, read as `exif` says, that went through
     /// `layers`.
     pub fn new(
         model: &Model,
-        picture: &Picture,
+        subject: &ImageInput,
         exif: Exif,
         question: &str,
-        interventions: &Interventions,
         layers: &[SvaLayer],
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         let sva = &model.config().sva;
         let anatomy = model.anatomy();
+        let picture = &subject.picture;
         let size = PictureSize { width: picture.width, height: picture.height };
         let layers = layers
             .iter()
@@ -232,10 +238,11 @@ impl Trace {
         Ok(Self {
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
-            interventions: interventions.clone(),
+            interventions: subject.interventions.clone(),
             picture: size,
             pixels: PixelHash::of(picture),
             exif,
+            other: subject.swapped_in().map(|other| ImageId::of(other)),
             encoders: model
                 .config()
                 .towers
@@ -269,6 +276,7 @@ impl Trace {
                 sha256: self.pixels,
                 exif: self.exif == Exif::Honour,
             }),
+            other: self.other,
             encoders: self.encoders.clone(),
             anatomy: AnatomyDescription::of(&self.anatomy),
             layers: self
@@ -304,6 +312,7 @@ impl Trace {
             question: question.to_owned(),
             interventions: interventions.clone(),
             image: None,
+            other: None,
             encoders: Vec::new(),
             anatomy: AnatomyDescription::default(),
             layers: Vec::new(),
@@ -392,6 +401,11 @@ impl Trace {
         description.interventions.check(&anatomy).map_err(|e| {
             bad(format!("`{METADATA_KEY}` speaks of an intervention that its model does not allow: {e}"))
         })?;
+        if description.interventions.needs_other() != description.other.is_some() {
+            return Err(bad(format!(
+                "`{METADATA_KEY}` names a swapped-in picture without swapping, or swaps without one"
+            )));
+        }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("is damaged: {e}")))?;
         let layers = description
             .layers
@@ -405,6 +419,7 @@ impl Trace {
             picture,
             pixels: image.sha256,
             exif: if image.exif { Exif::Honour } else { Exif::Ignore },
+            other: description.other,
             encoders: description.encoders,
             anatomy,
             layers,

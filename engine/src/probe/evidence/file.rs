@@ -14,7 +14,7 @@ use std::path::Path;
 const METADATA_KEY: &str = "opabinia.evidence";
 
 /// Version of the description.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Evidence {
     /// Everything that was measured, by name: `base.logp` and for each intervention `NAME.logp` `[T]`, `NAME.kl` `[1]` and
@@ -51,6 +51,9 @@ impl Evidence {
         let description = json!({
             "version": VERSION,
             "model": model,
+            "image": self.image,
+            "other": self.other,
+            "system": self.system,
             "question": self.question,
             "generated_ids": ids,
             "encoders": self.anatomy.encoders(),

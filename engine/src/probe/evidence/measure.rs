@@ -14,7 +14,7 @@ use crate::intervention::{Anatomy, Cells, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
 use crate::observe::{Both, Unobserved};
-use crate::run::Lane;
+use crate::run::{ImageId, Lane};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{PromptIds, Turn};
 use crate::vision::Picture;
@@ -116,6 +116,12 @@ pub struct Effect {
 pub struct Evidence {
     /// The parts of the model.
     pub anatomy: Anatomy,
+    /// The image.
+    pub image: ImageId,
+    /// The image whose features could be swapped in.
+    pub other: Option<ImageId>,
+    /// System text instead of the template's own.
+    pub system: Option<String>,
     /// The question.
     pub question: String,
     /// The answer that was scored.
@@ -383,6 +389,9 @@ impl Measurement {
         let games = games.into_iter().map(|kind| play(kind, &mut scorer, &silent)).collect::<Result<Vec<_>>>()?;
         let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
         Ok(Evidence {
+            image: ImageId::of(&self.request.picture),
+            other: self.request.other.as_deref().map(ImageId::of),
+            system: self.request.system.clone(),
             question: self.request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
             answer: scorer.answer().iter().map(token).collect(),
             text: scorer.text(scorer.answer()),
