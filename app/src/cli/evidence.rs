@@ -102,10 +102,8 @@ impl Evidence {
         let anatomy = Anatomy::new(&inspection.config);
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
-        self.subject.check(&self.prompt, Some((&shown, image)), &inspection)?;
-        if let Some((other, file)) = other.as_deref().zip(self.other.as_deref()) {
-            self.subject.check(&self.prompt, Some((other, file)), &inspection)?;
-        }
+        let swapped = other.as_deref().zip(self.other.as_deref());
+        self.subject.check(&self.prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
         self.say_what_is_left_out(console);
         let measured = Request {
             system: self.system.clone(),
