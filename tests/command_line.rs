@@ -12,6 +12,7 @@ mod program;
 
 use files::{edit_header, goldens, photo, scratch};
 use opabinia_engine::probe::Trace;
+use opabinia_engine::run::ImageId;
 use opabinia_engine::vision::{Exif, Picture};
 use program::{Ended, program, run};
 use serde_json::Value;
@@ -321,6 +322,48 @@ fn a_trace_is_drawn_over_its_own_picture_turned_as_it_was() {
         });
         run(rendering(&path("edited"), path("e.jpg"), path("x.png"))).says(USAGE, &[words]);
     }
+}
+
+#[test]
+fn a_trace_without_a_layer_is_named_by_its_own_spec() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    let wide = photo("wide.png");
+    let spec = "skip:S0+region:clip@0:2,0:2";
+    let mut command = tracing(&wide, path("t"));
+    command.args(["--with", spec]);
+    run(command).works();
+    let trace = Trace::read(&path("t")).unwrap();
+    assert!(trace.layers.iter().all(|layer| layer.label != "S0"), "it did not run");
+    assert_eq!(trace.interventions.to_spec(&trace.anatomy).split('+').count(), 2);
+    let mut command = rendering(&path("t"), &wide, path("m.png"));
+    command.args(["--with", spec]);
+    run(command).works();
+    let mut command = rendering(&path("t"), &wide, path("x.png"));
+    command.args(["--with", "skip:C1"]);
+    run(command).says(USAGE, &["skip:S0", "not with skip:C1"]);
+}
+
+#[test]
+fn a_trace_knows_the_picture_that_was_swapped_in_turned_like_its_own() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("e.jpg"), turned(3)).unwrap();
+    for (exif, name) in [(Exif::Ignore, "stored"), (Exif::Honour, "upright")] {
+        let mut command = tracing(&photo("wide.png"), path(name));
+        command.args(["--with", "swap:clip", "--other"]).arg(path("e.jpg"));
+        if exif == Exif::Honour {
+            command.arg("--exif");
+        }
+        run(command).works();
+        let other = Picture::open(&path("e.jpg"), exif).unwrap();
+        assert_eq!(Trace::read(&path(name)).unwrap().other, Some(ImageId::of(&other)), "{name}");
+    }
+    // A picture that the model cannot look at is refused, before weights are read.
+    image::RgbImage::new(700, 2).save(path("long.png")).unwrap();
+    let mut command = tracing(&photo("wide.png"), path("x"));
+    command.args(["--with", "swap:clip", "--other"]).arg(path("long.png"));
+    run(command).says(USAGE, &["long.png", "700 × 2", "crop"]);
 }
 
 #[test]

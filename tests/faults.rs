@@ -585,6 +585,22 @@ fn traces_that_cannot_be_drawn() {
     described(&|about| about["layers"] = json!([])).says(USAGE, &["t.safetensors", "no SVA layer", again]);
     described(&|about| about["layers"][0]["rows"] = json!([5, 1u64 << 40]))
         .says(USAGE, &["t.safetensors", "outside its own grid", again]);
+    let strange = |about: &mut Value, one: Value| about["interventions"] = json!([one]);
+    for (one, words) in [
+        (
+            json!({ "kind": "region", "encoder": 0, "cells": [[0, u64::MAX]], "at": "everywhere" }),
+            "there is no cell 0,",
+        ),
+        (json!({ "kind": "mask", "encoder": 9, "at": "everywhere" }), "there is no encoder 9"),
+        (json!({ "kind": "skip", "at": "vision_sampler_layers.99.layers.0" }), "there is no layer"),
+    ] {
+        described(&|about| strange(about, one.clone())).says(USAGE, &["t.safetensors", words, again]);
+    }
+    described(&|about| about["anatomy"]["side"] = 0.into()).says(USAGE, &["t.safetensors", "0 × 0 cells", again]);
+    described(&|about| about["anatomy"]["layers"] = json!([]))
+        .says(USAGE, &["t.safetensors", "its model has not", again]);
+    described(&|about| about["anatomy"]["layers"][0]["name"] = "x".into())
+        .says(USAGE, &["t.safetensors", "no SVA layer", again]);
     described(&|about| about["encoders"][0]["side"] = 7.into()).says(USAGE, &["t.safetensors", "does not fit", again]);
 
     fs::write(&trace, &original[..original.len() - 4]).unwrap();

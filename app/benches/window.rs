@@ -65,6 +65,8 @@ fn trace(names: &[String], picture: PictureSize) -> Trace {
         picture,
         pixels: PixelHash::of(&Picture { width: 0, height: 0, rgb: Vec::new() }),
         exif: Exif::Ignore,
+        other: None,
+        anatomy: opabinia_engine::intervention::Anatomy::from_parts(names.to_vec(), Vec::new(), SIDE),
         encoders: names.iter().zip(TOKEN_SIDES).map(|(name, side)| TraceEncoder { name: name.clone(), side }).collect(),
         layers: (0..LAYERS).map(layer).collect(),
     }

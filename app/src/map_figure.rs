@@ -203,7 +203,7 @@ impl MapFigure<'_> {
                 ("model", &self.trace.model),
                 ("image", self.picture_name),
                 ("question", &self.trace.question),
-                ("intervention", &self.trace.interventions.to_spec(&self.trace.anatomy())),
+                ("intervention", &self.trace.interventions.to_spec(&self.trace.anatomy)),
             ],
         )
     }
@@ -305,7 +305,7 @@ impl MapFigure<'_> {
         let evidence = if self.trace.interventions.is_none() {
             EVIDENCE.to_owned()
         } else {
-            format!("Under an intervention: {}. {EVIDENCE}", self.trace.interventions.words(&self.trace.anatomy()))
+            format!("Under an intervention: {}. {EVIDENCE}", self.trace.interventions.words(&self.trace.anatomy))
         };
         let how: Vec<&str> = [colours, padding, &evidence].into_iter().filter(|text| !text.is_empty()).collect();
         vec![what, how.join(" ")]

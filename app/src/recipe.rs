@@ -360,6 +360,12 @@ pub(crate) mod tests {
             picture: PictureSize { width: 4, height: 2 },
             pixels: PixelHash::of(&picture),
             exif: Exif::Ignore,
+            other: None,
+            anatomy: opabinia_engine::intervention::Anatomy::from_parts(
+                vec!["x".into()],
+                vec![(opabinia_engine::observe::SvaLayer::Sampler { n: 0 }, "C1".into())],
+                2,
+            ),
             encoders: vec![TraceEncoder { name: "x".into(), side: 4 }],
             layers: vec![TraceLayer {
                 name: "vision_sampler_layers.0.layers.0".into(),

@@ -68,6 +68,8 @@ mod tests {
             picture,
             pixels: PixelHash::of(&Picture { width: 160, height: 80, rgb: vec![0; 160 * 80 * 3] }),
             exif: Exif::Ignore,
+            other: None,
+            anatomy: opabinia_engine::intervention::Anatomy::from_parts(vec!["x".into()], Vec::new(), 6),
             encoders: vec![TraceEncoder { name: "x".into(), side: 24 }],
             layers: vec![Recorded {
                 name: "vision_sampler_layers.0.layers.0".into(),

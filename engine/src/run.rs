@@ -3,6 +3,7 @@
 
 use crate::intervention::Interventions;
 use crate::vision::{Picture, PixelHash};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,10 +28,11 @@ impl fmt::Display for ModelId {
 }
 
 /// Names an image by what is on it: two files with the same pixels are one image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ImageId {
     width: usize,
     height: usize,
+    #[serde(rename = "sha256")]
     pixels: PixelHash,
 }
 

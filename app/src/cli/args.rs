@@ -91,7 +91,7 @@ pub struct SubjectArgs {
     /// Ask without any picture: only needed with the demo checkpoint.
     #[arg(long, conflicts_with = "image")]
     pub text_only: bool,
-    /// Turn the picture as its EXIF data say. The reference does not, so this is off by default.
+    /// Turn the picture, and that of --other, as their EXIF data say. The reference does not, so this is off by default.
     #[arg(long, requires = "image")]
     pub exif: bool,
     /// An earlier question and its answer, in order; may be repeated. The picture belongs to the first question.
@@ -127,7 +127,7 @@ impl SubjectArgs {
         if self.exif { Exif::Honour } else { Exif::Ignore }
     }
 
-    /// Reads the picture in `image`, if there is one.
+    /// Reads the picture in `image`, if there is one: that which is asked about, or the one of --other.
     ///
     /// # Errors
     /// [`Error::Input`] naming the file.
@@ -136,21 +136,28 @@ impl SubjectArgs {
         Ok(image.map(|image| read(image).map(Arc::new)).transpose()?)
     }
 
-    /// Checks what can be checked before weights are read: that something is asked, and that the model can look at
-    /// `picture`.
+    /// Checks what can be checked before weights are read: that something is asked, and that the model can look at each
+    /// of `pictures`.
     ///
     /// # Errors
     /// [`Error::Input`], naming the picture's file.
-    pub fn check(&self, question: &str, picture: Option<(&Picture, &Path)>, inspection: &Inspection) -> Result<()> {
+    pub fn check<'a>(
+        &self,
+        question: &str,
+        pictures: impl IntoIterator<Item = (&'a Picture, &'a Path)>,
+        inspection: &Inspection,
+    ) -> Result<()> {
         if question.trim().is_empty() {
             return Err(Error::input("the question is empty", "ask something").into());
         }
-        let Some((picture, file)) = picture else { return Ok(()) };
-        let size = PictureSize { width: picture.width, height: picture.height };
-        inspection.check_picture(size).map_err(|error| match error {
-            Error::Input { what, help } => Error::Input { what: format!("{}: {what}", file.display()), help }.into(),
-            error => error.into(),
-        })
+        for (picture, file) in pictures {
+            let size = PictureSize { width: picture.width, height: picture.height };
+            inspection.check_picture(size).map_err(|error| match error {
+                Error::Input { what, help } => Error::Input { what: format!("{}: {what}", file.display()), help },
+                error => error,
+            })?;
+        }
+        Ok(())
     }
 
     /// All turns, `question` last and open.
@@ -240,15 +247,6 @@ impl InterventionArgs {
         let interventions = Interventions::parse(with, anatomy)?;
         check_other(with, &interventions, self.other.as_deref())?;
         Ok(interventions)
-    }
-
-    /// The image named by --other.
-    ///
-    /// # Errors
-    /// [`Error::Input`] naming the file.
-    pub fn other_image(&self) -> Result<Option<Arc<Picture>>> {
-        let read = |other: &Path| ImageSource::open(other).and_then(|source| source.decode(Exif::Ignore));
-        Ok(self.other.as_deref().map(|other| read(other).map(Arc::new)).transpose()?)
     }
 }
 

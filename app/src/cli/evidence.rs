@@ -103,13 +103,10 @@ impl Evidence {
         let anatomy = Anatomy::new(&inspection.config);
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
-        self.subject.check(&self.prompt, Some((&shown, image)), &inspection)?;
-        if let Some((other, file)) = other.as_deref().zip(self.other.as_deref()) {
-            self.subject.check(&self.prompt, Some((other, file)), &inspection)?;
-        }
+        let swapped = other.as_deref().zip(self.other.as_deref());
+        self.subject.check(&self.prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
         self.say_what_is_left_out(console);
-        let opened = driver.load(request, &inspection)?;
-        let request = Request {
+        let measured = Request {
             system: self.system.clone(),
             turns: self.subject.turns(&self.prompt),
             picture: shown,
@@ -120,7 +117,9 @@ impl Evidence {
             standard: self.standard,
             region,
         };
-        let spec = EvidenceSpec { model: opened.model, request, output: self.out.clone(), lane: Lane::Batch };
+        measured.check(&anatomy)?;
+        let opened = driver.load(request, &inspection)?;
+        let spec = EvidenceSpec { model: opened.model, request: measured, output: self.out.clone(), lane: Lane::Batch };
         let evidence = driver.evidence(spec)?;
         if self.json {
             let Opened { inspection, .. } = &opened;

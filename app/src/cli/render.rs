@@ -326,11 +326,11 @@ impl Render {
 
 /// Checks that `trace` was made under the interventions that `spec` says.
 fn check_interventions(trace: &Trace, spec: &str) -> Result<()> {
-    let anatomy = trace.anatomy();
-    if Interventions::parse(spec, &anatomy)? == trace.interventions {
+    let anatomy = &trace.anatomy;
+    if Interventions::parse(spec, anatomy)? == trace.interventions {
         return Ok(());
     }
-    let made = match trace.interventions.to_spec(&anatomy) {
+    let made = match trace.interventions.to_spec(anatomy) {
         none if none.is_empty() => "without any intervention".into(),
         spec => format!("with {spec}"),
     };

@@ -81,7 +81,7 @@ impl Trace {
         let inputs: Vec<_> = image.as_deref().into_iter().collect();
         let inputs = [inputs, self.intervention.other.as_deref().into_iter().collect()].concat();
         output::check(&self.out, &inputs)?;
-        let other = self.intervention.other_image()?;
+        let other = self.subject.picture(self.intervention.other.as_deref())?;
         self.check_stdout()?;
         let picture = self.subject.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
@@ -96,7 +96,9 @@ impl Trace {
         let inspection = driver.inspect(request.clone())?;
         output::check(&self.out, &[&inspection.directory])?;
         let interventions = self.intervention.interventions(&Anatomy::new(&inspection.config))?;
-        self.subject.check(&self.prompt, picture.as_deref().zip(image.as_deref()), &inspection)?;
+        let shown = picture.as_deref().zip(image.as_deref());
+        let swapped = other.as_deref().zip(self.intervention.other.as_deref());
+        self.subject.check(&self.prompt, shown.into_iter().chain(swapped), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let detail = match self.tensors {
             Tensors::Sva => Detail::Sva,
@@ -181,7 +183,7 @@ fn trace_json(trace: &Recorded) -> Value {
 fn summary(trace: &Recorded) -> String {
     let names: Vec<&str> = trace.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
     let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
-    let words = trace.interventions.words(&trace.anatomy());
+    let words = trace.interventions.words(&trace.anatomy);
     let intervened = if words.is_empty() { words } else { format!("; {words}") };
     format!(": SVA layers {} over {}{intervened}", labels.join(" "), encoder_names::short(&names).join(", "))
 }

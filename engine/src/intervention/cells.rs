@@ -1,7 +1,7 @@
 //! Sets of cells of the padded query grid.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A set of cells of the padded query grid (the final one, where a model has several), each `[row, column]`.
@@ -51,10 +51,16 @@ impl Cells {
                 _ => runs.push((row, column..column + 1)),
             }
         }
+        // The rectangle that a run may go on with is the last one of its columns.
+        let mut last: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for (row, columns) in runs {
-            match done.iter_mut().find(|(rows, other)| rows.end == row && *other == columns) {
-                Some((rows, _)) => rows.end += 1,
-                None => done.push((row..row + 1, columns)),
+            let at = last.entry((columns.start, columns.end)).or_insert(done.len());
+            match done.get_mut(*at) {
+                Some((rows, _)) if rows.end == row => rows.end += 1,
+                _ => {
+                    *at = done.len();
+                    done.push((row..row + 1, columns));
+                }
             }
         }
         done

@@ -150,8 +150,11 @@ fn parse_part(part: &str, anatomy: &Anatomy) -> Result<Vec<Intervention>> {
     };
     let (kind, rest) = match part.split_once(':') {
         Some((kind, rest)) => (kind.trim(), Some(rest)),
-        // What needs no colon may still say where.
-        None => part.split_once('@').map_or((part, None), |(kind, place)| (kind.trim(), Some(place))),
+        // The context alone needs no colon, and may still say where.
+        None => match part.split_once('@') {
+            Some((kind, place)) if kind.trim() == "context" => (kind.trim(), Some(place)),
+            _ => (part, None),
+        },
     };
     let named = |action: &dyn Fn(usize) -> Action| -> Result<Vec<Intervention>> {
         let Some(rest) = rest else {

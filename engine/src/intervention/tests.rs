@@ -161,6 +161,9 @@ fn what_is_not_there_is_refused_with_what_is() {
         ("blur:clip", "is no intervention"),
         ("", "is no intervention"),
         ("mask:clip+", "is no intervention"),
+        ("mask@0", "is no intervention"),
+        ("skip@S0", "is no intervention"),
+        ("head@S0/3", "is no intervention"),
         ("blank@S0", "is no intervention"),
         ("no_image+mask:clip", "write no_image alone"),
     ] {

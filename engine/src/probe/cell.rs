@@ -375,6 +375,8 @@ mod tests {
             picture,
             pixels: PixelHash::of(&Picture { width: 80, height: 40, rgb: vec![0; 80 * 40 * 3] }),
             exif: Exif::Ignore,
+            other: None,
+            anatomy: crate::intervention::Anatomy::from_parts(vec!["a".into(), "b".into()], Vec::new(), 4),
             encoders: vec![encoder("a", 4), encoder("b", 8)],
             layers: vec![
                 layer("C1", Frame::padded(4), 5, &five),

@@ -12,15 +12,19 @@
 //! | `image.width`, `image.height` | its size in pixels, as the model was given it |
 //! | `image.sha256` | its [`PixelHash`]: nothing is drawn over another picture |
 //! | `image.exif` | whether it was turned as its EXIF data say (`--exif`) before that |
+//! | `other` | `width`, `height` and `sha256` of the picture whose features were swapped in, read as `image.exif` says; `null` where none were |
 //! | `encoders` | `name` and `side` of the token grid of each, in key order |
-//! | `layers` | of each SVA layer the `name` in the tensors' names, the `label` for people, the `side` of its query grid, and the `rows` and `columns` of it that it ran on, each as first and one past the last |
+//! | `anatomy` | the model's SVA, by which interventions are named: the `name` and `label` of all of its `layers`, and the `side` of its (final) query grid |
+//! | `layers` | of each SVA layer that ran the `name` in the tensors' names, the `label` for people, the `side` of its query grid, and the `rows` and `columns` of it that it ran on, each as first and one past the last |
 
 use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
+use crate::generate::ImageInput;
 use crate::intervention::{Anatomy, Interventions};
 use crate::model::Model;
 use crate::observe::SvaLayer;
 use crate::output;
+use crate::run::ImageId;
 use crate::sva::{Frame, HEADS, PictureSize};
 use crate::vision::{Exif, Picture, PixelHash};
 use candle_core::{Device, Tensor};
@@ -34,13 +38,19 @@ use std::path::Path;
 const METADATA_KEY: &str = "opabinia.trace";
 
 /// Version of the description. Raised when a reader of the old one would be misled.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// No name in a trace is longer, in bytes; all of them are drawn.
 const MAX_NAME: usize = 1024;
 
 /// No checkpoint has more encoders.
 const MAX_ENCODERS: usize = 64;
+
+/// No checkpoint has more SVA layers.
+const MAX_LAYERS: usize = 256;
+
+/// No query grid has more cells to a side.
+const MAX_SIDE: usize = 1 << 12;
 
 /// No trace is larger: with every tensor recorded, the 8B model's has about 1 GB.
 const MAX_FILE_BYTES: u64 = 16 << 30;
@@ -87,9 +97,13 @@ pub struct Trace {
     pub pixels: PixelHash,
     /// Whether it was turned as its EXIF data say before that.
     pub exif: Exif,
+    /// The picture whose features were swapped in, where the interventions do that.
+    pub other: Option<ImageId>,
     /// Encoders, in key order.
     pub encoders: Vec<TraceEncoder>,
-    /// SVA layers, in the order of the computation.
+    /// The parts of the model: all of its SVA layers, those that did not run included.
+    pub anatomy: Anatomy,
+    /// SVA layers that ran, in the order of the computation.
     pub layers: Vec<TraceLayer>,
 }
 
@@ -101,7 +115,9 @@ struct Description {
     question: String,
     interventions: Interventions,
     image: Option<ImageDescription>,
+    other: Option<ImageId>,
     encoders: Vec<TraceEncoder>,
+    anatomy: AnatomyDescription,
     layers: Vec<LayerDescription>,
 }
 
@@ -110,7 +126,8 @@ impl Description {
     fn names(&self) -> impl Iterator<Item = &str> {
         let encoders = self.encoders.iter().map(|encoder| encoder.name.as_str());
         let layers = self.layers.iter().flat_map(|layer| [layer.name.as_str(), layer.label.as_str()]);
-        [self.model.as_str()].into_iter().chain(encoders).chain(layers)
+        let parts = self.anatomy.layers.iter().flat_map(|part| [part.name.as_str(), part.label.as_str()]);
+        [self.model.as_str()].into_iter().chain(encoders).chain(parts).chain(layers)
     }
 }
 
@@ -126,6 +143,43 @@ struct ImageDescription {
     height: usize,
     sha256: PixelHash,
     exif: bool,
+}
+
+/// All SVA layers of the model, and the side of its (final) query grid.
+#[derive(Default, Serialize, Deserialize)]
+struct AnatomyDescription {
+    layers: Vec<PartDescription>,
+    side: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartDescription {
+    name: String,
+    label: String,
+}
+
+impl AnatomyDescription {
+    fn of(anatomy: &Anatomy) -> Self {
+        let part = |layer: SvaLayer| PartDescription { name: layer.to_string(), label: anatomy.label(layer) };
+        Self { layers: anatomy.layers().map(part).collect(), side: anatomy.side() }
+    }
+
+    /// What it describes, for a model with `encoders`; the error is what is wrong.
+    fn read(&self, encoders: &[TraceEncoder]) -> std::result::Result<Anatomy, String> {
+        if self.layers.len() > MAX_LAYERS || !(1..=MAX_SIDE).contains(&self.side) {
+            return Err(format!(
+                "describes {} SVA layers over {1} × {1} cells, which no model has",
+                self.layers.len(),
+                self.side
+            ));
+        }
+        let layer = |part: &PartDescription| {
+            let layer: SvaLayer = part.name.parse().map_err(|_| format!("`{}` is no SVA layer", part.name))?;
+            Ok((layer, part.label.clone()))
+        };
+        let layers = self.layers.iter().map(layer).collect::<std::result::Result<_, String>>()?;
+        Ok(Anatomy::from_parts(encoders.iter().map(|encoder| encoder.name.clone()).collect(), layers, self.side))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,19 +198,19 @@ impl LayerDescription {
 }
 
 impl Trace {
-    /// The trace in a recorder's `tensors`, for a pass of `model` over `picture`, read as `exif` says, that went through
+    /// The trace in a recorder's `tensors`, for a pass of `model` over `subject`, read as `exif` says, that went through
     /// `layers`.
     pub fn new(
         model: &Model,
-        picture: &Picture,
+        subject: &ImageInput,
         exif: Exif,
         question: &str,
-        interventions: &Interventions,
         layers: &[SvaLayer],
         tensors: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         let sva = &model.config().sva;
         let anatomy = model.anatomy();
+        let picture = &subject.picture;
         let size = PictureSize { width: picture.width, height: picture.height };
         let layers = layers
             .iter()
@@ -184,26 +238,20 @@ impl Trace {
         Ok(Self {
             model: checkpoint_name(model.directory()),
             question: question.to_owned(),
-            interventions: interventions.clone(),
+            interventions: subject.interventions.clone(),
             picture: size,
             pixels: PixelHash::of(picture),
             exif,
+            other: subject.swapped_in().map(|other| ImageId::of(other)),
             encoders: model
                 .config()
                 .towers
                 .iter()
                 .map(|tower| TraceEncoder { name: tower.name.clone(), side: tower.side() })
                 .collect(),
+            anatomy,
             layers,
         })
-    }
-
-    /// The parts of the model as far as this trace names them.
-    pub fn anatomy(&self) -> Anatomy {
-        let encoders = self.encoders.iter().map(|encoder| encoder.name.clone()).collect();
-        let layers = self.layers.iter().filter_map(|layer| Some((layer.name.parse().ok()?, layer.label.clone())));
-        let side = self.layers.iter().map(|layer| layer.frame.side).max().unwrap_or_default();
-        Anatomy::from_parts(encoders, layers.collect(), side)
     }
 
     /// Side of encoder `k`'s window in `layer`: `r_k`.
@@ -228,7 +276,9 @@ impl Trace {
                 sha256: self.pixels,
                 exif: self.exif == Exif::Honour,
             }),
+            other: self.other,
             encoders: self.encoders.clone(),
+            anatomy: AnatomyDescription::of(&self.anatomy),
             layers: self
                 .layers
                 .iter()
@@ -262,7 +312,9 @@ impl Trace {
             question: question.to_owned(),
             interventions: interventions.clone(),
             image: None,
+            other: None,
             encoders: Vec::new(),
+            anatomy: AnatomyDescription::default(),
             layers: Vec::new(),
         };
         write_tensors(tensors, METADATA_KEY, &description, path)
@@ -335,13 +387,24 @@ impl Trace {
         if description.encoders.len() > MAX_ENCODERS {
             return Err(bad(format!("describes more than {MAX_ENCODERS} encoders")));
         }
-        let unknown = |k: &usize| *k >= description.encoders.len();
-        if let Some(k) = description.interventions.iter().filter_map(|one| one.action.encoder()).find(unknown) {
-            return Err(bad(format!("`{METADATA_KEY}` speaks of an intervention on encoder {k}, which it has not")));
-        }
         if let Some(name) = description.names().find(|name| name.len() > MAX_NAME) {
             let start: String = name.chars().take(40).collect();
             return Err(bad(format!("`{METADATA_KEY}` has a name longer than {MAX_NAME} bytes: {start}…")));
+        }
+        let anatomy = description.anatomy.read(&description.encoders).map_err(&bad)?;
+        let known = |layer: &LayerDescription| {
+            description.anatomy.layers.iter().any(|part| part.name == layer.name && part.label == layer.label)
+        };
+        if let Some(layer) = description.layers.iter().find(|layer| !known(layer)) {
+            return Err(bad(format!("`{METADATA_KEY}` has a layer `{}` that its model has not", layer.name)));
+        }
+        description.interventions.check(&anatomy).map_err(|e| {
+            bad(format!("`{METADATA_KEY}` speaks of an intervention that its model does not allow: {e}"))
+        })?;
+        if description.interventions.needs_other() != description.other.is_some() {
+            return Err(bad(format!(
+                "`{METADATA_KEY}` names a swapped-in picture without swapping, or swaps without one"
+            )));
         }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| bad(format!("is damaged: {e}")))?;
         let layers = description
@@ -356,7 +419,9 @@ impl Trace {
             picture,
             pixels: image.sha256,
             exif: if image.exif { Exif::Honour } else { Exif::Ignore },
+            other: description.other,
             encoders: description.encoders,
+            anatomy,
             layers,
         })
     }
@@ -403,7 +468,7 @@ fn read_layer(
 ) -> std::result::Result<TraceLayer, String> {
     let frame = layer.frame();
     let inside = |range: &std::ops::Range<usize>| range.start < range.end && range.end <= frame.side;
-    if !inside(&frame.rows) || !inside(&frame.columns) || frame.side > 1 << 12 {
+    if !inside(&frame.rows) || !inside(&frame.columns) || frame.side > MAX_SIDE {
         return Err(format!("`{}` lies outside its own grid", layer.name));
     }
     if let Some(encoder) = encoders.iter().find(|e| e.side == 0 || e.side > 1 << 14 || e.side % frame.side != 0) {

@@ -158,8 +158,7 @@ fn traced(model: &Model, spec: &RunSpec, subject: &ImageInput, recorder: &Record
         Record::Trace { output: Some(file), .. } => file.exif,
         _ => Exif::Ignore,
     };
-    let ImageInput { picture, interventions, .. } = subject;
-    Trace::new(model, picture, exif, question(spec), interventions, recorder.layers(), recorder.tensors())
+    Trace::new(model, subject, exif, question(spec), recorder.layers(), recorder.tensors())
 }
 
 /// SVA layers that run: all but those that are skipped.

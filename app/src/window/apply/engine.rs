@@ -4,7 +4,7 @@ use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
     AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, Purpose, Remade,
-    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, TraceUpload, sentences,
+    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
@@ -164,7 +164,7 @@ impl App {
 
     fn keep_trace(&mut self, key: TraceKey, trace: Arc<Trace>) {
         let Some(model) = self.state.models.named(key.0) else { return };
-        let entry = TraceEntry { trace, encoder_names: model.encoder_names.clone(), upload: TraceUpload::Uploading };
+        let entry = TraceEntry::new(trace, model.encoder_names.clone());
         self.state.traces.insert(key, entry);
         self.upload_trace(key);
         self.point_at_a_telling_cell(key);

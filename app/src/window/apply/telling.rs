@@ -75,6 +75,8 @@ mod tests {
             picture: PictureSize { width: 30, height: 30 },
             pixels: PixelHash::of(&Picture::blank(30, 30)),
             exif: Exif::Ignore,
+            other: None,
+            anatomy: opabinia_engine::intervention::Anatomy::from_parts(vec!["a".into(), "b".into()], Vec::new(), 3),
             encoders: vec![encoder("a"), encoder("b")],
             layers: vec![layer],
         };

@@ -1,6 +1,7 @@
 //! Evidence as a file: safetensors under fixed names, with what they belong to in the metadata.
 
-use super::measure::{Evidence, Game};
+use super::game::Game;
+use super::measure::Evidence;
 use super::score::Score;
 use crate::error::Result;
 use crate::probe::trace::write_tensors;
@@ -13,7 +14,7 @@ use std::path::Path;
 const METADATA_KEY: &str = "opabinia.evidence";
 
 /// Version of the description.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Evidence {
     /// Everything that was measured, by name: `base.logp` and for each intervention `NAME.logp` `[T]`, `NAME.kl` `[1]` and
@@ -50,6 +51,9 @@ impl Evidence {
         let description = json!({
             "version": VERSION,
             "model": model,
+            "image": self.image,
+            "other": self.other,
+            "system": self.system,
             "question": self.question,
             "generated_ids": ids,
             "encoders": self.anatomy.encoders(),

@@ -1,19 +1,20 @@
 //! Everything that is asked about one answer, in as few passes as it takes.
 
 use super::contribution::Contributions;
+use super::game::{Game, GameKind, games};
 use super::lens::Lens;
 use super::score::{Continuation, Score, Scorer};
-use super::shapley::{MAX_PLAYERS, Shapley};
+use super::shapley::Shapley;
 use super::standard::{Named, standard};
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
 use crate::generate::{GenerateOptions, ImageInput, Session, Watch};
-use crate::intervention::{Action, Anatomy, Cells, Interventions};
+use crate::intervention::{Anatomy, Cells, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
 use crate::observe::{Both, Unobserved};
-use crate::run::Lane;
+use crate::run::{ImageId, Lane};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{PromptIds, Turn};
 use crate::vision::Picture;
@@ -47,6 +48,45 @@ pub struct Request {
     pub region: Option<Cells>,
 }
 
+impl Request {
+    /// Checks that a model with `anatomy` can be asked for all of it, before anything is read or run.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for interventions that this model does not allow, and for those and regions that change nothing.
+    pub fn check(&self, anatomy: &Anatomy) -> Result<()> {
+        for with in &self.with {
+            with.check(anatomy)?;
+            if with.is_none() {
+                return Err(Error::input(
+                    "an intervention changes nothing: its region has no cells",
+                    "write ranges that hold a row and a column at least: 0:3,0:3",
+                ));
+            }
+            if with.needs_other() && self.other.is_none() {
+                return Err(Error::input(
+                    "features are to be swapped, but there is no other image",
+                    "give one: --other FILE",
+                ));
+            }
+        }
+        let Some(region) = &self.region else { return Ok(()) };
+        let side = anatomy.side();
+        if region.is_empty() {
+            return Err(Error::input(
+                "the region has no cells",
+                format!("write ranges that hold a row and a column at least: 0:{side},0:{side} for all"),
+            ));
+        }
+        match region.outside(side) {
+            Some([row, column]) => Err(Error::input(
+                format!("the region has a cell {row},{column}"),
+                format!("this model's query grid has {side} × {side} cells, counted from 0"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// One token of the answer that is scored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoredToken {
@@ -71,53 +111,17 @@ pub struct Effect {
     pub answer: Option<Continuation>,
 }
 
-/// How encoders are taken away in a game over coalitions of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GameKind {
-    /// They get another image's features: still a picture, and defined when all of them do.
-    Swap,
-    /// Their keys are masked, and encoder 0's part of the context removed. With nothing left to attend to this has no
-    /// meaning: then every encoder's tokens are replaced by their mean.
-    Mask,
-}
-
-impl GameKind {
-    /// Its name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Swap => "swap",
-            Self::Mask => "mask",
-        }
-    }
-
-    /// What is done when only the encoders in `coalition` (bit `k`: encoder `k`) are in.
-    pub fn interventions(self, coalition: usize, encoders: usize) -> Interventions {
-        let outside = (0..encoders).filter(|k| coalition & (1 << k) == 0);
-        let remove = |encoder| match self {
-            Self::Swap => Interventions::of(Action::Swap { encoder }),
-            Self::Mask if coalition == 0 => Interventions::of(Action::Mean { encoder }),
-            Self::Mask => Interventions::mask(encoder, true),
-        };
-        outside.map(remove).fold(Interventions::default(), |all, one| all.and(&one))
-    }
-}
-
-/// What each encoder is worth to the answer, over all coalitions of them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Game {
-    /// How encoders are taken away.
-    pub kind: GameKind,
-    /// `[2^n]`: logarithm of the answer's probability with the encoders in the coalition (bit `k`: encoder `k`).
-    pub coalitions: Vec<f64>,
-    /// The Shapley values and interactions.
-    pub shapley: Shapley,
-}
-
 /// What was measured about one answer.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     /// The parts of the model.
     pub anatomy: Anatomy,
+    /// The image.
+    pub image: ImageId,
+    /// The image whose features could be swapped in.
+    pub other: Option<ImageId>,
+    /// System text instead of the template's own.
+    pub system: Option<String>,
     /// The question.
     pub question: String,
     /// The answer that was scored.
@@ -213,24 +217,9 @@ impl Measurement {
     /// Checks that `model` can do what `request` asks for. Computes nothing.
     ///
     /// # Errors
-    /// [`Error::Input`] for interventions that this model does not allow and answers that do not fit its context.
+    /// Those of [`Request::check`]; [`Error::Input`] for answers that do not fit the model's context.
     pub fn new(model: &Model, session: &mut Session, request: Request, lane: Lane) -> Result<Self> {
-        let anatomy = model.anatomy();
-        for with in &request.with {
-            with.check(&anatomy)?;
-            if with.needs_other() && request.other.is_none() {
-                return Err(Error::input(
-                    "features are to be swapped, but there is no other image",
-                    "give one: --other FILE",
-                ));
-            }
-        }
-        if let Some([row, column]) = request.region.as_ref().and_then(|region| region.outside(anatomy.side())) {
-            return Err(Error::input(
-                format!("the region has a cell {row},{column}"),
-                format!("this model's query grid has {0} × {0} cells, counted from 0", anatomy.side()),
-            ));
-        }
+        request.check(&model.anatomy())?;
         let prompt = model.prompt(request.system.as_deref(), &request.turns, true)?;
         let blind = model.prompt(request.system.as_deref(), &request.turns, false)?;
         let size = PictureSize { width: request.picture.width, height: request.picture.height };
@@ -307,10 +296,13 @@ impl Measurement {
         let (prompt, blind) = (self.prompt.clone(), self.blind.clone());
         let has_other = self.request.other.is_some();
         let scorer = Scorer::new(Arc::clone(model), image, images.next(), prompt, blind, answer)?;
-        let (mut list, mut played) = (Vec::new(), Vec::new());
+        let (mut list, mut played, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         if self.request.standard {
             list = standard(scorer.anatomy(), has_other, self.request.region.as_ref());
-            played = games(scorer.anatomy(), has_other);
+            match games(scorer.anatomy(), has_other) {
+                Ok(games) => played = games,
+                Err(left_out) => notes.push(left_out),
+            }
         }
         let encoders = scorer.anatomy().encoders().len();
         let coalitions = |kind: &GameKind| {
@@ -335,7 +327,7 @@ impl Measurement {
             done: 0,
             total,
             answers: Vec::new(),
-            notes: Vec::new(),
+            notes,
             seen: BTreeMap::new(),
         })))
     }
@@ -397,6 +389,9 @@ impl Measurement {
         let games = games.into_iter().map(|kind| play(kind, &mut scorer, &silent)).collect::<Result<Vec<_>>>()?;
         let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
         Ok(Evidence {
+            image: ImageId::of(&self.request.picture),
+            other: self.request.other.as_deref().map(ImageId::of),
+            system: self.request.system.clone(),
             question: self.request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
             answer: scorer.answer().iter().map(token).collect(),
             text: scorer.text(scorer.answer()),
@@ -439,15 +434,6 @@ fn room(model: &Model, positions: usize, request: &Request) -> Result<usize> {
         Some(asked) => Ok(asked),
         None => Ok(TOKENS.min(room)),
     }
-}
-
-/// The games that can be played.
-fn games(anatomy: &Anatomy, has_other: bool) -> Vec<GameKind> {
-    if anatomy.encoders().len() > MAX_PLAYERS {
-        return Vec::new();
-    }
-    let swap = has_other.then_some(GameKind::Swap);
-    swap.into_iter().chain([GameKind::Mask]).collect()
 }
 
 fn effect(

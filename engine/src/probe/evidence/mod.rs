@@ -9,6 +9,7 @@
 
 mod contribution;
 mod file;
+mod game;
 mod gradient;
 mod lens;
 mod measure;
@@ -17,8 +18,9 @@ mod shapley;
 mod standard;
 
 pub use contribution::Contributions;
+pub use game::{Game, GameKind};
 pub use lens::{LENS_TOKENS, Lens};
-pub use measure::{Effect, Evidence, Game, GameKind, Measurement, Request, ScoredToken, measure};
+pub use measure::{Effect, Evidence, Measurement, Request, ScoredToken, measure};
 pub use score::{Continuation, Score, Scorer};
 pub use shapley::Shapley;
 pub use standard::{Named, standard};

@@ -47,13 +47,12 @@ fn most_keys(source: &Source<'_>) -> Option<usize> {
 
 fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
     let texts = &cx.texts.evidence;
-    let interventions = &source.entry.trace.interventions;
     if source.view.input_of.is_some() {
         texts.input.to_owned()
     } else if source.is_token() {
         texts.token.to_owned()
-    } else if !interventions.is_none() {
-        format!("{} {}", texts.intervened, interventions.to_spec(&source.entry.trace.anatomy()))
+    } else if !source.entry.intervened.is_empty() {
+        format!("{} {}", texts.intervened, source.entry.intervened)
     } else if let Some(k) = biased {
         let uniform = texts.uniform(source.encoders[k].name, source.uniform_share(k));
         format!("{uniform} {}", texts.sva)
