@@ -10,7 +10,7 @@ mod files;
 #[allow(dead_code, reason = "shared with the tests of single faults")]
 mod program;
 
-use files::{edit_header, goldens, photo, scratch};
+use files::{copy_of, edit_header, goldens, photo, scratch};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::{Exif, Picture};
 use program::{Ended, program, run};
@@ -151,6 +151,27 @@ fn what_cannot_be_written_is_refused_before_any_work() {
     assert_eq!(names(dir.path()), before);
     assert_eq!(fs::metadata(path("one")).unwrap().nlink(), 2);
     assert_eq!(fs::read(path("two")).unwrap(), b"keep");
+}
+
+#[test]
+fn nothing_is_written_into_a_checkpoint_or_an_encoder() {
+    let copy = copy_of("tiny-llama3");
+    let clip = copy.path().join("towers/openai/clip-vit-large-patch14-336");
+    let wide = photo("wide.png");
+    let before = (names(&clip), fs::read(clip.join("model.safetensors")).unwrap());
+    for (out, words) in [("model.safetensors", "replace the input"), ("new", "a new file in the input")] {
+        // Of the copy only the encoder is used.
+        let mut tower = OsStr::new("clip=").to_owned();
+        tower.push(&clip);
+        let mut traced = tracing(&wide, clip.join(out));
+        traced.arg("--tower").arg(&tower);
+        let mut measured = program(["evidence", "-q", "-p", "x", "--with", "mask:clip", "-m"]);
+        measured.arg(checkpoint()).arg("-i").arg(&wide).arg("-o").arg(clip.join(out)).arg("--tower").arg(&tower);
+        for command in [traced, measured] {
+            run(command).says(USAGE, &["cannot be written", words, "clip-vit-large-patch14-336"]);
+        }
+    }
+    assert_eq!((names(&clip), fs::read(clip.join("model.safetensors")).unwrap()), before);
 }
 
 #[test]

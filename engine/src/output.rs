@@ -27,7 +27,7 @@ pub const STANDARD_OUTPUT: &str = "standard output";
 /// What stands for the standard output where a file could.
 const DASH: &str = "-";
 
-/// Links that are followed on the way to an open file of this process: as many as Linux follows.
+/// Links that are followed on the way to a file: as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
 /// How long a pipe may go without a reader.
@@ -89,11 +89,11 @@ fn system(error: &io::Error) -> Obstacle {
 }
 
 /// Checks that `path` can be written, before any work is done for it. `inputs` are files that must not be
-/// replaced, or directories in which nothing may be.
+/// replaced, or directories in which nothing may be written, nor into the files that links in them lead to.
 ///
 /// # Errors
 /// [`Error::Input`] if its directory does not exist or takes no file, if what is there is nothing that can be written
-/// (see the module), or if it is one of `inputs`.
+/// (see the module), or if it is one of `inputs` or in one.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
     let at = |obstacle: Obstacle| obstacle.at(path);
     let place = match target(path).map_err(at)? {
@@ -102,11 +102,16 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
         Target::Stream => {
             return File::options().write(true).open(path).map(drop).map_err(|error| system(&error).at(path));
         }
-        Target::New(place) => place,
+        Target::New(place) => {
+            if let Some(input) = input_with(&place, inputs) {
+                let why = format!("it would be a new file in the input {}", input.display());
+                return Err(Obstacle::new(why, "write to another directory").at(path));
+            }
+            place
+        }
         Target::Old(place, _) => {
-            let is_place = |input: &&&Path| input.canonicalize().is_ok_and(|input| place.starts_with(input));
-            if let Some(input) = inputs.iter().find(is_place) {
-                let why = format!("it would replace the input {}", input.display());
+            if let Some(input) = input_with(path, inputs) {
+                let why = format!("it would replace the input {}, or a part of it", input.display());
                 return Err(Obstacle::new(why, "give another name").at(path));
             }
             may_be_written(&place).map_err(at)?;
@@ -121,6 +126,34 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
             format!("{} takes no new file, and nothing is written in place: {}", directory.display(), error.kind());
         Obstacle::new(why, "write somewhere else").at(path)
     })
+}
+
+/// Which of `inputs` is at `path` or holds it. A file in the hub's cache has two places: its name in a snapshot, which is a
+/// link, and the blob that this leads to; writing changes the one, whichever of both is given.
+fn input_with<'a>(path: &Path, inputs: &[&'a Path]) -> Option<&'a Path> {
+    let places = places(path);
+    let holds = |input: &Path| {
+        let Ok(input) = input.canonicalize() else { return false };
+        let mut parts = fs::read_dir(&input).into_iter().flatten().flatten();
+        places.iter().any(|place| place.starts_with(&input))
+            || parts.any(|part| part.path().canonicalize().is_ok_and(|part| places.contains(&part)))
+    };
+    inputs.iter().copied().find(|input| holds(input))
+}
+
+/// Where `path` is, and where everything is that it leads to as a link, each without links in its directory.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    let mut next = Some(path.to_path_buf());
+    while let Some(at) = next.filter(|_| places.len() < MAX_LINKS) {
+        if let (Ok(directory), Some(name)) = (directory_of(&at).canonicalize(), at.file_name()) {
+            places.push(directory.join(name));
+        }
+        next = fs::read_link(&at).ok().map(|to| directory_of(&at).join(to));
+    }
+    // A link may end in dots, which name nothing.
+    places.extend(path.canonicalize());
+    places
 }
 
 /// Writes `path` through `fill`. An existing file is replaced only once the new one is complete.

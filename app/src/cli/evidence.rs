@@ -97,7 +97,7 @@ impl Evidence {
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
         if let Some(out) = &self.out {
-            output::check(out, &[&inspection.directory])?;
+            output::check(out, &inspection.directories())?;
         }
         let anatomy = Anatomy::new(&inspection.config);
         let with = self.interventions(&anatomy)?;

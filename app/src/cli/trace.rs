@@ -94,7 +94,7 @@ impl Trace {
         }
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
-        output::check(&self.out, &[&inspection.directory])?;
+        output::check(&self.out, &inspection.directories())?;
         let interventions = self.intervention.interventions(&Anatomy::new(&inspection.config))?;
         self.subject.check(&self.prompt, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;

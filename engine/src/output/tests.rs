@@ -118,6 +118,37 @@ mod unix {
         assert_eq!(listing(&path("far")), ["target"]);
     }
 
+    /// In the hub's cache a checkpoint is a directory of links to blobs.
+    #[test]
+    fn nothing_is_written_into_a_directory_of_inputs_nor_where_its_links_lead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("snapshots/1")).unwrap();
+        fs::create_dir(path("blobs")).unwrap();
+        for blob in ["used", "foreign"] {
+            fs::write(path("blobs").join(blob), "keep").unwrap();
+        }
+        symlink("../../blobs/used", path("snapshots/1/config.json")).unwrap();
+        symlink("snapshots/1/config.json", path("link")).unwrap();
+        symlink("snapshots/1", path("main")).unwrap();
+        let inputs = [path("main")];
+        let check = |name: &str| check(&path(name), &inputs.each_ref().map(PathBuf::as_path));
+        for (name, words) in [
+            ("snapshots/1/config.json", "it would replace the input"),
+            ("main/config.json", "it would replace the input"),
+            ("blobs/used", "it would replace the input"),
+            ("link", "it would replace the input"),
+            ("main/model.safetensors", "it would be a new file in the input"),
+            ("snapshots/1/model.safetensors", "it would be a new file in the input"),
+        ] {
+            let message = check(name).unwrap_err().to_string();
+            assert!(message.contains(words) && message.contains("main"), "{name}: {message}");
+        }
+        for name in ["new", "snapshots/new", "blobs/foreign"] {
+            check(name).unwrap();
+        }
+    }
+
     #[test]
     fn links_that_lead_nowhere_are_refused_and_stay() {
         let dir = tempfile::tempdir().unwrap();
