@@ -17,7 +17,7 @@ use program::{Ended, program, run};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -242,6 +242,29 @@ fn standard_output_is_a_place_to_write_to() {
     let mut twice = rendering(&trace, &wide, &png);
     twice.arg("--csv").arg(dir.path().join("b.csv"));
     run(twice).says(USAGE, &["name the same file"]);
+}
+
+#[test]
+fn a_terminal_is_spared_what_is_not_text() {
+    // The end of a pseudo-terminal that a terminal program has is a terminal, too, on Linux.
+    let terminal = File::options().read(true).write(true).open("/dev/ptmx").ok().filter(IsTerminal::is_terminal);
+    let Some(terminal) = terminal else {
+        return println!("note: here is no pseudo-terminal, so none is tried");
+    };
+    let (dir, wide) = (scratch(), photo("wide.png"));
+    let trace = dir.path().join("t");
+    run(tracing(&wide, &trace)).works();
+    let mut measured =
+        program(["evidence", "-q", "-p", "x", "--with", "mask:clip", "--max-tokens", "1", "-o", "-", "-m"]);
+    measured.arg(checkpoint()).arg("-i").arg(&wide);
+    for mut command in [tracing(&wide, "-"), rendering(&trace, &wide, "-"), measured] {
+        let output = command.stdout(terminal.try_clone().unwrap()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(USAGE), "{command:?}");
+        assert!(said(&output).contains("is nothing for a terminal"), "{}", said(&output));
+    }
+    // Text is welcome there.
+    let mut table = rendering(&trace, &wide, dir.path().join("a.png"));
+    assert!(table.args(["--csv", "-"]).stdout(terminal).status().unwrap().success());
 }
 
 // ---- names that are no text ----

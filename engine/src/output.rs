@@ -210,9 +210,14 @@ pub fn is_stdout(path: &Path) -> bool {
     matches!(target(path), Ok(Target::Stdout))
 }
 
-/// Whether `path` is the standard output, and that is a terminal.
+/// Whether `path` leads to a terminal: through the standard output or the standard error, or as `/dev/tty`.
 pub fn is_terminal(path: &Path) -> bool {
-    is_stdout(path) && io::stdout().is_terminal()
+    match target(path) {
+        Ok(Target::Stdout) => io::stdout().is_terminal(),
+        Ok(Target::Stderr) => io::stderr().is_terminal(),
+        Ok(Target::Stream) => File::options().write(true).open(path).is_ok_and(|file| file.is_terminal()),
+        _ => false,
+    }
 }
 
 /// Whether writing the one would write over the other.

@@ -1,10 +1,12 @@
 //! The terminal: results on standard output, everything else on standard error.
 
 use super::failure::{Failure, Result};
+use crate::output;
 use clap::Args;
-use opabinia_engine::printable;
+use opabinia_engine::{Error, printable};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 /// How much the program says on standard error.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -93,6 +95,21 @@ fn without_controls(text: &str) -> String {
 /// As for [`print`].
 pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+/// Checks that `out`, where `what` is to go, is no terminal: what is not text only makes a mess there.
+///
+/// # Errors
+/// If it is one.
+pub fn refuse_terminal(out: &Path, what: &str) -> Result<()> {
+    if !output::is_terminal(out) {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("--out {}: {what} is nothing for a terminal", out.display()),
+        "give the name of a file, or send it into a pipe",
+    )
+    .into())
 }
 
 #[cfg(test)]

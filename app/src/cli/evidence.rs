@@ -1,7 +1,7 @@
 //! `opabinia evidence`: what an answer rests on.
 
 use super::args::{LoadArgs, ModelArgs, SubjectArgs, check_other};
-use super::console::{Console, print, print_json};
+use super::console::{Console, print, print_json, refuse_terminal};
 use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
@@ -89,6 +89,7 @@ impl Evidence {
                     Error::input("--out -: --json goes to standard output, too", "give the name of a file").into()
                 );
             }
+            refuse_terminal(out, "a file of numbers")?;
         }
         let Some(shown) = self.subject.picture(Some(image))? else { return Ok(()) };
         let other = self.subject.picture(self.other.as_deref())?;
