@@ -213,6 +213,18 @@ fn standard_output_is_a_place_to_write_to() {
         assert!(output.status.success(), "{out}: {}", said(&output));
         assert!(is_trace(&output.stdout), "{out}");
     }
+    // What was asked for is said elsewhere then, quiet or not.
+    let text = |mut command: Command| String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let answer = text(asking(&wide));
+    assert_eq!(said(&tracing(&wide, "-").output().unwrap()).trim_end(), answer.trim_end());
+    let measuring = |out: &Path| {
+        let mut command = program(["evidence", "-q", "-p", "x", "--with", "mask:clip", "--max-tokens", "1", "-m"]);
+        command.arg(checkpoint()).arg("-i").arg(&wide).arg("-o").arg(out);
+        command
+    };
+    let table = text(measuring(&dir.path().join("e.safetensors")));
+    assert!(table.contains("clip"), "{table}");
+    assert_eq!(said(&measuring(Path::new("-")).output().unwrap()).trim_end(), table.trim_end());
     // What the file held before is not the program's.
     let file = dir.path().join("log");
     fs::write(&file, "before ").unwrap();

@@ -14,7 +14,8 @@ pub struct Console {
     /// Say more about what is going on, on standard error; twice for details. RUST_LOG is honoured too.
     #[arg(long, short, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
     pub verbose: u8,
-    /// Say nothing on standard error but errors: no notes, no figures, no progress.
+    /// Say nothing on standard error but errors, and results where a file goes to standard output: no notes, no figures, no
+    /// progress.
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Messages")]
     pub quiet: bool,
 }

@@ -1,7 +1,7 @@
 //! `opabinia evidence`: what an answer rests on.
 
 use super::args::{LoadArgs, ModelArgs, SubjectArgs, check_other};
-use super::console::{Console, print, print_json, refuse_terminal};
+use super::console::{Console, complain, print, print_json, refuse_terminal};
 use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
@@ -136,7 +136,8 @@ impl Evidence {
             return print_json(&object);
         }
         match &self.out {
-            Some(out) if output::is_stdout(out) => console.say(&table(&evidence)),
+            // A result, whatever else is wanted quiet.
+            Some(out) if output::is_stdout(out) => complain(&table(&evidence)),
             Some(out) => {
                 print(&table(&evidence))?;
                 console.say(&format!("wrote {}", out.display()));

@@ -2,7 +2,7 @@
 
 use super::answer_text::{answer_json, figures};
 use super::args::{AnswerArgs, InterventionArgs, LoadArgs, ModelArgs, SubjectArgs};
-use super::console::{Console, print_generated, print_json, refuse_terminal};
+use super::console::{Console, complain, print_generated, print_json, refuse_terminal};
 use super::driver::Driver;
 use super::failure::Result;
 use super::json_path;
@@ -125,7 +125,8 @@ impl Trace {
             return print_json(&object);
         }
         if output::is_stdout(&self.out) {
-            console.say(&answer.text);
+            // A result, whatever else is wanted quiet.
+            complain(&answer.text);
         } else {
             print_generated(&format!("{}\n", answer.text))?;
         }
