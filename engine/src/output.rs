@@ -220,18 +220,40 @@ pub fn is_terminal(path: &Path) -> bool {
     }
 }
 
-/// Whether writing the one would write over the other.
+/// Whether writing the one would write over the other, or into it.
 pub fn is_same(one: &Path, other: &Path) -> bool {
-    match (target(one), target(other)) {
-        (Ok(Target::Old(one, _)), Ok(Target::Old(other, _))) => one == other,
-        (Ok(Target::New(one)), Ok(Target::New(other))) => {
+    let (Ok(to_one), Ok(to_other)) = (target(one), target(other)) else { return false };
+    match (&to_one, &to_other) {
+        (Target::Old(one, _), Target::Old(other, _)) => one == other,
+        (Target::New(one), Target::New(other)) => {
             one.file_name() == other.file_name()
-                && directory_of(&one).canonicalize().ok() == directory_of(&other).canonicalize().ok()
+                && directory_of(one).canonicalize().ok() == directory_of(other).canonicalize().ok()
         }
-        (Ok(Target::Stdout), Ok(Target::Stdout)) => true,
-        (Ok(Target::Pipe), Ok(Target::Pipe)) => one.canonicalize().ok() == other.canonicalize().ok(),
-        _ => false,
+        (Target::Stdout, Target::Stdout) | (Target::Stderr, Target::Stderr) => true,
+        (Target::Pipe, Target::Pipe) => one.canonicalize().ok() == other.canonicalize().ok(),
+        _ => {
+            let found = identity(&to_one, one);
+            found.is_some() && found == identity(&to_other, other)
+        }
     }
+}
+
+/// The device and the number of what `path` leads to, under any name. Devices have none: they take everything.
+#[cfg(unix)]
+fn identity(target: &Target, path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let about = match target {
+        Target::Stdout => standard(&io::stdout()).and_then(|file| file.metadata()),
+        Target::Stderr => standard(&io::stderr()).and_then(|file| file.metadata()),
+        _ => fs::metadata(path),
+    };
+    about.ok().filter(|about| !about.file_type().is_char_device()).map(|about| (about.dev(), about.ino()))
+}
+
+/// Nothing that could be compared.
+#[cfg(not(unix))]
+fn identity(_target: &Target, _path: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 /// What messages call `path`.

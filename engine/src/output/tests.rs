@@ -234,6 +234,20 @@ mod unix {
     }
 
     #[test]
+    fn two_names_of_one_open_file_are_one_output() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let open = |path: &Path| File::options().append(true).create(true).open(path).unwrap();
+        let name = |file: &File| PathBuf::from(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file)));
+        let (one, again, other) = (open(&path), open(&path), open(&dir.path().join("b")));
+        assert!(is_same(&name(&one), &name(&again)));
+        assert!(is_same(&name(&one), &path), "the open file would lose its place");
+        assert!(!is_same(&name(&one), &name(&other)) && !is_same(&name(&other), &path));
+        assert!(is_same(Path::new("/dev/stderr"), Path::new("/dev/fd/2")));
+        assert!(!is_same(Path::new("/dev/null"), Path::new("/dev/null")), "everything finds room there");
+    }
+
+    #[test]
     fn sockets_are_refused_and_stay() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
