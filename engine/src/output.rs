@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// How the names of unfinished files begin.
 pub const PREFIX: &str = ".opabinia-";
@@ -80,12 +81,23 @@ impl Obstacle {
 fn system(error: &io::Error) -> Obstacle {
     let help = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "make room, or write somewhere else; what was there before is unchanged"
+            "make room, or write somewhere else"
         }
         ErrorKind::NotConnected => "start what reads from it, or give the name of a file",
         _ => "check the path and its permissions, or write somewhere else",
     };
     Obstacle::new(error.to_string(), help)
+}
+
+/// What the system said while a new file was being written beside the place it was for.
+fn unfinished(error: &io::Error) -> Obstacle {
+    let obstacle = system(error);
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            Obstacle { help: "make room, or write somewhere else; what was there before is unchanged", ..obstacle }
+        }
+        _ => obstacle,
+    }
 }
 
 /// Checks that `path` can be written, before any work is done for it. `inputs` are files that must not be
@@ -180,10 +192,10 @@ fn write_for(
 ) -> Result<()> {
     let target = target(path).map_err(|obstacle| obstacle.at(path))?;
     let written = match &target {
-        Target::New(place) => write_beside(place, None, readers, fill),
+        Target::New(place) => return write_beside(place, None, readers, fill).map_err(|obstacle| obstacle.at(path)),
         Target::Old(place, old) => {
-            may_be_written(place).map_err(|obstacle| obstacle.at(path))?;
-            write_beside(place, Some(old), readers, fill)
+            let written = may_be_written(place).and_then(|()| write_beside(place, Some(old), readers, fill));
+            return written.map_err(|obstacle| obstacle.at(path));
         }
         Target::Pipe => open_pipe(path).and_then(|file| write_through(file, fill)),
         Target::Stream => {
@@ -386,7 +398,27 @@ fn write_beside(
     old: Option<&Metadata>,
     readers: Readers,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-) -> io::Result<()> {
+) -> Result<(), Obstacle> {
+    let file = complete(place, old, readers, fill).map_err(|error| unfinished(&error))?;
+    let put = if old.is_some() {
+        file.persist(place)
+    } else {
+        match file.persist_noclobber(place) {
+            // What came to be there meanwhile is somebody's. Some file systems can rename, but not without replacing.
+            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => error.file.persist(place),
+            put => put,
+        }
+    };
+    put.map(drop).map_err(|error| system(&error.error))
+}
+
+/// Writes a file beside `place`, to the end.
+fn complete(
+    place: &Path,
+    old: Option<&Metadata>,
+    readers: Readers,
+    fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
     #[cfg(unix)]
@@ -407,19 +439,8 @@ fn write_beside(
     }
     match file.as_file().sync_all() {
         // Not every file system knows how.
-        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => return Err(error),
-        _ => {}
-    }
-    if old.is_some() {
-        file.persist(place).map_err(|error| error.error)?;
-        return Ok(());
-    }
-    match file.persist_noclobber(place) {
-        Ok(_) => Ok(()),
-        // What came to be there meanwhile is somebody's.
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(error.error),
-        // Some file systems can rename, but not without replacing.
-        Err(error) => error.file.persist(place).map(drop).map_err(|error| error.error),
+        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Err(error),
+        _ => Ok(file),
     }
 }
 

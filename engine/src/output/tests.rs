@@ -275,6 +275,7 @@ mod unix {
         put(&null, "x").unwrap();
         let message = put(&full, "x").unwrap_err().to_string();
         assert!(message.contains("full: cannot be written") && message.contains("make room"), "{message}");
+        assert!(!message.contains("unchanged"), "what was written through is gone: {message}");
         for path in [null, full] {
             assert!(fs::symlink_metadata(path).unwrap().file_type().is_char_device());
         }
