@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 /// How the names of unfinished files begin.
 pub const PREFIX: &str = ".opabinia-";
@@ -409,7 +409,24 @@ fn write_beside(
             put => put,
         }
     };
-    put.map(drop).map_err(|error| system(&error.error))
+    put.map(drop).map_err(|error| kept(error, place))
+}
+
+/// Keeps a file that is complete and cannot take its place: the work in it may have been long. A place that may be written
+/// can still refuse to be replaced: what is mounted there, or another user's file in a directory such as `/tmp`.
+fn kept(error: PersistError, place: &Path) -> Obstacle {
+    let PersistError { error, file } = error;
+    match file.keep() {
+        Ok((_, path)) => Obstacle::new(
+            format!(
+                "the new file cannot take the place of {}: {error}; it was kept as {}",
+                place.display(),
+                path.display()
+            ),
+            "it is complete: give it another name, or copy it there",
+        ),
+        Err(_) => system(&error),
+    }
 }
 
 /// Writes a file beside `place`, to the end.

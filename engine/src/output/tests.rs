@@ -64,6 +64,34 @@ fn two_names_of_one_output_are_told_apart_from_two_outputs() {
     assert!(is_same(Path::new(DASH), Path::new(DASH)) && !is_same(&one, Path::new(DASH)));
 }
 
+#[test]
+fn what_is_complete_and_cannot_take_its_place_is_kept() {
+    for (name, is_old) in [("new", false), ("old", true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        if is_old {
+            fs::write(&path, "old").unwrap();
+        }
+        // Somebody else puts something there meanwhile that is not to be replaced.
+        let failed = write(&path, |file| {
+            if is_old {
+                fs::remove_file(&path)?;
+                fs::create_dir(&path)?;
+            } else {
+                fs::write(&path, "theirs")?;
+            }
+            file.write_all(b"mine")
+        });
+        let message = failed.unwrap_err().to_string();
+        let names = listing(dir.path());
+        let [kept, there] = names.as_slice() else { panic!("{names:?}") };
+        assert!(kept.starts_with(PREFIX) && there == name, "{names:?}");
+        assert!(message.contains(kept) && message.contains("cannot take the place of"), "{message}");
+        assert_eq!(fs::read(dir.path().join(kept)).unwrap(), b"mine");
+        assert!(is_old || fs::read(&path).unwrap() == b"theirs");
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
