@@ -540,6 +540,21 @@ fn quiet_is_quiet_without_a_runtime_directory() {
     quiet(rendering(&trace, photo("wide.png"), dir.path().join("a.png")));
 }
 
+/// Without a runtime directory the program begins anew; what the system takes for it then is the loader.
+#[test]
+fn the_program_may_be_started_through_the_loader() {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let loader = maps.split_whitespace().find(|word| word.starts_with('/') && word.contains("/ld-"));
+    let Some(loader) = loader else {
+        return println!("note: this system's programs have no loader that could be called, so none is tried");
+    };
+    let mut command = Command::new(loader);
+    command.args([env!("CARGO_BIN_EXE_opabinia"), "doctor", "-q"]).env_remove("XDG_RUNTIME_DIR");
+    let ended = run(command);
+    ended.works();
+    assert!(ended.stdout.contains("opabinia"), "{}", ended.stdout);
+}
+
 #[test]
 fn a_missing_display_is_said_to_be_the_reason() {
     if !cfg!(target_os = "linux") {
