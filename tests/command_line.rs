@@ -10,7 +10,7 @@ mod files;
 #[allow(dead_code, reason = "shared with the tests of single faults")]
 mod program;
 
-use files::{edit_header, goldens, photo, scratch};
+use files::{copy_of, edit_header, goldens, photo, scratch};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::run::ImageId;
 use opabinia_engine::vision::{Exif, Picture};
@@ -18,7 +18,7 @@ use program::{Ended, program, run};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -155,6 +155,27 @@ fn what_cannot_be_written_is_refused_before_any_work() {
 }
 
 #[test]
+fn nothing_is_written_into_a_checkpoint_or_an_encoder() {
+    let copy = copy_of("tiny-llama3");
+    let clip = copy.path().join("towers/openai/clip-vit-large-patch14-336");
+    let wide = photo("wide.png");
+    let before = (names(&clip), fs::read(clip.join("model.safetensors")).unwrap());
+    for (out, words) in [("model.safetensors", "replace the input"), ("new", "a new file in the input")] {
+        // Of the copy only the encoder is used.
+        let mut tower = OsStr::new("clip=").to_owned();
+        tower.push(&clip);
+        let mut traced = tracing(&wide, clip.join(out));
+        traced.arg("--tower").arg(&tower);
+        let mut measured = program(["evidence", "-q", "-p", "x", "--with", "mask:clip", "-m"]);
+        measured.arg(checkpoint()).arg("-i").arg(&wide).arg("-o").arg(clip.join(out)).arg("--tower").arg(&tower);
+        for command in [traced, measured] {
+            run(command).says(USAGE, &["cannot be written", words, "clip-vit-large-patch14-336"]);
+        }
+    }
+    assert_eq!((names(&clip), fs::read(clip.join("model.safetensors")).unwrap()), before);
+}
+
+#[test]
 fn files_of_other_names_are_left_alone() {
     let dir = scratch();
     let path = |name: &str| dir.path().join(name);
@@ -179,7 +200,7 @@ fn a_full_disk_loses_nothing() {
     let traced = tracing(&photo("wide.png"), &out);
     // The arguments after the shell's own.
     command.args(traced.get_args().skip(if cfg!(target_os = "linux") { 3 } else { 0 }));
-    run(command).says(USAGE, &["t.safetensors: cannot be written", "make room"]);
+    run(command).says(USAGE, &["t.safetensors: cannot be written", "make room", "unchanged"]);
     assert_eq!(fs::read(&out).unwrap(), b"keep");
     assert_eq!(names(dir.path()), ["t.safetensors"]);
 }
@@ -193,6 +214,18 @@ fn standard_output_is_a_place_to_write_to() {
         assert!(output.status.success(), "{out}: {}", said(&output));
         assert!(is_trace(&output.stdout), "{out}");
     }
+    // What was asked for is said elsewhere then, quiet or not.
+    let text = |mut command: Command| String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let answer = text(asking(&wide));
+    assert_eq!(said(&tracing(&wide, "-").output().unwrap()).trim_end(), answer.trim_end());
+    let measuring = |out: &Path| {
+        let mut command = program(["evidence", "-q", "-p", "x", "--with", "mask:clip", "--max-tokens", "1", "-m"]);
+        command.arg(checkpoint()).arg("-i").arg(&wide).arg("-o").arg(out);
+        command
+    };
+    let table = text(measuring(&dir.path().join("e.safetensors")));
+    assert!(table.contains("clip"), "{table}");
+    assert_eq!(said(&measuring(Path::new("-")).output().unwrap()).trim_end(), table.trim_end());
     // What the file held before is not the program's.
     let file = dir.path().join("log");
     fs::write(&file, "before ").unwrap();
@@ -222,6 +255,29 @@ fn standard_output_is_a_place_to_write_to() {
     let mut twice = rendering(&trace, &wide, &png);
     twice.arg("--csv").arg(dir.path().join("b.csv"));
     run(twice).says(USAGE, &["name the same file"]);
+}
+
+#[test]
+fn a_terminal_is_spared_what_is_not_text() {
+    // The end of a pseudo-terminal that a terminal program has is a terminal, too, on Linux.
+    let terminal = File::options().read(true).write(true).open("/dev/ptmx").ok().filter(IsTerminal::is_terminal);
+    let Some(terminal) = terminal else {
+        return println!("note: here is no pseudo-terminal, so none is tried");
+    };
+    let (dir, wide) = (scratch(), photo("wide.png"));
+    let trace = dir.path().join("t");
+    run(tracing(&wide, &trace)).works();
+    let mut measured =
+        program(["evidence", "-q", "-p", "x", "--with", "mask:clip", "--max-tokens", "1", "-o", "-", "-m"]);
+    measured.arg(checkpoint()).arg("-i").arg(&wide);
+    for mut command in [tracing(&wide, "-"), rendering(&trace, &wide, "-"), measured] {
+        let output = command.stdout(terminal.try_clone().unwrap()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(USAGE), "{command:?}");
+        assert!(said(&output).contains("is nothing for a terminal"), "{}", said(&output));
+    }
+    // Text is welcome there.
+    let mut table = rendering(&trace, &wide, dir.path().join("a.png"));
+    assert!(table.args(["--csv", "-"]).stdout(terminal).status().unwrap().success());
 }
 
 // ---- names that are no text ----
@@ -525,6 +581,21 @@ fn quiet_is_quiet_without_a_runtime_directory() {
     let trace = dir.path().join("t");
     quiet(tracing(&photo("wide.png"), &trace));
     quiet(rendering(&trace, photo("wide.png"), dir.path().join("a.png")));
+}
+
+/// Without a runtime directory the program begins anew; what the system takes for it then is the loader.
+#[test]
+fn the_program_may_be_started_through_the_loader() {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let loader = maps.split_whitespace().find(|word| word.starts_with('/') && word.contains("/ld-"));
+    let Some(loader) = loader else {
+        return println!("note: this system's programs have no loader that could be called, so none is tried");
+    };
+    let mut command = Command::new(loader);
+    command.args([env!("CARGO_BIN_EXE_opabinia"), "doctor", "-q"]).env_remove("XDG_RUNTIME_DIR");
+    let ended = run(command);
+    ended.works();
+    assert!(ended.stdout.contains("opabinia"), "{}", ended.stdout);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use tempfile::{NamedTempFile, PersistError};
 
 /// How the names of unfinished files begin.
 pub const PREFIX: &str = ".opabinia-";
@@ -27,7 +28,7 @@ pub const STANDARD_OUTPUT: &str = "standard output";
 /// What stands for the standard output where a file could.
 const DASH: &str = "-";
 
-/// Links that are followed on the way to an open file of this process: as many as Linux follows.
+/// Links that are followed on the way to a file: as many as Linux follows.
 const MAX_LINKS: usize = 40;
 
 /// How long a pipe may go without a reader.
@@ -80,7 +81,7 @@ impl Obstacle {
 fn system(error: &io::Error) -> Obstacle {
     let help = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "make room, or write somewhere else; what was there before is unchanged"
+            "make room, or write somewhere else"
         }
         ErrorKind::NotConnected => "start what reads from it, or give the name of a file",
         _ => "check the path and its permissions, or write somewhere else",
@@ -88,12 +89,23 @@ fn system(error: &io::Error) -> Obstacle {
     Obstacle::new(error.to_string(), help)
 }
 
+/// What the system said while a new file was being written beside the place it was for.
+fn unfinished(error: &io::Error) -> Obstacle {
+    let obstacle = system(error);
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            Obstacle { help: "make room, or write somewhere else; what was there before is unchanged", ..obstacle }
+        }
+        _ => obstacle,
+    }
+}
+
 /// Checks that `path` can be written, before any work is done for it. `inputs` are files that must not be
-/// replaced, or directories in which nothing may be.
+/// replaced, or directories in which nothing may be written, nor into the files that links in them lead to.
 ///
 /// # Errors
 /// [`Error::Input`] if its directory does not exist or takes no file, if what is there is nothing that can be written
-/// (see the module), or if it is one of `inputs`.
+/// (see the module), or if it is one of `inputs` or in one.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
     let at = |obstacle: Obstacle| obstacle.at(path);
     let place = match target(path).map_err(at)? {
@@ -102,11 +114,16 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
         Target::Stream => {
             return File::options().write(true).open(path).map(drop).map_err(|error| system(&error).at(path));
         }
-        Target::New(place) => place,
+        Target::New(place) => {
+            if let Some(input) = input_with(&place, inputs) {
+                let why = format!("it would be a new file in the input {}", input.display());
+                return Err(Obstacle::new(why, "write to another directory").at(path));
+            }
+            place
+        }
         Target::Old(place, _) => {
-            let is_place = |input: &&&Path| input.canonicalize().is_ok_and(|input| place.starts_with(input));
-            if let Some(input) = inputs.iter().find(is_place) {
-                let why = format!("it would replace the input {}", input.display());
+            if let Some(input) = input_with(path, inputs) {
+                let why = format!("it would replace the input {}, or a part of it", input.display());
                 return Err(Obstacle::new(why, "give another name").at(path));
             }
             may_be_written(&place).map_err(at)?;
@@ -121,6 +138,34 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
             format!("{} takes no new file, and nothing is written in place: {}", directory.display(), error.kind());
         Obstacle::new(why, "write somewhere else").at(path)
     })
+}
+
+/// Which of `inputs` is at `path` or holds it. A file in the hub's cache has two places: its name in a snapshot, which is a
+/// link, and the blob that this leads to; writing changes the one, whichever of both is given.
+fn input_with<'a>(path: &Path, inputs: &[&'a Path]) -> Option<&'a Path> {
+    let places = places(path);
+    let holds = |input: &Path| {
+        let Ok(input) = input.canonicalize() else { return false };
+        let mut parts = fs::read_dir(&input).into_iter().flatten().flatten();
+        places.iter().any(|place| place.starts_with(&input))
+            || parts.any(|part| part.path().canonicalize().is_ok_and(|part| places.contains(&part)))
+    };
+    inputs.iter().copied().find(|input| holds(input))
+}
+
+/// Where `path` is, and where everything is that it leads to as a link, each without links in its directory.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    let mut next = Some(path.to_path_buf());
+    while let Some(at) = next.filter(|_| places.len() < MAX_LINKS) {
+        if let (Ok(directory), Some(name)) = (directory_of(&at).canonicalize(), at.file_name()) {
+            places.push(directory.join(name));
+        }
+        next = fs::read_link(&at).ok().map(|to| directory_of(&at).join(to));
+    }
+    // A link may end in dots, which name nothing.
+    places.extend(path.canonicalize());
+    places
 }
 
 /// Writes `path` through `fill`. An existing file is replaced only once the new one is complete.
@@ -147,10 +192,10 @@ fn write_for(
 ) -> Result<()> {
     let target = target(path).map_err(|obstacle| obstacle.at(path))?;
     let written = match &target {
-        Target::New(place) => write_beside(place, None, readers, fill),
+        Target::New(place) => return write_beside(place, None, readers, fill).map_err(|obstacle| obstacle.at(path)),
         Target::Old(place, old) => {
-            may_be_written(place).map_err(|obstacle| obstacle.at(path))?;
-            write_beside(place, Some(old), readers, fill)
+            let written = may_be_written(place).and_then(|()| write_beside(place, Some(old), readers, fill));
+            return written.map_err(|obstacle| obstacle.at(path));
         }
         Target::Pipe => open_pipe(path).and_then(|file| write_through(file, fill)),
         Target::Stream => {
@@ -177,23 +222,50 @@ pub fn is_stdout(path: &Path) -> bool {
     matches!(target(path), Ok(Target::Stdout))
 }
 
-/// Whether `path` is the standard output, and that is a terminal.
+/// Whether `path` leads to a terminal: through the standard output or the standard error, or as `/dev/tty`.
 pub fn is_terminal(path: &Path) -> bool {
-    is_stdout(path) && io::stdout().is_terminal()
-}
-
-/// Whether writing the one would write over the other.
-pub fn is_same(one: &Path, other: &Path) -> bool {
-    match (target(one), target(other)) {
-        (Ok(Target::Old(one, _)), Ok(Target::Old(other, _))) => one == other,
-        (Ok(Target::New(one)), Ok(Target::New(other))) => {
-            one.file_name() == other.file_name()
-                && directory_of(&one).canonicalize().ok() == directory_of(&other).canonicalize().ok()
-        }
-        (Ok(Target::Stdout), Ok(Target::Stdout)) => true,
-        (Ok(Target::Pipe), Ok(Target::Pipe)) => one.canonicalize().ok() == other.canonicalize().ok(),
+    match target(path) {
+        Ok(Target::Stdout) => io::stdout().is_terminal(),
+        Ok(Target::Stderr) => io::stderr().is_terminal(),
+        Ok(Target::Stream) => File::options().write(true).open(path).is_ok_and(|file| file.is_terminal()),
         _ => false,
     }
+}
+
+/// Whether writing the one would write over the other, or into it.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let (Ok(to_one), Ok(to_other)) = (target(one), target(other)) else { return false };
+    match (&to_one, &to_other) {
+        (Target::Old(one, _), Target::Old(other, _)) => one == other,
+        (Target::New(one), Target::New(other)) => {
+            one.file_name() == other.file_name()
+                && directory_of(one).canonicalize().ok() == directory_of(other).canonicalize().ok()
+        }
+        (Target::Stdout, Target::Stdout) | (Target::Stderr, Target::Stderr) => true,
+        (Target::Pipe, Target::Pipe) => one.canonicalize().ok() == other.canonicalize().ok(),
+        _ => {
+            let found = identity(&to_one, one);
+            found.is_some() && found == identity(&to_other, other)
+        }
+    }
+}
+
+/// The device and the number of what `path` leads to, under any name. Devices have none: they take everything.
+#[cfg(unix)]
+fn identity(target: &Target, path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let about = match target {
+        Target::Stdout => standard(&io::stdout()).and_then(|file| file.metadata()),
+        Target::Stderr => standard(&io::stderr()).and_then(|file| file.metadata()),
+        _ => fs::metadata(path),
+    };
+    about.ok().filter(|about| !about.file_type().is_char_device()).map(|about| (about.dev(), about.ino()))
+}
+
+/// Nothing that could be compared.
+#[cfg(not(unix))]
+fn identity(_target: &Target, _path: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 /// What messages call `path`.
@@ -326,7 +398,44 @@ fn write_beside(
     old: Option<&Metadata>,
     readers: Readers,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-) -> io::Result<()> {
+) -> Result<(), Obstacle> {
+    let file = complete(place, old, readers, fill).map_err(|error| unfinished(&error))?;
+    let put = if old.is_some() {
+        file.persist(place)
+    } else {
+        match file.persist_noclobber(place) {
+            // What came to be there meanwhile is somebody's. Some file systems can rename, but not without replacing.
+            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => error.file.persist(place),
+            put => put,
+        }
+    };
+    put.map(drop).map_err(|error| kept(error, place))
+}
+
+/// Keeps a file that is complete and cannot take its place: the work in it may have been long. A place that may be written
+/// can still refuse to be replaced: what is mounted there, or another user's file in a directory such as `/tmp`.
+fn kept(error: PersistError, place: &Path) -> Obstacle {
+    let PersistError { error, file } = error;
+    match file.keep() {
+        Ok((_, path)) => Obstacle::new(
+            format!(
+                "the new file cannot take the place of {}: {error}; it was kept as {}",
+                place.display(),
+                path.display()
+            ),
+            "it is complete: give it another name, or copy it there",
+        ),
+        Err(_) => system(&error),
+    }
+}
+
+/// Writes a file beside `place`, to the end.
+fn complete(
+    place: &Path,
+    old: Option<&Metadata>,
+    readers: Readers,
+    fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
     #[cfg(unix)]
@@ -347,19 +456,8 @@ fn write_beside(
     }
     match file.as_file().sync_all() {
         // Not every file system knows how.
-        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => return Err(error),
-        _ => {}
-    }
-    if old.is_some() {
-        file.persist(place).map_err(|error| error.error)?;
-        return Ok(());
-    }
-    match file.persist_noclobber(place) {
-        Ok(_) => Ok(()),
-        // What came to be there meanwhile is somebody's.
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(error.error),
-        // Some file systems can rename, but not without replacing.
-        Err(error) => error.file.persist(place).map(drop).map_err(|error| error.error),
+        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Err(error),
+        _ => Ok(file),
     }
 }
 

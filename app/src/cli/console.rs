@@ -1,10 +1,12 @@
 //! The terminal: results on standard output, everything else on standard error.
 
 use super::failure::{Failure, Result};
+use crate::output;
 use clap::Args;
-use opabinia_engine::printable;
+use opabinia_engine::{Error, printable};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 /// How much the program says on standard error.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -12,7 +14,8 @@ pub struct Console {
     /// Say more about what is going on, on standard error; twice for details. RUST_LOG is honoured too.
     #[arg(long, short, action = clap::ArgAction::Count, global = true, help_heading = "Messages")]
     pub verbose: u8,
-    /// Say nothing on standard error but errors: no notes, no figures, no progress.
+    /// Say nothing on standard error but errors, and results where a file goes to standard output: no notes, no figures, no
+    /// progress.
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Messages")]
     pub quiet: bool,
 }
@@ -93,6 +96,21 @@ fn without_controls(text: &str) -> String {
 /// As for [`print`].
 pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+/// Checks that `out`, where `what` is to go, is no terminal: what is not text only makes a mess there.
+///
+/// # Errors
+/// If it is one.
+pub fn refuse_terminal(out: &Path, what: &str) -> Result<()> {
+    if !output::is_terminal(out) {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("--out {}: {what} is nothing for a terminal", out.display()),
+        "give the name of a file, or send it into a pipe",
+    )
+    .into())
 }
 
 #[cfg(test)]

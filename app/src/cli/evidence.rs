@@ -1,7 +1,7 @@
 //! `opabinia evidence`: what an answer rests on.
 
 use super::args::{LoadArgs, ModelArgs, SubjectArgs, check_other};
-use super::console::{Console, print, print_json};
+use super::console::{Console, complain, print, print_json, refuse_terminal};
 use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
@@ -90,6 +90,7 @@ impl Evidence {
                     Error::input("--out -: --json goes to standard output, too", "give the name of a file").into()
                 );
             }
+            refuse_terminal(out, "a file of numbers")?;
         }
         let Some(shown) = self.subject.picture(Some(image))? else { return Ok(()) };
         let other = self.subject.picture(self.other.as_deref())?;
@@ -98,7 +99,7 @@ impl Evidence {
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
         if let Some(out) = &self.out {
-            output::check(out, &[&inspection.directory])?;
+            output::check(out, &inspection.directories())?;
         }
         let anatomy = Anatomy::new(&inspection.config);
         let with = self.interventions(&anatomy)?;
@@ -135,7 +136,8 @@ impl Evidence {
             return print_json(&object);
         }
         match &self.out {
-            Some(out) if output::is_stdout(out) => console.say(&table(&evidence)),
+            // A result, whatever else is wanted quiet.
+            Some(out) if output::is_stdout(out) => complain(&table(&evidence)),
             Some(out) => {
                 print(&table(&evidence))?;
                 console.say(&format!("wrote {}", out.display()));

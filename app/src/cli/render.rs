@@ -1,6 +1,6 @@
 //! `opabinia render`: a trace as a picture.
 
-use super::console::Console;
+use super::console::{Console, refuse_terminal};
 use super::failure::{Cause, Failure, Result};
 use crate::figure::Theme;
 use crate::image_source::ImageSource;
@@ -186,6 +186,7 @@ impl Render {
             )
             .into());
         }
+        refuse_terminal(&self.out, "a PNG")?;
         if let Some(csv) = &self.csv {
             output::check(csv, &inputs)?;
             if output::is_same(csv, &self.out) {

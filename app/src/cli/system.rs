@@ -10,7 +10,8 @@ const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 /// Begins anew with [`RUNTIME_DIRECTORY`] set, where it is not: a library of the graphics driver complains about that on
 /// standard error, whatever it was asked. It is set to where it is on every system with systemd, there or not; others of our
 /// libraries take that place for granted. A variable cannot be set from within, with other threads in the world, so the
-/// program takes its own place.
+/// program takes its own place, unless something else is what runs: started through the loader of libraries, or under another
+/// name, it cannot tell how to begin anew, and the complaint stays.
 pub fn name_runtime_directory() {
     #[cfg(target_os = "linux")]
     {
@@ -25,6 +26,9 @@ pub fn name_runtime_directory() {
         else {
             return;
         };
+        if Path::new(&name).file_name() != program.file_name() {
+            return;
+        }
         let directory = Path::new("/run/user").join(about.uid().to_string());
         let mut again = std::process::Command::new(program);
         let error = again.arg0(name).args(args).env(RUNTIME_DIRECTORY, directory).exec();

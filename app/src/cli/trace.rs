@@ -2,7 +2,7 @@
 
 use super::answer_text::{answer_json, figures};
 use super::args::{AnswerArgs, InterventionArgs, LoadArgs, ModelArgs, SubjectArgs};
-use super::console::{Console, print_generated, print_json};
+use super::console::{Console, complain, print_generated, print_json, refuse_terminal};
 use super::driver::Driver;
 use super::failure::Result;
 use super::json_path;
@@ -94,7 +94,7 @@ impl Trace {
         }
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
-        output::check(&self.out, &[&inspection.directory])?;
+        output::check(&self.out, &inspection.directories())?;
         let interventions = self.intervention.interventions(&Anatomy::new(&inspection.config))?;
         let shown = picture.as_deref().zip(image.as_deref());
         let swapped = other.as_deref().zip(self.intervention.other.as_deref());
@@ -127,7 +127,8 @@ impl Trace {
             return print_json(&object);
         }
         if output::is_stdout(&self.out) {
-            console.say(&answer.text);
+            // A result, whatever else is wanted quiet.
+            complain(&answer.text);
         } else {
             print_generated(&format!("{}\n", answer.text))?;
         }
@@ -140,17 +141,14 @@ impl Trace {
 
     /// Checks that nothing else goes where the trace goes.
     fn check_stdout(&self) -> Result<()> {
-        let refuse =
-            |what: &str, help: &str| Err(Error::input(format!("--out {}: {what}", self.out.display()), help).into());
-        if !output::is_stdout(&self.out) {
-            Ok(())
-        } else if self.json {
-            refuse("--json goes to standard output, too", "give the name of a file")
-        } else if output::is_terminal(&self.out) {
-            refuse("a trace is nothing for a terminal", "give the name of a file, or send it into a pipe")
-        } else {
-            Ok(())
+        if output::is_stdout(&self.out) && self.json {
+            return Err(Error::input(
+                format!("--out {}: --json goes to standard output, too", self.out.display()),
+                "give the name of a file",
+            )
+            .into());
         }
+        refuse_terminal(&self.out, "a trace")
     }
 }
 

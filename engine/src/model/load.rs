@@ -390,6 +390,12 @@ impl Found {
 }
 
 impl Inspection {
+    /// The directories its files lie in: its own, and those of its encoders that were found.
+    pub fn directories(&self) -> Vec<&Path> {
+        let encoders = self.towers.iter().filter_map(|tower| tower.location.as_ref().ok());
+        std::iter::once(&self.directory).chain(encoders.map(|(directory, _)| directory)).map(PathBuf::as_path).collect()
+    }
+
     /// Finds out what `request` would load, beside what is in `memory`.
     ///
     /// # Errors

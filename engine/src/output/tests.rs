@@ -64,6 +64,34 @@ fn two_names_of_one_output_are_told_apart_from_two_outputs() {
     assert!(is_same(Path::new(DASH), Path::new(DASH)) && !is_same(&one, Path::new(DASH)));
 }
 
+#[test]
+fn what_is_complete_and_cannot_take_its_place_is_kept() {
+    for (name, is_old) in [("new", false), ("old", true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        if is_old {
+            fs::write(&path, "old").unwrap();
+        }
+        // Somebody else puts something there meanwhile that is not to be replaced.
+        let failed = write(&path, |file| {
+            if is_old {
+                fs::remove_file(&path)?;
+                fs::create_dir(&path)?;
+            } else {
+                fs::write(&path, "theirs")?;
+            }
+            file.write_all(b"mine")
+        });
+        let message = failed.unwrap_err().to_string();
+        let names = listing(dir.path());
+        let [kept, there] = names.as_slice() else { panic!("{names:?}") };
+        assert!(kept.starts_with(PREFIX) && there == name, "{names:?}");
+        assert!(message.contains(kept) && message.contains("cannot take the place of"), "{message}");
+        assert_eq!(fs::read(dir.path().join(kept)).unwrap(), b"mine");
+        assert!(is_old || fs::read(&path).unwrap() == b"theirs");
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
@@ -116,6 +144,37 @@ mod unix {
         assert!(is_same(&path("link"), &path("far/target")));
         assert_eq!(listing(dir.path()), ["far", "link", "to-link"]);
         assert_eq!(listing(&path("far")), ["target"]);
+    }
+
+    /// In the hub's cache a checkpoint is a directory of links to blobs.
+    #[test]
+    fn nothing_is_written_into_a_directory_of_inputs_nor_where_its_links_lead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("snapshots/1")).unwrap();
+        fs::create_dir(path("blobs")).unwrap();
+        for blob in ["used", "foreign"] {
+            fs::write(path("blobs").join(blob), "keep").unwrap();
+        }
+        symlink("../../blobs/used", path("snapshots/1/config.json")).unwrap();
+        symlink("snapshots/1/config.json", path("link")).unwrap();
+        symlink("snapshots/1", path("main")).unwrap();
+        let inputs = [path("main")];
+        let check = |name: &str| check(&path(name), &inputs.each_ref().map(PathBuf::as_path));
+        for (name, words) in [
+            ("snapshots/1/config.json", "it would replace the input"),
+            ("main/config.json", "it would replace the input"),
+            ("blobs/used", "it would replace the input"),
+            ("link", "it would replace the input"),
+            ("main/model.safetensors", "it would be a new file in the input"),
+            ("snapshots/1/model.safetensors", "it would be a new file in the input"),
+        ] {
+            let message = check(name).unwrap_err().to_string();
+            assert!(message.contains(words) && message.contains("main"), "{name}: {message}");
+        }
+        for name in ["new", "snapshots/new", "blobs/foreign"] {
+            check(name).unwrap();
+        }
     }
 
     #[test]
@@ -203,6 +262,20 @@ mod unix {
     }
 
     #[test]
+    fn two_names_of_one_open_file_are_one_output() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let open = |path: &Path| File::options().append(true).create(true).open(path).unwrap();
+        let name = |file: &File| PathBuf::from(format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file)));
+        let (one, again, other) = (open(&path), open(&path), open(&dir.path().join("b")));
+        assert!(is_same(&name(&one), &name(&again)));
+        assert!(is_same(&name(&one), &path), "the open file would lose its place");
+        assert!(!is_same(&name(&one), &name(&other)) && !is_same(&name(&other), &path));
+        assert!(is_same(Path::new("/dev/stderr"), Path::new("/dev/fd/2")));
+        assert!(!is_same(Path::new("/dev/null"), Path::new("/dev/null")), "everything finds room there");
+    }
+
+    #[test]
     fn sockets_are_refused_and_stay() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
@@ -230,6 +303,7 @@ mod unix {
         put(&null, "x").unwrap();
         let message = put(&full, "x").unwrap_err().to_string();
         assert!(message.contains("full: cannot be written") && message.contains("make room"), "{message}");
+        assert!(!message.contains("unchanged"), "what was written through is gone: {message}");
         for path in [null, full] {
             assert!(fs::symlink_metadata(path).unwrap().file_type().is_char_device());
         }
