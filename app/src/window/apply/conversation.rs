@@ -167,13 +167,23 @@ impl App {
                 self.state.conversations.bring_back(id);
             }
             Deed::Branched { conversation, exchange, before } => {
-                // Whatever still comes of its job is nobody's: another exchange may get its name.
-                if let Some((job, _)) = self.state.jobs.find(|purpose| purpose.answers(conversation, exchange)) {
+                // Nothing is taken away unseen.
+                self.state.conversations.show(conversation);
+                let job = self.state.jobs.find(|purpose| purpose.answers(conversation, exchange)).map(|(job, _)| job);
+                if let Some(job) = job {
                     self.cancel(job);
-                    self.state.jobs.end(job);
                 }
-                if let Some(conversation) = self.state.conversations.get_mut(conversation) {
-                    conversation.take_back(exchange, before);
+                let known = self.state.conversations.get_mut(conversation);
+                let gone = known.is_some_and(|known| known.take_back(exchange, before));
+                match job {
+                    // Whatever still comes of it is nobody's: another exchange may get its name.
+                    Some(job) if gone => {
+                        self.state.jobs.end(job);
+                    }
+                    // Its end will be told.
+                    Some(_) => {}
+                    None if gone => {}
+                    None => self.stop_open(conversation, exchange),
                 }
                 self.state.attentions.forget_conversation(conversation);
                 self.ask_what_waited();
@@ -344,9 +354,14 @@ impl App {
     /// Questions that wait and have not been handed to the engine will not be.
     pub(super) fn stop_waiting(&mut self) {
         for (conversation, at) in self.waiting() {
-            if let Some(exchange) = self.exchange_mut(conversation, at) {
-                exchange.status = AnswerStatus::Stopped;
-            }
+            self.stop_open(conversation, at);
+        }
+    }
+
+    /// An exchange that the engine knows nothing of will not be answered.
+    fn stop_open(&mut self, conversation: ConversationId, at: ExchangeId) {
+        if let Some(exchange) = self.exchange_mut(conversation, at).filter(|exchange| exchange.status.is_open()) {
+            exchange.status = AnswerStatus::Stopped;
         }
     }
 }
