@@ -312,6 +312,27 @@ fn a_branch_that_is_taken_back_while_others_need_its_name_ends() {
 }
 
 #[test]
+fn an_answer_that_is_being_stopped_is_not_counted_on_for_the_maps() {
+    let mut window = with_model(Some("wide.png"));
+    wait(&mut window, "the picture", |app| {
+        app.state().picture().is_some_and(|id| app.state().pictures.ready(id).is_some())
+    });
+    window.state_mut().state_mut().settings.sampling.max_tokens = 4;
+    let ask_for_maps = |window: &mut Harness<'_, App>| {
+        window.state_mut().act(ConversationAction::SetDraft("What is this?".to_owned()));
+        window.state_mut().act(UiCommand::Ask);
+    };
+    ask_for_maps(&mut window);
+    window.state_mut().act(UiCommand::Stop);
+    window.state_mut().act(ConversationAction::New);
+    ask_for_maps(&mut window);
+    window.step();
+    assert!(window.state().state().trace_is_coming());
+    wait(&mut window, "the answer", is_answered);
+    assert!(window.state().state().trace().is_some());
+}
+
+#[test]
 fn enter_asks_and_shift_enter_breaks_the_line_and_input_methods_keep_their_enter() {
     let mut window = with_model(None);
     limit_answers(&mut window, "2");

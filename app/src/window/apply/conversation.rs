@@ -296,8 +296,8 @@ impl App {
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
         // can take over what it knows of the picture.
         let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
-        let coming = |key| self.state.jobs.find(|purpose| purpose.makes_trace() == Some(key)).is_some();
-        let traced = traced.filter(|key| self.state.traces.get(*key).is_none() && !coming(*key));
+        let known = |key| self.state.traces.get(key).is_some() || self.state.jobs.bring_trace(key);
+        let traced = traced.filter(|key| !known(*key));
         let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),
