@@ -437,7 +437,7 @@ pub(super) const CHINESE: ProbeTexts = ProbeTexts {
     input_of: "编码器输入：",
     input_tip: "显示该编码器实际得到的像素：以它自己的颜色填充成正方形，再缩放",
     back_to_maps: "返回注意力图",
-    cell_at: |row, col| format!("单元格（第 {row} 行，第 {col} 列）"),
+    cell_at: |row, col| format!("单元格（行 {row}，列 {col}）"),
     tokens_in: |count| format!("{count} 个词元"),
     point: "指向单元格可读取数值，点击可细看。",
     numbers_awaited: "读取中",
