@@ -317,6 +317,12 @@ pub fn default_colours(quantity: Quantity) -> ColourMap {
     if quantity == Quantity::Lift { ColourMap::Diverging } else { ColourMap::Viridis }
 }
 
+/// Whether colours of the photo would be taken for values of the map: reds and blues under the diverging colours, and any
+/// of them under those of encoders.
+pub fn photo_confounds(quantity: Quantity, colour_map: ColourMap) -> bool {
+    quantity == Quantity::Dominant || colour_map == ColourMap::Diverging
+}
+
 /// The numbers of `maps` alone, as the first columns of [`MapFigure::csv`]: for where what they are about is known.
 pub fn csv(maps: &[(String, Map)]) -> String {
     rows(maps, &[])

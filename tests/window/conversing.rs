@@ -5,8 +5,10 @@ use egui::{Event, ImeEvent, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
+use opabinia::window::action::ConversationAction;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Conversation, PictureSource, Slot};
+use opabinia::window::command::UiCommand;
+use opabinia::window::state::{AnswerStatus, Conversation, Deed, PictureSource, Slot};
 
 /// The window with a model, and a picture if one is named.
 fn with_model(picture: Option<&str>) -> Harness<'static, App> {
@@ -269,6 +271,65 @@ fn a_conversation_is_removed_with_its_answer_and_brought_back() {
     let exchange = last(window.state()).unwrap();
     assert_eq!((exchange.question.as_str(), &exchange.status), ("Hello", &AnswerStatus::Stopped));
     assert!(!exchange.tokens.is_empty());
+}
+
+#[test]
+fn a_branch_that_is_taken_back_while_others_need_its_name_ends() {
+    let mut window = with_model(None);
+    window.state_mut().state_mut().settings.sampling.max_tokens = 4;
+    ask(&mut window, "Hello");
+    wait(&mut window, "the answer", is_answered);
+    window.state_mut().state_mut().settings.sampling.max_tokens = 200;
+    let undo = |window: &mut Harness<'_, App>| {
+        window.state_mut().act(UiCommand::Undo);
+        window.step();
+    };
+    // Something was asked after it.
+    window.state_mut().act(UiCommand::Regenerate);
+    wait(&mut window, "its first words", |app| last(app).is_some_and(|exchange| !exchange.tokens.is_empty()));
+    ask(&mut window, "And then?");
+    assert_eq!(shown(window.state()).exchanges.len(), 3);
+    window.state_mut().state_mut().settings.sampling.max_tokens = 4;
+    undo(&mut window);
+    assert_eq!(shown(window.state()).leaf, Some(0));
+    wait(&mut window, "the end of all", |app| !app.state().is_busy());
+    let status = |window: &Harness<'_, App>, at: usize| shown(window.state()).exchanges[at].status.clone();
+    assert_eq!(shown(window.state()).exchanges.len(), 3);
+    assert_eq!(status(&window, 1), AnswerStatus::Stopped);
+    assert!(!status(&window, 2).is_open());
+    // Two at once, and the first of them is taken back while it waits behind the other's name.
+    window.state_mut().act(UiCommand::Regenerate);
+    window.step();
+    let first = shown(window.state()).exchanges.len() - 1;
+    let (before, conversation) = (Some(0), shown(window.state()).id);
+    window.state_mut().act(ConversationAction::Regenerate(0));
+    window.step();
+    let deed = Deed::Branched { conversation, exchange: first, before };
+    window.state_mut().act(ConversationAction::TakeBack(deed));
+    wait(&mut window, "the end of all", |app| !app.state().is_busy());
+    assert_eq!(shown(window.state()).exchanges.len(), first + 2);
+    assert!(!status(&window, first).is_open() && !status(&window, first + 1).is_open());
+}
+
+#[test]
+fn an_answer_that_is_being_stopped_is_not_counted_on_for_the_maps() {
+    let mut window = with_model(Some("wide.png"));
+    wait(&mut window, "the picture", |app| {
+        app.state().picture().is_some_and(|id| app.state().pictures.ready(id).is_some())
+    });
+    window.state_mut().state_mut().settings.sampling.max_tokens = 4;
+    let ask_for_maps = |window: &mut Harness<'_, App>| {
+        window.state_mut().act(ConversationAction::SetDraft("What is this?".to_owned()));
+        window.state_mut().act(UiCommand::Ask);
+    };
+    ask_for_maps(&mut window);
+    window.state_mut().act(UiCommand::Stop);
+    window.state_mut().act(ConversationAction::New);
+    ask_for_maps(&mut window);
+    window.step();
+    assert!(window.state().state().trace_is_coming());
+    wait(&mut window, "the answer", is_answered);
+    assert!(window.state().state().trace().is_some());
 }
 
 #[test]

@@ -364,25 +364,24 @@ fn an_answer_goes_on_from_another_token_only_by_its_button_and_that_is_undone() 
         node.label().is_some_and(|label| label.starts_with("Continue with "))
     };
     window.get_all_by(name).next().unwrap().click();
-    window.run_ok();
-    assert_eq!(shown(window.state()).exchanges.len(), 2);
+    wait(&mut window, "the other answer", |app| shown(app).exchanges.len() == 2 && is_answered(app));
     assert_eq!(last(window.state()).unwrap().begin[2], other.id);
     window.get_by_label("Undo").click();
     window.run_ok();
+    // An answer that is complete stays within reach.
     let conversation = shown(window.state());
-    assert_eq!((conversation.exchanges.len(), conversation.leaf), (1, Some(0)));
+    assert_eq!((conversation.exchanges.len(), conversation.leaf), (2, Some(0)));
     assert_eq!(conversation.exchanges[0], first);
-    wait(&mut window, "the end of its job", |app| !app.state().is_busy());
-    // What comes next under the same name is its own.
+    assert_eq!(conversation.siblings(0), [0, 1]);
     ask(&mut window, "And now?");
     wait(&mut window, "the answer", is_answered);
     assert_eq!(last(window.state()).unwrap().tokens.len(), 6);
     // Answering again is undone with the keys.
     window.get_all_by_label("Regenerate").last().unwrap().click();
-    wait(&mut window, "another answer", |app| shown(app).exchanges.len() == 3 && is_answered(app));
+    wait(&mut window, "another answer", |app| shown(app).exchanges.len() == 4 && is_answered(app));
     window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
     window.run_ok();
-    assert_eq!(shown(window.state()).exchanges.len(), 2);
+    assert_eq!((shown(window.state()).exchanges.len(), shown(window.state()).leaf), (4, Some(2)));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Opening checkpoints: the start page, what is said before loading, refusals.
 
-use crate::harness::{ask, checkpoint, image, open, shot, wait};
+use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ModelAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{Attended, MapSource, ModelPhase, Slot, TokenPlace, ViewChange};
+use opabinia::window::command::UiCommand;
+use opabinia::window::state::{AnswerStatus, Attended, MapSource, ModelPhase, Slot, TokenPlace, ViewChange};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,6 +75,11 @@ fn of_two_models_either_answers_and_shows_its_maps() {
         let known = app.state().attentions.get((key.0, of_a_answer));
         matches!(known, Some(Attended::Failed(why)) if why.contains("another checkpoint"))
     });
+    window.run_ok();
+    // The panel of maps says why as well, and what can be done.
+    assert!(window.query_by_label_contains("Select a token of the answer").is_none());
+    assert_eq!(window.get_all_by_label_contains("another checkpoint").count(), 2);
+    assert_eq!(window.get_all_by_label("Try again").count(), 2);
     window.state_mut().act(ViewChange::Source(MapSource::Sva));
     let of_b = Arc::clone(&window.state().state().trace().unwrap().trace);
     assert_ne!(of_a.layers[0].probs, of_b.layers[0].probs);
@@ -89,6 +95,31 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     window.state_mut().act(ModelAction::Unload(Slot::A));
     wait(&mut window, "A to go", |app| app.state().models.loaded(Slot::A).is_none());
     assert!(Arc::ptr_eq(&of_b, &window.state().state().trace().unwrap().trace));
+}
+
+#[test]
+fn a_question_asked_while_another_checkpoint_comes_waits_for_it() {
+    let start = Start { model: Some(checkpoint("tiny-llama3")), ..Start::default() };
+    let mut window = open(start, SIZES[1]);
+    wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
+    window.state_mut().state_mut().settings.sampling.max_tokens = 3;
+    window.state_mut().act(ModelAction::Inspect(Slot::A, checkpoint("tiny-yi")));
+    wait(&mut window, "what it needs", inspected);
+    let ask = |window: &mut Harness<'_, App>| {
+        window.state_mut().act(ConversationAction::SetDraft("Hello".to_owned()));
+        window.state_mut().act(UiCommand::Ask);
+    };
+    window.state_mut().act(ModelAction::Load(Slot::A));
+    ask(&mut window);
+    wait(&mut window, "the answer", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));
+    let exchange = last(window.state()).unwrap();
+    assert!(matches!(exchange.status, AnswerStatus::Done | AnswerStatus::Full), "{:?}", exchange.status);
+    assert!(exchange.directory.contains("tiny-yi"), "{}", exchange.directory);
+    // Where the model goes and none comes, the question waits for the next one.
+    window.state_mut().act(ModelAction::Unload(Slot::A));
+    ask(&mut window);
+    wait(&mut window, "the model to go", |app| app.state().models.loaded(Slot::A).is_none());
+    assert_eq!(last(window.state()).unwrap().status, AnswerStatus::Waiting);
 }
 
 #[test]

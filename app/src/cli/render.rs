@@ -149,8 +149,8 @@ pub struct Render {
     /// How much of the picture the map hides, 0 to 1.
     #[arg(long, value_name = "X", default_value_t = 0.6, value_parser = parse_opacity, allow_negative_numbers = true, help_heading = "How it looks")]
     opacity: f32,
-    /// Keep the colours of the picture under the diverging colour map: without this it is grey there, so that none of them
-    /// is taken for a value.
+    /// Keep the colours of the picture under the diverging colour map and under those of encoders: without this it is grey
+    /// there, so that none of them is taken for a value.
     #[arg(long, help_heading = "How it looks")]
     color_photo: bool,
     /// Interpolate between patches.
@@ -278,7 +278,7 @@ impl Render {
             symmetric: colour_map == ColourMap::Diverging && !matches!(self.norm, Normalisation::Fixed { .. }),
             colour_map,
             opacity: self.opacity,
-            grey_photo: colour_map == ColourMap::Diverging && !self.color_photo,
+            grey_photo: map_figure::photo_confounds(quantity, colour_map) && !self.color_photo,
             filter: if self.smooth { Filter::Bilinear } else { Filter::Nearest },
             grid: false,
             part: match self.frame {

@@ -200,7 +200,7 @@ fn drawing(gathered: &mut Gathered, view: &View, texts: &Texts) {
     let smooth = view.filter == Filter::Bilinear;
     let other = if smooth { Filter::Nearest } else { Filter::Bilinear };
     gathered.add(ControlGroup::Drawing, probe.smooth, smooth, ViewChange::Filter(other));
-    if view.colours() == ColourMap::Diverging {
+    if view.photo_confounds() {
         let change = ViewChange::GreyPhoto(!view.grey_photo);
         gathered.add(ControlGroup::Drawing, probe.grey_photo, view.grey_photo, change);
     }

@@ -167,13 +167,23 @@ impl App {
                 self.state.conversations.bring_back(id);
             }
             Deed::Branched { conversation, exchange, before } => {
-                // Whatever still comes of its job is nobody's: another exchange may get its name.
-                if let Some((job, _)) = self.state.jobs.find(|purpose| purpose.answers(conversation, exchange)) {
+                // Nothing is taken away unseen.
+                self.state.conversations.show(conversation);
+                let job = self.state.jobs.find(|purpose| purpose.answers(conversation, exchange)).map(|(job, _)| job);
+                if let Some(job) = job {
                     self.cancel(job);
-                    self.state.jobs.end(job);
                 }
-                if let Some(conversation) = self.state.conversations.get_mut(conversation) {
-                    conversation.take_back(exchange, before);
+                let known = self.state.conversations.get_mut(conversation);
+                let gone = known.is_some_and(|known| known.take_back(exchange, before));
+                match job {
+                    // Whatever still comes of it is nobody's: another exchange may get its name.
+                    Some(job) if gone => {
+                        self.state.jobs.end(job);
+                    }
+                    // Its end will be told.
+                    Some(_) => {}
+                    None if gone => {}
+                    None => self.stop_open(conversation, exchange),
                 }
                 self.state.attentions.forget_conversation(conversation);
                 self.ask_what_waited();
@@ -259,13 +269,18 @@ impl App {
         }
     }
 
-    /// Hands a waiting exchange to the engine, unless that was done, once the answers before it are complete, its picture has been read and a
-    /// model is loaded.
+    /// Hands a waiting exchange to the engine, unless that was done, once the answers before it are complete, its picture has been
+    /// read and a model is loaded that will not have gone by then.
     fn submit(&mut self, id: ConversationId, at: ExchangeId) {
         let Some(conversation) = self.state.conversations.get(id) else { return };
         let Some(exchange) = conversation.exchanges.get(at) else { return };
         let slot = self.state.models.answering();
         let Some(model) = self.state.models.loaded(slot) else { return };
+        // The engine takes one thing after the other: by the turn of this question the model would be gone.
+        let goes = |purpose: &Purpose| matches!(purpose, Purpose::Load(at) | Purpose::Unload(at) if *at == slot);
+        if self.state.jobs.find(goes).is_some() {
+            return;
+        }
         let handed = self.state.jobs.find(|purpose| purpose.answers(id, at)).is_some();
         if handed || exchange.status != AnswerStatus::Waiting || conversation.waits_for_earlier(at) {
             return;
@@ -286,8 +301,8 @@ impl App {
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
         // can take over what it knows of the picture.
         let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
-        let coming = |key| self.state.jobs.find(|purpose| purpose.makes_trace() == Some(key)).is_some();
-        let traced = traced.filter(|key| self.state.traces.get(*key).is_none() && !coming(*key));
+        let known = |key| self.state.traces.get(key).is_some() || self.state.jobs.bring_trace(key);
+        let traced = traced.filter(|key| !known(*key));
         let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),
@@ -344,9 +359,14 @@ impl App {
     /// Questions that wait and have not been handed to the engine will not be.
     pub(super) fn stop_waiting(&mut self) {
         for (conversation, at) in self.waiting() {
-            if let Some(exchange) = self.exchange_mut(conversation, at) {
-                exchange.status = AnswerStatus::Stopped;
-            }
+            self.stop_open(conversation, at);
+        }
+    }
+
+    /// An exchange that the engine knows nothing of will not be answered.
+    fn stop_open(&mut self, conversation: ConversationId, at: ExchangeId) {
+        if let Some(exchange) = self.exchange_mut(conversation, at).filter(|exchange| exchange.status.is_open()) {
+            exchange.status = AnswerStatus::Stopped;
         }
     }
 }

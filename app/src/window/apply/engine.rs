@@ -87,7 +87,10 @@ impl App {
         match (running.purpose, outcome) {
             (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, job, inspection),
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
-            (Purpose::Unload(slot), Outcome::Unloaded) => self.state.models.clear(slot),
+            (Purpose::Unload(slot), Outcome::Unloaded) => {
+                self.state.models.clear(slot);
+                self.ask_what_waited();
+            }
             (Purpose::Discard, Outcome::Unloaded) => {}
             (purpose, Outcome::Ran(output)) => self.ran(running, purpose, *output),
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
@@ -193,6 +196,7 @@ impl App {
                         None => self.state.models.set_opening(slot, None),
                     }
                 }
+                self.ask_what_waited();
             }
             Purpose::Answer { conversation, exchange, .. } => {
                 if let Some(exchange) = self.exchange_mut(conversation, exchange) {
@@ -215,7 +219,8 @@ impl App {
                 let failed = self.state.traces.get(key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);
             }
-            Purpose::Unload(_) | Purpose::Discard => {}
+            Purpose::Unload(_) => self.ask_what_waited(),
+            Purpose::Discard => {}
         }
     }
 }

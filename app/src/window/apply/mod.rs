@@ -180,6 +180,8 @@ impl App {
                 self.state.attaching = None;
                 self.state.notices.add(NoticeKind::Failure, error.clone());
                 self.state.pictures.set_state(id, PictureState::Failed(error));
+                // Earlier questions may be about the same file.
+                self.ask_what_waited_for(id);
             }
             Finished::Picture(id, _, Err(error)) => {
                 // What is about it says so.

@@ -259,11 +259,13 @@ impl Conversation {
         Some(self.add(again))
     }
 
-    /// Takes the branch that `exchange` began back, and shows the path that ended in `before`. The exchange stays, as a
-    /// branch, where something has been asked after it: what others are called must not change.
-    pub fn take_back(&mut self, exchange: ExchangeId, before: Option<ExchangeId>) {
+    /// Takes the branch that `exchange` began back, and shows the path that ended in `before`; gives whether the exchange
+    /// is gone. It stays, as a branch, where something has been asked after it, since what others are called must not
+    /// change, and once it is answered: an answer is not thrown away.
+    pub fn take_back(&mut self, exchange: ExchangeId, before: Option<ExchangeId>) -> bool {
         let is_last = exchange + 1 == self.exchanges.len();
-        if is_last {
+        let gone = is_last && self.exchanges.last().is_some_and(|last| last.status.is_open() || last.tokens.is_empty());
+        if gone {
             self.exchanges.pop();
             if self.editing == Some(exchange) {
                 self.cancel_edit();
@@ -271,6 +273,7 @@ impl Conversation {
         }
         self.leaf = before.filter(|before| *before < self.exchanges.len());
         self.follow_picture();
+        gone
     }
 
     fn add(&mut self, exchange: Exchange) -> ExchangeId {
@@ -533,6 +536,24 @@ mod tests {
         conversation.edit(later);
         conversation.cancel_edit();
         assert_eq!((conversation.picture, conversation.draft.as_str()), (Some(PictureId(1)), ""));
+    }
+
+    #[test]
+    fn only_what_is_not_answered_goes_when_its_branch_is_taken_back() {
+        let mut conversation = Conversation::new(ConversationId(0));
+        let first = answered(&mut conversation, "a");
+        let second = conversation.repeat(first, Sampling::default()).unwrap();
+        let third = conversation.repeat(first, Sampling::default()).unwrap();
+        assert!(!conversation.take_back(second, Some(first)), "another exchange has its name after it");
+        assert_eq!((conversation.exchanges.len(), conversation.leaf), (3, Some(first)));
+        assert!(conversation.take_back(third, Some(second)));
+        assert_eq!((conversation.exchanges.len(), conversation.leaf), (2, Some(second)));
+        let known = conversation.exchanges.get_mut(second).unwrap();
+        known.status = AnswerStatus::Done;
+        known.tokens = vec![TokenRecord { id: 1, text: "b".into(), log_prob: 0.0, alternatives: Vec::new() }];
+        assert!(!conversation.take_back(second, Some(first)));
+        assert_eq!((conversation.exchanges.len(), conversation.leaf), (2, Some(first)));
+        assert_eq!(conversation.siblings(first), [first, second]);
     }
 
     #[test]

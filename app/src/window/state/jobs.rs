@@ -95,6 +95,11 @@ impl Jobs {
         self.0.iter().map(|(job, running)| (*job, running))
     }
 
+    /// Whether a job that has not been asked to stop makes the trace named `key`.
+    pub fn bring_trace(&self, key: TraceKey) -> bool {
+        self.0.values().any(|running| !running.cancelling && running.purpose.makes_trace() == Some(key))
+    }
+
     /// The job that runs or waits for this purpose.
     pub fn find(&self, wanted: impl Fn(&Purpose) -> bool) -> Option<(JobId, &RunningJob)> {
         self.iter().find(|(_, running)| wanted(&running.purpose))

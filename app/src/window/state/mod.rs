@@ -184,9 +184,7 @@ impl AppState {
 
     /// Whether a trace of the picture that is shown is being made.
     pub fn trace_is_coming(&self) -> bool {
-        let Some(key) = self.trace_key() else { return false };
-        let makes = |purpose: &Purpose| purpose.makes_trace() == Some(key);
-        self.jobs.find(makes).is_some()
+        self.trace_key().is_some_and(|key| self.jobs.bring_trace(key))
     }
 
     /// Whether an answer about the picture is shown whose maps are neither there nor being made.

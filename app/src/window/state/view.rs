@@ -1,6 +1,6 @@
 //! What is looked at: which maps, of which layers and heads, in which colours. Every change can be undone.
 
-use crate::map_figure::default_colours;
+use crate::map_figure::{default_colours, photo_confounds};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{
@@ -67,7 +67,7 @@ pub struct View {
     pub colour_map: Option<ColourMap>,
     /// How much of the photo the map hides, 0 to 1.
     pub opacity: f32,
-    /// Whether the photo is grey under a diverging map, whose colours it would be taken for.
+    /// Whether the photo is grey under a map for whose colours its own would be taken.
     pub grey_photo: bool,
     /// Patches or a smooth surface.
     pub filter: Filter,
@@ -193,9 +193,14 @@ impl View {
         self.colour_map.unwrap_or_else(|| default_colours(self.quantity))
     }
 
+    /// Whether colours of the photo would be taken for values.
+    pub fn photo_confounds(&self) -> bool {
+        photo_confounds(self.quantity, self.colours())
+    }
+
     /// Whether the photo is drawn grey.
     pub fn greys_photo(&self) -> bool {
-        self.grey_photo && self.colours() == ColourMap::Diverging
+        self.grey_photo && self.photo_confounds()
     }
 
     /// How it is shown.
@@ -236,7 +241,7 @@ pub enum ViewChange {
     ColourMap(Option<ColourMap>),
     /// How much of the photo the map hides.
     Opacity(f32),
-    /// Whether the photo is grey under a diverging map.
+    /// Whether the photo is grey under a map for whose colours its own would be taken.
     GreyPhoto(bool),
     /// Patches or a smooth surface.
     Filter(Filter),
@@ -414,6 +419,14 @@ mod tests {
         history.undo();
         assert_eq!(history.now().layers, Indices::ALL);
         assert!(!history.can_undo());
+    }
+
+    #[test]
+    fn the_photo_is_grey_where_its_colours_would_be_taken_for_values() {
+        let greys = |quantity| View { quantity, ..View::default() }.greys_photo();
+        assert!(greys(Quantity::Lift) && greys(Quantity::Dominant));
+        assert!(!greys(Quantity::Share) && !greys(Quantity::Entropy));
+        assert!(!View { quantity: Quantity::Dominant, grey_photo: false, ..View::default() }.greys_photo());
     }
 
     #[test]

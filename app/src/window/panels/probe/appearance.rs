@@ -70,7 +70,7 @@ fn choices(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<A
             out.push(ViewChange::Grid(grid).into());
         }
     });
-    if view.colours() == ColourMap::Diverging {
+    if view.photo_confounds() {
         let mut grey = view.grey_photo;
         if ui.add(Checkbox::new(&mut grey, texts.grey_photo.0)).on_hover_text(texts.grey_photo.1).changed() {
             out.push(ViewChange::GreyPhoto(grey).into());

@@ -36,8 +36,17 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
     }
 }
 
+/// Draws the rows that a token's map has, while it has not come: nothing moves when it does.
+pub fn without_map(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.y = 5.0;
+    ui.horizontal_wrapped(|ui| source(ui, cx, out));
+    if let MapSource::Token { layer, head } = cx.state.view.now().source {
+        decoder_layers_and_heads(ui, cx, (layer, head), out);
+    }
+}
+
 /// What the maps are made from. Always there, so that nothing moves when a token is selected.
-pub fn source(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+fn source(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
     let is_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
     let token = MapSource::Token { layer: None, head: None };

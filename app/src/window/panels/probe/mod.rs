@@ -20,7 +20,7 @@ use super::conversation::token_text;
 use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::{MapGpu, PaneId};
-use crate::window::state::{MapSource, Remade, TraceUpload, ViewChange};
+use crate::window::state::{Attended, GridUpload, MapSource, Remade, TraceUpload, ViewChange};
 use arrange::arrange;
 use canvas::Pointed;
 use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
@@ -36,27 +36,18 @@ const SOON: Duration = Duration::from_millis(10);
 
 /// Draws the panel.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
-    let texts = &cx.texts.probe;
     let Some(entry) = cx.state.trace() else {
         return without_trace(ui, cx, out);
     };
     let (on_gpu, gpu) = match (&entry.upload, cx.gpu) {
         (TraceUpload::Ready(on_gpu), Some(gpu)) => (on_gpu, gpu),
         (TraceUpload::Failed(reason), _) => return says(ui, reason),
-        _ => {
-            ui.vertical_centered(|ui| {
-                ui.add_space(ui.available_height() * 0.4);
-                ui.spinner();
-                ui.weak(texts.uploading);
-            });
-            return;
-        }
+        _ => return waits(ui, cx.texts.probe.uploading),
     };
     let grid = cx.state.attention_map();
     let of_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
     if of_token && grid.is_none() {
-        ui.horizontal(|ui| controls::source(ui, cx, out));
-        return says(ui, texts.no_token_map);
+        return without_token_map(ui, cx, out);
     }
     let source = match grid {
         None => gpu.maps(PaneId::MAIN, on_gpu).map(|maps| Source::of_sva(cx, entry, &maps)),
@@ -100,6 +91,36 @@ fn without_trace(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         if ui.button(texts.make_maps).clicked() {
             out.push(ViewAction::MakeMaps.into());
         }
+    });
+}
+
+/// Why there is no map of a token, below the controls, which stay.
+fn without_token_map(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.inspector;
+    controls::without_map(ui, cx, out);
+    let Some(key) = cx.state.attention_key() else { return says(ui, cx.texts.probe.no_token_map) };
+    let upload = cx.state.attentions.grid().filter(|(known, _)| known.attention == key).map(|(_, upload)| upload);
+    match (cx.state.attentions.get(key), upload) {
+        (Some(Attended::Failed(reason)), _) | (Some(Attended::Ready(_)), Some(GridUpload::Failed(reason))) => {
+            says(ui, reason);
+            ui.vertical_centered(|ui| {
+                ui.add_space(8.0);
+                if ui.button(texts.again).clicked() {
+                    out.push(ViewAction::AttendAgain.into());
+                }
+            });
+        }
+        (Some(Attended::Ready(_)), _) => waits(ui, cx.texts.probe.uploading),
+        (Some(Attended::Asked) | None, _) => waits(ui, texts.attending),
+    }
+}
+
+/// What is being done, in the middle of the panel.
+fn waits(ui: &mut Ui, text: &str) {
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.4);
+        ui.spinner();
+        ui.weak(text);
     });
 }
 

@@ -101,14 +101,19 @@ fn reading(texts: &ProbeTexts, source: &Source<'_>, map: &Map, cell: Cell, point
     match (least, most) {
         (Some(least), Some(most)) => {
             let count = texts.tokens_in(values.len());
-            format!("{} … {} ({count})", valued(map.quantity, least), valued(map.quantity, most))
+            format!("{} … {} ({count})", number(map.quantity, least), valued(map.quantity, most))
         }
         _ => one(texel(cell.row * per_cell, cell.col * per_cell)),
     }
 }
 
-/// A value as it is read off a map.
-pub fn valued(quantity: Quantity, value: f32) -> String {
+/// A value as it is read off a map, with its unit where it would be taken for a ratio.
+fn valued(quantity: Quantity, value: f32) -> String {
+    let unit = if quantity == Quantity::Lift { " log₂" } else { "" };
+    number(quantity, value) + unit
+}
+
+fn number(quantity: Quantity, value: f32) -> String {
     let sign = if quantity == Quantity::Lift && value > 0.0 { "+" } else { "" };
     format!("{sign}{}", significant(value, 4))
 }
