@@ -16,6 +16,8 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 # Naming the target keeps build scripts and macros free of all this.
 host="$(rustc -vV | sed -n 's/^host: //p')"
 cargo build --locked --release --target "$host"
+# Some targets read files from a folder: rather in memory than on a disk.
+if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
 for target in "${targets[@]}"; do
     # What is learned in a run is kept outside the repository's small corpus.
     mkdir -p "target/corpus/$target" "artifacts/$target"

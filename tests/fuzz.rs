@@ -1,6 +1,6 @@
 //! The fuzz targets without a fuzzer: every seed and every input that once failed, and each of them damaged at random.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;

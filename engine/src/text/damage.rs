@@ -54,6 +54,28 @@ fn merges_that_make_no_token() {
     assert!(error.contains("`model.merges`"), "{error}");
 }
 
+/// Both make the crate panic that reads the format, as soon as a text is tokenised.
+#[test]
+fn templates_that_name_what_is_not_there() {
+    for (piece, problem) in [
+        (r#"{"SpecialToken": {"id": "<x>", "type_id": 0}}"#, "does not explain"),
+        (r#"{"Sequence": {"id": "B", "type_id": 0}}"#, "names a second"),
+    ] {
+        let mut json: serde_json::Value = serde_json::from_str(&fixtures::byte_level_json()).unwrap();
+        let template = format!(
+            r#"{{"type": "TemplateProcessing", "single": [{{"Sequence": {{"id": "A", "type_id": 0}}}}, {piece}],
+                "pair": [], "special_tokens": {{}}}}"#
+        );
+        let template: serde_json::Value = serde_json::from_str(&template).unwrap();
+        for processor in [template.clone(), serde_json::json!({"type": "Sequence", "processors": [template]})] {
+            json["post_processor"] = processor;
+            let file = JsonFile::parse(Path::new("tokenizer.json"), json.to_string().as_bytes()).unwrap();
+            let error = Json::new(&file, &TokenizerConfig::default()).map(drop).unwrap_err().to_string();
+            assert!(error.contains("`post_processor`") && error.contains(problem), "{error}");
+        }
+    }
+}
+
 #[test]
 fn damaged_tokenizers() {
     let config = TokenizerConfig::default();

@@ -53,6 +53,7 @@ impl Json {
         };
         let mut inner: tokenizers::Tokenizer = serde_json::from_value(json.value().clone())
             .map_err(|e| Refusal::new(file, format!("is no tokenizer: {e}")).help("download tokenizer.json again"))?;
+        check_templates(json, &inner)?;
         add_declared(file, &mut inner, config)?;
 
         let (mut raw, mut normalized, mut special) = (Vec::new(), Vec::new(), HashSet::new());
@@ -225,6 +226,33 @@ fn check_merges(json: &JsonFile) -> Result<()> {
                 .found(merge.to_string())
                 .help("download tokenizer.json again")
                 .into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses templates around a single text that name a second text, or a special token that they do not explain. The
+/// crate indexes with both, and panics.
+fn check_templates(json: &JsonFile, inner: &tokenizers::Tokenizer) -> Result<()> {
+    let refuse = |problem: String| json.refusal("post_processor", problem).help("download tokenizer.json again");
+    // As the crate understood it, however it was written.
+    let understood = serde_json::to_value(inner.get_post_processor()).map_err(|e| refuse(e.to_string()))?;
+    let mut left = vec![&understood];
+    while let Some(processor) = left.pop() {
+        left.extend(processor.get("processors").and_then(Value::as_array).into_iter().flatten());
+        for piece in processor.get("single").and_then(Value::as_array).into_iter().flatten() {
+            let name = |kind: &str| piece.get(kind)?.get("id")?.as_str();
+            if name("Sequence").is_some_and(|text| text != "A") {
+                return Err(refuse("its template for one text names a second".to_owned()).into());
+            }
+            if let Some(token) = name("SpecialToken")
+                && processor.get("special_tokens").and_then(|known| known.get(token)).is_none()
+            {
+                return Err(refuse("its template names a token that it does not explain".to_owned())
+                    .expected(format!("{token:?} in `special_tokens`"))
+                    .found("nothing")
+                    .into());
+            }
         }
     }
     Ok(())
