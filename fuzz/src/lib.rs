@@ -178,7 +178,7 @@ pub fn sentencepiece(bytes: &[u8]) {
 pub fn trace(bytes: &[u8]) {
     in_folder(&[("t.safetensors", &with_length(bytes))], |folder| {
         if let Ok(trace) = Trace::read(&folder.join("t.safetensors")) {
-            trace.anatomy();
+            trace.interventions.to_spec(&trace.anatomy);
             for layer in &trace.layers {
                 assert_eq!(layer.probs.len(), layer.mask.len() * HEADS, "{}", layer.name);
             }
