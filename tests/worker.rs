@@ -211,6 +211,41 @@ fn a_job_cancelled_while_it_waits_never_starts() {
 }
 
 #[test]
+fn what_a_cancelled_answer_has_computed_is_kept() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    // Cancelled when the pass is over, in front of the next one.
+    let events = engine.run(ask(model, 12), |kind| matches!(kind, EventKind::Token(_)));
+    assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
+    assert_eq!(engine.answer(ask(model, 1)).timings.prefill_positions, 1, "the conversation is still known");
+}
+
+#[test]
+fn a_job_cancelled_behind_another_ends_before_that() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    for lane in [Lane::Interactive, Lane::Batch] {
+        let spec = RunSpec { lane, ..ask(model, 12) };
+        let first = engine.engine.submit(Command::Run(Box::new(spec.clone())));
+        let waiting = engine.engine.submit(Command::Run(Box::new(spec)));
+        let mut cancelled = false;
+        loop {
+            let Event { job, kind } = engine.engine.events().recv().unwrap();
+            if matches!(kind, EventKind::Token(_)) {
+                engine.engine.cancel(waiting);
+            }
+            engine.go_on.as_ref().unwrap().send(()).unwrap();
+            match kind {
+                EventKind::Cancelled => cancelled = job == waiting,
+                EventKind::Done(_) if job == first => break,
+                _ => {}
+            }
+        }
+        assert!(cancelled, "{lane:?}");
+    }
+}
+
+#[test]
 fn any_number_of_models_answer_side_by_side() {
     let mut engine = LockStep::new();
     let models = ["tiny-phi3", "tiny-vicuna", "tiny-llama3"].map(|variant| engine.load(variant));
