@@ -15,8 +15,7 @@ use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{
-    Client, Command, Decoding, Engine, Event, EventKind, EvidenceSpec, JobId, Outcome, Prompt, Record, RunOutput,
-    RunSpec,
+    Client, Command, Decoding, Engine, Event, EventKind, EvidenceSpec, Outcome, Prompt, Record, RunOutput, RunSpec,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -858,17 +857,4 @@ fn dropping_the_handle_in_the_middle_of_a_job_ends_the_thread() {
         engine.submit(Command::Run(Box::new(RunSpec { lane, ..ask(model, 400) })));
     }
     drop(engine);
-}
-
-fn all(engine: &Engine, job: JobId) -> Vec<EventKind> {
-    let events = engine.events().iter().filter(|event| event.job == job).map(|event| event.kind);
-    let mut seen = Vec::new();
-    for kind in events {
-        let last = kind.is_last();
-        seen.push(kind);
-        if last {
-            break;
-        }
-    }
-    seen
 }
