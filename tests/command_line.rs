@@ -401,6 +401,17 @@ fn a_trace_without_a_layer_is_named_by_its_own_spec() {
 }
 
 #[test]
+fn a_trace_without_any_layer_says_that_all_were_skipped() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    let mut command = tracing(&photo("wide.png"), path("t"));
+    command.args(["--with", "skip:all"]);
+    run(command).works();
+    run(rendering(&path("t"), photo("wide.png"), path("x.png")))
+        .says(USAGE, &["all of them were skipped", "at least one SVA layer"]);
+}
+
+#[test]
 fn a_trace_knows_the_picture_that_was_swapped_in_turned_like_its_own() {
     let dir = scratch();
     let path = |name: &str| dir.path().join(name);

@@ -582,7 +582,7 @@ fn traces_that_cannot_be_drawn() {
     };
     described(&|about| about["model"] = "x".repeat(100_000).into())
         .says(USAGE, &["t.safetensors", "longer than 1024", again]);
-    described(&|about| about["layers"] = json!([])).says(USAGE, &["t.safetensors", "no SVA layer", again]);
+    described(&|about| about["layers"] = json!([])).says(USAGE, &["t.safetensors", "no SVA layer", "at least one"]);
     described(&|about| about["layers"][0]["rows"] = json!([5, 1u64 << 40]))
         .says(USAGE, &["t.safetensors", "outside its own grid", again]);
     let strange = |about: &mut Value, one: Value| about["interventions"] = json!([one]);

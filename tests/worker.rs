@@ -15,8 +15,7 @@ use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{
-    Client, Command, Decoding, Engine, Event, EventKind, EvidenceSpec, JobId, Outcome, Prompt, Record, RunOutput,
-    RunSpec,
+    Client, Command, Decoding, Engine, Event, EventKind, EvidenceSpec, Outcome, Prompt, Record, RunOutput, RunSpec,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -205,9 +204,49 @@ fn a_job_cancelled_while_it_waits_never_starts() {
     let load = engine.submit(Command::Load { model, request: load("tiny-phi3"), replaces: None });
     let waiting = engine.submit(Command::Run(Box::new(ask(model, 4))));
     engine.cancel(waiting);
-    assert!(matches!(all(&engine, load).last(), Some(EventKind::Done(_))));
-    let events = all(&engine, waiting);
-    assert!(matches!(events.as_slice(), [EventKind::Cancelled]), "{events:?}");
+    // It may end before the other one begins.
+    let mut events: Vec<Event> = Vec::new();
+    while events.iter().filter(|event| event.kind.is_last()).count() < 2 {
+        events.push(engine.events().recv().unwrap());
+    }
+    let of = |job| events.iter().filter(move |event| event.job == job).map(|event| &event.kind).collect::<Vec<_>>();
+    assert!(matches!(of(load).last(), Some(EventKind::Done(_))));
+    assert!(matches!(of(waiting).as_slice(), [EventKind::Cancelled]), "{events:?}");
+}
+
+#[test]
+fn what_a_cancelled_answer_has_computed_is_kept() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    // Cancelled when the pass is over, in front of the next one.
+    let events = engine.run(ask(model, 12), |kind| matches!(kind, EventKind::Token(_)));
+    assert!(matches!(events.last(), Some(EventKind::Cancelled)), "{:?}", events.last());
+    assert_eq!(engine.answer(ask(model, 1)).timings.prefill_positions, 1, "the conversation is still known");
+}
+
+#[test]
+fn a_job_cancelled_behind_another_ends_before_that() {
+    let mut engine = LockStep::new();
+    let model = engine.load("tiny-phi3");
+    for lane in [Lane::Interactive, Lane::Batch] {
+        let spec = RunSpec { lane, ..ask(model, 12) };
+        let first = engine.engine.submit(Command::Run(Box::new(spec.clone())));
+        let waiting = engine.engine.submit(Command::Run(Box::new(spec)));
+        let mut cancelled = false;
+        loop {
+            let Event { job, kind } = engine.engine.events().recv().unwrap();
+            if matches!(kind, EventKind::Token(_)) {
+                engine.engine.cancel(waiting);
+            }
+            engine.go_on.as_ref().unwrap().send(()).unwrap();
+            match kind {
+                EventKind::Cancelled => cancelled = job == waiting,
+                EventKind::Done(_) if job == first => break,
+                _ => {}
+            }
+        }
+        assert!(cancelled, "{lane:?}");
+    }
 }
 
 #[test]
@@ -818,17 +857,4 @@ fn dropping_the_handle_in_the_middle_of_a_job_ends_the_thread() {
         engine.submit(Command::Run(Box::new(RunSpec { lane, ..ask(model, 400) })));
     }
     drop(engine);
-}
-
-fn all(engine: &Engine, job: JobId) -> Vec<EventKind> {
-    let events = engine.events().iter().filter(|event| event.job == job).map(|event| event.kind);
-    let mut seen = Vec::new();
-    for kind in events {
-        let last = kind.is_last();
-        seen.push(kind);
-        if last {
-            break;
-        }
-    }
-    seen
 }

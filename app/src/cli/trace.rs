@@ -183,5 +183,8 @@ fn summary(trace: &Recorded) -> String {
     let labels: Vec<&str> = trace.layers.iter().map(|layer| layer.label.as_str()).collect();
     let words = trace.interventions.words(&trace.anatomy);
     let intervened = if words.is_empty() { words } else { format!("; {words}") };
+    if labels.is_empty() {
+        return format!(": no SVA layer ran, so there are no maps{intervened}");
+    }
     format!(": SVA layers {} over {}{intervened}", labels.join(" "), encoder_names::short(&names).join(", "))
 }

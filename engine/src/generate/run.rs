@@ -156,6 +156,12 @@ impl Run {
     /// # Errors
     /// [`Error::Cancelled`]; failures of the device and the observer. What is complete of the decoder's state is kept.
     pub fn advance(&mut self, model: &Model, session: &mut Session, watch: &mut Watch<'_>) -> Result<Option<Finished>> {
+        if let Err(cancelled) = watch.job.check() {
+            if let Phase::Prefill(state) | Phase::Decode(state, _) = mem::replace(&mut self.phase, Phase::Over) {
+                session.prefixes.save(model, &self.key, self.request.lane, state);
+            }
+            return Err(cancelled);
+        }
         match mem::replace(&mut self.phase, Phase::Over) {
             Phase::Begin => {
                 self.phase = self.begin(model, session, watch.observer)?;

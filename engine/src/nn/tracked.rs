@@ -1,5 +1,6 @@
 //! Layers on tensors that are tracked for gradients. Loops of our own know no way back, so such tensors go through candle's
-//! differentiable operations; weights are frozen, and no gradient of them is computed or kept.
+//! differentiable operations; on the CPU weights are frozen, and no gradient of them is computed or kept.
+//! Elsewhere candle's reverse pass also makes a gradient of each weight, which costs memory and is not used.
 
 use super::host::values;
 use crate::error::Result;

@@ -382,7 +382,10 @@ impl Trace {
             return Err(bad("describes no picture or no encoder".into()));
         }
         if description.layers.is_empty() {
-            return Err(bad("holds no SVA layer: all of them were skipped".into()));
+            return Err(Error::input(
+                format!("{}: holds no SVA layer: all of them were skipped, so there are no maps", path.display()),
+                "record one in which at least one SVA layer runs",
+            ));
         }
         if description.encoders.len() > MAX_ENCODERS {
             return Err(bad(format!("describes more than {MAX_ENCODERS} encoders")));

@@ -135,6 +135,10 @@ impl Active {
             (None, None) => &[],
         };
         let generated: Vec<i64> = tokens.iter().map(|token| i64::from(token.id)).collect();
+        // A pass about a picture has a trace, also where every SVA layer was skipped and none announced it.
+        if let (None, Some(subject)) = (&self.output.trace, &self.subject) {
+            self.output.trace = Some(Arc::new(traced(model, &self.spec, subject, &recorder)?));
+        }
         let mut tensors = recorder.into_tensors()?;
         tensors.insert("generated_ids".into(), Tensor::new(generated.as_slice(), &Device::Cpu)?);
         tensors.insert("input_ids".into(), Tensor::new(self.prompt.ids.as_slice(), &Device::Cpu)?);

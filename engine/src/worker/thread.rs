@@ -85,8 +85,12 @@ impl Worker {
     pub(super) fn run(mut self, inbox: &Receiver<Envelope>) {
         loop {
             self.queue(inbox.try_iter());
+            self.end_cancelled();
             if let Some(mut task) = self.interactive.pop_front() {
-                while !self.step(&mut task) {}
+                while !self.step(&mut task) {
+                    self.queue(inbox.try_iter());
+                    self.end_cancelled();
+                }
             } else if let Some(mut task) = self.batch.pop_front() {
                 if !self.step(&mut task) {
                     self.batch.push_front(task);
@@ -102,11 +106,30 @@ impl Worker {
 
     fn queue(&mut self, envelopes: impl IntoIterator<Item = Envelope>) {
         for Envelope { job, cancel, command } in envelopes {
-            let lane = match command.lane() {
-                Lane::Interactive => &mut self.interactive,
-                Lane::Batch => &mut self.batch,
+            self.lane(command.lane()).push_back(Task { job, cancel, work: Work::Asked(command) });
+        }
+    }
+
+    /// Ends all that wait and were cancelled: nobody is told of that only when it would have been their turn.
+    fn end_cancelled(&mut self) {
+        for lane in [Lane::Interactive, Lane::Batch] {
+            let cancelled: Vec<Task> = {
+                let waiting = self.lane(lane);
+                let (cancelled, kept): (Vec<_>, Vec<_>) =
+                    waiting.drain(..).partition(|task| task.cancel.is_cancelled());
+                waiting.extend(kept);
+                cancelled
             };
-            lane.push_back(Task { job, cancel, work: Work::Asked(command) });
+            for mut task in cancelled {
+                while !self.step(&mut task) {}
+            }
+        }
+    }
+
+    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Task> {
+        match lane {
+            Lane::Interactive => &mut self.interactive,
+            Lane::Batch => &mut self.batch,
         }
     }
 
@@ -135,7 +158,9 @@ impl Worker {
     }
 
     fn advance(&mut self, task: &mut Task) -> Result<Option<Outcome>> {
-        if task.cancel.is_cancelled() {
+        // What is under way ends by itself: it keeps what is complete.
+        let under_way = matches!(task.work, Work::Running(_) | Work::Measuring(_));
+        if task.cancel.is_cancelled() && !under_way {
             return Err(Error::Cancelled);
         }
         let work = std::mem::replace(&mut task.work, Work::Over);

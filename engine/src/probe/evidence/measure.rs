@@ -10,10 +10,10 @@ use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
 use crate::generate::{GenerateOptions, ImageInput, Session, Watch};
-use crate::intervention::{Anatomy, Cells, Interventions};
+use crate::intervention::{Anatomy, Cells, FirstAffected, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
-use crate::observe::{Both, Unobserved};
+use crate::observe::{Both, SvaLayer, Unobserved};
 use crate::run::{ImageId, Lane};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{PromptIds, Turn};
@@ -202,6 +202,7 @@ struct Scoring {
 }
 
 /// One thing to be scored.
+#[derive(Debug, PartialEq)]
 enum Todo {
     /// The run without interventions; with the standard list, contributions and the lens look on.
     Base,
@@ -255,6 +256,7 @@ impl Measurement {
             },
             Phase::Score(mut scoring) => match scoring.todo.pop_front() {
                 Some(todo) => {
+                    watch.job.check()?;
                     self.score(model, &mut scoring, &todo, watch.job)?;
                     Phase::Score(scoring)
                 }
@@ -315,10 +317,9 @@ impl Measurement {
         order.extend(played.iter().flat_map(coalitions));
         let distinct: HashSet<&Interventions> = order.iter().chain(&self.request.with).collect();
         let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64;
-        let with = (0..self.request.with.len()).map(Todo::With);
         let gradients = self.request.standard.then_some(Todo::Gradients);
-        let todo =
-            [Todo::Base].into_iter().chain(gradients).chain(with).chain(order.into_iter().map(Todo::Under)).collect();
+        let runs = in_order(order, &self.request.with, scorer.anatomy());
+        let todo = [Todo::Base].into_iter().chain(gradients).chain(runs).collect();
         Ok(Phase::Score(Box::new(Scoring {
             scorer,
             standard: list,
@@ -407,6 +408,20 @@ impl Measurement {
     }
 }
 
+/// The runs of `order`, which begins with what changes last, and of what was asked `with`. A run of the latter may begin at
+/// the connector and ends with an answer, after which nothing of the run without interventions is left to go on from: it
+/// waits for all that begin at a sampler.
+fn in_order(order: Vec<Interventions>, with: &[Interventions], anatomy: &Anatomy) -> Vec<Todo> {
+    let at_sampler = |interventions: &Interventions| {
+        let first = interventions.first_affected(anatomy);
+        matches!(first, Some(FirstAffected::Layer(SvaLayer::Sampler { .. })))
+    };
+    let runs = order.into_iter().filter(|interventions| !with.contains(interventions));
+    let (samplers, others): (Vec<_>, Vec<_>) = runs.partition(at_sampler);
+    let asked = (0..with.len()).map(Todo::With);
+    samplers.into_iter().map(Todo::Under).chain(asked).chain(others.into_iter().map(Todo::Under)).collect()
+}
+
 /// The run of the encoders over `picture`.
 fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: Lane) -> Result<Run> {
     let request = run::Request {
@@ -453,4 +468,32 @@ fn play(kind: GameKind, scorer: &mut Scorer, job: &Job<'_>) -> Result<Option<Gam
         .map(|coalition| Ok(scorer.score(&kind.interventions(coalition, encoders), job)?.sum()))
         .collect::<Result<Vec<f64>>>()?;
     Ok(Shapley::new(encoders, &coalitions).map(|shapley| Game { kind, coalitions, shapley }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervention::{Action, Place};
+
+    #[test]
+    fn what_begins_at_a_sampler_goes_before_what_was_asked_for() {
+        let layers =
+            [SvaLayer::Connector { group: 0, layer: 0 }, SvaLayer::Sampler { n: 0 }, SvaLayer::Sampler { n: 1 }];
+        let anatomy = Anatomy::from_parts(
+            vec!["clip".into(), "dinov2".into()],
+            layers.iter().map(|layer| (*layer, layer.to_string())).collect(),
+            6,
+        );
+        let skip = |at: usize| Interventions::at(Action::Skip, Place::Layer(layers[at]));
+        let with = [Interventions::mask(0, false), skip(2)];
+        let order = vec![skip(2), skip(1), skip(0), Interventions::of(Action::Context)];
+        let expected = vec![
+            Todo::Under(skip(1)),
+            Todo::With(0),
+            Todo::With(1),
+            Todo::Under(skip(0)),
+            Todo::Under(Interventions::of(Action::Context)),
+        ];
+        assert_eq!(in_order(order, &with, &anatomy), expected);
+    }
 }
