@@ -275,9 +275,6 @@ fn a_terminal_is_spared_what_is_not_text() {
         assert_eq!(output.status.code(), Some(USAGE), "{command:?}");
         assert!(said(&output).contains("is nothing for a terminal"), "{}", said(&output));
     }
-    // Text is welcome there.
-    let mut table = rendering(&trace, &wide, dir.path().join("a.png"));
-    assert!(table.args(["--csv", "-"]).stdout(terminal).status().unwrap().success());
 }
 
 // ---- names that are no text ----
