@@ -8,7 +8,7 @@ use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::state::{AnswerStatus, Conversation, Deed, PictureSource, Slot};
+use opabinia::window::state::{AnswerStatus, Conversation, Deed, PictureSource, PictureState, Slot, TraceUpload};
 
 /// The window with a model, and a picture if one is named.
 fn with_model(picture: Option<&str>) -> Harness<'static, App> {
@@ -330,6 +330,22 @@ fn an_answer_that_is_being_stopped_is_not_counted_on_for_the_maps() {
     assert!(window.state().state().trace_is_coming());
     wait(&mut window, "the answer", is_answered);
     assert!(window.state().state().trace().is_some());
+}
+
+#[test]
+fn maps_whose_picture_was_let_go_of_are_drawn_once_it_has_been_read_again() {
+    let mut window = with_model(Some("wide.png"));
+    wait(&mut window, "the picture", |app| app.state().picture().is_some());
+    window.state_mut().state_mut().settings.sampling.max_tokens = 4;
+    ask(&mut window, "What is this?");
+    let drawn = |app: &App| app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)));
+    wait(&mut window, "the maps", drawn);
+    let app = window.state_mut();
+    let (trace, picture) = (app.state().trace().unwrap().trace.as_ref().clone(), app.state().picture().unwrap());
+    app.state_mut().pictures.set_state(picture, PictureState::Unread);
+    app.show_trace(trace);
+    assert!(!drawn(app));
+    wait(&mut window, "the maps again", drawn);
 }
 
 #[test]

@@ -339,14 +339,17 @@ impl App {
         );
     }
 
-    /// Puts the trace named `key` on the GPU.
+    /// Puts the trace named `key` on the GPU, once its picture has been read.
     pub(super) fn upload_trace(&mut self, key: TraceKey) {
         let Some(gpu) = self.gpu.clone() else {
             let reason = self.texts().program.no_graphics.to_owned();
             return self.state.traces.set_upload(key, TraceUpload::Failed(reason));
         };
         let Some(entry) = self.state.traces.get(key) else { return };
-        let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else { return };
+        let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else {
+            // Its pixels were let go of meanwhile.
+            return self.read_picture(key.1);
+        };
         let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
         self.run_beside(
             "upload",

@@ -173,19 +173,23 @@ impl App {
                 let shown = self.state.conversations.current().into_iter();
                 let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
                 self.state.pictures.make_room(PIXELS, |other| other == id || shown.contains(&other));
-                self.ask_what_waited_for(id);
-            }
-            Finished::Picture(id, _, Err(error)) if self.state.attaching == Some(id) => {
-                // It is not attached, and nothing else has changed.
-                self.state.attaching = None;
-                self.state.notices.add(NoticeKind::Failure, error.clone());
-                self.state.pictures.set_state(id, PictureState::Failed(error));
-                // Earlier questions may be about the same file.
+                for key in self.state.traces.uploading(id) {
+                    self.upload_trace(key);
+                }
                 self.ask_what_waited_for(id);
             }
             Finished::Picture(id, _, Err(error)) => {
-                // What is about it says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
+                if self.state.attaching == Some(id) {
+                    // It is not attached, and nothing else has changed.
+                    self.state.attaching = None;
+                    self.state.notices.add(NoticeKind::Failure, error.clone());
+                } else {
+                    // What is about it says so.
+                    self.state.notices.log(NoticeKind::Failure, error.clone());
+                }
+                for key in self.state.traces.uploading(id) {
+                    self.state.traces.set_upload(key, TraceUpload::Failed(error.clone()));
+                }
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
             }

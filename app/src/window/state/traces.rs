@@ -108,6 +108,14 @@ impl Traces {
         }
     }
 
+    /// Traces of `picture` that are on their way to the GPU, or wait for the picture to be read.
+    pub fn uploading(&self, picture: PictureId) -> Vec<TraceKey> {
+        let wait = |(key, entry): &(&TraceKey, &TraceEntry)| {
+            key.1 == picture && matches!(entry.upload, TraceUpload::Uploading)
+        };
+        self.entries.iter().filter(wait).map(|(key, _)| *key).collect()
+    }
+
     /// Everything on the GPU is gone: all traces have to be uploaded again. Gives their names.
     pub fn lose_uploads(&mut self) -> Vec<TraceKey> {
         for entry in self.entries.values_mut() {
