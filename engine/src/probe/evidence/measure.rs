@@ -52,16 +52,10 @@ impl Request {
     /// Checks that a model with `anatomy` can be asked for all of it, before anything is read or run.
     ///
     /// # Errors
-    /// [`Error::Input`] for interventions that this model does not allow, and for those and regions that change nothing.
+    /// [`Error::Input`] for interventions that this model does not allow, and for a region of the standard list that is empty.
     pub fn check(&self, anatomy: &Anatomy) -> Result<()> {
         for with in &self.with {
             with.check(anatomy)?;
-            if with.is_none() {
-                return Err(Error::input(
-                    "an intervention changes nothing: its region has no cells",
-                    "write ranges that hold a row and a column at least: 0:3,0:3",
-                ));
-            }
             if with.needs_other() && self.other.is_none() {
                 return Err(Error::input(
                     "features are to be swapped, but there is no other image",
@@ -381,7 +375,9 @@ impl Measurement {
         let mut effects = Vec::new();
         for (with, answer) in self.request.with.iter().zip(answers) {
             let score = scorer.score(with, &silent)?;
-            effects.push(effect(&scorer, with.to_spec(&anatomy), with, score, Some(answer)));
+            // A region of no cells is no intervention, and has to be called something.
+            let name = if with.is_none() { "none".to_owned() } else { with.to_spec(&anatomy) };
+            effects.push(effect(&scorer, name, with, score, Some(answer)));
         }
         for Named { name, interventions } in &standard {
             let score = scorer.score(interventions, &silent)?;
