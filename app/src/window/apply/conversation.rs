@@ -299,7 +299,8 @@ impl App {
         };
         let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
-        // can take over what it knows of the picture.
+        // can take over what it knows of the picture. Those of samplers do depend on the system prompt, which the key
+        // of a trace does not hold yet.
         let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
         let known = |key| self.state.traces.get(key).is_some() || self.state.jobs.bring_trace(key);
         let traced = traced.filter(|key| !known(*key));

@@ -28,8 +28,8 @@ pub(super) const ENGLISH: HelpTexts = HelpTexts {
             "What the maps show",
             "Cambrian-1 looks at an image with several encoders. Its Spatial Vision Aggregator (SVA) fuses them: every cell of a \
              query grid attends to a window of each encoder's tokens. The maps show these attention probabilities, recorded \
-             in the forward pass itself. They are made from the image alone, before the question is read, so they are the \
-             same for every question about it.",
+             in the forward pass itself. They are made before the question is read, so they are the same for every question \
+             about the image. Connector layers see the image alone; sampler layers also depend on the system prompt before it.",
         ),
         (
             "Reading them",
@@ -166,8 +166,8 @@ pub(super) const CHINESE: HelpTexts = HelpTexts {
         (
             "注意力图显示什么",
             "Cambrian-1 用多个编码器看同一张图片，再由空间视觉聚合器（SVA）融合：查询网格的每个单元格关注各编码器的一个词元窗口。\
-             注意力图显示的就是前向计算中记录下来的这些注意力概率。它们只由图片得出，此时模型还没有读到问题，所以对同一张图片的\
-             任何问题都相同。",
+             注意力图显示的就是前向计算中记录下来的这些注意力概率。它们在模型读到问题之前就已得出，所以对同一张图片的任何问题\
+             都相同。连接器层只取决于图片；SVA 采样层还取决于图片之前的系统提示。",
         ),
         (
             "怎样看图",
