@@ -14,7 +14,7 @@ use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Site, SvaLayer, Unobserved};
-use opabinia_engine::probe::evidence::{Evidence, Request, Scorer, measure};
+use opabinia_engine::probe::evidence::{Also, Evidence, Request, Scorer, measure};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_forge::{DecoderFamily, ForgeSpec, Preset, SamplerLayout, TowerFamily, TowerScale, forge};
@@ -59,6 +59,7 @@ fn request(question: &str, image: &str) -> Request {
         with: Vec::new(),
         standard: false,
         region: None,
+        also: Also::default(),
     }
 }
 

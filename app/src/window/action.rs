@@ -1,9 +1,12 @@
 //! What a person can do. Panels read the state and return actions; [`super::apply`] is the one place that applies them.
 
 use super::command::UiCommand;
+use crate::evidence::export::EvidenceFile;
+use crate::evidence::{Removal, Section};
+use opabinia_engine::intervention::Cells;
 use super::state::{
-    BranchId, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
-    TokenPlace, View, ViewChange,
+    BranchId, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
+    TokenPlace, View, ViewChange, WordColours,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
@@ -22,6 +25,8 @@ pub enum Action {
     Conversation(ConversationAction),
     /// About what is looked at.
     View(ViewAction),
+    /// About what an answer rests on.
+    Evidence(EvidenceAction),
     /// About the program itself.
     Program(ProgramAction),
 }
@@ -137,6 +142,37 @@ pub enum ViewAction {
     ExportTo(ExportKind, ExportOptions, PathBuf),
 }
 
+/// About what an answer rests on.
+#[derive(Debug, Clone)]
+pub enum EvidenceAction {
+    /// Measure what is not known of this part.
+    Measure(EvidencePart),
+    /// Stop measuring; what was found stays.
+    Stop,
+    /// Look at this part.
+    ShowSection(Section),
+    /// Effects on the selected token instead of the whole answer.
+    OfToken(bool),
+    /// How encoders are taken away where one way has to be chosen.
+    SetRemoval(Removal),
+    /// The encoder whose cells are replaced; `None` for all.
+    SetTarget(Option<usize>),
+    /// What the words of answers are coloured by.
+    ColourWords(Option<WordColours>),
+    /// The picture whose features are swapped in.
+    SetOther(Option<PictureId>),
+    /// What is typed as a region.
+    TypeRegion(String),
+    /// Measure the region that is typed.
+    UseRegion,
+    /// Measure these cells.
+    SetRegion(Option<Cells>),
+    /// Write what is known to a file the person chooses.
+    Export(EvidenceFile),
+    /// Write this file.
+    ExportTo(EvidenceFile, PathBuf),
+}
+
 /// About the program itself.
 #[derive(Debug, Clone)]
 pub enum ProgramAction {
@@ -197,6 +233,12 @@ impl From<ViewAction> for Action {
 impl From<ViewChange> for Action {
     fn from(change: ViewChange) -> Self {
         Self::View(ViewAction::Change(change))
+    }
+}
+
+impl From<EvidenceAction> for Action {
+    fn from(action: EvidenceAction) -> Self {
+        Self::Evidence(action)
     }
 }
 

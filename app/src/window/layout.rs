@@ -13,6 +13,8 @@ pub enum PanelKind {
     Probe,
     /// Numbers.
     Inspector,
+    /// What an answer rests on. Older layouts are without it.
+    Evidence,
 }
 
 /// The arrangement of the panels.
@@ -25,6 +27,11 @@ impl Default for Layout {
         let mut tiles = Tiles::default();
         let panels = [(PanelKind::Conversation, 0.9), (PanelKind::Probe, 2.1), (PanelKind::Inspector, 0.9)]
             .map(|(panel, share)| (tiles.insert_pane(panel), share));
+        // Beside the maps, where a region is brushed and its effect read.
+        let evidence = tiles.insert_pane(PanelKind::Evidence);
+        let inspector = panels[2].0;
+        let side = tiles.insert_container(Container::new_tabs(vec![inspector, evidence]));
+        let panels = [panels[0], panels[1], (side, panels[2].1)];
         let mut row = Linear::new(LinearDir::Horizontal, panels.map(|(tile, _)| tile).to_vec());
         for (tile, share) in panels {
             row.shares.set_share(tile, share);
@@ -35,6 +42,28 @@ impl Default for Layout {
 }
 
 impl Layout {
+    /// Brings the panel of evidence to the front; beside the inspector, if it is nowhere.
+    pub fn show_evidence(&mut self) {
+        let find = |tree: &Tree<PanelKind>, wanted: PanelKind| {
+            tree.tiles.iter().find(|(_, tile)| matches!(tile, Tile::Pane(panel) if *panel == wanted)).map(|(id, _)| *id)
+        };
+        if find(&self.0, PanelKind::Evidence).is_none() {
+            let Some(inspector) = find(&self.0, PanelKind::Inspector) else { return };
+            let evidence = self.0.tiles.insert_pane(PanelKind::Evidence);
+            let parent = self.0.tiles.parent_of(inspector);
+            match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
+                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(evidence),
+                // A tile of its own becomes one of two tabs.
+                _ => {
+                    let pane = self.0.tiles.insert_pane(PanelKind::Inspector);
+                    let tabs = Container::new_tabs(vec![pane, evidence]);
+                    self.0.tiles.insert(inspector, Tile::Container(tabs));
+                }
+            }
+        }
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
+    }
+
     /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
     pub fn is_sound(&self) -> bool {
         let tiles = &self.0.tiles;
@@ -53,7 +82,9 @@ impl Layout {
         });
         let usable = |share: f32| share.is_finite() && share >= 0.0;
         let all = [PanelKind::Conversation, PanelKind::Probe, PanelKind::Inspector];
-        panels.len() == all.len()
+        let evidence = panels.iter().filter(|panel| **panel == PanelKind::Evidence).count();
+        evidence <= 1
+            && panels.len() == all.len() + evidence
             && all.iter().all(|panel| panels.contains(panel))
             && seen.len() == tiles.iter().count()
             && shares.flat_map(Shares::iter).all(|(_, share)| usable(*share))

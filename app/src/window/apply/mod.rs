@@ -3,6 +3,7 @@
 mod attention;
 mod conversation;
 mod engine;
+mod evidence;
 mod export;
 mod model;
 mod paths;
@@ -67,6 +68,7 @@ impl App {
             Action::Model(action) => self.apply_model(action),
             Action::Conversation(action) => self.apply_conversation(action),
             Action::View(action) => self.apply_view(action),
+            Action::Evidence(action) => self.apply_evidence(action),
             Action::Program(action) => self.apply_program(action),
         }
     }
@@ -143,6 +145,7 @@ impl App {
             UiCommand::PreviousHead => self.step_heads(false),
             UiCommand::NextQuantity => self.next_quantity(),
             UiCommand::NextEncoder => self.next_encoder(),
+            UiCommand::Evidence => self.show_evidence(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod controls;
 mod conversation;
 mod evidence;
+mod evidence_panel;
 mod help;
 mod inspector;
 mod opening;
@@ -15,6 +16,7 @@ mod program;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use evidence::EvidenceTexts;
+pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
@@ -77,6 +79,8 @@ pub struct Texts {
     pub help: HelpTexts,
     /// What maps are evidence of.
     pub evidence: EvidenceTexts,
+    /// What an answer rests on.
+    pub evidence_panel: EvidencePanelTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
 }
@@ -90,6 +94,7 @@ static ENGLISH: Texts = Texts {
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
+    evidence_panel: evidence_panel::ENGLISH,
     inspector: inspector::ENGLISH,
 };
 
@@ -102,6 +107,7 @@ static CHINESE: Texts = Texts {
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
+    evidence_panel: evidence_panel::CHINESE,
     inspector: inspector::CHINESE,
 };
 

@@ -1,6 +1,7 @@
 //! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
 
 mod conversation;
+mod evidence;
 mod export;
 mod inspector;
 mod notices;
@@ -85,6 +86,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                 PanelKind::Conversation => conversation::show(ui, self.cx, self.conversation, self.out),
                 PanelKind::Probe => probe::show(ui, self.cx, self.out),
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
+                PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
             }
         });
         UiResponse::None
@@ -96,6 +98,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Conversation => texts.panel_conversation,
             PanelKind::Probe => texts.panel_probe,
             PanelKind::Inspector => texts.panel_inspector,
+            PanelKind::Evidence => self.cx.texts.evidence_panel.title,
         }
         .into()
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod attention;
 mod conversation;
+mod evidence;
 mod exchanges;
 mod export;
 mod inputs;
@@ -25,6 +26,9 @@ pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
+};
+pub use evidence::{
+    AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
@@ -119,6 +123,8 @@ pub struct AppState {
     pub inputs: EncoderInputs,
     /// What tokens of answers attended to.
     pub attentions: Attentions,
+    /// What answers rest on.
+    pub evidence: Evidences,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// What is typed where checkpoints are opened.
