@@ -17,6 +17,9 @@ mod damage;
 #[path = "window/demo.rs"]
 mod demo;
 
+#[path = "window/evidence.rs"]
+mod evidence;
+
 #[path = "window/exports.rs"]
 mod exports;
 

@@ -88,7 +88,7 @@ fn tokens(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
     let caption = vec![
         format!(
             "Interventions: Δ log p of each token when an encoder is taken away ({}), or the picture replaced by an even grey of \
-             its size (blank): its reliance on the picture.",
+             its size (blank): the negative of its reliance on the picture.",
             shown.removal.name()
         ),
         BASELINE.to_owned(),

@@ -96,6 +96,8 @@ pub struct EvidencePanelTexts {
     pub no_colours: &'static str,
     /// By reliance on the picture.
     pub by_picture: &'static str,
+    /// What that is: heading and tip of its numbers.
+    pub reliance: &'static str,
     /// Under an answer: by what its words are coloured.
     pub words_coloured: &'static str,
     /// One end of the scale.
@@ -124,6 +126,8 @@ pub struct EvidencePanelTexts {
     pub all_encoders: &'static str,
     /// Map of effects: heading and what it holds.
     pub map: (&'static str, &'static str),
+    /// What a screen reader calls it.
+    pub map_canvas: &'static str,
     measured_of: fn(usize, usize) -> String,
     /// Before the size of a block of cells.
     pub in_block: &'static str,
@@ -234,10 +238,11 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
     joint: ("Taken away together", "Effects do not add up: what two encoders hold in common is lost only when both go."),
     together: "together",
     sum: "sum of single",
-    colour_words: ("Colour the words by", "Colours behind the words of the answer: Δ log p of each token"),
+    colour_words: ("Colour the words by", "Colours behind the words of the answer: Δ log p of each token, or its reliance on the picture"),
     no_colours: "nothing",
     by_picture: "reliance on the picture",
-    words_coloured: "Words coloured by Δ log p:",
+    reliance: "Reliance on the picture: log p with it − log p with a blank one (nats)",
+    words_coloured: "Words coloured by",
     less_likely: "less likely without it",
     more_likely: "more likely without it",
     matrix: (
@@ -257,6 +262,7 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
         "Map of effects",
         "Intervention: Δ log p when the tokens under a cell are replaced by the mean over all of the encoder's tokens. Coarse blocks first.",
     ),
+    map_canvas: "Effect of each cell",
     measured_of: |done, total| format!("{done} of {total} blocks measured"),
     in_block: "in a block of",
     region: ("Region", "Drag over the map, take the selected cell, or type rows and columns of the padded grid."),
@@ -368,7 +374,8 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
     colour_words: ("词语着色依据", "回答词语背后的颜色：每个词元的 Δ log p"),
     no_colours: "不着色",
     by_picture: "对图片的依赖",
-    words_coloured: "词语按 Δ log p 着色：",
+    reliance: "对图片的依赖：有图片时的 log p − 空白图片时的 log p（nat）",
+    words_coloured: "词语着色依据：",
     less_likely: "去除后更不可能",
     more_likely: "去除后更可能",
     matrix: ("各层与各注意力头的效应", "干预：该层直接返回输入（跳过）、仅在该层屏蔽一个编码器，或一个注意力头的输出置零时的 Δ log p。"),
@@ -382,6 +389,7 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
     cells_of: "词元来自",
     all_encoders: "全部编码器",
     map: ("效应图", "干预：单元格之下的词元换成该编码器全部词元的平均时的 Δ log p。先粗后细。"),
+    map_canvas: "各单元格的效应",
     measured_of: |done, total| format!("已测量 {done} / {total} 块"),
     in_block: "所在块",
     region: ("区域", "在图上拖动、取所选单元格，或输入填充网格的行与列。"),

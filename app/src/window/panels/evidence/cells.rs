@@ -70,7 +70,7 @@ fn map(
     let texts = &cx.texts.evidence_panel;
     let edge = ui.available_width().min(360.0);
     let (area, response) = ui.allocate_exact_size(vec2(edge, edge), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::labeled(egui::Role::Canvas, true, texts.map.0));
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Canvas, true, texts.map_canvas));
     let painter = ui.painter_at(area);
     painter.rect_filled(area, 0, ui.visuals().faint_bg_color);
     let longer = size.width.max(size.height).max(1) as f32;

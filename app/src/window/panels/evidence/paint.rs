@@ -73,7 +73,8 @@ impl Number<'_> {
     }
 }
 
-/// What the colours of effects mean: both ends and the middle.
+/// What the colours of effects mean: both ends and the middle. With a negative `reach` the numbers are reliance, which is above 0
+/// where the effect is below.
 pub fn legend(ui: &mut Ui, reach: f64, (less, more): (&str, &str)) {
     let table = table();
     let width = ui.available_width().min(280.0);

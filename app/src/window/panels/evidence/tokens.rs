@@ -45,15 +45,17 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) 
             format!("{name} · {}", texts.removal(view.removal).0)
         }
     };
-    ui.strong(format!("Δ log p · {what}"));
+    let of_picture = shown == WordColours::Picture;
+    ui.strong(if of_picture { texts.reliance.to_owned() } else { format!("Δ log p · {what}") });
     ui.label(RichText::new(texts.rung(crate::evidence::Rung::Intervention).0).small().weak());
     let values = deltas(cx, about.exchange, findings, shown);
     let most = reach(values.iter().flatten().copied());
-    legend(ui, most, (texts.less_likely, texts.more_likely));
+    legend(ui, if of_picture { -most } else { most }, (texts.less_likely, texts.more_likely));
     let colours = table();
     for (t, (token, value)) in about.exchange.tokens.iter().zip(&values).enumerate().take(LISTED) {
         let name = token_text::name(token);
-        let text = value.map_or_else(|| "–".to_owned(), signed);
+        // Reliance is what is lost without the picture, as a gain with it.
+        let text = value.map_or_else(|| "–".to_owned(), |value| signed(if of_picture { -value } else { value }));
         let bar = value.filter(|_| most > 0.0).map(|value| (value / most, effect_colour(&colours, value, most)));
         let spoken = format!("{name} · {what}: {text}");
         ui.horizontal(|ui| {
@@ -64,7 +66,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) 
             if ui.add_sized(vec2(width, 22.0), button).clicked() {
                 out.push(ConversationAction::SelectToken((!chosen).then_some(place)).into());
             }
-            Number { text: &text, rank: None, bar, spoken: &spoken, tip: texts.delta_tip }.show(ui, 88.0);
+            Number { text: &text, rank: None, bar, spoken: &spoken, tip: if of_picture { texts.reliance } else { texts.delta_tip } }
+                .show(ui, 88.0);
         });
     }
     if about.exchange.tokens.len() > LISTED {
@@ -72,13 +75,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) 
     }
 }
 
-/// Δ log p of each token.
+/// Δ log p of each token without what its words are coloured by.
 fn deltas(cx: &Cx<'_>, exchange: &Exchange, findings: &Findings, words: WordColours) -> Vec<Option<f64>> {
     let removal = cx.state.evidence.view.removal;
     let tokens = 0..exchange.tokens.len();
     match words {
         WordColours::Picture => {
-            // Reliance: log p with the picture − with a blank one.
             tokens.map(|t| findings.blank(Some(t))).collect()
         }
         WordColours::Encoder(k) => {
@@ -127,5 +129,7 @@ pub fn legend_under(ui: &mut Ui, cx: &Cx<'_>, conversation: ConversationId, at: 
         }
     };
     ui.label(RichText::new(format!("{} {what}", texts.words_coloured)).small().weak());
-    legend(ui, reach(values.iter().flatten().copied()), (texts.less_likely, texts.more_likely));
+    let most = reach(values.iter().flatten().copied());
+    let of_picture = words == WordColours::Picture;
+    legend(ui, if of_picture { -most } else { most }, (texts.less_likely, texts.more_likely));
 }
