@@ -177,7 +177,7 @@ pub fn sentencepiece(bytes: &[u8]) {
 /// A trace file, in the form of [`safetensors`].
 pub fn trace(bytes: &[u8]) {
     in_folder(&[("t.safetensors", &with_length(bytes))], |folder| {
-        if let Ok(trace) = Trace::read(&folder.join("t.safetensors")) {
+        if let Ok(trace) = opabinia_engine::probe::trace_file::read(&folder.join("t.safetensors")) {
             trace.interventions.to_spec(&trace.anatomy);
             for layer in &trace.layers {
                 assert_eq!(layer.probs.len(), layer.mask.len() * HEADS, "{}", layer.name);
