@@ -11,9 +11,7 @@ mod files;
 mod program;
 
 use files::{copy_of, edit_header, goldens, photo, scratch};
-use opabinia_engine::probe::Trace;
 use opabinia_engine::probe::trace_file;
-use opabinia_engine::run::ImageId;
 use opabinia_engine::vision::{Exif, Picture};
 use program::{Ended, program, run};
 use serde_json::Value;

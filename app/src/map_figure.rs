@@ -6,13 +6,11 @@ use crate::figure::{Figure, Key, Panel, Scale, Theme};
 use crate::number::significant;
 use crate::selection;
 use opabinia_engine::Error as EngineError;
-use opabinia_engine::probe::Trace;
-use opabinia_engine::probe::trace_file;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::TraceData;
 use opabinia_shaders::{
     Cell, ColourMap, Error as ShaderError, Focus, Gpu, Granularity, Look, Map, MapRenderer, MapTexel, MapView,
-    Normalisation, Quantity, Rect, Reduction, encoder_colours,
+    Normalisation, Quantity, Rect, Reduction, TraceData, encoder_colours,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;

@@ -6,8 +6,7 @@
 
 use crate::figure::Theme;
 use crate::map_figure::{self, MapFigure, Part};
-use opabinia_engine::probe::Trace;
-use opabinia_engine::probe::trace_file;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::{Error, Result};

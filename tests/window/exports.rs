@@ -10,7 +10,6 @@ use opabinia::window::action::{Action, ConversationAction, ViewAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::state::{ExportKind, ExportOptions, MapSource, NoticeKind, Overlay, TokenPlace, ViewChange};
-use opabinia_engine::probe::Trace;
 use opabinia_engine::probe::trace_file;
 use opabinia_shaders::{Cell, Indices, Quantity};
 use std::path::{Path, PathBuf};

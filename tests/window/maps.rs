@@ -9,8 +9,9 @@ use opabinia::window::app::App;
 use opabinia::window::state::{Slot, TraceUpload, View, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::probe::{Cell as TraceCell, Measure as TraceMeasure, Measured, Reduction, reduce};
-use opabinia_shaders::TraceData;
-use opabinia_shaders::{AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect};
+use opabinia_shaders::{
+    AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect, TraceData,
+};
 
 /// A window with maps in it.
 fn asked() -> Harness<'static, App> {

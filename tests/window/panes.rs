@@ -8,8 +8,7 @@ use egui_kittest::wgpu::WgpuTestRenderer;
 use opabinia::window::Start;
 use opabinia::window::gpu::{DrawMap, MapGpu, PaneId};
 use opabinia::window::state::Slot;
-use opabinia_shaders::TraceData;
-use opabinia_shaders::{AdapterChoice, Gpu, Indices, Look, MapRenderer, MapView, Quantity};
+use opabinia_shaders::{AdapterChoice, Gpu, Indices, Look, MapRenderer, MapView, Quantity, TraceData};
 use std::sync::Arc;
 
 /// Pixels to a side of a pane.

@@ -8,8 +8,7 @@ use crate::window::app::{App, Finished};
 use crate::window::state::{
     ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
 };
-use opabinia_engine::probe::trace_file;
-use opabinia_engine::probe::{TokenAttention, Trace};
+use opabinia_engine::probe::{TokenAttention, Trace, trace_file};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{AdapterChoice, Gpu};
 use std::fmt::Write as _;

@@ -11,9 +11,9 @@ pub use panes::{PaneId, PaneMaps};
 
 use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::TraceData;
 use opabinia_shaders::{
     Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Result,
+    TraceData,
 };
 use panes::PaneCache;
 use photos::Photos;
