@@ -374,7 +374,8 @@ fn a_trace_holds_what_the_reference_recorded() {
 #[test]
 fn evidence_runs_the_published_encoder_off_study_on_any_answer() {
     let (model, square) = (checkpoint(), image("square.png"));
-    let common = ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--dtype", "f32", "--max-tokens", "2", "--json"];
+    let common =
+        ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--dtype", "f32", "--max-tokens", "2", "--json"];
     let report = json(&[&common[..], &["--preset", "cur-2507.03262", "--answer-ids", "5,9"]].concat());
     assert_eq!(report["answer"]["token_ids"], serde_json::json!([5, 9]));
     let measured: Vec<&str> =

@@ -454,7 +454,8 @@ fn what_cannot_be_measured_is_refused_before_anything_is_run() {
 fn findings_come_one_by_one_and_add_up_to_the_whole() {
     each_shape(|model| {
         let anatomy = model.anatomy();
-        let scored = vec![Interventions::mask(0, false), Interventions::of(Action::Context), Interventions::of(Action::Blank)];
+        let scored =
+            vec![Interventions::mask(0, false), Interventions::of(Action::Context), Interventions::of(Action::Blank)];
         let also = Also {
             means: true,
             scored: scored.clone(),

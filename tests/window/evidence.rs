@@ -14,9 +14,7 @@ use opabinia::window::action::{ConversationAction, EvidenceAction, ProgramAction
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::lang::LanguageChoice;
-use opabinia::window::state::{
-    AnswerStatus, EvidencePart, NoticeKind, PartState, Purpose, Slot, WordColours,
-};
+use opabinia::window::state::{AnswerStatus, EvidencePart, NoticeKind, PartState, Purpose, Slot, WordColours};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_engine::intervention::{Action, Cells, Interventions, Place};
 use opabinia_engine::model::LoadRequest;
@@ -126,7 +124,8 @@ fn rows_of_encoders_hold_the_engine_s_own_numbers() {
     }
     // Of one token: the sums of all tokens are those of the answer.
     let tokens = known.evidence().answer.len();
-    let sum = |k: usize| (0..tokens).map(|t| known.column(Measure::Removal(Removal::Mask), Some(t))[k].unwrap()).sum::<f64>();
+    let sum =
+        |k: usize| (0..tokens).map(|t| known.column(Measure::Removal(Removal::Mask), Some(t))[k].unwrap()).sum::<f64>();
     let whole = known.column(Measure::Removal(Removal::Mask), None);
     assert!((0..names.len()).all(|k| (sum(k) - whole[k].unwrap()).abs() < 1e-6));
     // The Shapley values of the tokens add up to those of the answer, too.
@@ -197,7 +196,10 @@ fn a_map_of_effects_that_is_stopped_keeps_what_is_done_and_goes_on_from_there() 
     act(&mut window, EvidenceAction::ShowSection(Section::Cells));
     let part = EvidencePart::Cells(None);
     let blocks = |app: &App| {
-        app.state().evidence_shown().and_then(|known| known.findings()).map_or(0, |known| known.blocks(None, None).len())
+        app.state()
+            .evidence_shown()
+            .and_then(|known| known.findings())
+            .map_or(0, |known| known.blocks(None, None).len())
     };
     let started = Instant::now();
     while blocks(window.state()) < 3 {
@@ -251,7 +253,8 @@ fn a_question_asked_meanwhile_is_answered_first() {
         window.step();
     }
     ask(&mut window, "And this?");
-    let answered = |app: &App| last(app).is_some_and(|exchange| exchange.question == "And this?" && !exchange.status.is_open());
+    let answered =
+        |app: &App| last(app).is_some_and(|exchange| exchange.question == "And this?" && !exchange.status.is_open());
     while !answered(window.state()) {
         assert!(started.elapsed() < Duration::from_secs(60), "waited too long for the answer");
         window.step();
@@ -399,15 +402,19 @@ fn what_is_written_is_made_again_from_its_recipe_byte_for_byte() {
     }
     let table = std::fs::read_to_string(path("e.csv")).unwrap();
     assert!(table.starts_with("model,image,question,answer,evidence,measure,of,token,value\n"), "{table}");
-    for part in ["attention (correlational),share,", "intervention (causal, this model and image)", "shapley.mask", "head:"] {
+    for part in
+        ["attention (correlational),share,", "intervention (causal, this model and image)", "shapley.mask", "head:"]
+    {
         assert!(table.contains(part), "{part}");
     }
     // Strangers' recipes are refused in words.
     std::fs::write(path("bad.recipe.json"), "{\"opabinia_evidence_recipe\": 1}").unwrap();
     let bad = path("bad.recipe.json");
-    let (made, message) = run(&["-m", &model, "--recipe", bad.to_str().unwrap(), "-o", path("x.png").to_str().unwrap()]);
+    let (made, message) =
+        run(&["-m", &model, "--recipe", bad.to_str().unwrap(), "-o", path("x.png").to_str().unwrap()]);
     assert!(!made && message.contains("bad.recipe.json") && message.contains("cannot be understood"), "{message}");
-    let (made, message) = run(&["-m", &model, "--recipe", recipe.to_str().unwrap(), "-o", path("x.txt").to_str().unwrap()]);
+    let (made, message) =
+        run(&["-m", &model, "--recipe", recipe.to_str().unwrap(), "-o", path("x.txt").to_str().unwrap()]);
     assert!(!made && message.contains(".png"), "{message}");
 }
 

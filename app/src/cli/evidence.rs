@@ -124,7 +124,7 @@ impl Evidence {
         if let Some(out) = &self.out {
             output::check(out, &inspection.directories())?;
         }
-        let anatomy = Anatomy::new(&inspection.config);
+        let anatomy = inspection.config.anatomy();
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
         let swapped = other.as_deref().zip(self.other.as_deref());
@@ -212,7 +212,7 @@ impl Evidence {
         if name != model {
             console.say(&format!("note: the recipe was made with {model}, and this is {name}"));
         }
-        measured.check(&Anatomy::new(&inspection.config))?;
+        measured.check(&inspection.config.anatomy())?;
         let opened = driver.load(request, &inspection)?;
         let (picture, other, turns) = (measured.picture.clone(), measured.other.clone(), measured.turns.clone());
         let spec = EvidenceSpec { model: opened.model, request: measured, output: None, lane: Lane::Batch };

@@ -154,7 +154,8 @@ const LISTED: usize = 24;
 /// The command that measures the same answer under the same interventions, about `image` with the checkpoint `model`.
 pub fn command(findings: &Findings, model: &str, image: &str, system: &str, turns: &[Turn]) -> String {
     let evidence = findings.evidence();
-    let mut words = vec!["opabinia".to_owned(), "evidence".to_owned(), "-m".into(), model.into(), "-i".into(), image.into()];
+    let mut words =
+        vec!["opabinia".to_owned(), "evidence".to_owned(), "-m".into(), model.into(), "-i".into(), image.into()];
     for turn in turns {
         match &turn.answer {
             Some(answer) => words.extend(["--turn".to_owned(), turn.question.clone(), answer.clone()]),

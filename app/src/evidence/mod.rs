@@ -260,8 +260,7 @@ impl Findings {
 
     fn index(&mut self) {
         (self.by_intervention, self.blocks) = (HashMap::new(), HashMap::new());
-        let all: Vec<Interventions> =
-            self.evidence.effects.iter().map(|effect| effect.interventions.clone()).collect();
+        let all: Vec<Interventions> = self.evidence.effects.iter().map(|effect| effect.interventions.clone()).collect();
         for (at, interventions) in all.into_iter().enumerate() {
             self.note(interventions, at);
         }
@@ -333,8 +332,7 @@ impl Findings {
         self.evidence.game(kind)?;
         let value = |coalition: usize| {
             let interventions = kind.interventions(coalition, n);
-            let score =
-                if interventions.is_none() { &self.evidence.base } else { &self.effect(&interventions)?.score };
+            let score = if interventions.is_none() { &self.evidence.base } else { &self.effect(&interventions)?.score };
             score.log_probs.get(t).map(|p| f64::from(*p))
         };
         Shapley::new(n, &(0..1 << n).map(value).collect::<Option<Vec<f64>>>()?)

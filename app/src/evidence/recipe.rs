@@ -4,8 +4,8 @@
 //! Recipes come from strangers: the size of the file is bounded, nothing outside its own folder is named, and what is to be
 //! measured is checked against the model before anything is run.
 
-use super::export::Export;
 use super::Shown;
+use super::export::Export;
 use crate::figure::Theme;
 use crate::recipe::write_picture;
 use opabinia_engine::intervention::Interventions;
@@ -192,7 +192,7 @@ impl Recipe {
         };
         let picture = open("image", &self.image)?;
         let other = self.other.as_ref().map(|name| open("other", name)).transpose()?;
-        if ImageId::of(&picture) != self.image_id {
+        if picture.id() != self.image_id {
             return Err(bad(format!("{} is another picture than the one that was measured", self.image)));
         }
         let game = |name: &String| {

@@ -121,7 +121,11 @@ fn layers(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
         }
     }
     caption.push(BASELINE.to_owned());
-    coloured(Sheet { title: "What each layer and head was worth".into(), heads, field: (60, 28), caption, ..sheet }, rows, true)
+    coloured(
+        Sheet { title: "What each layer and head was worth".into(), heads, field: (60, 28), caption, ..sheet },
+        rows,
+        true,
+    )
 }
 
 fn cells(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {

@@ -59,7 +59,13 @@ const NARROWEST: f32 = 620.0;
 enum Mark {
     Fill(Area, [u8; 3]),
     /// One line of text with the top of its line box at `top`.
-    Text { text: String, size: f32, left: f32, top: f32, colour: [u8; 3] },
+    Text {
+        text: String,
+        size: f32,
+        left: f32,
+        top: f32,
+        colour: [u8; 3],
+    },
 }
 
 /// Everything that is drawn, on a surface of this size.

@@ -1,15 +1,15 @@
 //! What a person can do. Panels read the state and return actions; [`super::apply`] is the one place that applies them.
 
 use super::command::UiCommand;
+use super::state::{
+    BranchId, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId,
+    Sampling, Slot, TokenPlace, View, ViewChange, WordColours,
+};
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Removal, Section};
-use opabinia_engine::intervention::Cells;
-use super::state::{
-    BranchId, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
-    TokenPlace, View, ViewChange, WordColours,
-};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
+use opabinia_engine::intervention::Cells;
 use opabinia_engine::model::DtypeChoice;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
-    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PartState, Purpose, Remade,
-    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
+    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PartState,
+    Purpose, Remade, RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};

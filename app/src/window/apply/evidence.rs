@@ -6,8 +6,7 @@ use crate::figure::Theme;
 use crate::window::action::EvidenceAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    AnswerStatus, EvidenceKey, EvidencePart, Model, NoticeKind, PartState, PathFor, PictureState, Purpose,
-    sentences,
+    AnswerStatus, EvidenceKey, EvidencePart, Model, NoticeKind, PartState, PathFor, PictureState, Purpose, sentences,
 };
 use opabinia_engine::intervention::{Anatomy, Cells, Interventions};
 use opabinia_engine::probe::evidence::{Also, Finding, GameKind, Request};
@@ -45,7 +44,7 @@ impl App {
 
     /// What is typed becomes the region, if it is one.
     fn use_typed_region(&mut self) {
-        let side = self.state.models.current().map_or(1, |model| Anatomy::new(&model.inspection.config).side());
+        let side = self.state.models.current().map_or(1, |model| model.inspection.config.anatomy().side());
         match Cells::parse(&self.state.evidence.view.region_text, side) {
             Ok(cells) => self.set_region(Some(cells)),
             Err(error) => self.state.evidence.view.region_problem = Some(sentences(&error.to_string())),
@@ -82,7 +81,7 @@ impl App {
         let Ok((key, exchange)) = self.state.evidence_about() else { return };
         let exchange = exchange.clone();
         let Some(model) = self.state.models.current() else { return };
-        let anatomy = Anatomy::new(&model.inspection.config);
+        let anatomy = model.inspection.config.anatomy();
         let picture = match self.pixels_of(exchange.picture) {
             Ok(Some(picture)) => picture,
             // Asked for again once it was read.

@@ -98,9 +98,11 @@ impl App {
                     PathFor::Model(_) => Some(path.clone()),
                     PathFor::Encoder(..) | PathFor::Picture => path.exists().then(|| path.clone()),
                     // Nobody was asked whether a file may be replaced.
-                    PathFor::Export(..) | PathFor::Evidence(_) => with_extension(path.clone(), what.extension().unwrap_or_default())
-                        .ok()
-                        .filter(|named| std::fs::symlink_metadata(named).is_err()),
+                    PathFor::Export(..) | PathFor::Evidence(_) => {
+                        with_extension(path.clone(), what.extension().unwrap_or_default())
+                            .ok()
+                            .filter(|named| std::fs::symlink_metadata(named).is_err())
+                    }
                 };
                 Finished::Typed(path, fits)
             },

@@ -184,9 +184,7 @@ impl EvidencePanelTexts {
         let (attended, lift) = verdict.attended;
         match verdict.needed {
             None => (self.none_needed)(name(attended), lift, way),
-            Some((needed, delta)) if needed == attended => {
-                (self.agree)(name(attended), lift, way, &signed(delta))
-            }
+            Some((needed, delta)) if needed == attended => (self.agree)(name(attended), lift, way, &signed(delta)),
             Some((needed, delta)) => (self.disagree)(name(attended), lift, name(needed), way, &signed(delta)),
         }
     }
@@ -235,10 +233,16 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
     scatter_cells: ("Attention against effect", "Cells. Spearman's rank correlation:"),
     cell_share: "share of the cell",
     cell_norm: "norm written into the cell",
-    joint: ("Taken away together", "Effects do not add up: what two encoders hold in common is lost only when both go."),
+    joint: (
+        "Taken away together",
+        "Effects do not add up: what two encoders hold in common is lost only when both go.",
+    ),
     together: "together",
     sum: "sum of single",
-    colour_words: ("Colour the words by", "Colours behind the words of the answer: Δ log p of each token, or its reliance on the picture"),
+    colour_words: (
+        "Colour the words by",
+        "Colours behind the words of the answer: Δ log p of each token, or its reliance on the picture",
+    ),
     no_colours: "nothing",
     by_picture: "reliance on the picture",
     reliance: "Reliance on the picture: log p with it − log p with a blank one (nats)",
@@ -284,9 +288,16 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
         Removal::Swap => ("swap", "Its tokens are those of another picture: in-distribution."),
     },
     measure_words: |measure| match measure {
-        Measure::Share => ("share", "Its part of the attention, averaged over SVA layers, heads and cells of the picture."),
-        Measure::Lift => ("lift", "Share ÷ what uniform attention over the unmasked keys would give; ×1 is as much as uniform."),
-        Measure::Norm => ("norm", "Norm of what its keys write into a cell through the output matrix, averaged over layers and cells."),
+        Measure::Share => {
+            ("share", "Its part of the attention, averaged over SVA layers, heads and cells of the picture.")
+        }
+        Measure::Lift => {
+            ("lift", "Share ÷ what uniform attention over the unmasked keys would give; ×1 is as much as uniform.")
+        }
+        Measure::Norm => (
+            "norm",
+            "Norm of what its keys write into a cell through the output matrix, averaged over layers and cells.",
+        ),
         Measure::Gradient => (
             "gradient × attn",
             "∂ log p ∕ ∂ attention times attention, summed over its keys, signed: local sensitivity.",
@@ -302,8 +313,14 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
         Measure::Removal(_) => ("", ""),
     },
     rung: |rung| match rung {
-        Rung::Attention => ("Attention · correlational", "Where the model attended, not how much it contributed; the same for every question."),
-        Rung::Contribution => ("Contribution · correlational", "How much was written, not whether the answer needed it; the same for every question."),
+        Rung::Attention => (
+            "Attention · correlational",
+            "Where the model attended, not how much it contributed; the same for every question.",
+        ),
+        Rung::Contribution => (
+            "Contribution · correlational",
+            "How much was written, not whether the answer needed it; the same for every question.",
+        ),
         Rung::Gradient => ("Gradient · sensitivity", "How a small change would move log p: local, to first order."),
         Rung::Intervention => (
             "Δ log p · intervention",
@@ -318,13 +335,19 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
         EvidenceFile::Recipe => "Recipe that measures it again…",
     },
     agree: |who, lift, way, delta| {
-        format!("Attention and intervention agree: {who} has the highest lift (×{lift:.2}), and its removal ({way}) cost most (Δ log p {delta}).")
+        format!(
+            "Attention and intervention agree: {who} has the highest lift (×{lift:.2}), and its removal ({way}) cost most (Δ log p {delta})."
+        )
     },
     disagree: |who, lift, needed, way, delta| {
-        format!("Attention and intervention disagree: {who} has the highest lift (×{lift:.2}), but removing {needed} ({way}) cost most (Δ log p {delta}).")
+        format!(
+            "Attention and intervention disagree: {who} has the highest lift (×{lift:.2}), but removing {needed} ({way}) cost most (Δ log p {delta})."
+        )
     },
     none_needed: |who, lift, way| {
-        format!("Attention favours {who} (lift ×{lift:.2}), but removing no single encoder ({way}) made this answer less likely.")
+        format!(
+            "Attention favours {who} (lift ×{lift:.2}), but removing no single encoder ({way}) made this answer less likely."
+        )
     },
 };
 
@@ -378,7 +401,10 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
     words_coloured: "词语着色依据：",
     less_likely: "去除后更不可能",
     more_likely: "去除后更可能",
-    matrix: ("各层与各注意力头的效应", "干预：该层直接返回输入（跳过）、仅在该层屏蔽一个编码器，或一个注意力头的输出置零时的 Δ log p。"),
+    matrix: (
+        "各层与各注意力头的效应",
+        "干预：该层直接返回输入（跳过）、仅在该层屏蔽一个编码器，或一个注意力头的输出置零时的 Δ log p。",
+    ),
     no_samplers: "此检查点没有 SVA 采样层：仅列出连接器层。",
     joint_layers: ("多层同时去除", "效应不能相加：后面的层会读取前面的层所写入的内容。"),
     skip: "跳过该层",
@@ -397,7 +423,9 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
     selected_cell: "所选单元格",
     clear_region: "清除",
     removal: |removal| match removal {
-        Removal::MaskContext => ("屏蔽键与上下文", "在所有 SVA 层屏蔽它的键；对第一个编码器，由它得到的全局上下文也置零。"),
+        Removal::MaskContext => {
+            ("屏蔽键与上下文", "在所有 SVA 层屏蔽它的键；对第一个编码器，由它得到的全局上下文也置零。")
+        }
         Removal::Mask => ("屏蔽键", "在所有 SVA 层屏蔽它的键；全局上下文保留。"),
         Removal::ZeroRaw => ("输出置零", "其输出在投影之前置零，同 arXiv 2507.03262：成为一个仍占注意力的常量词元。"),
         Removal::Zero => ("词元置零", "其投影后的词元置零；它们仍占注意力。"),
@@ -409,15 +437,21 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
         Measure::Lift => ("提升度", "占比 ÷ 对未屏蔽的键均匀分配注意力时的占比；×1 表示与均匀相同。"),
         Measure::Norm => ("范数", "它的键经输出矩阵写入单元格的向量之范数，对层与单元格取平均。"),
         Measure::Gradient => ("梯度 × 注意力", "∂ log p ∕ ∂ 注意力乘以注意力，对它的键求和，带符号：局部敏感性。"),
-        Measure::Shapley(GameKind::Mask) => ("Shapley，屏蔽", "对编码器的所有组合、其余屏蔽时，log p 的 Shapley 值；大于 0 表示有帮助。"),
-        Measure::Shapley(GameKind::Swap) => ("Shapley，换入", "对编码器的所有组合、其余换入他图特征时，log p 的 Shapley 值；大于 0 表示有帮助。"),
+        Measure::Shapley(GameKind::Mask) => {
+            ("Shapley，屏蔽", "对编码器的所有组合、其余屏蔽时，log p 的 Shapley 值；大于 0 表示有帮助。")
+        }
+        Measure::Shapley(GameKind::Swap) => {
+            ("Shapley，换入", "对编码器的所有组合、其余换入他图特征时，log p 的 Shapley 值；大于 0 表示有帮助。")
+        }
         Measure::Removal(_) => ("", ""),
     },
     rung: |rung| match rung {
         Rung::Attention => ("注意力 · 相关性", "模型关注了哪里，不代表其贡献；对任何问题都相同。"),
         Rung::Contribution => ("贡献 · 相关性", "写入了多少，并不说明回答是否需要它；对任何问题都相同。"),
         Rung::Gradient => ("梯度 · 敏感性", "微小变化会使 log p 如何变动：局部的一阶近似。"),
-        Rung::Intervention => ("Δ log p · 干预", "在此检查点、此图片上去除它之后改变了什么：是此处的必要性，而非价值。"),
+        Rung::Intervention => {
+            ("Δ log p · 干预", "在此检查点、此图片上去除它之后改变了什么：是此处的必要性，而非价值。")
+        }
     },
     export_title: |kind| match kind {
         EvidenceFile::Numbers => "全部数值(CSV)…",
@@ -426,9 +460,15 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
         EvidenceFile::Svg => "本页(SVG)…",
         EvidenceFile::Recipe => "可重新测量的配方…",
     },
-    agree: |who, lift, way, delta| format!("注意力与干预一致：{who} 的提升度最高（×{lift:.2}），去除它（{way}）损失也最大（Δ log p {delta}）。"),
-    disagree: |who, lift, needed, way, delta| {
-        format!("注意力与干预不一致：{who} 的提升度最高（×{lift:.2}），但去除 {needed}（{way}）损失最大（Δ log p {delta}）。")
+    agree: |who, lift, way, delta| {
+        format!("注意力与干预一致：{who} 的提升度最高（×{lift:.2}），去除它（{way}）损失也最大（Δ log p {delta}）。")
     },
-    none_needed: |who, lift, way| format!("注意力偏向 {who}（提升度 ×{lift:.2}），但单独去除任何编码器（{way}）都没有使回答变得更不可能。"),
+    disagree: |who, lift, needed, way, delta| {
+        format!(
+            "注意力与干预不一致：{who} 的提升度最高（×{lift:.2}），但去除 {needed}（{way}）损失最大（Δ log p {delta}）。"
+        )
+    },
+    none_needed: |who, lift, way| {
+        format!("注意力偏向 {who}（提升度 ×{lift:.2}），但单独去除任何编码器（{way}）都没有使回答变得更不可能。")
+    },
 };

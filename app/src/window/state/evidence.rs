@@ -295,6 +295,9 @@ mod tests {
         assert!(known.get(key(0), &answer).is_none() && known.get(key(1), &answer).is_some());
         known.set_other(Some(PictureId(3)));
         let after = known.get(key(1), &answer).unwrap();
-        assert_eq!((after.part(EvidencePart::Encoders), after.part(EvidencePart::Layers)), (None, Some(&PartState::Done)));
+        assert_eq!(
+            (after.part(EvidencePart::Encoders), after.part(EvidencePart::Layers)),
+            (None, Some(&PartState::Done))
+        );
     }
 }

@@ -136,7 +136,9 @@ impl EncoderMeans {
                     }
                 };
                 for (k, encoder) in cell.encoders.iter().enumerate() {
-                    if !encoder.padding && let Some(lift) = &encoder.lift {
+                    if !encoder.padding
+                        && let Some(lift) = &encoder.lift
+                    {
                         take(|means| &mut means.share, k, &encoder.share);
                         take(|means| &mut means.lift, k, lift);
                     }

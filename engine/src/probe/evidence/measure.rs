@@ -16,7 +16,7 @@ use crate::intervention::{Anatomy, Cells, FirstAffected, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
 use crate::observe::{Both, Observer, SvaLayer, Unobserved};
-use crate::probe::{Detail, Recorder, Trace};
+use crate::probe::{Detail, Recorder, trace_file};
 use crate::run::{ImageId, Lane};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{PromptIds, Turn};
@@ -435,7 +435,7 @@ impl Measurement {
             let subject = ImageInput::plain(Arc::clone(&self.request.picture));
             let question = self.request.turns.last().map_or("", |turn| turn.question.as_str());
             let trace =
-                Trace::new(model, &subject, Exif::Ignore, question, recorder.layers(), recorder.tensors())?;
+                trace_file::recorded(model, &subject, Exif::Ignore, question, recorder.layers(), recorder.tensors())?;
             scoring.means = Some(EncoderMeans::new(&trace, &scoring.seen, model.anatomy().side())?);
         }
         let base = scoring.scorer.score(&Interventions::default(), job)?;
@@ -451,8 +451,8 @@ impl Measurement {
         let scorer = &scoring.scorer;
         let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
         Evidence {
-            image: ImageId::of(&self.request.picture),
-            other: self.request.other.as_deref().map(ImageId::of),
+            image: self.request.picture.id(),
+            other: self.request.other.as_deref().map(Picture::id),
             system: self.request.system.clone(),
             question: self.request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
             answer: scorer.answer().iter().map(token).collect(),

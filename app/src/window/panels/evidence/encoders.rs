@@ -2,9 +2,9 @@
 
 use super::super::Cx;
 use super::super::inspector::{encoder_colour, fitted};
+use super::About;
 use super::paint::{Number, effect_colour, reach, table};
 use super::scatter::{self, Point};
-use super::About;
 use crate::evidence::sheet::{number, signed};
 use crate::evidence::{Findings, Measure, Rung, ranks};
 use crate::window::action::Action;

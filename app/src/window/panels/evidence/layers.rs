@@ -30,7 +30,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>) {
     ui.add_space(6.0);
     ui.strong(texts.joint_layers.0);
     ui.label(RichText::new(texts.joint_layers.1).small().weak());
-    for (interventions, place) in plan::joint_layers().iter().zip([Place::Samplers, Place::Connector, Place::Everywhere]) {
+    for (interventions, place) in
+        plan::joint_layers().iter().zip([Place::Samplers, Place::Connector, Place::Everywhere])
+    {
         let within: Vec<&SvaLayer> = layers.iter().filter(|layer| place.contains(**layer)).collect();
         let Some(together) = findings.delta_under(interventions, about.token).filter(|_| !within.is_empty()) else {
             continue;
@@ -62,9 +64,11 @@ fn matrix(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, findings: &Findings, laye
     let width = ((ui.available_width() - NAMES - 2.0 * gap) / columns.len() as f32).clamp(15.0, 30.0);
     let height = 18.0;
     let left_of = |at: usize| {
-        let before = columns.iter().take(at + 1).skip(1).filter(|column| {
-            matches!(column, LayerColumn::Mask(0) | LayerColumn::Head(0))
-        });
+        let before = columns
+            .iter()
+            .take(at + 1)
+            .skip(1)
+            .filter(|column| matches!(column, LayerColumn::Mask(0) | LayerColumn::Head(0)));
         at as f32 * width + before.count() as f32 * gap
     };
     ScrollArea::horizontal().id_salt("matrix of effects").show(ui, |ui| {
@@ -75,7 +79,9 @@ fn matrix(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, findings: &Findings, laye
         for (at, column) in columns.iter().enumerate() {
             let head = match column {
                 LayerColumn::Skip => texts.skip_short.to_owned(),
-                LayerColumn::Mask(k) => about.names.get(*k).map_or_else(String::new, |name| name.chars().take(2).collect()),
+                LayerColumn::Mask(k) => {
+                    about.names.get(*k).map_or_else(String::new, |name| name.chars().take(2).collect())
+                }
                 LayerColumn::Head(head) => head.to_string(),
             };
             let x = area.left() + NAMES + left_of(at) + width / 2.0;

@@ -114,14 +114,16 @@ fn header(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
         ui.label(RichText::new(texts.effects_on).small().weak());
         let whole = about.token.is_none();
-        if ui.add(Button::selectable(whole, texts.whole_answer).small()).on_hover_text(&about.exchange.answer).clicked() {
+        if ui.add(Button::selectable(whole, texts.whole_answer).small()).on_hover_text(&about.exchange.answer).clicked()
+        {
             out.push(EvidenceAction::OfToken(false).into());
         }
         let place = cx.state.token.filter(|place| (place.conversation, place.exchange) == (about.key.1, about.key.2));
         let token = place.and_then(|place| about.exchange.tokens.get(place.token));
-        let name = token.map_or_else(|| texts.selected_token.to_owned(), |token| {
-            format!("{} {}", texts.selected_token, token_text::name(token))
-        });
+        let name = token.map_or_else(
+            || texts.selected_token.to_owned(),
+            |token| format!("{} {}", texts.selected_token, token_text::name(token)),
+        );
         let button = ui.add_enabled(token.is_some(), Button::selectable(!whole, name).small());
         if button.on_disabled_hover_text(texts.select_a_token).clicked() {
             out.push(EvidenceAction::OfToken(true).into());
@@ -171,14 +173,7 @@ fn other(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
 }
 
 /// How far the measuring is, and what a person can do about it.
-fn progress(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    about: &About<'_>,
-    model: &Model,
-    part: EvidencePart,
-    out: &mut Vec<Action>,
-) {
+fn progress(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, model: &Model, part: EvidencePart, out: &mut Vec<Action>) {
     let texts = &cx.texts.evidence_panel;
     let known = cx.state.evidence.get(about.key, about.exchange);
     let running = cx.state.jobs.find(|purpose| matches!(purpose, Purpose::Evidence(key, _) if *key == about.key));

@@ -62,12 +62,19 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) 
             let width = (ui.available_width() - 96.0).clamp(60.0, 220.0);
             let place = TokenPlace { conversation: about.key.1, exchange: about.key.2, token: t };
             let chosen = cx.state.token == Some(place);
-            let button = Button::selectable(chosen, RichText::new(&name).size(12.0)).truncate().min_size(vec2(width, 20.0));
+            let button =
+                Button::selectable(chosen, RichText::new(&name).size(12.0)).truncate().min_size(vec2(width, 20.0));
             if ui.add_sized(vec2(width, 22.0), button).clicked() {
                 out.push(ConversationAction::SelectToken((!chosen).then_some(place)).into());
             }
-            Number { text: &text, rank: None, bar, spoken: &spoken, tip: if of_picture { texts.reliance } else { texts.delta_tip } }
-                .show(ui, 88.0);
+            Number {
+                text: &text,
+                rank: None,
+                bar,
+                spoken: &spoken,
+                tip: if of_picture { texts.reliance } else { texts.delta_tip },
+            }
+            .show(ui, 88.0);
         });
     }
     if about.exchange.tokens.len() > LISTED {
@@ -80,9 +87,7 @@ fn deltas(cx: &Cx<'_>, exchange: &Exchange, findings: &Findings, words: WordColo
     let removal = cx.state.evidence.view.removal;
     let tokens = 0..exchange.tokens.len();
     match words {
-        WordColours::Picture => {
-            tokens.map(|t| findings.blank(Some(t))).collect()
-        }
+        WordColours::Picture => tokens.map(|t| findings.blank(Some(t))).collect(),
         WordColours::Encoder(k) => {
             let interventions = removal.of(k);
             tokens.map(|t| findings.delta_under(&interventions, Some(t))).collect()
@@ -103,7 +108,12 @@ fn coloured<'a>(
 }
 
 /// The colours behind the words of an answer, token by token; none where nothing is known or nothing is to be coloured.
-pub fn colour_of(cx: &Cx<'_>, conversation: ConversationId, at: ExchangeId, exchange: &Exchange) -> Vec<Option<Color32>> {
+pub fn colour_of(
+    cx: &Cx<'_>,
+    conversation: ConversationId,
+    at: ExchangeId,
+    exchange: &Exchange,
+) -> Vec<Option<Color32>> {
     let Some((words, findings)) = coloured(cx, conversation, at, exchange) else { return Vec::new() };
     let values = deltas(cx, exchange, findings, words);
     let most = reach(values.iter().flatten().copied());
