@@ -335,7 +335,8 @@ impl Measurement {
         order.sort_by_key(|interventions| std::cmp::Reverse(interventions.first_affected(scorer.anatomy())));
         order.extend(played.iter().flat_map(coalitions));
         let Also { scored, games: also_played, gradients: also_gradients, .. } = &self.request.also;
-        let coalitions_of_also: Vec<Interventions> = also_played.iter().flat_map(coalitions).collect();
+        let coalitions_of_also: Vec<Interventions> =
+            also_played.iter().flat_map(coalitions).filter(|coalition| !coalition.is_none()).collect();
         let distinct: HashSet<&Interventions> =
             order.iter().chain(&self.request.with).chain(scored).chain(&coalitions_of_also).collect();
         let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64;

@@ -10,8 +10,8 @@ use crate::evidence::{Block, Findings, plan};
 use crate::window::action::{Action, EvidenceAction, ViewAction};
 use crate::window::state::{EvidencePart, PartState};
 use egui::{
-    Button, Color32, ColorImage, CursorIcon, Grid, Id, Label, Rect, Response, RichText, Sense, Stroke, StrokeKind,
-    TextEdit, TextureHandle, TextureOptions, Ui, WidgetInfo, pos2, vec2,
+    Button, Color32, ColorImage, CursorIcon, Grid, Id, Label, Pos2, Rect, Response, RichText, Sense, Stroke,
+    StrokeKind, TextEdit, TextureHandle, TextureOptions, Ui, WidgetInfo, pos2, vec2,
 };
 use opabinia_engine::intervention::Cells;
 use opabinia_engine::sva::PictureSize;
@@ -112,20 +112,22 @@ fn map(
         let block = Block { row: rows.start, column: columns.start, rows: rows.len(), columns: columns.len() };
         outline(rect_of(&block), ink, 2.0);
     }
-    let at = |response: &Response| {
-        let place = response.interact_pointer_pos().or(response.hover_pos())? - area.min;
+    let cell_at = |at: Pos2| {
+        let place = at - area.min;
         let cell = |part: f32| ((part / unit).max(0.0) as usize).min(side.saturating_sub(1));
-        Some([cell(place.y), cell(place.x)])
+        [cell(place.y), cell(place.x)]
     };
-    brush(ui, &response, at(&response), rect_of, outline, out);
-    hover(ui, cx, texts, &response, at(&response).filter(|_| response.hovered()), &shown, side, out);
+    let at = response.interact_pointer_pos().or(response.hover_pos()).map(cell_at);
+    let pressed = ui.input(|input| input.pointer.press_origin()).map(cell_at);
+    brush(ui, &response, (pressed, at), rect_of, outline, out);
+    hover(ui, cx, texts, &response, at.filter(|_| response.hovered()), &shown, side, out);
 }
 
 /// Brushes a rectangle of cells from where the pointer was pressed to where it is.
 fn brush(
     ui: &Ui,
     response: &Response,
-    at: Option<[usize; 2]>,
+    (pressed, at): (Option<[usize; 2]>, Option<[usize; 2]>),
     rect_of: impl Fn(&Block) -> Rect,
     outline: impl Fn(Rect, Color32, f32),
     out: &mut Vec<Action>,
@@ -138,23 +140,25 @@ fn brush(
     if response.hovered() {
         ui.set_cursor_icon(CursorIcon::Crosshair);
     }
-    if response.drag_started()
-        && let Some(at) = at
-    {
-        ui.data_mut(|data| data.insert_temp(id, at));
-    }
-    let Some(to) = at else { return };
     if response.clicked() {
-        let (rows, columns) = rectangle(to, to);
-        out.push(EvidenceAction::SetRegion(Some(Cells::rectangle(rows, columns))).into());
+        if let Some(at) = at {
+            let (rows, columns) = rectangle(at, at);
+            out.push(EvidenceAction::SetRegion(Some(Cells::rectangle(rows, columns))).into());
+        }
         return;
     }
-    let Some(from) = ui.data(|data| data.get_temp::<[usize; 2]>(id)) else { return };
+    let brushed = ui.data(|data| data.get_temp::<[[usize; 2]; 2]>(id));
+    // From where the pointer was pressed: it has moved before that is called dragging.
+    let brushed = if response.drag_started() { pressed.or(at).map(|from| [from, from]) } else { brushed };
+    let Some([from, last]) = brushed else { return };
+    // Where the pointer leaves the window, the last place holds.
+    let to = at.unwrap_or(last);
     let (rows, columns) = rectangle(from, to);
     if response.drag_stopped() {
-        ui.data_mut(|data| data.remove::<[usize; 2]>(id));
+        ui.data_mut(|data| data.remove::<[[usize; 2]; 2]>(id));
         out.push(EvidenceAction::SetRegion(Some(Cells::rectangle(rows, columns))).into());
     } else if response.dragged() {
+        ui.data_mut(|data| data.insert_temp(id, [from, to]));
         let block = Block { row: rows.start, column: columns.start, rows: rows.len(), columns: columns.len() };
         outline(rect_of(&block), ui.visuals().hyperlink_color, 1.5);
     }

@@ -61,7 +61,7 @@ fn matrix(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, findings: &Findings, laye
     let (heads, wholes) = (of(&is_head), of(&|column| !is_head(column)));
     let colours = table();
     let gap = 5.0;
-    let width = ((ui.available_width() - NAMES - 2.0 * gap) / columns.len() as f32).clamp(15.0, 30.0);
+    let width = ((ui.available_width() - NAMES - 2.0 * gap) / columns.len() as f32).clamp(11.5, 30.0);
     let height = 18.0;
     let left_of = |at: usize| {
         let before = columns

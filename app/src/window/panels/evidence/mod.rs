@@ -18,7 +18,7 @@ use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Findings, Removal, Section};
 use crate::window::action::{Action, EvidenceAction, ProgramAction};
 use crate::window::state::{EvidenceKey, EvidencePart, Exchange, Model, NoEvidence, PartState, Purpose};
-use egui::{Button, ComboBox, Label, RichText, ScrollArea, Spinner, Ui, vec2};
+use egui::{Button, ComboBox, Label, RichText, ScrollArea, Spinner, Ui, WidgetInfo, vec2};
 use opabinia_engine::probe::evidence::GradientOf;
 
 /// Room for the scroll bar, which would lie over figures.
@@ -142,6 +142,8 @@ fn header(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
                     }
                 }
             });
+            let chosen = format!("{}: {name}", texts.taken_away_by);
+            response.response.widget_info(|| WidgetInfo::labeled(egui::Role::ComboBox, true, &chosen));
             response.response.on_hover_text(tip);
         });
         other(ui, cx, about, out);
@@ -156,7 +158,8 @@ fn other(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(texts.other_picture).small().weak()).on_hover_text(texts.other_picture_tip);
         let chosen = view.other.map_or_else(|| texts.no_other.to_owned(), name);
-        ComboBox::from_id_salt("other picture").selected_text(chosen).width(120.0).show_ui(ui, |ui| {
+        let spoken = format!("{}: {chosen}", texts.other_picture);
+        let response = ComboBox::from_id_salt("other picture").selected_text(chosen).width(120.0).show_ui(ui, |ui| {
             if ui.selectable_label(view.other.is_none(), texts.no_other).clicked() {
                 out.push(EvidenceAction::SetOther(None).into());
             }
@@ -169,6 +172,7 @@ fn other(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
                 }
             }
         });
+        response.response.widget_info(|| WidgetInfo::labeled(egui::Role::ComboBox, true, &spoken));
     });
 }
 

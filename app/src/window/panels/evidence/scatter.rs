@@ -43,7 +43,7 @@ pub fn show(ui: &mut Ui, (title, correlation): (&str, &str), x: &str, points: &[
     };
     painter.hline(plot.x_range(), place(left, 0.0).y, Stroke::new(1.0, line));
     let font = FontId::proportional(10.0);
-    painter.text(pos2(plot.left() + 3.0, plot.top() + 7.0), Align2::LEFT_CENTER, "Δ log p", font.clone(), weak);
+    painter.text(pos2(plot.left(), area.bottom() - 7.0), Align2::LEFT_CENTER, "↑ Δ log p", font.clone(), weak);
     painter.text(pos2(plot.right(), area.bottom() - 7.0), Align2::RIGHT_CENTER, format!("{x} →"), font.clone(), weak);
     let pointer = response.hover_pos();
     let mut nearest: Option<(f32, &Point)> = None;
