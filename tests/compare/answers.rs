@@ -115,6 +115,7 @@ fn traced(variant: &str, image: &str, folder: &Path) -> Trace {
     let checkpoint = golden(variant);
     let status = Command::new(env!("CARGO_BIN_EXE_opabinia"))
         .args(["trace", "--quiet", "-m", text(&checkpoint), "-i", image, "-p", "What is this?", "-o", text(&out)])
+        .stdout(std::process::Stdio::null())
         .status()
         .unwrap();
     assert!(status.success());

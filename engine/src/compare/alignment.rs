@@ -1,6 +1,6 @@
 //! Two answers beside each other: token by token where their texts agree.
 
-use crate::generate::{Answer, Token};
+use crate::generate::Answer;
 use std::ops::Range;
 
 /// Places of a table of the longest common subsequence that are filled at most; answers beyond it are aligned at their ends
@@ -30,9 +30,22 @@ pub struct Segment {
 /// Aligns the tokens of two answers by their texts: vocabularies may differ. Every token of both is in exactly one segment,
 /// in order.
 #[must_use]
-pub fn align(a: &[Token], b: &[Token]) -> Vec<Segment> {
-    let texts = |tokens: &[Token]| tokens.iter().map(|token| token.text.clone()).collect::<Vec<_>>();
-    align_texts(&texts(a), &texts(b))
+pub fn align(a: &[&str], b: &[&str]) -> Vec<Segment> {
+    let head = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let middle = [head..a.len() - tail, head..b.len() - tail];
+    let mut segments = Vec::new();
+    push(&mut segments, SegmentKind::Equal, [0..head, 0..head]);
+    let mut at = [head, head];
+    let common = common(&a[middle[0].clone()], &b[middle[1].clone()]);
+    for (i, j) in common.into_iter().map(|(i, j)| (i + head, j + head)) {
+        gap(&mut segments, a, b, [at[0]..i, at[1]..j]);
+        push(&mut segments, SegmentKind::Equal, [i..i + 1, j..j + 1]);
+        at = [i + 1, j + 1];
+    }
+    gap(&mut segments, a, b, [at[0]..middle[0].end, at[1]..middle[1].end]);
+    push(&mut segments, SegmentKind::Equal, [middle[0].end..a.len(), middle[1].end..b.len()]);
+    segments
 }
 
 /// The first place at which answers of one vocabulary hold other tokens; `None` if they are the same.
@@ -55,24 +68,6 @@ pub fn kl(p: &[f32], q: &[f32]) -> Option<f64> {
     Some(pairs.filter(|(p, _)| *p > f64::NEG_INFINITY).map(|(p, q)| p.exp() * (p - q)).sum::<f64>().max(0.0))
 }
 
-fn align_texts(a: &[String], b: &[String]) -> Vec<Segment> {
-    let head = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let middle = [head..a.len() - tail, head..b.len() - tail];
-    let mut segments = Vec::new();
-    push(&mut segments, SegmentKind::Equal, [0..head, 0..head]);
-    let mut at = [head, head];
-    let common = common(&a[middle[0].clone()], &b[middle[1].clone()]);
-    for (i, j) in common.into_iter().map(|(i, j)| (i + head, j + head)) {
-        gap(&mut segments, a, b, [at[0]..i, at[1]..j]);
-        push(&mut segments, SegmentKind::Equal, [i..i + 1, j..j + 1]);
-        at = [i + 1, j + 1];
-    }
-    gap(&mut segments, a, b, [at[0]..middle[0].end, at[1]..middle[1].end]);
-    push(&mut segments, SegmentKind::Equal, [middle[0].end..a.len(), middle[1].end..b.len()]);
-    segments
-}
-
 /// Adds a segment, to the last one where that is of its kind and both are equal or both different.
 fn push(segments: &mut Vec<Segment>, kind: SegmentKind, tokens: [Range<usize>; 2]) {
     if tokens.iter().all(Range::is_empty) {
@@ -88,7 +83,7 @@ fn push(segments: &mut Vec<Segment>, kind: SegmentKind, tokens: [Range<usize>; 2
 }
 
 /// Adds tokens of which none is equal to its counterpart. Their texts may be, from the beginning on or up to the end.
-fn gap(segments: &mut Vec<Segment>, a: &[String], b: &[String], tokens: [Range<usize>; 2]) {
+fn gap(segments: &mut Vec<Segment>, a: &[&str], b: &[&str], tokens: [Range<usize>; 2]) {
     let [mut left, mut right] = tokens;
     while let Some((i, j)) = same_text(a[left.clone()].iter(), b[right.clone()].iter(), |all, next| all.push_str(next))
     {
@@ -107,8 +102,8 @@ fn gap(segments: &mut Vec<Segment>, a: &[String], b: &[String], tokens: [Range<u
 
 /// The fewest tokens of both that make the same text, put together by `join`.
 fn same_text<'t>(
-    mut a: impl Iterator<Item = &'t String>,
-    mut b: impl Iterator<Item = &'t String>,
+    mut a: impl Iterator<Item = &'t &'t str>,
+    mut b: impl Iterator<Item = &'t &'t str>,
     join: impl Fn(&mut String, &str),
 ) -> Option<(usize, usize)> {
     let mut texts = [String::new(), String::new()];
@@ -126,7 +121,7 @@ fn same_text<'t>(
 }
 
 /// A longest common subsequence, as places in both.
-fn common(a: &[String], b: &[String]) -> Vec<(usize, usize)> {
+fn common(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
     let columns = b.len() + 1;
     if (a.len() + 1).saturating_mul(columns) > MAX_PLACES {
         return Vec::new();
@@ -162,9 +157,7 @@ mod tests {
     use super::*;
 
     fn aligned(a: &[&str], b: &[&str]) -> Vec<(SegmentKind, String, String)> {
-        let own = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let (a, b) = (own(a), own(b));
-        let segments = align_texts(&a, &b);
+        let segments = align(a, b);
         let mut ends = [0, 0];
         for segment in &segments {
             for side in 0..2 {
@@ -173,8 +166,8 @@ mod tests {
             }
         }
         assert_eq!(ends, [a.len(), b.len()]);
-        let text = |of: &[String], range: &Range<usize>| of[range.clone()].concat();
-        segments.iter().map(|s| (s.kind, text(&a, &s.tokens[0]), text(&b, &s.tokens[1]))).collect()
+        let text = |of: &[&str], range: &Range<usize>| of[range.clone()].concat();
+        segments.iter().map(|s| (s.kind, text(a, &s.tokens[0]), text(b, &s.tokens[1]))).collect()
     }
 
     fn segment(kind: SegmentKind, a: &str, b: &str) -> (SegmentKind, String, String) {

@@ -68,8 +68,11 @@ pub(super) fn of(tensors: &[TensorComparison], same_architecture: bool) -> Vec<F
         };
         for (family, members) in &families {
             let stored = || members.iter().filter_map(|tensor| tensor.sides[side].as_ref());
-            if stored().next().is_some() && family.contains("vision_tower") {
-                find(FindingKind::EncoderInside, family, stored().count());
+            if family.contains("vision_tower") {
+                // That the other side has none of it is as it should be.
+                if stored().next().is_some() {
+                    find(FindingKind::EncoderInside, family, stored().count());
+                }
             } else if same_architecture
                 && members.iter().all(|tensor| matches!(tensor.relation, Relation::OnlyIn(has) if has != side))
             {

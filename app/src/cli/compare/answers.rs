@@ -103,6 +103,8 @@ pub fn ask(
         [Some(a), Some(b)] => Some(Maps::of(a, b)?),
         _ => None,
     };
-    let alignment = align(&answers[0].tokens, &answers[1].tokens);
+    let texts =
+        answers.each_ref().map(|answer| answer.tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>());
+    let alignment = align(&texts[0], &texts[1]);
     Ok(Compared { answers, alignment, crossed, traces, maps })
 }
