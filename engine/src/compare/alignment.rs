@@ -85,8 +85,7 @@ fn push(segments: &mut Vec<Segment>, kind: SegmentKind, tokens: [Range<usize>; 2
 /// Adds tokens of which none is equal to its counterpart. Their texts may be, from the beginning on or up to the end.
 fn gap(segments: &mut Vec<Segment>, a: &[&str], b: &[&str], tokens: [Range<usize>; 2]) {
     let [mut left, mut right] = tokens;
-    while let Some((i, j)) = same_text(a[left.clone()].iter(), b[right.clone()].iter(), |all, next| all.push_str(next))
-    {
+    while let Some((i, j)) = same_text(a[left.clone()].iter(), b[right.clone()].iter(), String::push_str) {
         push(segments, SegmentKind::SameText, [left.start..left.start + i, right.start..right.start + j]);
         (left.start, right.start) = (left.start + i, right.start + j);
     }
@@ -160,9 +159,9 @@ mod tests {
         let segments = align(a, b);
         let mut ends = [0, 0];
         for segment in &segments {
-            for side in 0..2 {
-                assert_eq!(segment.tokens[side].start, ends[side], "{segments:?}");
-                ends[side] = segment.tokens[side].end;
+            for (end, tokens) in ends.iter_mut().zip(&segment.tokens) {
+                assert_eq!(tokens.start, *end, "{segments:?}");
+                *end = tokens.end;
             }
         }
         assert_eq!(ends, [a.len(), b.len()]);

@@ -165,7 +165,7 @@ fn widen(from: StoredType, bytes: &[u8], out: &mut [f64]) {
         StoredType::F64 => each(bytes, out, f64::from_le_bytes),
         StoredType::F32 => each(bytes, out, |b| f64::from(f32::from_le_bytes(b))),
         StoredType::BF16 => {
-            each(bytes, out, |b: [u8; 2]| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)))
+            each(bytes, out, |b: [u8; 2]| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)));
         }
         StoredType::F16 => {
             let mut block = [f16::ZERO; BLOCK];

@@ -147,7 +147,7 @@ fn layer_json(layer: &LayerComparison, traces: [&Trace; 2]) -> Value {
 }
 
 /// Both sides and every question.
-pub(super) fn report(sides: &[LoadedSide; 2], same_tokenizer: bool, questions: Vec<Value>) -> Value {
+pub(super) fn report(sides: &[LoadedSide; 2], same_tokenizer: bool, questions: &[Value]) -> Value {
     let named = sides.iter().zip(NAMES).map(|(one, name)| {
         let mut object = side(one);
         object["side"] = name.into();

@@ -91,7 +91,7 @@ fn attention(out: &mut String, maps: &Maps, traces: [&Trace; 2]) {
         if !pair.same_name || !pair.same_grid {
             let names = [&traces[0].encoders[i], &traces[1].encoders[j]];
             let [a, b] = names.map(|encoder| format!("{} ({1}×{1})", printable::line(&encoder.name), encoder.side));
-            let _ = writeln!(out, "  matched: {} in A with {b} in B", a);
+            let _ = writeln!(out, "  matched: {a} in A with {b} in B");
         }
     }
     for (side, name) in NAMES.iter().enumerate() {

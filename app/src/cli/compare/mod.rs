@@ -192,7 +192,7 @@ impl Compare {
                 }
             }
         }
-        let report = answers_json::report(&sides, same_tokenizer, reports);
+        let report = answers_json::report(&sides, same_tokenizer, &reports);
         if let Some((folder, _)) = &gpu {
             let file = folder.join("comparison.json");
             output::write(&file, |out| writeln!(out, "{report:#}"))?;

@@ -73,6 +73,9 @@ fn summary(counts: &Counts) -> String {
     format!("{} tensors: {}", counts.total(), parts.join(", "))
 }
 
+/// Whether a tensor is of a kind.
+type Is = fn(&Relation) -> bool;
+
 fn weights(out: &mut String, checkpoints: &Checkpoints, sort: Sort, top: usize) {
     let _ = writeln!(out, "\nweights\n  {}", summary(&checkpoints.counts()));
     if checkpoints.same_weights() {
@@ -94,7 +97,7 @@ fn weights(out: &mut String, checkpoints: &Checkpoints, sort: Sort, top: usize) 
         let _ = writeln!(out, "  {relative:>10}  {:>10}  {cosine:>11}  {key}  {about}{other}", number(change.largest));
     }
     more(out, changed.len(), top);
-    let kinds: [(&str, fn(&Relation) -> bool); 4] = [
+    let kinds: [(&str, Is); 4] = [
         ("the same numbers in other bits", |relation| matches!(relation, Relation::SameValues)),
         ("of other shapes or types", |relation| matches!(relation, Relation::Unlike)),
         ("in A alone", |relation| matches!(relation, Relation::OnlyIn(0))),
