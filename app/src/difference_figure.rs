@@ -12,7 +12,7 @@ use crate::recipe::FigureSettings;
 use crate::selection;
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::compare::{Basis, LayerComparison, Maps};
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::sva::Frame;
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
@@ -54,7 +54,7 @@ impl DifferenceFigure<'_> {
     /// adapter fails with.
     pub fn draw(&self, gpu: &Gpu) -> Result<Drawn, Error> {
         for trace in self.traces {
-            trace.check_picture(self.picture, self.picture_name)?;
+            trace_file::check_picture(trace, self.picture, self.picture_name)?;
         }
         let layers = self.layers();
         let side = layers.iter().map(|layer| layer.side).max().unwrap_or(0);

@@ -1,7 +1,7 @@
 //! Questions to both sides: answers, attention, figures.
 
 use super::{demo, fail, golden, json, list, repository, succeed, text};
-use opabinia_engine::probe::{Cell, Measured, Quantity, Trace};
+use opabinia_engine::probe::{Cell, Measure, Measured, Trace, trace_file};
 use opabinia_forge::{Derivation, derive};
 use serde_json::{Value, json};
 use std::fs;
@@ -101,7 +101,7 @@ fn share(trace: &Trace, layer: usize, k: usize) -> Option<f64> {
     let mut values = Vec::new();
     for row in frame.rows.clone() {
         for column in frame.columns.clone() {
-            let matrix = trace.matrix(Quantity::Share(k), Cell { side: frame.side, row, column });
+            let matrix = trace.matrix(Measure::Share(k), Cell { side: frame.side, row, column });
             if let Measured::Value(heads) = &matrix[layer] {
                 values.push(heads.iter().sum::<f64>() / heads.len() as f64);
             }
@@ -119,7 +119,7 @@ fn traced(variant: &str, image: &str, folder: &Path) -> Trace {
         .status()
         .unwrap();
     assert!(status.success());
-    Trace::read(&out).unwrap()
+    trace_file::read(&out).unwrap()
 }
 
 #[test]

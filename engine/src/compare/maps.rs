@@ -282,7 +282,7 @@ mod tests {
     use crate::intervention::{Anatomy, Interventions};
     use crate::probe::{TraceEncoder, TraceLayer};
     use crate::sva::{Frame, PictureSize};
-    use crate::vision::{Exif, Picture, PixelHash};
+    use crate::vision::{Exif, PixelHash};
 
     const CLIP: &str = "openai/clip-vit-large-patch14-336";
     const SIGLIP: &str = "siglip/CLIP-ViT-SO400M-14-384";
@@ -315,7 +315,7 @@ mod tests {
             question: String::new(),
             interventions: Interventions::default(),
             picture,
-            pixels: PixelHash::of(&Picture { width: 8, height: 8, rgb: vec![0; 192] }),
+            pixels: PixelHash::of(&[0; 192]),
             exif: Exif::Ignore,
             other: None,
             anatomy: Anatomy::from_parts(Vec::new(), Vec::new(), 4),

@@ -6,7 +6,6 @@ use super::sides::LoadedSide;
 use crate::cli::json_path;
 use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES, Segment, SegmentKind};
 use opabinia_engine::generate::Answer;
-use opabinia_engine::intervention::Anatomy;
 use opabinia_engine::probe::Trace;
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ const LARGEST: usize = 8;
 /// What a side is.
 pub(super) fn side(side: &LoadedSide) -> Value {
     let inspection = &side.opened.inspection;
-    let anatomy = Anatomy::new(&inspection.config);
+    let anatomy = inspection.config.anatomy();
     let object = json!({
         "name": side.name(),
         "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },

@@ -7,7 +7,7 @@ use crate::cli::driver::{Driver, Opened};
 use crate::cli::failure::{Cause, Failure, Result};
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::intervention::{Anatomy, Interventions};
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::model::{DtypeChoice, LoadRequest};
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::Template;
@@ -74,7 +74,7 @@ impl LoadedSide {
     /// What it is called: its checkpoint, and what was changed.
     pub fn name(&self) -> String {
         let name = opabinia_engine::checkpoint::checkpoint_name(&self.opened.inspection.directory);
-        let anatomy = Anatomy::new(&self.opened.inspection.config);
+        let anatomy = self.opened.inspection.config.anatomy();
         if self.interventions.is_none() {
             name
         } else {
@@ -107,14 +107,14 @@ pub fn load(
         if let Err(error @ Error::Refused(_)) = inspection.check() {
             return Err(of_side(side, error.into()));
         }
-        let anatomy = Anatomy::new(&inspection.config);
+        let anatomy = inspection.config.anatomy();
         let interventions = match specs[side] {
             Some(spec) => Interventions::parse(spec, &anatomy)
                 .and_then(|interventions| {
                     interventions.check(&anatomy)?;
                     Ok(interventions)
                 })
-                .map_err(|error| of_side(side, error.into()))?,
+                .map_err(|error| of_side(side, Error::from(error).into()))?,
             None => Interventions::default(),
         };
         if let Some(spec) = specs[side] {
