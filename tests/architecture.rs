@@ -235,7 +235,7 @@ fn words_of_the_vocabulary_are_defined_once() {
     ];
     for name in names {
         let mut places = Vec::new();
-        for member in ["engine", "shaders", "app"] {
+        for member in ["engine", "shaders"] {
             for file in files(&root().join(member), &is_rust) {
                 if definition(&code(&file), name) {
                     places.push(file);
