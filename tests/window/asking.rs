@@ -4,7 +4,7 @@ use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::command::UiCommand;
-use opabinia::window::state::{AnswerStatus, Slot, TraceUpload};
+use opabinia::window::state::{AnswerStatus, Slot};
 
 #[test]
 fn a_question_is_answered_and_its_maps_appear() {
@@ -24,7 +24,7 @@ fn a_question_is_answered_and_its_maps_appear() {
             .is_some_and(|exchange| exchange.status == AnswerStatus::Done || exchange.status == AnswerStatus::Full)
     });
     wait(&mut window, "the maps", |app| {
-        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
+        app.maps().is_some()
     });
 }
 
@@ -48,7 +48,7 @@ fn maps_are_there_before_the_answer_and_stay_when_it_is_stopped() {
     wait(&mut window, "the end", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));
     assert_eq!(last(window.state()).unwrap().status, AnswerStatus::Stopped);
     wait(&mut window, "the maps", |app| {
-        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
+        app.maps().is_some()
     });
     window.get_by_label("Map");
     shot(&mut window, "stopped-with-maps");

@@ -70,7 +70,7 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     let of_a_answer = TokenPlace { exchange: 0, token: 0, ..token };
     window.state_mut().act(ConversationAction::ShowBranch(0));
     window.state_mut().act(ConversationAction::SelectToken(Some(of_a_answer)));
-    window.state_mut().act(ViewChange::Source(MapSource::Token { layer: None, head: None }));
+    window.state_mut().act(ViewChange::Source(MapSource::TokenAttention { layer: None, head: None }));
     wait(&mut window, "the refusal", |app| {
         let known = app.state().attentions.get((key.0, of_a_answer));
         matches!(known, Some(Attended::Failed(why)) if why.contains("another checkpoint"))

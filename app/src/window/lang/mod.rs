@@ -9,6 +9,7 @@ mod evidence;
 mod help;
 mod inspector;
 mod opening;
+mod panes;
 mod probe;
 mod program;
 
@@ -18,6 +19,7 @@ pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
+pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
 
@@ -71,6 +73,8 @@ pub struct Texts {
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// Panes of maps.
+    pub panes: PaneTexts,
     /// Controls of the view in menus and palette.
     pub controls: ControlTexts,
     /// Guide, glossary, keys.
@@ -87,6 +91,7 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
+    panes: panes::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
@@ -99,6 +104,7 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
+    panes: panes::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
