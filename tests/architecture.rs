@@ -282,7 +282,8 @@ fn state_never_holds_what_lies_on_the_graphics_device() {
     assert!(found.len() > 10, "the state is somewhere else: this test looks in the wrong place");
     for file in found {
         let code = code(&file);
-        for banned in ["window::gpu", "super::gpu", "wgpu", "Texture", "GpuTrace", "GpuPhoto", "MapSet", "MapRenderer"] {
+        for banned in ["window::gpu", "super::gpu", "wgpu", "Texture", "GpuTrace", "GpuPhoto", "MapSet", "MapRenderer"]
+        {
             assert!(!code.contains(banned), "{} names {banned}", file.display());
         }
     }

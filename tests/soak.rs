@@ -64,9 +64,7 @@ fn asked(backend: wgpu::Backends) -> Harness<'static, App> {
     window.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
     ask(&mut window, "Describe this image in detail.");
-    wait(&mut window, "the maps", |app| {
-        !app.state().is_busy() && app.maps().is_some()
-    });
+    wait(&mut window, "the maps", |app| !app.state().is_busy() && app.maps().is_some());
     window
 }
 

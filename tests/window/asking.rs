@@ -23,9 +23,7 @@ fn a_question_is_answered_and_its_maps_appear() {
             .last()
             .is_some_and(|exchange| exchange.status == AnswerStatus::Done || exchange.status == AnswerStatus::Full)
     });
-    wait(&mut window, "the maps", |app| {
-        app.maps().is_some()
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
 }
 
 #[test]
@@ -47,9 +45,7 @@ fn maps_are_there_before_the_answer_and_stay_when_it_is_stopped() {
     window.state_mut().act(UiCommand::Stop);
     wait(&mut window, "the end", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));
     assert_eq!(last(window.state()).unwrap().status, AnswerStatus::Stopped);
-    wait(&mut window, "the maps", |app| {
-        app.maps().is_some()
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
     window.get_by_label("Map");
     shot(&mut window, "stopped-with-maps");
 }

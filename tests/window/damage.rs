@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::lang::Language;
-use opabinia::window::state::{Slot};
+use opabinia::window::state::Slot;
 use opabinia::window::store::{Lost, Remark, Store};
 use opabinia_shaders::Normalisation;
 use serde_json::json;
@@ -189,10 +189,7 @@ fn a_view_out_of_bounds_can_be_zoomed() {
         wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
         window.state_mut().act(ConversationAction::SetDraft("What is this?".into()));
         window.state_mut().act(ConversationAction::Ask);
-        wait(&mut window, "the maps", |app| {
-            !app.state().is_busy()
-                && app.maps().is_some()
-        });
+        wait(&mut window, "the maps", |app| !app.state().is_busy() && app.maps().is_some());
         let middle = window.get_by_label("Map").rect().center();
         window.hover_at(middle);
         window.step();

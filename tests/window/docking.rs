@@ -255,16 +255,20 @@ fn a_difference_is_that_of_the_numbers_on_a_scale_with_nothing_in_its_middle() {
     let side = plain.trace.layers.iter().map(|layer| layer.frame.side).max().unwrap();
     let (layers, heads): (Vec<usize>, Vec<usize>) = ((0..plain.trace.layers.len()).collect(), (0..16).collect());
     let share = |k: usize, at: TraceCell| {
-        let of = |trace: &opabinia_engine::probe::Trace| {
-            match reduce(&trace.matrix(TraceQuantity::Share(k), at), &layers, &heads, Reduction::Mean) {
-                Measured::Value(value) => Some(value),
-                _ => None,
-            }
+        let of = |trace: &opabinia_engine::probe::Trace| match reduce(
+            &trace.matrix(TraceQuantity::Share(k), at),
+            &layers,
+            &heads,
+            Reduction::Mean,
+        ) {
+            Measured::Value(value) => Some(value),
+            _ => None,
         };
         Some(of(&ablated.trace)? - of(&plain.trace)?)
     };
     let cells = || (0..side).flat_map(|row| (0..side).map(move |column| TraceCell { side, row, column }));
-    let most = cells().flat_map(|at| (0..4).filter_map(move |k| share(k, at))).fold(0.0_f64, |most, v| most.max(v.abs()));
+    let most =
+        cells().flat_map(|at| (0..4).filter_map(move |k| share(k, at))).fold(0.0_f64, |most, v| most.max(v.abs()));
     let table = ColourMap::Diverging.table();
     let rect = canvas(&window, SECOND);
     let square = rect.size().min_elem();

@@ -26,9 +26,7 @@ pub fn answered(variant: &str, picture: &str, size: [f32; 2]) -> Harness<'static
         let last = app.state().conversations.current().and_then(|shown| shown.exchanges.last());
         last.is_some_and(|exchange| matches!(exchange.status, AnswerStatus::Done | AnswerStatus::Full))
     });
-    wait(&mut window, "the maps", |app| {
-        app.maps().is_some()
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
     window
 }
 

@@ -6,7 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::number::significant;
 use opabinia::window::app::App;
-use opabinia::window::state::{Slot, MapLens, ViewChange};
+use opabinia::window::state::{MapLens, Slot, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::probe::{Cell as TraceCell, Measured, Quantity as TraceQuantity, Reduction, reduce};
 use opabinia_shaders::{AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect};
@@ -23,9 +23,7 @@ fn asked() -> Harness<'static, App> {
     window.get_by_label("Question").type_text("Describe this image in detail.");
     window.run_ok();
     window.get_by_label("Ask").click();
-    wait(&mut window, "the maps", |app| {
-        app.maps().is_some()
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
     settle(&mut window);
     window
 }

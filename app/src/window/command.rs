@@ -178,7 +178,10 @@ impl UiCommand {
                 (("All layers and heads", "Average over everything"), ("全部层与注意力头", "对全部求平均"))
             }
             Self::NewPane => (
-                ("New map pane", "Open a second pane beside the active one, to show other layers, another quantity, another run"),
+                (
+                    "New map pane",
+                    "Open a second pane beside the active one, to show other layers, another quantity, another run",
+                ),
                 ("新建注意力图窗格", "在当前窗格旁打开另一个窗格，可显示其他层、其他量或另一次运行"),
             ),
             Self::ClosePane => (
@@ -190,7 +193,10 @@ impl UiCommand {
                 ("下一个注意力图窗格", "切换到下一个注意力图窗格"),
             ),
             Self::ToggleLinks => (
-                ("Link this pane", "Share cell, zoom, layers, heads and colour range with the other panes, or stop sharing them"),
+                (
+                    "Link this pane",
+                    "Share cell, zoom, layers, heads and colour range with the other panes, or stop sharing them",
+                ),
                 ("联动此窗格", "与其他窗格共享单元格、缩放、层、注意力头和颜色范围，或停止共享"),
             ),
             Self::ToggleTheme => (("Light or dark", "Switch the colours"), ("浅色或深色", "切换配色")),

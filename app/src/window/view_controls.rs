@@ -127,7 +127,12 @@ pub fn all(state: &AppState, texts: &Texts) -> Vec<ViewControl> {
 fn source(gathered: &mut Gathered, state: &AppState, texts: &Texts) {
     let is_token = state.pane().source.is_token();
     let is_run = state.pane().source == MapSource::default();
-    gathered.add(ControlGroup::Source, texts.probe.source_sva, is_run, ViewChange::Source(MapSource::Run(RunRef::default())));
+    gathered.add(
+        ControlGroup::Source,
+        texts.probe.source_sva,
+        is_run,
+        ViewChange::Source(MapSource::Run(RunRef::default())),
+    );
     if is_token || state.token.is_some() {
         let token = ViewChange::Source(MapSource::TOKEN);
         gathered.add(ControlGroup::Source, texts.probe.source_token, is_token, token);

@@ -16,7 +16,9 @@ impl App {
     pub(in crate::window) fn keep_traces_up(&mut self) {
         let quick = |model: &Model| model.is_demo() || model.inspection.parameters() < AT_ONCE;
         let mut wanted: Vec<TraceKey> = self.state.plain_key().into_iter().collect();
-        wanted.extend(self.state.panes().iter().flat_map(|pane| pane.source.runs()).filter_map(|run| self.state.run_key(run)));
+        wanted.extend(
+            self.state.panes().iter().flat_map(|pane| pane.source.runs()).filter_map(|run| self.state.run_key(run)),
+        );
         for key in wanted {
             let untried = self.state.traces.remade(&key).is_none();
             if untried && self.state.models.named(key.model).is_some_and(quick) {

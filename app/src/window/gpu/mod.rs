@@ -16,7 +16,8 @@ use egui::{ColorImage, Context, TextureFilter, TextureHandle, TextureOptions};
 use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
-    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Normalisation, Pane, PendingMaps, Result,
+    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Normalisation, Pane, PendingMaps,
+    Result,
 };
 use panes::PaneCache;
 use photos::Photos;

@@ -3,7 +3,7 @@
 use super::Geometry;
 use crate::window::layout::Layout;
 use crate::window::state::{
-    AppState, Conversations, InspectorTab, MAX_ID, PictureId, Panes, PictureSource, Settings, TokenPlace, ViewHistory,
+    AppState, Conversations, InspectorTab, MAX_ID, Panes, PictureId, PictureSource, Settings, TokenPlace, ViewHistory,
 };
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};

@@ -5,9 +5,7 @@ use super::super::conversation::token_text;
 use super::parts::{Bar, NARROW, alone, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
 use crate::window::gpu::{GridPart, Upload};
-use crate::window::state::{
-    Attended, Exchange, MapSource, RunRef, TokenPlace, TokenRecord, ViewChange, chosen,
-};
+use crate::window::state::{Attended, Exchange, MapSource, RunRef, TokenPlace, TokenRecord, ViewChange, chosen};
 use egui::{Button, RichText, Ui};
 use opabinia_engine::probe::{Mass, TokenAttention};
 use std::cmp::Ordering;

@@ -48,11 +48,8 @@ fn command(ui: &mut Ui, cx: &Cx<'_>, name: &str, command: UiCommand, chosen: imp
 fn links(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
     let texts = &cx.texts.panes;
     let broken: Vec<&str> = pane.links.broken().map(|what| texts.link(what).0).collect();
-    let text = if broken.is_empty() {
-        texts.linked.to_owned()
-    } else {
-        format!("{} {}", texts.unlinked, broken.join(", "))
-    };
+    let text =
+        if broken.is_empty() { texts.linked.to_owned() } else { format!("{} {}", texts.unlinked, broken.join(", ")) };
     let colour = if broken.is_empty() { ui.visuals().weak_text_color() } else { ui.visuals().warn_fg_color };
     let response = button(ui, &super::named(cx, pane, &text), colour, |ui, rect, stroke| {
         let gap = if broken.is_empty() { -1.5 } else { 1.5 };

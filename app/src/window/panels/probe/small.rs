@@ -32,7 +32,9 @@ pub fn show(
     response.widget_info(|| WidgetInfo::selected(egui::Role::Image, true, chosen, &name));
     let frame = Frame::new(rect, source.lens.shown);
     ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
-    ui.painter().add(On { rect, frame, place: (k, k), line: 0.7, hover: cx.state.hovered_in(source.pane) }.shape(ui, gpu, maps));
+    ui.painter().add(
+        On { rect, frame, place: (k, k), line: 0.7, hover: cx.state.hovered_in(source.pane) }.shape(ui, gpu, maps),
+    );
     if chosen || response.hovered() || response.has_focus() {
         let visuals = ui.visuals();
         let colour = if chosen { visuals.hyperlink_color } else { visuals.weak_text_color() };
