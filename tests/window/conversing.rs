@@ -327,7 +327,8 @@ fn an_answer_that_is_being_stopped_is_not_counted_on_for_the_maps() {
     window.state_mut().act(ConversationAction::New);
     ask_for_maps(&mut window);
     window.step();
-    assert!(window.state().state().trace_is_coming());
+    let state = window.state().state();
+    assert!(state.is_coming(&state.plain_key().unwrap()));
     wait(&mut window, "the answer", is_answered);
     assert!(window.state().state().trace().is_some());
 }

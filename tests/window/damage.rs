@@ -174,7 +174,7 @@ fn a_view_out_of_bounds_can_be_zoomed() {
         fs::write(directory.path().join("session.json"), text).unwrap();
         let (store, session, remarks) = Store::open(directory.path());
         assert_eq!(remarks, [], "the rest of the view stands");
-        let view = session.unwrap().view;
+        let view = session.unwrap().panes.active().lens.clone();
         assert!((0.0..=1.0).contains(&view.opacity) && view.shown.width <= 1.0, "{view:?}");
         assert!(!matches!(view.normalisation, Normalisation::Fixed { .. }), "{view:?}");
         drop(store);

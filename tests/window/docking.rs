@@ -3,7 +3,7 @@
 use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui::{Key, Modifiers, Pos2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::Queryable;
 use opabinia::window::action::ViewAction;
 use opabinia::window::app::App;
 use opabinia::window::gpu::PaneMaps;
@@ -202,6 +202,8 @@ fn what_is_done_in_a_pane_is_about_it_and_links_carry_it_to_others() {
     window.step();
     window.drop_at(first.center());
     window.run_ok();
+    window.hover_at(first.center());
+    window.run_ok();
     let state = window.state().state();
     assert_eq!(state.pane().id, PaneId::FIRST);
     let cell = state.lens().selected.expect("a cell");
@@ -226,7 +228,7 @@ fn what_is_done_in_a_pane_is_about_it_and_links_carry_it_to_others() {
         window.run_ok();
     }
     assert_eq!(window.state().state().panes().count(), 1);
-    assert_eq!(canvas(&window, PaneId::FIRST).width() > first.width(), true, "its tile has gone with it");
+    assert!(canvas(&window, PaneId::FIRST).width() > first.width(), "its tile has gone with it");
     window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     window.run_ok();
     assert_eq!(window.state().state().panes().count(), 2);
@@ -269,13 +271,13 @@ fn a_difference_is_that_of_the_numbers_on_a_scale_with_nothing_in_its_middle() {
     let cells = || (0..side).flat_map(|row| (0..side).map(move |column| TraceCell { side, row, column }));
     let most =
         cells().flat_map(|at| (0..4).filter_map(move |k| share(k, at))).fold(0.0_f64, |most, v| most.max(v.abs()));
+    let values: Vec<(TraceCell, f64)> = cells().filter_map(|at| Some((at, share(1, at)?))).collect();
     let table = ColourMap::Diverging.table();
     let rect = canvas(&window, SECOND);
     let square = rect.size().min_elem();
     let shot = window.render().unwrap();
     let mut compared = 0;
-    for at in cells() {
-        let Some(value) = share(1, at) else { continue };
+    for (at, value) in values {
         let place = egui::vec2(at.column as f32 + 0.5, at.row as f32 + 0.5) / side as f32 - egui::vec2(0.5, 0.5);
         let point = rect.center() + place * square;
         let got = shot.get_pixel(point.x as u32, point.y as u32).0;

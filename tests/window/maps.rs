@@ -6,7 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::number::significant;
 use opabinia::window::app::App;
-use opabinia::window::state::{MapLens, Slot, ViewChange};
+use opabinia::window::state::{MapLens, PaneId, Slot, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::probe::{Cell as TraceCell, Measured, Quantity as TraceQuantity, Reduction, reduce};
 use opabinia_shaders::{AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect};
@@ -218,7 +218,7 @@ fn a_cell_is_chosen_read_and_scrubbed_and_the_view_moves_and_comes_back() {
     let to = middle_of(&window, other);
     window.hover_at(to);
     window.run_ok();
-    assert_eq!(window.state().state().hovered, Some(other));
+    assert_eq!(window.state().state().hovered, Some((PaneId::FIRST, other)));
     read_out(&window, other);
     window.hover_at(Pos2::new(700.0, 5.0));
     window.run_ok();

@@ -80,7 +80,7 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     assert!(window.query_by_label_contains("Select a token of the answer").is_none());
     assert_eq!(window.get_all_by_label_contains("another checkpoint").count(), 2);
     assert_eq!(window.get_all_by_label("Try again").count(), 2);
-    window.state_mut().act(ViewChange::Source(MapSource::Sva));
+    window.state_mut().act(ViewChange::Source(MapSource::default()));
     let of_b = Arc::clone(&window.state().state().trace().unwrap().trace);
     assert_ne!(of_a.layers[0].probs, of_b.layers[0].probs);
 

@@ -50,13 +50,13 @@ commands! {
     ToggleGrid,
     ZoomToFit,
     ResetView,
+    ToggleTheme,
+    SwitchLanguage,
+    ResetLayout,
     NewPane,
     ClosePane,
     NextPane,
     ToggleLinks,
-    ToggleTheme,
-    SwitchLanguage,
-    ResetLayout,
     Guide,
     Glossary,
     Shortcuts,
@@ -74,6 +74,8 @@ pub enum Menu {
     Edit,
     /// What is looked at.
     View,
+    /// Panes of maps.
+    Panes,
     /// Help.
     Help,
 }
@@ -95,8 +97,8 @@ impl UiCommand {
                 (Menu::View, 1)
             }
             Self::ToggleGrid | Self::ZoomToFit | Self::ResetView => (Menu::View, 2),
-            Self::NewPane | Self::ClosePane | Self::NextPane | Self::ToggleLinks => (Menu::View, 3),
-            Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 4),
+            Self::NewPane | Self::ClosePane | Self::NextPane | Self::ToggleLinks => (Menu::Panes, 0),
+            Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 3),
             Self::Guide | Self::Glossary | Self::Shortcuts => (Menu::Help, 0),
             Self::Palette | Self::Log => (Menu::Help, 1),
             Self::About => (Menu::Help, 2),

@@ -153,22 +153,22 @@ impl App {
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
         if let Some(key) = self.state.plain_key() {
-            self.keep_trace(key, Arc::new(trace));
+            self.keep_trace(&key, Arc::new(trace));
         }
     }
 
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
     fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
         if let Some(key) = self.state.jobs.get(job).and_then(|running| running.purpose.makes_trace()) {
-            self.keep_trace(key.clone(), trace);
+            self.keep_trace(&key.clone(), trace);
         }
     }
 
-    fn keep_trace(&mut self, key: TraceKey, trace: Arc<Trace>) {
+    fn keep_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
         let Some(model) = self.state.models.named(key.model) else { return };
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
         self.state.traces.insert(key.clone(), entry);
-        self.point_at_a_telling_cell(&key);
+        self.point_at_a_telling_cell(key);
     }
 
     /// A job was cancelled, or failed with `error`.

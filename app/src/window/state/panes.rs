@@ -305,7 +305,7 @@ impl Panes {
             }
             if let (true, ViewChange::Source(source)) = (pane.id == active, change) {
                 pane.source = source.clone();
-                if source.quantities().first().is_some() && !source.quantities().contains(&pane.lens.quantity) {
+                if !source.quantities().is_empty() && !source.quantities().contains(&pane.lens.quantity) {
                     pane.lens.quantity = Quantity::Lift;
                 }
             }
