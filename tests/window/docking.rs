@@ -10,9 +10,9 @@ use opabinia::window::gpu::PaneMaps;
 use opabinia::window::state::{Linked, MapLens, MapSource, PaneId, RunRef, Side, Slot, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::probe::{Cell as TraceCell, Measured, Quantity as TraceQuantity, Reduction, reduce};
+use opabinia_engine::probe::{Cell as TraceCell, Measure, Measured, Reduction, reduce};
 use opabinia_shaders::{
-    AdapterChoice, Cell, ColourMap, Gpu, Indices, Look, MapRenderer, MapView, Normalisation, Quantity, Rect,
+    AdapterChoice, Cell, ColourMap, Gpu, Indices, Look, MapRenderer, MapView, Normalisation, Quantity, Rect, TraceData,
 };
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ fn off(window: &mut Harness<'static, App>, renderer: &MapRenderer, id: PaneId, r
     let measured: Vec<_> = (pane.source.runs())
         .map(|run| {
             let entry = state.traces.get(&state.run_key(run).unwrap()).unwrap();
-            let data = opabinia::trace_view::of(&entry.trace, &entry.encoder_names).unwrap();
+            let data = TraceData::of(&entry.trace, &entry.encoder_names).unwrap();
             renderer.measure(&renderer.upload_trace(&data).unwrap(), &view).unwrap()
         })
         .collect();
@@ -164,7 +164,7 @@ fn two_panes_show_two_lenses_and_one_range_of_colours() {
     // Each has maps of its own, and both the range that spans all of them.
     let state = window.state().state();
     let entry = state.trace().unwrap();
-    let trace = renderer.upload_trace(&opabinia::trace_view::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
+    let trace = renderer.upload_trace(&TraceData::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
     let mut most = 0.0_f32;
     for id in [PaneId::FIRST, SECOND] {
         let maps = renderer.measure(&trace, &lens_of(&window, id).map_view()).unwrap();
@@ -258,7 +258,7 @@ fn a_difference_is_that_of_the_numbers_on_a_scale_with_nothing_in_its_middle() {
     let (layers, heads): (Vec<usize>, Vec<usize>) = ((0..plain.trace.layers.len()).collect(), (0..16).collect());
     let share = |k: usize, at: TraceCell| {
         let of = |trace: &opabinia_engine::probe::Trace| match reduce(
-            &trace.matrix(TraceQuantity::Share(k), at),
+            &trace.matrix(Measure::Share(k), at),
             &layers,
             &heads,
             Reduction::Mean,
