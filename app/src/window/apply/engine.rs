@@ -169,6 +169,7 @@ impl App {
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
         self.state.traces.insert(key.clone(), entry);
         self.point_at_a_telling_cell(key);
+        self.compare_maps();
     }
 
     /// A job was cancelled, or failed with `error`.
