@@ -29,6 +29,7 @@ use crate::demo;
 use opabinia_engine::checkpoint::Hub;
 use opabinia_shaders::Rect;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Pixels that are kept of pictures which can be read again, in bytes: seven photos of 48 megapixels.
 const PIXELS: usize = 1 << 30;
