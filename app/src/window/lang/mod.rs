@@ -5,6 +5,7 @@
 
 mod controls;
 mod conversation;
+mod engine;
 mod evidence;
 mod help;
 mod inspector;
@@ -14,6 +15,7 @@ mod program;
 
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
+pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
@@ -79,6 +81,8 @@ pub struct Texts {
     pub evidence: EvidenceTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
+    /// What the engine says.
+    pub engine: EngineTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -91,6 +95,7 @@ static ENGLISH: Texts = Texts {
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     inspector: inspector::ENGLISH,
+    engine: engine::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -103,6 +108,7 @@ static CHINESE: Texts = Texts {
     help: help::CHINESE,
     evidence: evidence::CHINESE,
     inspector: inspector::CHINESE,
+    engine: engine::CHINESE,
 };
 
 impl Language {
