@@ -13,7 +13,7 @@ done
 flags=()
 if [ -n "$target" ]; then
     case "$crate" in
-        opabinia | opabinia_engine | opabinia_fuzz | image | image_webp | png | gif | weezl | fax | color_quant | \
+        opabinia | opabinia_engine | opabinia_trace | opabinia_fuzz | image | image_webp | png | gif | weezl | fax | color_quant | \
             flate2 | miniz_oxide | fdeflate | serde_json | safetensors | tokenizers | fancy_regex | regex_syntax)
             # What `cargo fuzz` sets, without a sanitizer, which only nightly compilers have.
             flags=(-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4

@@ -8,7 +8,7 @@ mod targets;
 use opabinia::map_figure::Part;
 use opabinia::recipe::{FigureSettings, Recipe};
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_shaders::{Cell, Granularity, Normalisation, Quantity, Rect};
 use std::path::{Path, PathBuf};
 use targets::TARGETS;
@@ -80,7 +80,7 @@ fn seeds_are_written_anew() {
     }
     let write = |name: &str, trace: &Trace| {
         let path = folder.path().join(name);
-        trace.save(&path).unwrap();
+        trace_file::save(trace, &path).unwrap();
         let bytes = std::fs::read(path).unwrap();
         let (length, rest) = bytes.split_at(8);
         let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;

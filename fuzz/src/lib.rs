@@ -11,7 +11,7 @@ use opabinia_engine::checkpoint::files::HF_STEMS;
 use opabinia_engine::checkpoint::{CambrianConfig, WeightFiles};
 use opabinia_engine::intervention::{Anatomy, Interventions};
 use opabinia_engine::observe::SvaLayer;
-use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
+use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer, trace_file};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
 use opabinia_engine::text::{Special, Tokenizer};
 use opabinia_engine::vision::{Exif, Picture, PixelHash};
@@ -203,7 +203,7 @@ pub fn sentencepiece(bytes: &[u8]) -> bool {
 /// A trace file, in the form of [`safetensors`].
 pub fn trace(bytes: &[u8]) -> bool {
     in_folder(&[("t.safetensors", &with_length(bytes))], |folder| {
-        let Ok(trace) = Trace::read(&folder.join("t.safetensors")) else { return false };
+        let Ok(trace) = trace_file::read(&folder.join("t.safetensors")) else { return false };
         trace.interventions.to_spec(&trace.anatomy);
         for layer in &trace.layers {
             assert_eq!(layer.probs.len(), layer.mask.len() * HEADS, "{}", layer.name);
@@ -254,7 +254,7 @@ pub fn drawn() -> (Trace, Picture) {
         question: "q".into(),
         interventions: Interventions::default(),
         picture: size,
-        pixels: PixelHash::of(&picture),
+        pixels: PixelHash::of(&picture.rgb),
         exif: Exif::Ignore,
         other: None,
         anatomy: Anatomy::from_parts(

@@ -2,6 +2,7 @@
 
 use super::advice;
 use opabinia_engine::Error as EngineError;
+use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
@@ -153,6 +154,12 @@ impl From<EngineError> for Failure {
             EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
             error => Cause::Engine(error.advised(advice::words)).into(),
         }
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(unusable: Unusable) -> Self {
+        EngineError::from(unusable).into()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::config::CambrianConfig;
 use super::loader::Survey;
-use super::tower_name::{TowerFamily, TowerSpec};
 use crate::advice::Advice;
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::limits;
 use candle_core::{DType, Device};
+use opabinia_trace::encoder_name::{TowerFamily, TowerSpec};
 use std::fmt;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
