@@ -235,7 +235,7 @@ fn words_of_the_vocabulary_are_defined_once() {
     ];
     for name in names {
         let mut places = Vec::new();
-        for member in ["engine", "shaders", "app"] {
+        for member in ["engine", "shaders"] {
             for file in files(&root().join(member), &is_rust) {
                 if definition(&code(&file), name) {
                     places.push(file);
@@ -290,6 +290,17 @@ fn networks_never_see_each_other() {
 fn model_never_sees_the_probes_or_the_thread() {
     assert_modules_never_use(&["model", "generate"], &["probe", "worker"]);
     assert_modules_never_use(&["probe"], &["worker"]);
+}
+
+#[test]
+fn comparisons_never_run_a_model() {
+    let found = module_files("compare");
+    assert!(found.len() > 5, "comparisons are somewhere else: this test looks in the wrong place");
+    for file in found {
+        assert!(!code(&file).contains("candle"), "{} names tensors", file.display());
+    }
+    assert_modules_never_use(&["compare"], &["nn", "llm", "model", "worker"]);
+    assert_modules_never_use(&["checkpoint", "model", "generate", "probe"], &["compare"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 
 pub mod advice;
 pub mod checkpoint;
+pub mod compare;
 pub mod device;
 pub mod error;
 pub mod generate;

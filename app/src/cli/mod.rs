@@ -4,6 +4,7 @@ pub mod advice;
 pub mod answer_text;
 pub mod args;
 pub mod ask;
+pub mod compare;
 pub mod console;
 pub mod doctor;
 pub mod driver;
@@ -37,6 +38,7 @@ A first walk:
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
   opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
                                                                what one of them was worth
+  opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
   opabinia doctor                                              what this machine has
 
 Exit codes:
@@ -66,6 +68,7 @@ enum Command {
     Trace(Box<trace::Trace>),
     Evidence(Box<evidence::Evidence>),
     Render(Box<render::Render>),
+    Compare(Box<compare::Compare>),
     Doctor(doctor::Doctor),
 }
 
@@ -104,6 +107,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Trace(trace)) => trace.run(cli.console),
         Some(Command::Evidence(evidence)) => evidence.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
+        Some(Command::Compare(compare)) => compare.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
     }
 }
