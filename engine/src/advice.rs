@@ -35,14 +35,7 @@ pub enum Advice {
     /// Fetch the checkpoint in this repository.
     FetchModel(String),
     /// Fetch an encoder, or name its folder.
-    FetchEncoder {
-        /// Its repository.
-        repository: String,
-        /// The folder beside the checkpoint in which it would be found.
-        folder: String,
-        /// The word for its family.
-        encoder: &'static str,
-    },
+    FetchEncoder(Box<MissingEncoder>),
     /// Name the folder of an encoder, by the word for its family, that is named by a path in config.json.
     NameEncoder(&'static str),
     /// Put the encoders that the checkpoint holds into folders of their own, and name them.
@@ -53,6 +46,17 @@ pub enum Advice {
     RecordAnew,
     /// Record a trace about an image.
     RecordWithImage,
+}
+
+/// An encoder whose files were not found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingEncoder {
+    /// Its repository.
+    pub repository: String,
+    /// The folder beside the checkpoint in which it would be found.
+    pub folder: String,
+    /// The word for its family.
+    pub encoder: &'static str,
 }
 
 impl From<String> for Advice {
@@ -93,7 +97,8 @@ impl fmt::Display for Advice {
                 write!(f, "raise the limit: `ulimit {option} unlimited`, or the setting of the job that sets it")
             }
             Self::FetchModel(repository) => write!(f, "download {repository} from the hub"),
-            Self::FetchEncoder { repository, folder, .. } => {
+            Self::FetchEncoder(missing) => {
+                let MissingEncoder { repository, folder, .. } = &**missing;
                 write!(f, "download {repository} from the hub\n  or put its files into {folder}\n  or say where they are")
             }
             Self::NameEncoder(_) => f.write_str(

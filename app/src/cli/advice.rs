@@ -1,6 +1,6 @@
 //! The engine's advice in the words of the command line: settings are flags.
 
-use opabinia_engine::advice::Advice;
+use opabinia_engine::advice::{Advice, MissingEncoder};
 use opabinia_engine::checkpoint::Bytes;
 
 /// What `advice` says to somebody who types commands.
@@ -27,10 +27,13 @@ pub fn words(advice: &Advice) -> String {
         Advice::ShorterAnswer => "shorten the answer (--max-tokens) or the question".to_owned(),
         Advice::OtherImage => "give one: --other FILE".to_owned(),
         Advice::FetchModel(repository) => format!("get it with: huggingface-cli download {repository}"),
-        Advice::FetchEncoder { repository, folder, encoder } => format!(
-            "get them with: huggingface-cli download {repository}\n  or put them into {folder}\n  or say where they are: \
-             --tower {encoder}=DIR"
-        ),
+        Advice::FetchEncoder(missing) => {
+            let MissingEncoder { repository, folder, encoder } = &**missing;
+            format!(
+                "get them with: huggingface-cli download {repository}\n  or put them into {folder}\n  or say where they \
+                 are: --tower {encoder}=DIR"
+            )
+        }
         Advice::NameEncoder(encoder) => format!(
             "say where that folder is on this machine: --tower {encoder}=DIR (a path in config.json is not followed by \
              itself)\n  or put a copy of it beside the checkpoint"

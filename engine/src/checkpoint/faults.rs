@@ -576,8 +576,8 @@ fn encoders_are_looked_for_in_order() {
 
     let missing = refusal(find(&[]));
     assert_eq!(missing.details.len(), 3, "{missing}");
-    let Some(Advice::FetchEncoder { repository, encoder, .. }) = missing.help else { panic!("{missing}") };
-    assert_eq!((repository.as_str(), encoder), ("timm/ViT-SO400M-14-SigLIP-384", "siglip"));
+    let Some(Advice::FetchEncoder(found)) = missing.help else { panic!("{missing}") };
+    assert_eq!((found.repository.as_str(), found.encoder), ("timm/ViT-SO400M-14-SigLIP-384", "siglip"));
 
     put_tower(&put_snapshot(cache.path(), "abc"));
     assert_eq!(find(&[]).unwrap().source, TowerSource::HubCache);

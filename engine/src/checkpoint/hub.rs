@@ -9,7 +9,7 @@ use super::environment;
 use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence};
 use super::folder;
 use super::json::JsonFile;
-use crate::advice::Advice;
+use crate::advice::{Advice, MissingEncoder};
 use crate::error::{Error, Refusal, Result};
 use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name, is_repo_id};
 use std::env;
@@ -221,11 +221,11 @@ impl Hub {
         let word = tower.family.word();
         let refusal = match &tower.origin {
             TowerOrigin::Repository(repo) => {
-                refusal.expected(format!("the files of {repo}")).help(Advice::FetchEncoder {
+                refusal.expected(format!("the files of {repo}")).help(Advice::FetchEncoder(Box::new(MissingEncoder {
                     repository: repo.clone(),
                     folder: checkpoint.join("towers").join(repo).display().to_string(),
                     encoder: word,
-                })
+                })))
             }
             TowerOrigin::Folder(folder) => {
                 refusal.expected(format!("the files of the folder {folder}")).help(Advice::NameEncoder(word))

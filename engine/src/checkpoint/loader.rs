@@ -140,9 +140,12 @@ fn refuse_unknown(unknown: &[UnknownWeight]) -> Option<Refusal> {
     Some(rest.iter().take(NAMED).map(place).fold(refusal, Refusal::detail))
 }
 
+/// A part of a weight's name, the problem, and what to do.
+type Telltale = (&'static str, &'static str, fn() -> Advice);
+
 /// What a weight that has no place tells by its name of how the checkpoint was made, and what to do about it: a part of
 /// the name, the problem, the help.
-const TELLTALES: &[(&str, &str, fn() -> Advice)] = &[
+const TELLTALES: &[Telltale] = &[
     ("vision_tower", "is a weight of a vision encoder: a fine-tune with its encoders inside", || {
         Advice::SeparateEncoders
     }),

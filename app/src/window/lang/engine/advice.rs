@@ -29,9 +29,10 @@ pub(super) fn english(advice: &Advice) -> String {
         Advice::FetchModel(repository) => {
             format!("Get it in a terminal with: huggingface-cli download {repository}\nthen open it again")
         }
-        Advice::FetchEncoder { repository, folder, .. } => format!(
-            "Get it in a terminal with: huggingface-cli download {repository}\nor put its files into {folder}\nor name \
-             the folder where they are, beside the encoder's name"
+        Advice::FetchEncoder(missing) => format!(
+            "Get it in a terminal with: huggingface-cli download {}\nor put its files into {}\nor name the folder where \
+             they are, beside the encoder's name",
+            missing.repository, missing.folder
         ),
         Advice::NameEncoder(_) => {
             "Name the folder on this machine, beside the encoder's name (a path in config.json is not \
@@ -76,8 +77,9 @@ pub(super) fn chinese(advice: &Advice) -> String {
         Advice::FetchModel(repository) => {
             format!("在终端中下载：huggingface-cli download {repository}\n然后重新打开")
         }
-        Advice::FetchEncoder { repository, folder, .. } => format!(
-            "在终端中下载：huggingface-cli download {repository}\n或把其文件放入 {folder}\n或在该编码器名称旁指定文件所在的文件夹"
+        Advice::FetchEncoder(missing) => format!(
+            "在终端中下载：huggingface-cli download {}\n或把其文件放入 {}\n或在该编码器名称旁指定文件所在的文件夹",
+            missing.repository, missing.folder
         ),
         Advice::NameEncoder(_) => "在该编码器名称旁指定它在本机上的文件夹（config.json 中的路径不会被自动采用）\n\
                                    或把它的副本放在检查点旁边"
