@@ -350,6 +350,7 @@ impl App {
             (PictureSource::Sample(name), _) => crate::demo::sample_path(name),
         };
         self.state.pictures.set_state(id, PictureState::Reading);
+        let texts = self.texts();
         self.run_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
@@ -357,7 +358,7 @@ impl App {
                 // Before it is read: what changes meanwhile has changed.
                 let stamp = may_change.then(|| Stamp::of(&path)).flatten();
                 let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
-                Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
+                Finished::Picture(id, stamp, picture.map_err(|error| texts.engine.error(&error)))
             },
         );
     }

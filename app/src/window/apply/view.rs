@@ -84,6 +84,7 @@ impl App {
         let Some(model) = self.state.models.named(model) else { return };
         let Some(pixels) = model.inspection.towers.get(encoder).and_then(|tower| tower.pixels.clone()) else { return };
         self.state.inputs.set(key, EncoderInput::Making);
+        let texts = self.texts();
         self.run_beside(
             "encoder input",
             move |error| Finished::Input(key, EncoderInput::Failed(error)),
@@ -91,7 +92,7 @@ impl App {
                 let input = pixels.view(&picture, &CancelToken::default()).map(|input| {
                     EncoderInput::Ready(Arc::new(ColorImage::from_rgb([input.width, input.height], &input.rgb)))
                 });
-                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(error.to_string())))
+                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(texts.engine.error(&error))))
             },
         );
     }

@@ -13,6 +13,8 @@ mod shown;
 mod top_bar;
 mod whose;
 
+pub use conversation::with_pasted;
+
 use super::action::{Action, ProgramAction};
 use super::command::UiCommand;
 use super::gpu::MapGpu;

@@ -203,10 +203,12 @@ impl AppState {
         }
     }
 
-    /// The name of the run that `run` means on the picture that is shown.
+    /// The name of the run that `run` means on the picture that is shown, under the system prompt of the latest answer about it.
     pub fn run_key(&self, run: &RunRef) -> Option<TraceKey> {
-        let (model, picture) = (self.model_of(run.side)?.id, self.picture()?);
-        Some(TraceKey { model, picture, interventions: run.interventions.clone() })
+        let conversation = self.conversations.current()?;
+        let (model, picture) = (self.model_of(run.side)?.id, conversation.picture?);
+        let plain = TraceKey::new(model, picture, conversation.system_about(picture));
+        Some(TraceKey { interventions: run.interventions.clone(), ..plain })
     }
 
     /// The run whose numbers `pane` shows: the first of a difference, and the plain one beside a token's attention.

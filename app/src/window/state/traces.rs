@@ -3,7 +3,7 @@
 use super::PictureId;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::Trace;
-use opabinia_engine::run::ModelId;
+use opabinia_engine::run::{ModelId, TextId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,14 +17,18 @@ pub struct TraceKey {
     pub model: ModelId,
     /// The picture.
     pub picture: PictureId,
+    /// The system prompt, which stands before the picture: the maps of samplers depend on it.
+    pub system: TextId,
     /// What was done to the pass on purpose.
     pub interventions: Interventions,
 }
 
 impl TraceKey {
-    /// The plain run of `model` on `picture`.
-    pub fn plain(model: ModelId, picture: PictureId) -> Self {
-        Self { model, picture, interventions: Interventions::default() }
+    /// The plain run of `model` on `picture` under the system prompt of an exchange.
+    pub fn new(model: ModelId, picture: PictureId, system: &str) -> Self {
+        // Of no text but spaces the template's own becomes.
+        let system = TextId::of(if system.trim().is_empty() { "" } else { system });
+        Self { model, picture, system, interventions: Interventions::default() }
     }
 }
 
