@@ -75,14 +75,14 @@ fn maps_under_another_system_prompt_are_maps_of_their_own() {
     let system = "Answer with the names of colours and nothing else.";
     window.state_mut().act(ConversationAction::SetSystem(system.to_owned()));
     window.run_ok();
-    assert_eq!(window.state().state().trace_key(), Some(first), "nothing was answered under it yet");
+    assert_eq!(window.state().state().trace_key().as_ref(), Some(&first), "nothing was answered under it yet");
     ask(&mut window, "And this?");
     let second = window.state().state().trace_key().unwrap();
     assert_ne!(second, first);
     wait(&mut window, "the answer", is_answered);
-    assert_eq!(window.state().state().trace_key(), Some(second));
+    assert_eq!(window.state().state().trace_key().as_ref(), Some(&second));
     let state = window.state().state();
-    let [before, after] = [first, second].map(|key| &state.traces.get(key).unwrap().trace);
+    let [before, after] = [&first, &second].map(|key| &state.traces.get(key).unwrap().trace);
     for (before, after) in before.layers.iter().zip(&after.layers) {
         assert_eq!(before.label, after.label);
         assert_eq!(before.probs == after.probs, before.label.starts_with('C'), "{}", before.label);
@@ -107,9 +107,9 @@ fn an_answer_queued_behind_one_that_is_stopped_brings_the_maps() {
     window.state_mut().act(ConversationAction::New);
     asked(&mut window, "And now?");
     let key = window.state().state().trace_key().unwrap();
-    let bring = window.state().state().jobs.iter().filter(|(_, job)| job.purpose.makes_trace() == Some(key));
+    let bring = window.state().state().jobs.iter().filter(|(_, job)| job.purpose.makes_trace() == Some(&key));
     assert_eq!(bring.count(), 2, "neither can know what becomes of the other");
     window.state_mut().act(ConversationAction::Remove(first));
     wait(&mut window, "the answer", is_answered);
-    assert!(window.state().state().traces.get(key).is_some());
+    assert!(window.state().state().traces.get(&key).is_some());
 }
