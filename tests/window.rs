@@ -20,6 +20,9 @@ mod damage;
 #[path = "window/demo.rs"]
 mod demo;
 
+#[path = "window/docking.rs"]
+mod docking;
+
 #[path = "window/evidence.rs"]
 mod evidence;
 

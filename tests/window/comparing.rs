@@ -54,7 +54,7 @@ fn ask_both(window: &mut Harness<'static, App>, question: &str) {
 }
 
 fn maps(app: &App) -> Option<&MapsCompared> {
-    app.state().comparison.maps(app.state().both_traces()?)
+    app.state().comparison.maps(&app.state().both_traces()?)
 }
 
 fn show(window: &mut Harness<'static, App>, tab: &str) {
@@ -105,7 +105,7 @@ fn both_sides_are_asked_aligned_and_compared() {
     window.run_ok();
     let state = window.state().state();
     assert_eq!(state.overlay, Overlay::None);
-    assert!(state.view.now().selected.is_some());
+    assert!(state.lens().selected.is_some());
 }
 
 #[test]

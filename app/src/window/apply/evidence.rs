@@ -192,7 +192,9 @@ impl App {
 
     /// Something was measured for `job`.
     pub(super) fn take_finding(&mut self, job: JobId, finding: Finding) {
-        let Some(Purpose::Evidence(key, _)) = self.state.jobs.get(job).map(|running| running.purpose) else { return };
+        let Some(Purpose::Evidence(key, _)) = self.state.jobs.get(job).map(|running| running.purpose.clone()) else {
+            return;
+        };
         if let Some(known) = self.state.evidence.get_mut(key) {
             known.add(finding);
         }

@@ -2,6 +2,7 @@
 
 use super::encoders::GradientOf;
 use super::gradient::{Probe, check_memory};
+use crate::advice::Advice;
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::intervention::{Anatomy, FirstAffected, Interventions};
@@ -129,7 +130,7 @@ impl Scorer {
                     "the question takes {positions} positions and the answer {}, and this model can see {limit}",
                     answer.len()
                 ),
-                "shorten the answer (--max-tokens) or the question",
+                Advice::ShorterAnswer,
             ));
         }
         let mut cache = model.empty_cache()?;
@@ -416,7 +417,7 @@ impl Scorer {
         if score.log_probs.iter().any(|p| p.is_nan()) {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type under this intervention",
-                "use --dtype f32",
+                Advice::WeightsAs(&["f32"]),
             ));
         }
         Ok((score, first))

@@ -179,7 +179,8 @@ fn hover(
     let over = Id::unique("pointer over the map of effects");
     let was = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(over), at.is_some()));
     let number = |at: usize| u32::try_from(at).unwrap_or(0);
-    let cell = at.map(|[row, column]| Cell { row: number(row), col: number(column) });
+    let pane = cx.state.pane().id;
+    let cell = at.map(|[row, column]| (pane, Cell { row: number(row), col: number(column) }));
     if (was || cell.is_some()) && cell != cx.state.hovered {
         out.push(ViewAction::Hover(cell).into());
     }
@@ -219,7 +220,7 @@ fn region(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, findings: &Findings, side
         if ui.button(texts.measure_region).clicked() || entered {
             out.push(EvidenceAction::UseRegion.into());
         }
-        let selected = cx.state.view.now().selected.map(|cell| (cell.row as usize, cell.col as usize));
+        let selected = cx.state.lens().selected.map(|cell| (cell.row as usize, cell.col as usize));
         let selected = selected.filter(|(row, column)| *row < side && *column < side);
         if ui.add_enabled(selected.is_some(), Button::new(texts.selected_cell)).clicked()
             && let Some((row, column)) = selected
