@@ -185,6 +185,7 @@ impl Session {
         hold(&mut parts.layout, Layout::is_sound, Lost::Layout, &mut lost);
         hold(&mut parts.conversations, Conversations::is_sound, Lost::Conversations, &mut lost);
         hold(&mut parts.pictures, |kept| are_sound(kept), Lost::Pictures, &mut lost);
+        hold(&mut parts.window, |window| window.is_none_or(|at| at.is_finite()), Lost::Window, &mut lost);
         parts.settings.settle();
         parts.conversations.settle();
         parts.view.settle();
