@@ -107,9 +107,11 @@ fn both_sides_are_asked_aligned_and_compared() {
     window.run_ok();
     let state = window.state().state();
     assert_eq!(state.overlay, Overlay::None);
-    // A has the finer grid.
+    // The model that is asked is the same as before, B by now, with 6 cells to a side where A has 8.
+    assert_eq!(state.models.answering(), Slot::B);
     let selected = state.view.now().selected.unwrap();
-    assert_eq!((selected.row as usize, selected.col as usize), (row, column));
+    let own = |at: usize| (2 * at + 1) * 6 / 16;
+    assert_eq!((selected.row as usize, selected.col as usize), (own(row), own(column)));
 }
 
 #[test]
