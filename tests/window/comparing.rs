@@ -55,7 +55,7 @@ fn ask_both(window: &mut Harness<'static, App>, question: &str) {
 }
 
 fn maps(app: &App) -> Option<&MapsCompared> {
-    app.state().comparison.maps(app.state().both_traces()?)
+    app.state().comparison.maps(&app.state().both_traces()?)
 }
 
 fn show(window: &mut Harness<'static, App>, tab: &str) {
@@ -109,7 +109,7 @@ fn both_sides_are_asked_aligned_and_compared() {
     assert_eq!(state.overlay, Overlay::None);
     // The model that is asked is the same as before, B by now, with 6 cells to a side where A has 8.
     assert_eq!(state.models.answering(), Slot::B);
-    let selected = state.view.now().selected.unwrap();
+    let selected = state.lens().selected.unwrap();
     let own = |at: usize| (2 * at + 1) * 6 / 16;
     assert_eq!((selected.row as usize, selected.col as usize), (own(row), own(column)));
 }

@@ -98,17 +98,19 @@ impl App {
     /// Compares the traces of both sides, if both are there and it was not done.
     pub(super) fn compare_maps(&mut self) {
         let Some(keys) = self.state.both_traces() else { return };
-        let [Some(a), Some(b)] = keys.map(|key| self.state.traces.get(key).map(|entry| Arc::clone(&entry.trace)))
+        let [Some(a), Some(b)] =
+            keys.each_ref().map(|key| self.state.traces.get(key).map(|entry| Arc::clone(&entry.trace)))
         else {
             return;
         };
-        if self.state.comparison.maps(keys).is_some() {
+        if self.state.comparison.maps(&keys).is_some() {
             return;
         }
-        self.state.comparison.set_maps(keys, MapsCompared::Computing);
+        self.state.comparison.set_maps(keys.clone(), MapsCompared::Computing);
+        let failed = keys.clone();
         self.run_beside(
             "comparing maps",
-            move |error| Finished::MapsCompared(keys, Err(error)),
+            move |error| Finished::MapsCompared(failed, Err(error)),
             move || Finished::MapsCompared(keys, Maps::of(&a, &b).map_err(|error| error.to_string())),
         );
     }

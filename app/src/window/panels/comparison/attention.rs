@@ -10,8 +10,8 @@ use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES};
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
     let known = cx.state.both_traces().and_then(|keys| {
-        let entries = keys.map(|key| cx.state.traces.get(key));
-        Some((cx.state.comparison.maps(keys)?, [entries[0]?, entries[1]?]))
+        let entries = keys.each_ref().map(|key| cx.state.traces.get(key));
+        Some((cx.state.comparison.maps(&keys)?, [entries[0]?, entries[1]?]))
     });
     match known {
         None => parts::weak(ui, texts.no_maps),
