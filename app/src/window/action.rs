@@ -54,6 +54,8 @@ pub enum ComparisonAction {
     LookAt {
         /// The layer's label in the model that answers.
         layer: String,
+        /// Cells to a side of the grid on which the cell is counted.
+        side: usize,
         /// The cell's row.
         row: usize,
         /// The cell's column.
