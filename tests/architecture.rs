@@ -161,6 +161,13 @@ fn forge_never_names_the_engine() {
 }
 
 #[test]
+fn evaluation_is_plain_data() {
+    assert_never_names("engine/eval", &SCREEN);
+    assert_never_names("engine/eval", &TENSORS);
+    assert_never_names("engine/eval", &["opabinia-engine", "opabinia", "clap", "indicatif"]);
+}
+
+#[test]
 fn building_blocks_never_see_the_model() {
     let blocks = [
         "error",
