@@ -107,7 +107,11 @@ fn assert_counted(summary: &Value, run: &Path, name: &str) {
     let counted = counted(run, name);
     assert_eq!(tasks.as_object().unwrap().len(), counted.len());
     for (task, (right, of)) in counted {
-        assert_eq!((tasks[&task]["right"].as_u64(), tasks[&task]["of"].as_u64()), (Some(right), Some(of)), "{name} {task}");
+        assert_eq!(
+            (tasks[&task]["right"].as_u64(), tasks[&task]["of"].as_u64()),
+            (Some(right), Some(of)),
+            "{name} {task}"
+        );
     }
 }
 
@@ -162,7 +166,8 @@ fn generated_answers_are_scored_word_for_word_and_by_letters() {
     let (unparsed, of) = (&condition(&summary, "as_is")["unparsed"], summary["items"].as_u64().unwrap());
     assert!(unparsed.as_u64().unwrap() <= of && of == 8, "{unparsed} of {of}");
     // Its header shows the prompt and the ids of the first question.
-    let header = fs::read_dir(&official).unwrap().flatten().find(|e| e.file_name().to_string_lossy().starts_with("header-"));
+    let header =
+        fs::read_dir(&official).unwrap().flatten().find(|e| e.file_name().to_string_lossy().starts_with("header-"));
     let header: Value = serde_json::from_slice(&fs::read(header.unwrap().path()).unwrap()).unwrap();
     let prompt = header["first"]["prompt"].as_str().unwrap();
     assert!(prompt.contains("<image>") && prompt.contains("\nAnswer with the option's letter"), "{prompt}");
@@ -198,11 +203,12 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_was_not() {
     let kills: usize = std::env::var("OPABINIA_KILLS").map_or(4, |text| text.parse().unwrap());
     let started = Instant::now();
     let full = {
-        let mut child = opabinia(&["eval", "--data", &data, "--limit", "30", "--out", &path(&directory, "timed"), "-q"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            opabinia(&["eval", "--data", &data, "--limit", "30", "--out", &path(&directory, "timed"), "-q"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
         child.wait().unwrap();
         started.elapsed()
     };
@@ -227,7 +233,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_was_not() {
         }
     }
     succeed(&args);
-    assert_eq!(result(&whole), result(&killed));
+    assert!(result(&whole) == result(&killed), "{whole} and {killed} are not the same");
 }
 
 #[test]
@@ -246,7 +252,7 @@ fn shards_put_together_equal_the_whole() {
     succeed(&["eval", "merge", &parts, &elsewhere]);
     // Headers name the number of shards, so only what was found is the same.
     let merged = |run: &str| fs::read(Path::new(run).join("merged.jsonl")).unwrap();
-    assert_eq!(merged(&whole), merged(&parts));
+    assert!(merged(&whole) == merged(&parts), "{whole} and {parts} are not the same");
     // A shard of something else.
     let foreign = path(&directory, "foreign");
     eval(15, &foreign, &["--conditions", "as_is", "--shard", "1/3"]);
@@ -273,7 +279,7 @@ fn another_protocol_is_another_run_and_two_at_once_are_refused() {
     assert!(message.contains("another process is working on shard 0/1"), "{message}");
     drop(file);
     succeed(&args);
-    assert_eq!(before, result(&out));
+    assert!(before == result(&out), "nothing was changed");
     let message = fail(&["eval", "--data", &data, "--out", &data, "--conditions", "as_is"], 2);
     assert!(message.contains("holds no run"), "{message}");
 }
@@ -299,7 +305,7 @@ fn a_full_disk_loses_nothing() {
     eval(40, &out, &["--conditions", "as_is"]);
     let whole = path(&directory, "whole");
     eval(40, &whole, &["--conditions", "as_is"]);
-    assert_eq!(result(&whole), result(&out));
+    assert!(result(&whole) == result(&out), "{whole} and {out} are not the same");
     assert!(fs::read(Path::new(&out).join("items-0-of-1.jsonl")).unwrap().starts_with(&kept));
 }
 
@@ -416,17 +422,35 @@ fn a_signal_ends_a_run_after_the_picture_in_hand_and_slurm_knows_how_to_go_on() 
     assert!(text(&output.stderr).contains("stopped by a signal"), "{}", text(&output.stderr));
     let line = text(
         &succeed(&[
-            "eval", "slurm", &out, "--array", "8%2", "--partition", "gpu", "--gres", "gpu:1", "--data", &data, "--conditions",
+            "eval",
+            "slurm",
+            &out,
+            "--array",
+            "8%2",
+            "--partition",
+            "gpu",
+            "--gres",
+            "gpu:1",
+            "--data",
+            &data,
+            "--conditions",
             "as_is,no_image",
         ])
         .stdout,
     );
-    assert!(line.starts_with("sbatch --dependency=afterok:$(sbatch --parsable ") && line.ends_with("slurm-merge.sh\n"), "{line}");
+    assert!(
+        line.starts_with("sbatch --dependency=afterok:$(sbatch --parsable ") && line.ends_with("slurm-merge.sh\n"),
+        "{line}"
+    );
     let script = fs::read_to_string(Path::new(&out).join("slurm-array.sh")).unwrap();
-    for needed in
-        ["#SBATCH --array=0-7%2\n", "#SBATCH --requeue\n", "#SBATCH --signal=B:USR1@120\n", "#SBATCH --open-mode=append\n",
-         "#SBATCH --gres=gpu:1\n", "--shard \"$SLURM_ARRAY_TASK_ID/8\""]
-    {
+    for needed in [
+        "#SBATCH --array=0-7%2\n",
+        "#SBATCH --requeue\n",
+        "#SBATCH --signal=B:USR1@120\n",
+        "#SBATCH --open-mode=append\n",
+        "#SBATCH --gres=gpu:1\n",
+        "--shard \"$SLURM_ARRAY_TASK_ID/8\"",
+    ] {
         assert!(script.contains(needed), "{needed}\n{script}");
     }
     // A shell can read it.

@@ -43,7 +43,13 @@ impl Driver {
     /// If the system gives no thread or no signal handler.
     pub fn start(console: Console, counts_tokens: bool) -> Result<Self> {
         opabinia_engine::Error::check_room_to_start()?;
-        Ok(Self { engine: Client::start()?, interrupt: Interrupt::install()?, console, counts_tokens, bars: console.shows_progress() })
+        Ok(Self {
+            engine: Client::start()?,
+            interrupt: Interrupt::install()?,
+            console,
+            counts_tokens,
+            bars: console.shows_progress(),
+        })
     }
 
     /// Shows no bars from now on: there is one for all jobs.

@@ -24,7 +24,11 @@ pub struct Slurm {
 /// `text` as one word of a shell.
 pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Reads `N%M`: N shards, M at a time.
@@ -91,8 +95,14 @@ impl Slurm {
     /// The script of the job that merges.
     pub fn merge_script(&self) -> String {
         let mut text = String::from("#!/bin/bash\n#SBATCH --job-name=opabinia-merge\n");
-        let _ = writeln!(text, "#SBATCH --open-mode=append\n#SBATCH --output={}/slurm-merge.log", self.run.trim_matches('\''));
-        for option in self.options.iter().filter(|option| !option.starts_with("--gres") && !option.starts_with("--gpus")) {
+        let _ = writeln!(
+            text,
+            "#SBATCH --open-mode=append\n#SBATCH --output={}/slurm-merge.log",
+            self.run.trim_matches('\'')
+        );
+        for option in
+            self.options.iter().filter(|option| !option.starts_with("--gres") && !option.starts_with("--gpus"))
+        {
             let _ = writeln!(text, "#SBATCH {option}");
         }
         let _ = writeln!(text, "{} eval merge {}", self.program, self.run);

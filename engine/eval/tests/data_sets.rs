@@ -32,10 +32,16 @@ fn parquet_with_cv_benchs_columns_is_read_row_by_row() {
     assert_eq!((set.items.len(), set.skipped.count()), (24, 0));
     for (index, item) in set.items.iter().enumerate() {
         assert_eq!((item.row, item.idx.clone()), (index, index.to_string()));
-        let (kind, task, source) = [("2D", "Count", "ADE20K"), ("2D", "Relation", "COCO"), ("3D", "Depth", "Omni3D"), (
-            "3D", "Distance", "Omni3D",
-        )][index % 4];
-        assert_eq!((item.kind.as_deref(), item.task.as_str(), item.source.as_deref()), (Some(kind), task, Some(source)));
+        let (kind, task, source) = [
+            ("2D", "Count", "ADE20K"),
+            ("2D", "Relation", "COCO"),
+            ("3D", "Depth", "Omni3D"),
+            ("3D", "Distance", "Omni3D"),
+        ][index % 4];
+        assert_eq!(
+            (item.kind.as_deref(), item.task.as_str(), item.source.as_deref()),
+            (Some(kind), task, Some(source))
+        );
         assert_eq!(item.cluster, format!("{source}/{:06}.jpg", index / 8));
         assert_eq!(item.question, format!("Question {index}: which one?"));
         let count = if task == "Count" { 4 } else { 2 };
@@ -67,8 +73,14 @@ fn only_what_matters_changes_the_fingerprint() {
     let options = ReadOptions { limit: Some(6), pictures_in: None };
     let first = read_with(&data("cv_bench_like.parquet"), options).unwrap();
     assert_ne!(whole.fingerprint, first.fingerprint);
-    assert_ne!(read(&data("gzip.parquet")).unwrap().fingerprint, read(&data("cv_bench_like.parquet")).unwrap().fingerprint);
-    assert_eq!(read(&data("gzip.parquet")).unwrap().fingerprint, read(&data("uncompressed.parquet")).unwrap().fingerprint);
+    assert_ne!(
+        read(&data("gzip.parquet")).unwrap().fingerprint,
+        read(&data("cv_bench_like.parquet")).unwrap().fingerprint
+    );
+    assert_eq!(
+        read(&data("gzip.parquet")).unwrap().fingerprint,
+        read(&data("uncompressed.parquet")).unwrap().fingerprint
+    );
 }
 
 #[test]
@@ -168,6 +180,8 @@ fn a_set_in_the_hub_cache_goes_by_its_name() {
     let found = locate(Path::new("nyu-visionx/CV-Bench"), &caches).unwrap();
     assert_eq!(found.files, [snapshot.join("test_2d.parquet"), snapshot.join("test_3d.parquet")]);
     assert_eq!(found.name, "nyu-visionx/CV-Bench");
-    assert!(locate(Path::new("nyu-visionx/Else"), &caches).unwrap_err().to_string().contains("no data set of this name"));
+    assert!(
+        locate(Path::new("nyu-visionx/Else"), &caches).unwrap_err().to_string().contains("no data set of this name")
+    );
     assert!(locate(Path::new("../CV-Bench"), &caches).unwrap_err().to_string().contains("no such file"));
 }

@@ -68,8 +68,7 @@ fn clustered_intervals_are_scipys() {
     assert_eq!(paired.counts.only_a, count(&|a, b| a && !b));
     assert_eq!(paired.counts.only_b, count(&|a, b| !a && b));
     assert_eq!(paired.counts.neither, count(&|a, b| !a && !b));
-    let groups: Vec<(usize, usize)> =
-        numbers(&results["kind"]).into_iter().zip(numbers(&results["source"])).collect();
+    let groups: Vec<(usize, usize)> = numbers(&results["kind"]).into_iter().zip(numbers(&results["source"])).collect();
     let score = clusters.bootstrap(right.len(), 3, |weights| group_score(&groups, &right, weights));
     assert_close(score, &recorded["bootstrap"]["score"]);
     // The same items as if each stood alone: the interval would be too narrow.

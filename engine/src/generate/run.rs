@@ -303,7 +303,7 @@ impl Run {
         let tokens = model.connect(image, others.first(), interventions, watch.job, watch.observer)?;
         let mut state = DecoderState::new(model, Some(tokens))?;
         if !watch.observer.needs_whole_pass() {
-            session.prefixes.share_text(&self.key, &self.ids, &mut state)?;
+            session.prefixes.share_text(&self.key, &self.ids, self.request.passes, &mut state)?;
         }
         self.timings.vision += started.elapsed();
         self.phase = Phase::Prefill(state);

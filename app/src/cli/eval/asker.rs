@@ -78,7 +78,8 @@ impl Asker {
         let spec = self.spec(item, asked, shown)?;
         match self.protocol {
             Protocol::LogProb => {
-                let options: Vec<Vec<Vec<u32>>> = (0..item.choices.len()).map(|at| self.letters(at)).collect::<Result<_>>()?;
+                let options: Vec<Vec<Vec<u32>>> =
+                    (0..item.choices.len()).map(|at| self.letters(at)).collect::<Result<_>>()?;
                 self.score(driver, &spec, item, &options)
             }
             Protocol::LogProbText => {
@@ -98,7 +99,10 @@ impl Asker {
         let prompt = self.protocol.prompt(item);
         let other = || {
             shown.other.clone().ok_or_else(|| {
-                Error::input("the set has no other picture to show", "leave shuffled and swap out, or take more of the set")
+                Error::input(
+                    "the set has no other picture to show",
+                    "leave shuffled and swap out, or take more of the set",
+                )
             })
         };
         let (image, interventions, prompt) = match &asked.how {
@@ -175,9 +179,14 @@ impl Asker {
             });
         }
         // JSON has no infinity, and nothing is impossible to a softmax.
-        let log_probs: Vec<f32> = log_probs.into_iter().map(|p: f32| if p.is_nan() { p } else { p.max(f32::MIN) }).collect();
+        let log_probs: Vec<f32> =
+            log_probs.into_iter().map(|p: f32| if p.is_nan() { p } else { p.max(f32::MIN) }).collect();
         if log_probs.iter().any(|p| p.is_nan()) {
-            return Err(Error::input("the numbers inside this model grow beyond the range of its type", "use --dtype f32").into());
+            return Err(Error::input(
+                "the numbers inside this model grow beyond the range of its type",
+                "use --dtype f32",
+            )
+            .into());
         }
         Ok(Outcome::of_scores(log_probs, item.right_option()))
     }

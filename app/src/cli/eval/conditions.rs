@@ -43,8 +43,24 @@ pub enum How {
 
 /// Words that begin a condition; what follows a comma and begins with none of them belongs to the one before.
 const BEGINNINGS: [&str; 18] = [
-    "as_is", "no_image", "blank", "shuffled", "missing", "encoders", "shapley", "mask", "mask_context", "context", "zero",
-    "zero_raw", "mean", "swap", "region", "skip", "head", "all",
+    "as_is",
+    "no_image",
+    "blank",
+    "shuffled",
+    "missing",
+    "encoders",
+    "shapley",
+    "mask",
+    "mask_context",
+    "context",
+    "zero",
+    "zero_raw",
+    "mean",
+    "swap",
+    "region",
+    "skip",
+    "head",
+    "all",
 ];
 
 /// Encoders at most for which every coalition is asked.
@@ -155,7 +171,11 @@ fn coalitions(kind: Option<&str>, anatomy: &Anatomy) -> Result<Vec<Asked>> {
         None | Some("swap") => Game::Swap,
         Some("mask") => Game::Mask,
         Some(other) => {
-            return Err(Error::input(format!("there is no game `{other}`"), "write shapley, shapley:swap or shapley:mask").into());
+            return Err(Error::input(
+                format!("there is no game `{other}`"),
+                "write shapley, shapley:swap or shapley:mask",
+            )
+            .into());
         }
     };
     let count = anatomy.encoders().len();
@@ -192,7 +212,10 @@ mod tests {
     use opabinia_engine::observe::SvaLayer;
 
     fn anatomy() -> Anatomy {
-        let layers = vec![(SvaLayer::Connector { group: 0, layer: 0 }, "C1".to_owned()), (SvaLayer::Sampler { n: 0 }, "S0".to_owned())];
+        let layers = vec![
+            (SvaLayer::Connector { group: 0, layer: 0 }, "C1".to_owned()),
+            (SvaLayer::Sampler { n: 0 }, "S0".to_owned()),
+        ];
         let names = ["siglip/x", "openai/clip-x", "facebook/dinov2-x"].map(String::from);
         Anatomy::from_parts(names.to_vec(), layers, 4)
     }

@@ -21,8 +21,12 @@ pub fn of(inspection: &Inspection) -> Result<String> {
     let mut hash = Sha256::new();
     for directory in inspection.directories() {
         let failed = |error| Error::io(directory, error);
-        let mut files: Vec<_> =
-            std::fs::read_dir(directory).map_err(failed)?.flatten().map(|entry| entry.path()).filter(|p| counts(p)).collect();
+        let mut files: Vec<_> = std::fs::read_dir(directory)
+            .map_err(failed)?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|p| counts(p))
+            .collect();
         files.sort();
         for path in files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

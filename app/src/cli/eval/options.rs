@@ -60,7 +60,9 @@ impl DataArgs {
         if self.limit == Some(0) {
             return Err(Error::input("--limit 0 leaves no question", "leave it out for all of them").into());
         }
-        let Some(data) = &self.data else { return Err(Error::input("there is no set of questions", "add --data").into()) };
+        let Some(data) = &self.data else {
+            return Err(Error::input("there is no set of questions", "add --data").into());
+        };
         let files = locate(data, Hub::from_env().caches())?;
         Ok(QuestionSet::read(&files, ReadOptions { limit: self.limit, pictures_in })?)
     }

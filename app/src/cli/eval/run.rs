@@ -49,7 +49,9 @@ impl RunArgs {
     /// Whatever keeps the questions from being asked or the results from being written. What is finished is kept.
     pub fn run(&self, console: Console) -> Result<()> {
         let stop = Stop::listen();
-        let Some(out) = &self.out else { return Err(Error::input("there is no place for the run", "add --out").into()) };
+        let Some(out) = &self.out else {
+            return Err(Error::input("there is no place for the run", "add --out").into());
+        };
         let request = self.asking.load.request(&self.asking.model.model)?;
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
@@ -82,8 +84,11 @@ impl RunArgs {
         shards: usize,
     ) -> Result<Header> {
         let inspection = &opened.inspection;
-        let Some(first) = set.items.first() else { return Err(Error::input("there is no question", "add --data").into()) };
-        let of_shard = |index| set.items.iter().filter(|item| (Shard { index, count: shards }).holds(&item.idx)).count();
+        let Some(first) = set.items.first() else {
+            return Err(Error::input("there is no question", "add --data").into());
+        };
+        let of_shard =
+            |index| set.items.iter().filter(|item| (Shard { index, count: shards }).holds(&item.idx)).count();
         let precision = inspection.precision;
         Ok(Header {
             format: 1,
@@ -259,7 +264,8 @@ impl Work {
         }
         let seed = self.seed;
         let pick = |from: &[PictureId], item: &Item| {
-            let drawn = opabinia_eval::score::draw(&[&seed.to_string(), &item.picture.to_string(), &item.task], from.len());
+            let drawn =
+                opabinia_eval::score::draw(&[&seed.to_string(), &item.picture.to_string(), &item.task], from.len());
             (0..from.len()).map(|step| from[(drawn + step) % from.len()]).find(|id| *id != item.picture)
         };
         let mut others = HashMap::new();

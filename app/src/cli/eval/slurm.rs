@@ -78,7 +78,8 @@ impl Slurm {
             .into());
         }
         let mut options = Vec::new();
-        let mut add = |name: &str, value: Option<String>| options.extend(value.map(|value| format!("--{name}={value}")));
+        let mut add =
+            |name: &str, value: Option<String>| options.extend(value.map(|value| format!("--{name}={value}")));
         add("partition", self.partition.clone());
         add("gres", self.gres.clone());
         add("time", self.time.clone());
@@ -91,10 +92,8 @@ impl Slurm {
         let mut command = vec![word(&program), "eval".into()];
         command.extend(self.asking.words_from(&std::env::current_dir().unwrap_or_default()));
         command.extend(["--out".into(), word(&run_text), "--json".into()]);
-        let environment = PASSED_ON
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), word(&std::env::var(name).ok()?))))
-            .collect();
+        let environment =
+            PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), word(&std::env::var(name).ok()?)))).collect();
         let (shards, at_once) = self.array;
         let scripts =
             Scripts { command, run: run_text.clone(), program: word(&program), shards, at_once, options, environment };

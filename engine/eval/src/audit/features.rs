@@ -21,8 +21,13 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new<'a>(items: impl Iterator<Item = &'a Item>) -> Self {
-        let mut known =
-            Self { letters: HashMap::new(), texts: HashMap::new(), options: HashMap::new(), tasks: vec![], words: vec![] };
+        let mut known = Self {
+            letters: HashMap::new(),
+            texts: HashMap::new(),
+            options: HashMap::new(),
+            tasks: vec![],
+            words: vec![],
+        };
         let mut words: BTreeMap<String, usize> = BTreeMap::new();
         for item in items {
             let Some(right) = item.right_option() else { continue };
@@ -74,7 +79,8 @@ impl Known {
     fn features(&self, item: &Item, own: Option<usize>) -> Vec<Vec<f32>> {
         let task = self.tasks.iter().position(|task| *task == item.task).map_or(-1.0, |at| at as f32);
         let numbers: Vec<Option<f32>> = item.choices.iter().map(|choice| choice.trim().parse().ok()).collect();
-        let mean_length = item.choices.iter().map(|c| c.chars().count()).sum::<usize>() as f32 / item.choices.len() as f32;
+        let mean_length =
+            item.choices.iter().map(|c| c.chars().count()).sum::<usize>() as f32 / item.choices.len() as f32;
         let question = item.question.to_lowercase();
         let asked: Vec<String> = words_of(&question).collect();
         let letters = self.letters.get(&item.task);

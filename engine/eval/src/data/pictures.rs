@@ -57,9 +57,8 @@ pub struct Pictures {
 impl Pictures {
     /// None yet. Files are named below `folder`; what has no file goes into one without a name in `store_in`.
     pub(super) fn new(folder: &Path, store_in: Option<&Path>) -> Result<Self> {
-        let store = store_in.map(|directory| {
-            tempfile::tempfile_in(directory).map_err(|error| Error::writing(directory, &error))
-        });
+        let store = store_in
+            .map(|directory| tempfile::tempfile_in(directory).map_err(|error| Error::writing(directory, &error)));
         Ok(Self {
             folder: folder.to_path_buf(),
             store: store.transpose()?,

@@ -150,7 +150,8 @@ fn paired_cells(paired: &Paired, adjusted: f64) -> [String; 4] {
 /// The published values of this checkpoint, where they are comparable: the same rows under the same protocol.
 fn published(columns: &Columns<'_>) -> Option<(&'static str, f64, f64)> {
     let header = columns.header;
-    let comparable = header.data.idx_sha1 == "02535f1c609db8bba7c6bd64d9a78b9aa3d0fa3a" && header.protocol == "official";
+    let comparable =
+        header.data.idx_sha1 == "02535f1c609db8bba7c6bd64d9a78b9aa3d0fa3a" && header.protocol == "official";
     let name = header.model.name.to_lowercase();
     PUBLISHED.into_iter().find(|(published, ..)| comparable && name.ends_with(published))
 }
@@ -170,9 +171,12 @@ fn slices<'s>(
     heading(text, &names);
     for (group, rate) in of(first) {
         let mut cells = vec![cell(group), rate.of.to_string()];
-        cells.extend(summary.conditions.iter().map(|condition| {
-            of(condition).get(group).map_or_else(String::new, |rate| with_interval(*rate))
-        }));
+        cells.extend(
+            summary
+                .conditions
+                .iter()
+                .map(|condition| of(condition).get(group).map_or_else(String::new, |rate| with_interval(*rate))),
+        );
         row(text, &cells);
     }
     text.push('\n');
@@ -220,9 +224,9 @@ fn encoders(text: &mut String, columns: &Columns<'_>, summary: &Summary) {
             );
         }
         text.push('\n');
-        let gap = summary.information_gap.map_or_else(String::new, |gap| {
-            format!(" IG, the largest minus the smallest: {}.", points(gap))
-        });
+        let gap = summary
+            .information_gap
+            .map_or_else(String::new, |gap| format!(" IG, the largest minus the smallest: {}.", points(gap)));
         let _ = writeln!(
             text,
             "CUR = (right − right without it) / right (arXiv 2507.03262); its ceiling is set by chance, so the part above chance \
@@ -240,7 +244,8 @@ fn encoders(text: &mut String, columns: &Columns<'_>, summary: &Summary) {
 
 fn eyes(text: &mut String, summary: &Summary) {
     if let Some(needed) = summary.needed_eyes {
-        let _ = write!(text, "Needed eyes (right as is, wrong without a picture): {} % of items.", with_interval(needed));
+        let _ =
+            write!(text, "Needed eyes (right as is, wrong without a picture): {} % of items.", with_interval(needed));
     }
     if let Some((left, control)) = summary.beyond_blind {
         let _ = write!(
@@ -310,11 +315,23 @@ pub fn compare(a: &Columns<'_>, b: &Columns<'_>) -> Result<(String, Value)> {
         pairs.len(),
         clusters.len(),
         left.protocol,
-        if left.data.fingerprint == right.data.fingerprint { "" } else { " · the sets are not the same: joined by idx" }
+        if left.data.fingerprint == right.data.fingerprint {
+            ""
+        } else {
+            " · the sets are not the same: joined by idx"
+        }
     );
     heading(
         &mut text,
-        &["condition", "first %", "second %", "both · only first · only second · neither", "difference [95 %]", "p (Holm)", "smallest shown"],
+        &[
+            "condition",
+            "first %",
+            "second %",
+            "both · only first · only second · neither",
+            "difference [95 %]",
+            "p (Holm)",
+            "smallest shown",
+        ],
     );
     let mut rows = Vec::new();
     for ((name, paired), adjusted) in conditions.iter().zip(&compared).zip(&adjusted) {

@@ -145,7 +145,8 @@ impl Summary {
         let encoders = encoders(columns, &conditions);
         let whole = header.model.encoders.len();
         let curs: Vec<f64> = encoders.iter().map(|encoder| encoder.cur).collect();
-        let gap = curs.iter().copied().fold(f64::NEG_INFINITY, f64::max) - curs.iter().copied().fold(f64::INFINITY, f64::min);
+        let gap =
+            curs.iter().copied().fold(f64::NEG_INFINITY, f64::max) - curs.iter().copied().fold(f64::INFINITY, f64::min);
         let (needed_eyes, beyond_blind) = eyes(columns);
         Self {
             items: columns.records.len(),
@@ -279,7 +280,8 @@ fn values(columns: &Columns<'_>, game: Game) -> Option<(Game, Vec<f64>)> {
         return None;
     }
     let value = |coalition: usize| {
-        let of_game = |c: &&crate::run::Condition| c.coalition.as_ref().is_some_and(|(g, c)| g == game.name() && *c == coalition);
+        let of_game =
+            |c: &&crate::run::Condition| c.coalition.as_ref().is_some_and(|(g, c)| g == game.name() && *c == coalition);
         let name = match columns.header.conditions.iter().find(of_game) {
             Some(condition) => condition.name.as_str(),
             None if coalition + 1 == 1 << count => columns.condition(AS_IS)?.name.as_str(),

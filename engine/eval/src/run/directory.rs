@@ -44,7 +44,8 @@ impl RunDirectory {
         if found.is_empty() {
             let stranger = fs::read_dir(path).map_err(|error| Error::reading(path, &error))?.flatten();
             // The scripts of `eval slurm` and what Slurm writes come before the run.
-            let stranger = stranger.into_iter().find(|entry| !entry.file_name().to_string_lossy().starts_with("slurm-"));
+            let stranger =
+                stranger.into_iter().find(|entry| !entry.file_name().to_string_lossy().starts_with("slurm-"));
             if let Some(stranger) = stranger {
                 let name = stranger.file_name();
                 return Err(Error::at(

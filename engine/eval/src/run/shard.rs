@@ -189,7 +189,12 @@ pub(super) fn read(path: &Path, file: &File, run: &str, shard: Shard) -> Result<
             if top != (Top { run: run.to_owned(), shard }) {
                 return Err(Error::at(
                     path,
-                    format!("this is shard {} of the run {}, not shard {shard} of {}", top.shard, short(&top.run), short(run)),
+                    format!(
+                        "this is shard {} of the run {}, not shard {shard} of {}",
+                        top.shard,
+                        short(&top.run),
+                        short(run)
+                    ),
                     "it came from elsewhere: move it away, or merge the directory it belongs to",
                 ));
             }

@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn the_official_rule_takes_the_first_character_whatever_it_is() {
         let two = |text| official(Extraction::TwoD, text);
-        assert_eq!([two("(A)"), two("B."), two("A dog"), two("The left one")], ["A", "B", "A", "T"].map(|s| s.chars().next()));
+        assert_eq!(
+            [two("(A)"), two("B."), two("A dog"), two("The left one")],
+            ["A", "B", "A", "T"].map(|s| s.chars().next())
+        );
         assert_eq!(two("A, B and C"), Some('A'));
         assert_eq!(two("()"), None);
         let three = |text| official(Extraction::ThreeD, text);

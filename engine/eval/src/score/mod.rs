@@ -91,7 +91,9 @@ impl Protocol {
     /// What is to be made of a generated answer.
     pub fn read(self, item: &Item, text: &str) -> Outcome {
         let choice = match self {
-            Self::Official => official(Extraction::of(item), text).and_then(|letter| option(letter, item.choices.len())),
+            Self::Official => {
+                official(Extraction::of(item), text).and_then(|letter| option(letter, item.choices.len()))
+            }
             Self::Strict => strict(&item.choices, text),
             Self::LogProb | Self::LogProbText | Self::Exact => {
                 item.choices.iter().position(|choice| choice.trim() == text.trim())

@@ -14,10 +14,9 @@ pub struct Rate {
 impl Rate {
     /// Counts what is right.
     pub fn count(right: impl IntoIterator<Item = bool>) -> Self {
-        right.into_iter().fold(Self::default(), |rate, right| Self {
-            right: rate.right + usize::from(right),
-            of: rate.of + 1,
-        })
+        right
+            .into_iter()
+            .fold(Self::default(), |rate, right| Self { right: rate.right + usize::from(right), of: rate.of + 1 })
     }
 
     /// The rate, 0 of none.

@@ -59,7 +59,13 @@ impl Column {
             _ => return None,
         };
         #[allow(deprecated, reason = "files still name it")]
-        let known = [Encoding::PLAIN, Encoding::PLAIN_DICTIONARY, Encoding::RLE_DICTIONARY, Encoding::RLE, Encoding::BIT_PACKED];
+        let known = [
+            Encoding::PLAIN,
+            Encoding::PLAIN_DICTIONARY,
+            Encoding::RLE_DICTIONARY,
+            Encoding::RLE,
+            Encoding::BIT_PACKED,
+        ];
         let descr = chunk.column_descr();
         let fits = chunk.column_type() == Physical::BYTE_ARRAY
             && descr.max_rep_level() == 0

@@ -26,7 +26,7 @@ pub(super) struct PageHeader {
     /// Values, nulls among them.
     pub(super) values: usize,
     pub(super) encoding: i64,
-    /// Bytes of levels that stand in front of the values of a page of version 2.
+    /// Bytes of repetition and of definition levels in front of the values of a page of version 2.
     pub(super) levels: [u64; 2],
     /// Whether the values of a page of version 2 are compressed.
     pub(super) is_compressed: bool,
@@ -73,7 +73,7 @@ impl PageHeader {
             compressed: size([3, 0])?,
             values: usize::try_from(number([own, 1])).map_err(|_| broken("values"))?,
             encoding: number([own, if kind == Kind::DataV2 { 4 } else { 2 }]),
-            levels: [size([8, 5])?, size([8, 6])?],
+            levels: [size([8, 6])?, size([8, 5])?],
             is_compressed: numbers.get([8, 7]) != Some(0),
         })
     }

@@ -12,14 +12,14 @@ pub(super) use column::Column;
 use super::Fault;
 use super::row::{Found, MAX_TEXT, RawPicture, Row, Rows};
 use crate::error::{Error, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ::parquet::basic::ConvertedType;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::reader::{ReaderIter, TreeBuilder};
 use ::parquet::record::{Field, Row as Record};
 use ::parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -27,9 +27,42 @@ use std::sync::Arc;
 
 /// The columns that are read; the others are left where they are.
 const COLUMNS: [&str; 36] = [
-    "idx", "index", "type", "task", "category", "image", "question", "hint", "choices", "answer", "prompt", "source",
-    "source_filename", "cluster", "filename", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O",
-    "P", "Q", "R", "S", "T", "U",
+    "idx",
+    "index",
+    "type",
+    "task",
+    "category",
+    "image",
+    "question",
+    "hint",
+    "choices",
+    "answer",
+    "prompt",
+    "source",
+    "source_filename",
+    "cluster",
+    "filename",
+    "A",
+    "B",
+    "C",
+    "D",
+    "E",
+    "F",
+    "G",
+    "H",
+    "I",
+    "J",
+    "K",
+    "L",
+    "M",
+    "N",
+    "O",
+    "P",
+    "Q",
+    "R",
+    "S",
+    "T",
+    "U",
 ];
 
 /// Values that are read ahead of a column: of pictures, few fit into memory.
@@ -95,7 +128,8 @@ impl Table {
                 return Ok(None);
             }
             let column = self.pictures();
-            let wanted = if column.is_some() { without_pictures(&self.path, &self.wanted)? } else { Arc::clone(&self.wanted) };
+            let wanted =
+                if column.is_some() { without_pictures(&self.path, &self.wanted)? } else { Arc::clone(&self.wanted) };
             let (reader, group) = (&self.reader, self.group);
             let opened = guarded(&self.path, || {
                 let group = reader.get_row_group(group)?;
