@@ -1,6 +1,7 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
+use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
@@ -171,6 +172,12 @@ impl From<EngineError> for Failure {
 impl From<opabinia_eval::Error> for Failure {
     fn from(error: opabinia_eval::Error) -> Self {
         EngineError::input(error.what, error.help).into()
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(unusable: Unusable) -> Self {
+        EngineError::from(unusable).into()
     }
 }
 
