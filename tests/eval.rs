@@ -78,7 +78,7 @@ fn counted(run: &Path, condition: &str) -> BTreeMap<String, (u64, u64)> {
         let outcome = &record["conditions"][condition];
         let choices = question["choices"].as_array().unwrap();
         let answer = question["answer"].as_str().unwrap();
-        let letter = answer.trim_matches(|c| c == '(' || c == ')').bytes().next().unwrap();
+        let letter = answer.trim_matches(['(', ')']).bytes().next().unwrap();
         let expected = &choices[usize::from(letter - b'A')];
         let right = match outcome.get("log_probs") {
             Some(log_probs) => {

@@ -41,7 +41,7 @@ pub fn of(inspection: &Inspection) -> Result<String> {
 }
 
 fn counts(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
     path.is_file() && ["json", "safetensors", "bin", "pth", "pt", "model"].contains(&ending)
 }
 

@@ -12,7 +12,6 @@ use super::progress::Progress;
 use super::stop::Stop;
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::intervention::Anatomy;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_eval::data::{Item, PictureId, QuestionSet};
 use opabinia_eval::report::{Columns, Summary, markdown};
@@ -55,7 +54,7 @@ impl RunArgs {
         let request = self.asking.load.request(&self.asking.model.model)?;
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
-        let anatomy = Anatomy::new(&inspection.config);
+        let anatomy = inspection.config.anatomy();
         let asked = conditions::parse(&self.asking.conditions, &anatomy)?;
         let directory = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut set = self.asking.data.read(Some(directory))?;
@@ -100,7 +99,7 @@ impl RunArgs {
                     opabinia_engine::checkpoint::checkpoint_name(&inspection.directory)
                 },
                 fingerprint: fingerprint::of(inspection)?,
-                encoders: Anatomy::new(&inspection.config).encoder_names(),
+                encoders: inspection.config.anatomy().encoder_names(),
                 template: inspection.template.name().to_owned(),
                 precision: format!("{}, computed in {}", precision.weights.as_str(), precision.compute.as_str()),
             },

@@ -73,7 +73,7 @@ pub(super) type Rows = Box<dyn Iterator<Item = Result<Found>>>;
 
 /// Opens `file`, which its ending says how to read.
 pub(super) fn open(file: &Path) -> Result<Rows> {
-    match file.extension().and_then(|ending| ending.to_str()) {
+    match file.extension().and_then(std::ffi::OsStr::to_str) {
         Some("jsonl") => jsonl::open(file),
         Some("tsv") => tsv::open(file),
         Some("parquet") => parquet::open(file),
