@@ -1,8 +1,10 @@
 //! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
 
+pub mod advice;
 pub mod answer_text;
 pub mod args;
 pub mod ask;
+pub mod compare;
 pub mod console;
 pub mod doctor;
 pub mod driver;
@@ -38,6 +40,7 @@ A first walk:
   opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
                                                                what one of them was worth
   opabinia eval --data assets/demo/questions --out run         a set of questions, with and without vision
+  opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
   opabinia doctor                                              what this machine has
 
 Exit codes:
@@ -69,6 +72,7 @@ enum Command {
     Evidence(Box<evidence::Evidence>),
     Eval(Box<eval::Eval>),
     Render(Box<render::Render>),
+    Compare(Box<compare::Compare>),
     Doctor(doctor::Doctor),
 }
 
@@ -108,6 +112,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Evidence(evidence)) => evidence.run(cli.console),
         Some(Command::Eval(eval)) => eval.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
+        Some(Command::Compare(compare)) => compare.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
     }
 }

@@ -17,6 +17,8 @@ use super::theme;
 use crate::image_source::ImageSource;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
+use opabinia_engine::compare::{Checkpoints, Maps};
+use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Engine, EventKind};
 use std::path::PathBuf;
@@ -63,6 +65,10 @@ pub enum Finished {
     Dropped(Vec<Dropped>),
     /// A pasted picture is here; why it could not be kept, if it could not.
     Pasted(PictureId, Picture, Option<String>),
+    /// Two traces were compared.
+    MapsCompared([TraceKey; 2], Result<Maps, String>),
+    /// The files of two models were compared.
+    FilesCompared([ModelId; 2], Result<Checkpoints, String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
     /// What an encoder is shown was computed.
@@ -327,6 +333,7 @@ impl App {
             (PictureSource::Sample(name), _) => crate::demo::sample_path(name),
         };
         self.state.pictures.set_state(id, PictureState::Reading);
+        let texts = self.texts();
         self.run_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
@@ -334,7 +341,7 @@ impl App {
                 // Before it is read: what changes meanwhile has changed.
                 let stamp = may_change.then(|| Stamp::of(&path)).flatten();
                 let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
-                Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
+                Finished::Picture(id, stamp, picture.map_err(|error| texts.engine.error(&error)))
             },
         );
     }
@@ -346,9 +353,9 @@ impl App {
             return self.state.traces.set_upload(key, TraceUpload::Failed(reason));
         };
         let Some(entry) = self.state.traces.get(key) else { return };
-        let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else {
+        let Some(picture) = self.state.pictures.ready(key.picture).map(Arc::clone) else {
             // Its pixels were let go of meanwhile.
-            return self.read_picture(key.1);
+            return self.read_picture(key.picture);
         };
         let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
         self.run_beside(

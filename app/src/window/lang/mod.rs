@@ -3,8 +3,10 @@
 //! Every text is a field of a struct, so that a text that is missing in one language does not compile. Each part of
 //! the window has its own struct beside this file.
 
+mod comparison;
 mod controls;
 mod conversation;
+mod engine;
 mod evidence;
 mod help;
 mod inspector;
@@ -12,8 +14,10 @@ mod opening;
 mod probe;
 mod program;
 
+pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
+pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
@@ -69,6 +73,8 @@ pub struct Texts {
     pub opening: OpeningTexts,
     /// Asking and answering.
     pub conversation: ConversationTexts,
+    /// Comparing two checkpoints.
+    pub comparison: ComparisonTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
     /// Controls of the view in menus and palette.
@@ -79,6 +85,8 @@ pub struct Texts {
     pub evidence: EvidenceTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
+    /// What the engine says.
+    pub engine: EngineTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -86,11 +94,13 @@ static ENGLISH: Texts = Texts {
     program: program::ENGLISH,
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
+    comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     inspector: inspector::ENGLISH,
+    engine: engine::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -98,11 +108,13 @@ static CHINESE: Texts = Texts {
     program: program::CHINESE,
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
+    comparison: comparison::CHINESE,
     probe: probe::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
     inspector: inspector::CHINESE,
+    engine: engine::CHINESE,
 };
 
 impl Language {

@@ -1,5 +1,6 @@
 //! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
 
+mod comparison;
 mod conversation;
 mod export;
 mod inspector;
@@ -10,6 +11,8 @@ mod parts;
 mod probe;
 mod top_bar;
 mod whose;
+
+pub use conversation::with_pasted;
 
 use super::action::{Action, ProgramAction};
 use super::command::UiCommand;

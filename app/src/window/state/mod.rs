@@ -5,6 +5,7 @@
 
 mod answer;
 mod attention;
+mod comparison;
 mod conversation;
 mod exchanges;
 mod export;
@@ -23,6 +24,7 @@ mod view;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
+pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
@@ -84,6 +86,8 @@ pub enum Overlay {
     Path(Box<TypedPath>),
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
+    /// The two checkpoints that are open, side by side.
+    Comparison,
 }
 
 /// Whether what survives a restart is on the disk.
@@ -121,6 +125,8 @@ pub struct AppState {
     pub attentions: Attentions,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
+    /// The comparison of the two checkpoints that are open.
+    pub comparison: Comparison,
     /// What is typed where checkpoints are opened.
     pub drafts: OpeningDrafts,
     /// Where everything is kept; `None` if it is not.
@@ -167,9 +173,11 @@ impl AppState {
         self.conversations.current()?.picture
     }
 
-    /// The trace of that picture by the model that answers.
+    /// The trace of that picture by the model that answers, under the system prompt of the latest answer about it.
     pub fn trace_key(&self) -> Option<TraceKey> {
-        Some((self.models.current()?.id, self.picture()?))
+        let conversation = self.conversations.current()?;
+        let picture = conversation.picture?;
+        Some(TraceKey::new(self.models.current()?.id, picture, conversation.system_about(picture)))
     }
 
     /// The attention of the selected token by the model that answers.
