@@ -88,7 +88,7 @@ impl Table {
         }
     }
 
-    fn row(&self, record: Record) -> Found {
+    fn row(&self, record: &Record) -> Found {
         let column = |name: &str| self.columns.iter().position(|column| column == name);
         let text = |name: &str| {
             let bytes = column(name).and_then(|at| record.fields.get(at)).filter(|bytes| bytes.len() <= MAX_TEXT)?;
@@ -144,6 +144,6 @@ impl Iterator for Table {
         }
         let record = self.record();
         self.over = !matches!(record, Ok(Some(_)));
-        record.transpose().map(|record| record.map(|record| self.row(record)))
+        record.transpose().map(|record| record.map(|record| self.row(&record)))
     }
 }
