@@ -226,7 +226,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_was_not() {
         assert!(finished >= before, "{before} lines were there, and now {finished}");
         before = finished;
         // What a loss of power can leave behind.
-        if finished > 1 && finished % 2 == 0 {
+        if finished > 1 && finished.is_multiple_of(2) {
             let mut bytes = fs::read(&file).unwrap();
             bytes.extend_from_slice(b"{\"row\":3,\"idx\":\"3\",\"ta");
             fs::write(&file, bytes).unwrap();
