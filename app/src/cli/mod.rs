@@ -1,5 +1,6 @@
 //! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
 
+pub mod advice;
 pub mod answer_text;
 pub mod args;
 pub mod ask;
@@ -95,7 +96,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    if matches!(cli.command, None | Some(Command::Open(_) | Command::Render(_) | Command::Doctor(_))) {
+    if matches!(
+        cli.command,
+        None | Some(Command::Open(_) | Command::Render(_) | Command::Compare(_) | Command::Doctor(_))
+    ) {
         system::name_runtime_directory();
     }
     match &cli.command {

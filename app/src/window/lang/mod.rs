@@ -6,20 +6,24 @@
 mod comparison;
 mod controls;
 mod conversation;
+mod engine;
 mod evidence;
 mod help;
 mod inspector;
 mod opening;
+mod panes;
 mod probe;
 mod program;
 
 pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
+pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
+pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
 
@@ -75,6 +79,8 @@ pub struct Texts {
     pub comparison: ComparisonTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// Panes of maps.
+    pub panes: PaneTexts,
     /// Controls of the view in menus and palette.
     pub controls: ControlTexts,
     /// Guide, glossary, keys.
@@ -83,6 +89,8 @@ pub struct Texts {
     pub evidence: EvidenceTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
+    /// What the engine says.
+    pub engine: EngineTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -92,10 +100,12 @@ static ENGLISH: Texts = Texts {
     conversation: conversation::ENGLISH,
     comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
+    panes: panes::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     inspector: inspector::ENGLISH,
+    engine: engine::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -105,10 +115,12 @@ static CHINESE: Texts = Texts {
     conversation: conversation::CHINESE,
     comparison: comparison::CHINESE,
     probe: probe::CHINESE,
+    panes: panes::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
     inspector: inspector::CHINESE,
+    engine: engine::CHINESE,
 };
 
 impl Language {

@@ -81,8 +81,8 @@ pub struct Comparison {
 
 impl Comparison {
     /// What is known of these two traces.
-    pub fn maps(&self, keys: [TraceKey; 2]) -> Option<&MapsCompared> {
-        self.maps.as_ref().filter(|(known, _)| *known == keys).map(|(_, maps)| maps)
+    pub fn maps(&self, keys: &[TraceKey; 2]) -> Option<&MapsCompared> {
+        self.maps.as_ref().filter(|(known, _)| known == keys).map(|(_, maps)| maps)
     }
 
     /// Notes what is known of these two traces.
@@ -112,8 +112,10 @@ impl AppState {
 
     /// Names of the traces of the picture that is shown, by both models.
     pub fn both_traces(&self) -> Option<[TraceKey; 2]> {
-        let picture = self.picture()?;
-        Some(self.both_models()?.map(|model| (model, picture)))
+        let conversation = self.conversations.current()?;
+        let picture = conversation.picture?;
+        let system = conversation.system_about(picture);
+        Some(self.both_models()?.map(|model| TraceKey::new(model, picture, system)))
     }
 
     /// Both answers to the question that is shown: of the exchanges beside the last one, the newest that each side has
