@@ -23,7 +23,7 @@ pub fn answered(size: [f32; 2]) -> Harness<'static, App> {
     with_session(size, None)
 }
 
-fn with_session(size: [f32; 2], data_dir: Option<std::path::PathBuf>) -> Harness<'static, App> {
+pub fn with_session(size: [f32; 2], data_dir: Option<std::path::PathBuf>) -> Harness<'static, App> {
     let (model, image) = (Some(checkpoint("tiny-llama3")), Some(image("wide.png")));
     let mut window = open(Start { model, image, data_dir, ..Start::default() }, size);
     // What a random model answers is in many scripts, and beside the point here.

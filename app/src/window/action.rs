@@ -134,6 +134,10 @@ pub enum ConversationAction {
     ShowQuestion(ExchangeId, bool),
     /// Look at this token: its probability, its alternatives, its attention to the picture.
     SelectToken(Option<TokenPlace>),
+    /// Ask the question of the answer that is shown under every intervention that is on.
+    AskUnderInterventions,
+    /// The same for what was stopped or failed.
+    AskUnderAgain,
     /// Answer again with the same tokens up to this place, and this token there.
     ContinueFrom(TokenPlace, u32),
 }

@@ -10,6 +10,7 @@ mod engine;
 mod evidence;
 mod help;
 mod inspector;
+mod interventions;
 mod opening;
 mod panes;
 mod probe;
@@ -22,6 +23,7 @@ pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
+pub use interventions::InterventionTexts;
 pub use opening::OpeningTexts;
 pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
@@ -81,6 +83,8 @@ pub struct Texts {
     pub probe: ProbeTexts,
     /// Panes of maps.
     pub panes: PaneTexts,
+    /// Interventions.
+    pub interventions: InterventionTexts,
     /// Controls of the view in menus and palette.
     pub controls: ControlTexts,
     /// Guide, glossary, keys.
@@ -101,6 +105,7 @@ static ENGLISH: Texts = Texts {
     comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
     panes: panes::ENGLISH,
+    interventions: interventions::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
@@ -116,6 +121,7 @@ static CHINESE: Texts = Texts {
     comparison: comparison::CHINESE,
     probe: probe::CHINESE,
     panes: panes::CHINESE,
+    interventions: interventions::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
