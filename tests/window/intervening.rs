@@ -89,7 +89,8 @@ fn by_itself(app: &App, interventions: Interventions) -> Vec<u32> {
 #[test]
 fn the_last_encoder_cannot_be_masked() {
     let mut window = answered([1360.0, 860.0]);
-    let three = [0, 1, 2].map(|k| Interventions::mask(k, false)).iter().fold(Interventions::default(), |all, one| all.and(one));
+    let three =
+        [0, 1, 2].map(|k| Interventions::mask(k, false)).iter().fold(Interventions::default(), |all, one| all.and(one));
     let source = window.state().state().pane().source.intervened(three);
     act(&mut window, ViewChange::Source(source));
     wait(&mut window, "the maps", |app| app.maps().is_some() && !app.state().is_busy());
@@ -128,7 +129,7 @@ fn cells_are_switched_off_one_by_one_and_as_a_brushed_region() {
     assert!(interventions.iter().all(|one| matches!(one.action, Action::Region { .. })));
     // A region, with Shift held; what is off already stays off.
     let (from, to) = (middle_of(&window, Cell { row: 2, col: 1 }), middle_of(&window, Cell { row: 3, col: 2 }));
-    window.input_mut().modifiers = Modifiers::SHIFT;
+    window.event(egui::Event::ModifiersChanged(Modifiers::SHIFT));
     window.hover_at(from);
     window.step();
     window.drag_at(from);
@@ -139,7 +140,7 @@ fn cells_are_switched_off_one_by_one_and_as_a_brushed_region() {
     }
     shot(&mut window, "intervened-brush");
     window.drop_at(to);
-    window.input_mut().modifiers = Modifiers::NONE;
+    window.event(egui::Event::ModifiersChanged(Modifiers::NONE));
     window.run_ok();
     let mut expected: Vec<[usize; 2]> = Cells::rectangle(2..4, 1..3).iter().collect();
     expected.push([2, 3]);
