@@ -45,6 +45,8 @@ pub enum ComparisonAction {
     CompareFiles,
     /// Stop that.
     StopFiles,
+    /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
+    ShowMaps,
     /// Show the maps of a layer, with this cell selected.
     LookAt {
         /// The layer's label in the model that answers.
