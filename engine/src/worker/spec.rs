@@ -1,11 +1,11 @@
 //! What the engine can be asked for, and what it says.
 
 use crate::error::{Error, Result};
-use crate::generate::{Answer, GenerateOptions, ImageInput, Scores, Token};
+use crate::generate::{Answer, GenerateOptions, ImageInput, Passes, Scores, Token};
 use crate::intervention::Interventions;
 use crate::job::Progress;
 use crate::model::{Inspection, LoadRequest};
-use crate::probe::evidence::{self, Evidence};
+use crate::probe::evidence::{self, Evidence, Finding};
 use crate::probe::{Detail, TokenAttention, Trace};
 use crate::run::{Lane, ModelId, RunKey};
 use crate::text::Turn;
@@ -114,6 +114,8 @@ pub struct RunSpec {
     pub record: Record,
     /// Whether somebody waits for it.
     pub lane: Lane,
+    /// In which passes its prompt is run.
+    pub passes: Passes,
 }
 
 impl RunSpec {
@@ -130,6 +132,7 @@ impl RunSpec {
             decoding: Decoding::default(),
             record: Record::default(),
             lane: Lane::default(),
+            passes: Passes::default(),
         }
     }
 
@@ -271,6 +274,8 @@ pub enum EventKind {
     Trace(Arc<Trace>),
     /// It generated a token.
     Token(Token),
+    /// It measured something. What was told stays true when the job is cancelled or fails.
+    Found(Box<Finding>),
     /// It finished.
     Done(Outcome),
     /// It was cancelled.

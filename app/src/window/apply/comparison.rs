@@ -3,9 +3,10 @@
 use crate::window::action::ComparisonAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    FilesCompared, MapsCompared, NoticeKind, Overlay, PictureState, ReadingProgress, SIDES, Slot, ViewChange,
+    FilesCompared, MapSource, MapsCompared, NoticeKind, Overlay, PictureState, ReadingProgress, RunRef, SIDES, Side,
+    Slot, ViewChange,
 };
-use opabinia_engine::compare::{self, Maps, Side};
+use opabinia_engine::compare::{self, Maps};
 use opabinia_engine::job::{CancelToken, Job};
 use opabinia_shaders::Cell;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ impl App {
                     self.state.comparison.set_files(models, None);
                 }
             }
-            ComparisonAction::LookAt { layer, row, column } => self.look_at(&layer, row, column),
+            ComparisonAction::ShowMaps => self.show_both_maps(),
+            ComparisonAction::LookAt { layer, side, row, column } => self.look_at(&layer, side, [row, column]),
         }
     }
 
@@ -129,7 +131,7 @@ impl App {
         let ctx = self.ctx.clone();
         let task = move || {
             let [a, b] = directories;
-            let sides = [Side::open(&a)?, Side::open(&b)?];
+            let sides = [compare::Side::open(&a)?, compare::Side::open(&b)?];
             let job = Job::new(cancel, move |step| {
                 progress.set(step.done, step.total);
                 ctx.request_repaint();
@@ -158,11 +160,30 @@ impl App {
         }
     }
 
-    /// Shows the maps of one layer with a cell in focus.
-    fn look_at(&mut self, label: &str, row: usize, column: usize) {
+    /// Opens panes of A, of B and of B − A, all linked; where the difference has a pane already, that one is shown.
+    fn show_both_maps(&mut self) {
+        let [a, b] = [Side::A, Side::B].map(RunRef::plain);
+        let difference = MapSource::Difference(b.clone(), a.clone());
+        self.state.overlay = Overlay::None;
+        let known = self.state.panes().iter().find(|pane| pane.source == difference).map(|pane| pane.id);
+        if let Some(known) = known {
+            return self.activate_pane(known);
+        }
+        for (at, source) in [MapSource::Run(a), MapSource::Run(b), difference].into_iter().enumerate() {
+            if at > 0 {
+                self.new_pane();
+            }
+            self.state.view.change(&ViewChange::Source(source));
+        }
+    }
+
+    /// Shows the maps of one layer with a cell in focus: the one that holds the centre of `cell` on a grid of `side`.
+    fn look_at(&mut self, label: &str, side: usize, cell: [usize; 2]) {
         let Some(trace) = self.state.trace().map(|entry| &entry.trace) else { return };
         let Some(layer) = trace.layers.iter().position(|layer| layer.label == label) else { return };
-        let (Ok(row), Ok(column)) = (u32::try_from(row), u32::try_from(column)) else { return };
+        let own = trace.layers.get(layer).map_or(0, |layer| layer.frame.side);
+        let [row, column] = cell.map(|at| u32::try_from((2 * at + 1) * own / (2 * side.max(1))));
+        let (Ok(row), Ok(column)) = (row, column) else { return };
         self.state.view.change(&ViewChange::Layers(opabinia_shaders::Indices::one(layer)));
         self.state.view.change(&ViewChange::Select(Some(Cell { row, col: column })));
         self.state.overlay = Overlay::None;
