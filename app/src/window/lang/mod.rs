@@ -8,6 +8,7 @@ mod controls;
 mod conversation;
 mod engine;
 mod evidence;
+mod evidence_panel;
 mod help;
 mod inspector;
 mod opening;
@@ -20,6 +21,7 @@ pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
+pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
@@ -87,6 +89,8 @@ pub struct Texts {
     pub help: HelpTexts,
     /// What maps are evidence of.
     pub evidence: EvidenceTexts,
+    /// What an answer rests on.
+    pub evidence_panel: EvidencePanelTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
     /// What the engine says.
@@ -104,6 +108,7 @@ static ENGLISH: Texts = Texts {
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
+    evidence_panel: evidence_panel::ENGLISH,
     inspector: inspector::ENGLISH,
     engine: engine::ENGLISH,
 };
@@ -119,6 +124,7 @@ static CHINESE: Texts = Texts {
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
+    evidence_panel: evidence_panel::CHINESE,
     inspector: inspector::CHINESE,
     engine: engine::CHINESE,
 };

@@ -8,6 +8,7 @@ mod answer;
 mod attention;
 mod comparison;
 mod conversation;
+mod evidence;
 mod exchanges;
 mod export;
 mod history;
@@ -30,6 +31,9 @@ pub use attention::{Attended, AttentionKey, Attentions, chosen};
 pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
+};
+pub use evidence::{
+    AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
@@ -127,6 +131,8 @@ pub struct AppState {
     pub inputs: EncoderInputs,
     /// What tokens of answers attended to.
     pub attentions: Attentions,
+    /// What answers rest on.
+    pub evidence: Evidences,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// The comparison of the two checkpoints that are open.
