@@ -35,6 +35,9 @@ mod finding;
 #[path = "window/inspecting.rs"]
 mod inspecting;
 
+#[path = "window/intervening.rs"]
+mod intervening;
+
 #[path = "window/keeping.rs"]
 mod keeping;
 

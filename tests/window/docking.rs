@@ -23,7 +23,7 @@ pub fn answered(size: [f32; 2]) -> Harness<'static, App> {
     with_session(size, None)
 }
 
-fn with_session(size: [f32; 2], data_dir: Option<std::path::PathBuf>) -> Harness<'static, App> {
+pub fn with_session(size: [f32; 2], data_dir: Option<std::path::PathBuf>) -> Harness<'static, App> {
     let (model, image) = (Some(checkpoint("tiny-llama3")), Some(image("wide.png")));
     let mut window = open(Start { model, image, data_dir, ..Start::default() }, size);
     // What a random model answers is in many scripts, and beside the point here.
@@ -237,7 +237,8 @@ fn what_is_done_in_a_pane_is_about_it_and_links_carry_it_to_others() {
 
 #[test]
 fn a_difference_is_that_of_the_numbers_on_a_scale_with_nothing_in_its_middle() {
-    let mut window = answered([1360.0, 860.0]);
+    // High enough for all of both panes: what is scrolled out of sight cannot be compared.
+    let mut window = answered([1360.0, 1300.0]);
     act(&mut window, ViewAction::DuplicatePane);
     act(&mut window, ViewChange::Source(MapSource::Difference(without(3), RunRef::default())));
     act(&mut window, ViewChange::Quantity(Quantity::Share));

@@ -50,6 +50,8 @@ pub enum ComparisonAction {
     CompareFiles,
     /// Stop that.
     StopFiles,
+    /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
+    ShowMaps,
     /// Show the maps of a layer, with this cell selected.
     LookAt {
         /// The layer's label in the model that answers.
@@ -141,6 +143,10 @@ pub enum ConversationAction {
     ShowQuestion(ExchangeId, bool),
     /// Look at this token: its probability, its alternatives, its attention to the picture.
     SelectToken(Option<TokenPlace>),
+    /// Ask the question of the answer that is shown under every intervention that is on.
+    AskUnderInterventions,
+    /// The same for what was stopped or failed.
+    AskUnderAgain,
     /// Answer again with the same tokens up to this place, and this token there.
     ContinueFrom(TokenPlace, u32),
 }

@@ -240,6 +240,7 @@ impl App {
             self.take_finished(finished);
         }
         self.make_inputs();
+        self.keep_intervened_up();
         self.keep_traces_up();
         self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {

@@ -60,6 +60,8 @@ commands! {
     ClosePane,
     NextPane,
     ToggleLinks,
+    SwitchCell,
+    EverythingOn,
     Guide,
     Glossary,
     Shortcuts,
@@ -101,6 +103,7 @@ impl UiCommand {
             }
             Self::ToggleGrid | Self::ZoomToFit | Self::ResetView => (Menu::View, 2),
             Self::NewPane | Self::ClosePane | Self::NextPane | Self::ToggleLinks => (Menu::Panes, 0),
+            Self::SwitchCell | Self::EverythingOn => (Menu::Panes, 1),
             Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 3),
             Self::Guide | Self::Glossary | Self::Shortcuts => (Menu::Help, 0),
             Self::Palette | Self::Log => (Menu::Help, 1),
@@ -216,6 +219,17 @@ impl UiCommand {
                 ),
                 ("联动此窗格", "与其他窗格共享单元格、缩放、层、注意力头和颜色范围，或停止共享"),
             ),
+            Self::SwitchCell => (
+                (
+                    "Switch the cell off or on",
+                    "Replace what all encoders see under the selected cell by their means, and answer again; or bring it back",
+                ),
+                ("关闭或开启单元格", "把所选单元格下各编码器的内容换成其均值并再次回答；或恢复"),
+            ),
+            Self::EverythingOn => (
+                ("Switch everything on", "End all interventions of the active pane"),
+                ("全部开启", "结束当前窗格的所有干预"),
+            ),
             Self::ToggleTheme => (("Light or dark", "Switch the colours"), ("浅色或深色", "切换配色")),
             Self::SwitchLanguage => (("中文界面", "Speak Chinese"), ("English", "Speak English")),
             Self::ResetLayout => {
@@ -287,6 +301,8 @@ impl UiCommand {
             | Self::ClosePane
             | Self::NextPane
             | Self::ToggleLinks
+            | Self::SwitchCell
+            | Self::EverythingOn
             | Self::ResetLayout => true,
         }
     }
@@ -330,6 +346,7 @@ impl UiCommand {
             Self::ClosePane => command(Key::W),
             Self::NextPane => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F6)),
             Self::ToggleLinks => command(Key::J),
+            Self::SwitchCell => alt(Key::X),
             Self::ToggleGrid => command(Key::G),
             Self::PreviousLayer => alt(Key::ArrowLeft),
             Self::NextLayer => alt(Key::ArrowRight),
@@ -353,6 +370,7 @@ impl UiCommand {
             | Self::AskBoth
             | Self::Detach
             | Self::ResetView
+            | Self::EverythingOn
             | Self::ToggleTheme
             | Self::SwitchLanguage
             | Self::ResetLayout
@@ -373,6 +391,10 @@ impl UiCommand {
             Self::Redo => state.view.can_redo(),
             Self::NewPane => state.panes().count() < MOST_PANES,
             Self::ClosePane | Self::NextPane | Self::ToggleLinks => state.panes().count() > 1,
+            Self::SwitchCell => {
+                state.lens().selected.is_some() && state.trace().is_some() && !state.pane().source.is_token()
+            }
+            Self::EverythingOn => state.pane().source.interventions().is_some_and(|on| !on.is_none()),
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
             Self::OtherModel | Self::CompareSides => state.models.are_two(),
             Self::AskBoth => state.models.are_two() && conversation.is_some_and(|shown| !shown.draft.trim().is_empty()),

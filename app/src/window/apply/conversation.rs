@@ -67,6 +67,8 @@ impl App {
                     self.state.inspector = InspectorTab::Token;
                 }
             }
+            ConversationAction::AskUnderInterventions => self.ask_under_interventions(),
+            ConversationAction::AskUnderAgain => self.ask_under_again(),
             ConversationAction::ContinueFrom(place, id) => self.continue_from(place, id),
         }
         self.settle_token();
@@ -137,7 +139,10 @@ impl App {
 
     /// Removes the conversation named `id`, and stops what is being answered in it.
     fn remove(&mut self, id: ConversationId) {
-        let in_it = |purpose: &Purpose| matches!(purpose, Purpose::Answer { conversation, .. } if *conversation == id);
+        let in_it = |purpose: &Purpose| match purpose {
+            Purpose::Answer { conversation, .. } | Purpose::Intervene { conversation, .. } => *conversation == id,
+            _ => false,
+        };
         let jobs: Vec<_> =
             self.state.jobs.iter().filter(|(_, running)| in_it(&running.purpose)).map(|(job, _)| job).collect();
         for job in jobs {

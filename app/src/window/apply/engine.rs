@@ -75,7 +75,14 @@ impl App {
     fn take_token(&mut self, job: JobId, token: Token) {
         let Some(running) = self.state.jobs.get_mut(job) else { return };
         running.first_token.get_or_insert_with(Instant::now);
-        let Purpose::Answer { conversation, exchange, .. } = running.purpose else { return };
+        let (conversation, exchange) = match &running.purpose {
+            Purpose::Answer { conversation, exchange, .. } => (*conversation, *exchange),
+            Purpose::Intervene { conversation, exchange, key, .. } => {
+                let (place, interventions) = ((*conversation, *exchange), key.interventions.clone());
+                return self.take_token_under(place, &interventions, token);
+            }
+            _ => return,
+        };
         if let Some(exchange) = self.exchange_mut(conversation, exchange) {
             exchange.status = AnswerStatus::Streaming;
             let piece = if exchange.answer.is_empty() { token.text.trim_start() } else { &token.text };
@@ -105,6 +112,9 @@ impl App {
         match (purpose, output) {
             (Purpose::Answer { conversation, exchange, .. }, RunOutput { answer: Some(answer), .. }) => {
                 self.answered(running, conversation, exchange, answer);
+            }
+            (Purpose::Intervene { conversation, exchange, key, .. }, RunOutput { answer: Some(answer), .. }) => {
+                self.answered_under((conversation, exchange), &key.interventions, answer);
             }
             (Purpose::Attend(key), RunOutput { attention: Some(attention), .. }) => {
                 self.state.attentions.set(key, Attended::Ready(Arc::new(attention)));
@@ -184,7 +194,11 @@ impl App {
         if let Some(error) = &error {
             match &running.purpose {
                 Purpose::Inspect(_) | Purpose::Load(_) => {}
-                Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) | Purpose::Evidence(..) => {
+                Purpose::Answer { .. }
+                | Purpose::Intervene { .. }
+                | Purpose::Attend(_)
+                | Purpose::Trace(_)
+                | Purpose::Evidence(..) => {
                     self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
                 }
                 Purpose::Unload(_) | Purpose::Discard => {
@@ -211,6 +225,9 @@ impl App {
                         running.first_token.map(|first| AnswerTimes::new(running.asked, first, first.elapsed(), count));
                 }
                 self.ask_what_waited();
+            }
+            Purpose::Intervene { conversation, exchange, key, .. } => {
+                self.ended_early_under((conversation, exchange), &key.interventions, status);
             }
             Purpose::Attend(key) => {
                 // Whoever cancelled it has seen to its entry.

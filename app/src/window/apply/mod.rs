@@ -6,6 +6,7 @@ mod conversation;
 mod engine;
 mod evidence;
 mod export;
+mod intervened;
 mod model;
 mod paths;
 mod program;
@@ -130,6 +131,8 @@ impl App {
             UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
             UiCommand::NextPane => self.activate_pane(self.state.panes().next()),
             UiCommand::ToggleLinks => self.toggle_links(),
+            UiCommand::SwitchCell => self.switch_cell(),
+            UiCommand::EverythingOn => self.switch_everything_on(),
             UiCommand::Palette => self.state.overlay = Overlay::Palette { text: String::new(), chosen: 0 },
             UiCommand::Settings => self.state.overlay = Overlay::Settings,
             UiCommand::Log => self.state.overlay = Overlay::Log,
@@ -233,7 +236,7 @@ impl App {
 
     fn apply_view(&mut self, action: ViewAction) {
         match action {
-            ViewAction::Change(change) => self.state.view.change(&change),
+            ViewAction::Change(change) => self.change_view(&change),
             ViewAction::Replace(lens) => self.state.view.look_through(*lens),
             ViewAction::Activate(id) => self.activate_pane(id),
             ViewAction::DuplicatePane => self.new_pane(),

@@ -10,18 +10,22 @@ use std::sync::Arc;
 /// Checkpoints with fewer parameters look at a picture in a moment, and are not asked whether they may.
 const AT_ONCE: u64 = 100_000_000;
 
+/// Whether `model` looks at a picture in a moment.
+pub(super) fn is_quick(model: &Model) -> bool {
+    model.is_demo() || model.inspection.parameters() < AT_ONCE
+}
+
 impl App {
     /// Sees to it that an answer that is shown has its maps, where they can be had in a moment, and that they can be drawn. With
     /// a checkpoint that takes its time a person asks for them.
     pub(in crate::window) fn keep_traces_up(&mut self) {
-        let quick = |model: &Model| model.is_demo() || model.inspection.parameters() < AT_ONCE;
         let mut wanted: Vec<TraceKey> = self.state.plain_key().into_iter().collect();
         wanted.extend(
             self.state.panes().iter().flat_map(|pane| pane.source.runs()).filter_map(|run| self.state.run_key(run)),
         );
         for key in wanted {
             let untried = self.state.traces.remade(&key).is_none();
-            if untried && self.state.models.named(key.model).is_some_and(quick) {
+            if untried && self.state.models.named(key.model).is_some_and(is_quick) {
                 self.remake_trace(key);
             }
         }

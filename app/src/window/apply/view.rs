@@ -1,8 +1,11 @@
 //! What is looked at.
 
 use crate::window::app::{App, Finished};
-use crate::window::state::{EncoderInput, InputKey, Linked, MapLens, MapPane, PaneId, ViewChange};
+use crate::window::state::{
+    EncoderInput, InputKey, Linked, MapLens, MapPane, PaneId, ViewChange, cells_between, with_cells_switched,
+};
 use egui::ColorImage;
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::Indices;
@@ -40,6 +43,35 @@ impl App {
         if let Some(next) = (self.state.lens().encoder + 1).checked_rem(encoders) {
             self.state.view.change(&ViewChange::Encoder(next));
         }
+    }
+
+    /// Changes what is looked at. A run that a person chooses is made, whatever it costs: they have asked for it.
+    pub(super) fn change_view(&mut self, change: &ViewChange) {
+        self.state.view.change(change);
+        if let ViewChange::Source(source) = change
+            && source.interventions().is_some_and(|on| !on.is_none())
+        {
+            self.ask_under_interventions();
+            self.make_maps();
+        }
+    }
+
+    /// Switches the selected cell off in the active pane, or on again.
+    pub(super) fn switch_cell(&mut self) {
+        let pane = self.state.pane();
+        let (Some(now), Some(entry)) = (pane.source.interventions(), self.state.trace_of(pane)) else { return };
+        let lens = pane.lens.fitted(&entry.trace);
+        let Some(cell) = lens.selected else { return };
+        let cells = cells_between(cell, cell, lens.side(&entry.trace), entry.trace.anatomy.side());
+        let next = with_cells_switched(now, &cells, entry.trace.encoders.len());
+        let source = pane.source.intervened(next);
+        self.change_view(&ViewChange::Source(source));
+    }
+
+    /// Switches everything on again in the active pane.
+    pub(super) fn switch_everything_on(&mut self) {
+        let source = self.state.pane().source.intervened(Interventions::default());
+        self.change_view(&ViewChange::Source(source));
     }
 
     /// Opens a pane beside the active one, which shows the same at first.

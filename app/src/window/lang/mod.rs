@@ -11,6 +11,7 @@ mod evidence;
 mod evidence_panel;
 mod help;
 mod inspector;
+mod interventions;
 mod opening;
 mod panes;
 mod probe;
@@ -24,6 +25,7 @@ pub use evidence::EvidenceTexts;
 pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
+pub use interventions::InterventionTexts;
 pub use opening::OpeningTexts;
 pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
@@ -83,6 +85,8 @@ pub struct Texts {
     pub probe: ProbeTexts,
     /// Panes of maps.
     pub panes: PaneTexts,
+    /// Interventions.
+    pub interventions: InterventionTexts,
     /// Controls of the view in menus and palette.
     pub controls: ControlTexts,
     /// Guide, glossary, keys.
@@ -105,6 +109,7 @@ static ENGLISH: Texts = Texts {
     comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
     panes: panes::ENGLISH,
+    interventions: interventions::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
@@ -121,6 +126,7 @@ static CHINESE: Texts = Texts {
     comparison: comparison::CHINESE,
     probe: probe::CHINESE,
     panes: panes::CHINESE,
+    interventions: interventions::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,

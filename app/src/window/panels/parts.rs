@@ -1,6 +1,9 @@
 //! Pieces that several pages are made of.
 
+use super::Cx;
+use crate::window::state::Model;
 use egui::{Align, Atom, Button, Context, Frame, Layout, Margin, Response, RichText, Stroke, Ui, vec2};
+use opabinia_engine::intervention::Interventions;
 
 /// A raised area around things that belong together.
 pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
@@ -64,4 +67,10 @@ pub fn buttons(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
 /// The frame of what lies over everything else.
 pub fn over(ctx: &Context) -> Frame {
     Frame::popup(&ctx.global_style()).inner_margin(Margin::same(18))
+}
+
+/// What is switched off in a run of `model`, in words.
+pub fn what_is_off(cx: &Cx<'_>, model: &Model, interventions: &Interventions) -> String {
+    let spec = |one: &Interventions| one.to_spec(&model.inspection.config.anatomy());
+    cx.texts.interventions.words(interventions, &model.encoder_names, spec)
 }

@@ -1,6 +1,6 @@
 //! Conversations: questions and answers as a tree, of which one path is shown.
 
-use super::{AnswerStatus, AnswerTimes, Exchanges, PictureId, Sampling, Slot, TokenRecord};
+use super::{AnswerStatus, AnswerTimes, Exchanges, Intervened, PictureId, Sampling, Slot, TokenRecord};
 use opabinia_engine::text::Turn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,6 +67,9 @@ pub struct Exchange {
     pub status: AnswerStatus,
     /// Where the time went.
     pub times: Option<AnswerTimes>,
+    /// What the same question was answered under interventions.
+    #[serde(default)]
+    pub intervened: Vec<Intervened>,
     /// Whether the answer is shown as tokens rather than as formatted text; `None` for what its text suggests.
     #[serde(default)]
     pub as_tokens: Option<bool>,
@@ -93,6 +96,7 @@ impl Exchange {
             tokens: Vec::new(),
             status: AnswerStatus::Waiting,
             times: None,
+            intervened: Vec::new(),
             as_tokens: None,
             whole_question: false,
         }
@@ -102,6 +106,11 @@ impl Exchange {
     fn asked_again(&self, sampling: Sampling) -> Self {
         let again = Self::new(self.parent, self.question.clone(), self.picture, sampling);
         Self { as_tokens: self.as_tokens, ..again }
+    }
+
+    /// The tokens of its answer, and of those under interventions.
+    fn all_tokens(&self) -> impl Iterator<Item = &TokenRecord> {
+        self.tokens.iter().chain(self.intervened.iter().flat_map(|known| &known.tokens))
     }
 
     /// Whether it has its place in the prompts of later questions: one that failed or was stopped before its first
@@ -312,6 +321,10 @@ impl Conversation {
         for exchange in self.exchanges.iter_mut_where(|exchange| exchange.status.is_open()) {
             exchange.status = AnswerStatus::Stopped;
         }
+        let open = |known: &Intervened| known.status.is_open();
+        for exchange in self.exchanges.iter_mut_where(|exchange| exchange.intervened.iter().any(open)) {
+            exchange.intervened.retain(|known| !open(known));
+        }
     }
 
     /// The turns before and with `exchange`, whose own answer is left open, as the engine takes them.
@@ -453,9 +466,13 @@ impl Conversations {
 
     /// Brings log-probabilities that JSON has no word for to the least there is.
     pub fn make_finite(&mut self) {
-        let wanting = |exchange: &Exchange| !exchange.tokens.iter().all(TokenRecord::is_finite);
+        let wanting = |exchange: &Exchange| !exchange.all_tokens().all(TokenRecord::is_finite);
         let exchanges = self.all.values_mut().flat_map(|conversation| conversation.exchanges.iter_mut_where(wanting));
-        for token in exchanges.flat_map(|exchange| &mut exchange.tokens) {
+        let tokens = exchanges.flat_map(|exchange| {
+            let under = exchange.intervened.iter_mut().flat_map(|known| &mut known.tokens);
+            exchange.tokens.iter_mut().chain(under)
+        });
+        for token in tokens {
             let others = token.alternatives.iter_mut().map(|other| &mut other.log_prob);
             for log_prob in others.chain([&mut token.log_prob]).filter(|log_prob| !log_prob.is_finite()) {
                 *log_prob = f32::MIN;

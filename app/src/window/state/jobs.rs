@@ -26,6 +26,17 @@ pub enum Purpose {
         /// The trace that comes before the answer, if one does.
         traced: Option<TraceKey>,
     },
+    /// Answering a question once more, under interventions.
+    Intervene {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The exchange in it, whose plain answer stands.
+        exchange: ExchangeId,
+        /// The run.
+        key: TraceKey,
+        /// Whether its trace comes before the answer.
+        traced: bool,
+    },
     /// The language model's attention from a token.
     Attend(AttentionKey),
     /// A trace without an answer: the maps of an earlier one.
@@ -39,7 +50,7 @@ impl Purpose {
     pub fn makes_trace(&self) -> Option<&TraceKey> {
         match self {
             Self::Answer { traced, .. } => traced.as_ref(),
-            Self::Trace(key) => Some(key),
+            Self::Trace(key) | Self::Intervene { key, traced: true, .. } => Some(key),
             _ => None,
         }
     }

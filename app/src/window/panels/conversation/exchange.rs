@@ -3,7 +3,7 @@
 use super::super::Cx;
 use super::icon::{self, Icon};
 use super::thumbnail::Thumbnails;
-use super::{answer, named};
+use super::{answer, intervened, named};
 use crate::window::action::{Action, ConversationAction, ProgramAction};
 use crate::window::state::{
     AnswerStatus, Conversation, Exchange, ExchangeId, PictureId, PictureState, Purpose, RunningJob,
@@ -40,6 +40,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbn
         answer::show(ui, cx, shown, out);
         status(ui, cx, shown);
         footer(ui, cx, shown, out);
+        intervened::show(ui, cx, shown, out);
     });
 }
 

@@ -7,6 +7,7 @@
 mod answer;
 mod exchange;
 mod icon;
+mod intervened;
 mod list;
 mod measure;
 mod question;

@@ -1,16 +1,18 @@
 //! The large map: zoom, pan, choosing a cell.
 
 use super::super::Cx;
+use super::brush;
 use super::frame::Frame;
 use super::source::{Maps, Source};
 use crate::window::action::Action;
+use crate::window::command::UiCommand;
 use crate::window::gpu::{DrawMap, MapGpu};
 use crate::window::state::{EncoderInput, ViewChange};
 use crate::window::theme;
 use egui::emath::GuiRounding as _;
 use egui::{
-    Color32, CursorIcon, EventFilter, Id, Key, Modifiers, Rect, Response, Sense, Shape, Stroke, StrokeKind, Ui, Vec2,
-    WidgetInfo, vec2,
+    Button, Color32, CursorIcon, EventFilter, Id, Key, Label, Modifiers, Rect, Response, RichText, Sense, Shape,
+    Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2,
 };
 use opabinia_shaders::{Cell, Look};
 
@@ -62,7 +64,10 @@ pub fn show(
         // Beside the map: its pixels are the picture's.
         ui.painter().rect_stroke(rect.expand(1.0), 0.0, ring, StrokeKind::Outside);
     }
-    use_pointer(ui, source, &response, &frame, out);
+    if !brush::show(ui, source, &response, &frame, out) {
+        use_pointer(ui, source, &response, &frame, out);
+    }
+    menu(cx, source, &response, &frame, out);
     use_keys(ui, source, &response, &frame, out);
     pointed(&response, &frame, source.side)
 }
@@ -127,6 +132,28 @@ fn use_pointer(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame,
             out.push(ViewChange::Shown(frame.zoomed(factor, at)).into());
         }
     }
+}
+
+/// What can be done with the cell that was clicked with the other button.
+fn menu(cx: &Cx<'_>, source: &Source<'_>, response: &Response, frame: &Frame, out: &mut Vec<Action>) {
+    if response.secondary_clicked() {
+        let cell = response.interact_pointer_pos().and_then(|at| frame.cell(at, source.side));
+        out.push(ViewChange::Select(cell).into());
+    }
+    if source.pane.source.is_token() {
+        return;
+    }
+    let texts = &cx.texts.interventions;
+    response.context_menu(|ui| {
+        if ui
+            .add_enabled(source.lens.selected.is_some(), Button::new(texts.cell.0))
+            .on_hover_text(texts.cell.1)
+            .clicked()
+        {
+            out.push(UiCommand::SwitchCell.into());
+        }
+        ui.add(Label::new(RichText::new(texts.brush).small().weak()));
+    });
 }
 
 fn use_keys(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame, out: &mut Vec<Action>) {

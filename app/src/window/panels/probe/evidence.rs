@@ -51,6 +51,8 @@ fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
         texts.input.to_owned()
     } else if source.is_token() {
         texts.token.to_owned()
+    } else if source.is_difference() {
+        cx.texts.interventions.difference_evidence.to_owned()
     } else if !source.entry.intervened.is_empty() {
         format!("{} {}", texts.intervened, source.entry.intervened)
     } else if let Some(k) = biased {

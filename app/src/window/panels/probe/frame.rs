@@ -44,6 +44,13 @@ impl Frame {
         (inside(place.x) && inside(place.y)).then_some(Cell { row: place.y as u32, col: place.x as u32 })
     }
 
+    /// The same; beside the square, the cell that is nearest.
+    pub fn nearest_cell(&self, at: Pos2, side: u32) -> Cell {
+        let place = self.place(at) * side as f32;
+        let inside = |x: f32| (x.max(0.0) as u32).min(side.saturating_sub(1));
+        Cell { row: inside(place.y), col: inside(place.x) }
+    }
+
     /// Where a part of the square is on the screen.
     pub fn on_screen(&self, part: Rect) -> egui::Rect {
         let at = |x: f32, y: f32| {

@@ -6,6 +6,7 @@
 
 mod appearance;
 mod arrange;
+mod brush;
 mod canvas;
 mod colour_bar;
 mod controls;
@@ -16,6 +17,7 @@ mod readout;
 mod scrubber;
 mod small;
 mod source;
+mod switch;
 
 pub use pane_bar::{show as bar, title};
 
@@ -79,6 +81,7 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
+        switch::line(ui, cx, &source, out);
         ui.add_space(6.0);
         let pointed = maps(ui, cx, gpu, &source, out);
         ui.add_space(4.0);

@@ -1,6 +1,6 @@
 //! What stands on the tab bar above a pane of maps: its links, its menu.
 
-use super::super::Cx;
+use super::super::{Cx, parts};
 use crate::window::action::{Action, ViewAction};
 use crate::window::command::UiCommand;
 use crate::window::state::{Linked, MapPane, PaneId};
@@ -13,7 +13,16 @@ use egui::{
 pub fn title(cx: &Cx<'_>, id: PaneId) -> String {
     let name = cx.texts.program.panel_probe;
     let panes = cx.state.panes();
-    if panes.count() == 1 { name.to_owned() } else { format!("{name} {}", panes.number(id)) }
+    let name = if panes.count() == 1 { name.to_owned() } else { format!("{name} {}", panes.number(id)) };
+    // What is off is said where a person looks first.
+    let run = panes.get(id).and_then(|pane| pane.source.runs().next()).filter(|run| !run.interventions.is_none());
+    match run.and_then(|run| Some((run, cx.state.model_of(run.side)?))) {
+        Some((run, model)) => {
+            let off = parts::what_is_off(cx, model, &run.interventions);
+            format!("{name} · {} {off}", cx.texts.interventions.off)
+        }
+        None => name,
+    }
 }
 
 /// Draws the buttons, from right to left.

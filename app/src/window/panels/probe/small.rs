@@ -72,6 +72,7 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
         if response.clicked() {
             out.push(ViewChange::InputOf((!shown).then_some(k)).into());
         }
+        super::switch::encoder(ui, cx, source, k, out);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             let colour = (source.lens.quantity == Quantity::Dominant).then(|| super::colour_bar::encoder_colour(k));
             if let Some(colour) = colour {
