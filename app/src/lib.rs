@@ -3,7 +3,8 @@
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
 //! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`recipe`] keeps how that was done, [`demo`] holds the
-//! checkpoint that is part of the program, [`image_source`] finds the picture that a person named, [`number`]
+//! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
+//! [`pulling`] what a model needs from the hub, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
 
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod figure;
 pub mod image_source;
 pub mod map_figure;
 pub mod number;
+pub mod pulling;
 pub mod recipe;
 pub mod selection;
 pub mod trace_view;

@@ -1,7 +1,9 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
+use opabinia_engine::printable;
 use opabinia_engine::output::STANDARD_OUTPUT;
+use opabinia_hub::Error as HubError;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
 use std::any::Any;
@@ -27,6 +29,8 @@ pub enum Cause {
     Engine(EngineError),
     /// Drawing failed.
     Shaders(ShaderError),
+    /// Files were not brought from the hub.
+    Hub(HubError),
     /// A fault of this program, with what is known of it.
     Internal(String),
     /// There is no display to open the window on.
@@ -81,6 +85,11 @@ impl Failure {
                 EngineError::Cancelled => 130,
                 _ => 1,
             },
+            Cause::Hub(error) => match error {
+                HubError::Usage { .. } | HubError::Storage { .. } => 2,
+                HubError::Cancelled => 130,
+                _ => 6,
+            },
             Cause::Shaders(error) => match error {
                 ShaderError::Trace(_) | ShaderError::View(_) | ShaderError::Photo(_) | ShaderError::TooLarge { .. } => {
                     2
@@ -100,6 +109,7 @@ impl Failure {
             3 => "refused",
             4 => "out_of_memory",
             5 => "no_adapter",
+            6 => "hub",
             130 => "cancelled",
             _ => "internal",
         }
@@ -118,6 +128,7 @@ impl fmt::Display for Failure {
         match &self.cause {
             Cause::Engine(error) => error.fmt(f),
             Cause::Shaders(error) => error.fmt(f),
+            Cause::Hub(error) => f.write_str(&printable::lines(&error.to_string())),
             Cause::Internal(what) => {
                 write!(
                     f,
@@ -152,6 +163,12 @@ impl From<EngineError> for Failure {
             EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
             error => Cause::Engine(error).into(),
         }
+    }
+}
+
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Self {
+        Cause::Hub(error).into()
     }
 }
 

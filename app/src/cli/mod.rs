@@ -3,6 +3,7 @@
 pub mod answer_text;
 pub mod args;
 pub mod ask;
+pub mod completions;
 pub mod console;
 pub mod doctor;
 pub mod driver;
@@ -12,11 +13,14 @@ pub mod failure;
 pub mod inspect;
 pub mod interrupt;
 pub mod json_path;
+pub mod manual;
 pub mod open;
 pub mod progress;
+pub mod pull;
 pub mod render;
 pub mod system;
 pub mod trace;
+pub mod transfer;
 
 use clap::{Parser, Subcommand};
 use console::{Console, complain, print_json};
@@ -30,7 +34,8 @@ const GUIDE: &str = "\
 A first walk:
   opabinia                                                     the window, with a small demo model
   opabinia ask \"How many red circles are there?\"              the same model, without a screen
-  opabinia inspect cambrian-8b                                 what it is, what it needs
+  opabinia pull nyu-visionx/cambrian-8b                        a checkpoint and its encoders, from the network
+  opabinia inspect nyu-visionx/cambrian-8b                     what it is, what it needs
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
@@ -40,7 +45,8 @@ A first walk:
 
 Exit codes:
   0 done    1 fault of the program    2 usage, or an input, output or setting that cannot be used
-  3 checkpoint refused    4 out of memory    5 no graphics adapter    130 cancelled
+  3 checkpoint refused    4 out of memory    5 no graphics adapter
+  6 the hub could not be reached, or did not give what was asked for    130 cancelled
 
 `opabinia help COMMAND` explains one command, with examples.";
 
@@ -60,12 +66,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Open(open::Open),
+    Pull(pull::Pull),
     Inspect(inspect::Inspect),
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
     Evidence(Box<evidence::Evidence>),
     Render(Box<render::Render>),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
 }
 
 /// Runs the program.
@@ -98,12 +107,15 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         None => open::Open::default().run(),
         Some(Command::Open(open)) => open.run(),
+        Some(Command::Pull(pull)) => pull.run(cli.console),
         Some(Command::Inspect(inspect)) => inspect.run(cli.console),
         Some(Command::Ask(ask)) => ask.run(cli.console),
         Some(Command::Trace(trace)) => trace.run(cli.console),
         Some(Command::Evidence(evidence)) => evidence.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
+        Some(Command::Completions(completions)) => completions.run(),
+        Some(Command::Manual(manual)) => manual.run(),
     }
 }
 

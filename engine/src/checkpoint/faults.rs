@@ -575,7 +575,7 @@ fn encoders_are_looked_for_in_order() {
 
     let missing = refusal(find(&[]));
     assert_eq!(missing.details.len(), 3, "{missing}");
-    assert!(missing.help.unwrap().contains("huggingface-cli download timm/ViT-SO400M-14-SigLIP-384"));
+    assert!(missing.help.unwrap().contains("opabinia pull timm/ViT-SO400M-14-SigLIP-384"));
 
     put_tower(&put_snapshot(cache.path(), "abc"));
     assert_eq!(find(&[]).unwrap().source, TowerSource::HubCache);

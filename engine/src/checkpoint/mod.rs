@@ -7,7 +7,6 @@
 pub mod config;
 mod convert;
 pub mod encoder_names;
-mod environment;
 pub(crate) mod fields;
 pub mod files;
 mod folder;
@@ -24,6 +23,7 @@ mod safetensors_header;
 mod stored;
 mod torch_file;
 mod tower_name;
+pub mod wanted;
 mod zip_directory;
 
 pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig};
@@ -33,6 +33,7 @@ pub use loader::{Loader, Survey, UnknownWeight};
 pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
 pub use stored::StoredType;
 pub use tower_name::{TowerFamily, TowerOrigin, TowerSpec};
+pub use wanted::RepoRole;
 
 #[cfg(test)]
 mod damage;

@@ -1,5 +1,6 @@
 //! The names `config.json` gives to vision encoders, and what they mean (spec §2.2).
 
+use opabinia_hub::names::is_repo_id;
 use std::fmt;
 
 /// The names that are understood, for messages.
@@ -208,20 +209,4 @@ fn suffix(part: &str) -> Option<Suffix> {
         return Some(Suffix::Res(number.parse().ok().filter(|side| (1..=MAX_RES).contains(side))));
     }
     part.strip_prefix("interp").map(|number| Suffix::Interp(number.parse::<u32>().is_ok()))
-}
-
-/// Whether `text` is `organisation/name` of a repository and nothing more: it cannot lead out of a directory.
-pub(super) fn is_repo_id(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part.len() <= 128
-            && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-    };
-    text.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name))
-}
-
-/// Whether `name` is the name of a file and nothing more: no way out of its directory.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }

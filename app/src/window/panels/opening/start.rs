@@ -7,7 +7,7 @@ use crate::window::state::Slot;
 use egui::{Key, RichText, TextEdit, Ui};
 
 /// How to fetch a checkpoint: shown to whoever has none.
-const FETCH: &str = "huggingface-cli download nyu-visionx/cambrian-8b";
+const FETCH: &str = "opabinia pull nyu-visionx/cambrian-8b";
 
 /// Draws the page.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
