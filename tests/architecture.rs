@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The members of the workspace.
-const MEMBERS: [&str; 5] = ["engine", "engine/hub", "shaders", "app", "forge"];
+const MEMBERS: [&str; 6] = ["engine", "engine/hub", "shaders", "app", "forge", "packaging"];
 
 /// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands).
 const UNSAFE_FILES: [&str; 1] = ["engine/src/checkpoint/map.rs"];

@@ -25,28 +25,26 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// Puts the checkpoint in `dir` on `hub` under the name `id`, and its encoders under their own.
-fn publish(hub: &HubServer, id: &str, dir: &Path) {
-    hub.put_dir(id, dir);
-    for encoder in ENCODERS {
-        hub.put_dir(encoder, &dir.join("towers").join(encoder));
-    }
-}
-
 /// A hub with the demo checkpoint and its four encoders.
 fn demo_hub() -> HubServer {
     let hub = HubServer::start();
-    publish(&hub, DEMO, &root().join("assets/demo/checkpoint"));
+    hub.put_checkpoint(DEMO, &root().join("assets/demo/checkpoint"));
     hub
 }
 
 /// The program, of a person at home in `home`, who uses `hub`.
 fn opabinia(hub: &HubServer, home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_opabinia"));
-    for variable in ["HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+    for variable in ["HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    {
         command.env_remove(variable);
     }
-    command.args(args).env("HF_HOME", home).env("HF_ENDPOINT", &hub.endpoint).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .args(args)
+        .env("HF_HOME", home)
+        .env("HF_ENDPOINT", &hub.endpoint)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
     command
 }
 
@@ -156,16 +154,16 @@ fn only_what_is_needed_comes_and_the_report_says_where_it_is() {
     let mut spec = Preset::Tiny.spec();
     spec.shard_bytes = 200_000;
     forge(&spec, &model, |_| {}).unwrap();
-    let shards = fs::read_dir(&model).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("model-0")
-    });
+    let shards = fs::read_dir(&model)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("model-0"));
     assert!(shards.count() > 1, "the checkpoint is to be in shards");
     // What released repositories hold besides.
     for name in ["pytorch_model.bin", "training_args.bin", "README.md", "optimizer.pt", "images.zip"] {
         fs::write(model.join(name), noise(5000, 3)).unwrap();
     }
     let hub = HubServer::start();
-    publish(&hub, "test-lab/forged", &model);
+    hub.put_checkpoint("test-lab/forged", &model);
     let home = dir.path().join("home");
 
     let planned = json(opabinia(&hub, &home, &["pull", "test-lab/forged", "--dry-run", "--json"]));
@@ -194,12 +192,19 @@ fn only_what_is_needed_comes_and_the_report_says_where_it_is() {
     assert_eq!(inspected["towers"].as_array().unwrap().iter().filter(|tower| tower["found"] == true).count(), 4);
 
     let again = succeed(opabinia(&hub, &home, &["pull", "test-lab/forged"]));
-    assert!(stdout(&again).contains("Fetched 0") && stdout(&again).contains("opabinia open test-lab/forged"), "{again:?}");
+    assert!(
+        stdout(&again).contains("Fetched 0") && stdout(&again).contains("opabinia open test-lab/forged"),
+        "{again:?}"
+    );
     // An encoder by itself, and a checkpoint without them.
     let alone = dir.path().join("alone");
     let done = json(opabinia(&hub, &alone, &["pull", "test-lab/forged", "--no-encoders", "--json"]));
     assert_eq!(done["repositories"].as_array().unwrap().len(), 1);
-    fail(opabinia(&hub, &alone, &["ask", "-m", "test-lab/forged", "Hm?"]), 3, &["opabinia pull timm/ViT-SO400M-14-SigLIP-384"]);
+    fail(
+        opabinia(&hub, &alone, &["ask", "-m", "test-lab/forged", "Hm?"]),
+        3,
+        &["opabinia pull timm/ViT-SO400M-14-SigLIP-384"],
+    );
     let done = json(opabinia(&hub, &alone, &["pull", ENCODERS[2], "--json"]));
     assert_eq!(done["repositories"][0]["files"].as_array().unwrap().len(), 3, "{done}");
 }
@@ -219,7 +224,8 @@ fn a_data_set_comes_whole_or_by_pattern() {
     let home = tempfile::tempdir().unwrap();
     let args = ["pull", "--dataset", "test-lab/questions", "--json"];
     let done = json(opabinia(&hub, home.path(), &args));
-    let names: Vec<&str> = done["repositories"][0]["files"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        done["repositories"][0]["files"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
     assert_eq!(names, ["img/a b.png", "test_2d.parquet", "test_3d.parquet"]);
     let directory = PathBuf::from(done["repositories"][0]["directory"].as_str().unwrap());
     assert!(directory.starts_with(home.path().join("hub/datasets--test-lab--questions/snapshots")), "{directory:?}");
@@ -318,7 +324,8 @@ fn huggingface_hub_and_this_program_share_a_cache() {
     };
     let ours = |home: &Path| {
         let done = json(opabinia(&hub, home, &["pull", DEMO, "--json"]));
-        let directories = done["repositories"].as_array().unwrap().iter().map(|repo| repo["directory"].as_str().unwrap());
+        let directories =
+            done["repositories"].as_array().unwrap().iter().map(|repo| repo["directory"].as_str().unwrap());
         let directories: Vec<PathBuf> = directories.map(|dir| Path::new(dir).canonicalize().unwrap()).collect();
         (done["fetched_bytes"].as_u64().unwrap(), directories)
     };
@@ -347,7 +354,10 @@ fn huggingface_hub_and_this_program_share_a_cache() {
     assert_eq!((bytes, sorted(found)), (0, sorted(filled)));
     // A file that they cannot go on with, since they begin a new one, and we can.
     let large = repo_dir(&home, ENCODERS[0]).join("blobs");
-    let largest = fs::read_dir(&large).unwrap().map(|entry| entry.unwrap().path()).max_by_key(|path| path.metadata().unwrap().len());
+    let largest = fs::read_dir(&large)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .max_by_key(|path| path.metadata().unwrap().len());
     let largest = largest.unwrap();
     let bytes = fs::read(&largest).unwrap();
     fs::write(largest.with_file_name(format!("{}.incomplete", blob(&bytes))), &bytes[..bytes.len() / 2]).unwrap();

@@ -17,6 +17,9 @@ mod damage;
 #[path = "window/demo.rs"]
 mod demo;
 
+#[path = "window/downloading.rs"]
+mod downloading;
+
 #[path = "window/exports.rs"]
 mod exports;
 

@@ -14,6 +14,7 @@ pub mod figure;
 pub mod image_source;
 pub mod map_figure;
 pub mod number;
+pub mod pace;
 pub mod pulling;
 pub mod recipe;
 pub mod selection;

@@ -8,7 +8,9 @@ use opabinia_engine::checkpoint::json::JsonFile;
 use opabinia_engine::checkpoint::{CambrianConfig, Hub, RepoRole, TowerFamily, TowerOrigin, TowerSource};
 use opabinia_hub::listing::Listing;
 use opabinia_hub::names::{Repo, RepoKind};
+use opabinia_hub::progress::Stop;
 use opabinia_hub::pull::{Plan, Session};
+use opabinia_hub::settings::Settings;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,6 +62,22 @@ pub struct Needs {
     pub described: u64,
     /// What it takes.
     pub plan: Plan,
+    /// Where it comes from.
+    pub endpoint: String,
+    /// The cache that it goes into.
+    pub cache: PathBuf,
+}
+
+/// A session with the hub that the environment names, which fills the first cache that it names, until `stop`.
+///
+/// # Errors
+/// If the network is forbidden, a variable cannot be used, or there is no place for a cache.
+pub fn session(hub: &Hub, stop: Stop) -> Result<Session> {
+    let cache = hub.caches().first().ok_or_else(|| {
+        let what = "there is no place for the hub cache: this user has no home directory";
+        opabinia_engine::Error::input(what, "set HF_HUB_CACHE to a directory")
+    })?;
+    Ok(Session::new(Settings::from_env()?, cache.clone(), stop)?)
 }
 
 /// Finds out what `wish` needs. Small files that say so are brought on the way; `looking` is told each repository.
@@ -69,7 +87,15 @@ pub struct Needs {
 pub fn needs(session: &Session, hub: &Hub, wish: &Wish, looking: &dyn Fn(&Repo)) -> Result<Needs> {
     looking(&wish.repo);
     let listing = Arc::new(session.list(&wish.repo, &wish.revision)?);
-    let mut found = Needs { parts: Vec::new(), elsewhere: Vec::new(), notes: Vec::new(), described: 0, plan: session.plan(&[])? };
+    let mut found = Needs {
+        parts: Vec::new(),
+        elsewhere: Vec::new(),
+        notes: Vec::new(),
+        described: 0,
+        plan: session.plan(&[])?,
+        endpoint: session.endpoint().to_owned(),
+        cache: session.cache().to_path_buf(),
+    };
     if wish.repo.kind() == RepoKind::Dataset || !wish.include.is_empty() {
         let names = chosen(&listing, &wish.include)?;
         found.parts.push(part(session, listing, names));
@@ -203,10 +229,17 @@ mod tests {
 
     #[test]
     fn patterns_fit_whole_names() {
-        for (pattern, name) in [("*", "a/b.c"), ("*.parquet", "d/x.parquet"), ("a*b*c", "a1b2b3c"), ("x", "x"), ("*2d*", "test_2d.parquet")] {
+        for (pattern, name) in [
+            ("*", "a/b.c"),
+            ("*.parquet", "d/x.parquet"),
+            ("a*b*c", "a1b2b3c"),
+            ("x", "x"),
+            ("*2d*", "test_2d.parquet"),
+        ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in [("x", "xy"), ("*.parquet", "x.parquet.md"), ("a*b", "ac"), ("ab*ba", "aba"), ("", "x")] {
+        for (pattern, name) in [("x", "xy"), ("*.parquet", "x.parquet.md"), ("a*b", "ac"), ("ab*ba", "aba"), ("", "x")]
+        {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
     }

@@ -33,10 +33,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let trace = engine.wait(traced)?.trace.ok_or("nothing was traced")?;
     let layer = trace.layers.iter().find(|layer| label.as_ref().is_none_or(|label| *label == layer.label));
-    let layer = layer.ok_or_else(|| format!("the layers are {:?}", trace.layers.iter().map(|l| &l.label).collect::<Vec<_>>()))?;
+    let layer = layer
+        .ok_or_else(|| format!("the layers are {:?}", trace.layers.iter().map(|l| &l.label).collect::<Vec<_>>()))?;
 
     let cells = layer.probs.len() / (SVA_HEADS * layer.keys);
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({cells}, {SVA_HEADS}, {}), }}", layer.keys);
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({cells}, {SVA_HEADS}, {}), }}", layer.keys);
     // With the ten bytes before it the header ends at a multiple of 64, with a line break.
     header.push_str(&" ".repeat(63 - (header.len() + 10) % 64));
     header.push('\n');

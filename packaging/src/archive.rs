@@ -37,7 +37,8 @@ pub fn zip(program: &Program, out: &Path) -> Result<PathBuf> {
     if archive.exists() {
         std::fs::remove_file(&archive).map_err(super::Problem::at(&archive))?;
     }
-    let zip = output(Command::new("zip").args(["-q", "-r", "-9", "-X"]).arg(&archive).arg(&name).current_dir(&root), "");
+    let zip =
+        output(Command::new("zip").args(["-q", "-r", "-9", "-X"]).arg(&archive).arg(&name).current_dir(&root), "");
     if zip.is_err() {
         // The tar of Windows and macOS writes archives of this kind too.
         let help = format!("install zip (Debian: the package zip), or pack {} with another tool", dir.display());

@@ -34,7 +34,8 @@ fn info(version: &str) -> String {
         ("LSMinimumSystemVersion", "11.0"),
         ("LSApplicationCategoryType", "public.app-category.developer-tools"),
     ];
-    let pairs: String = pairs.iter().map(|(key, value)| format!("  <key>{key}</key><string>{value}</string>\n")).collect();
+    let pairs: String =
+        pairs.iter().map(|(key, value)| format!("  <key>{key}</key><string>{value}</string>\n")).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \
          \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n<dict>\n{pairs}  <key>NSHighResolutionCapable</key><true/>\n\

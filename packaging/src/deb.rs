@@ -57,7 +57,8 @@ pub fn make(program: &Program, out: &Path) -> Result<PathBuf> {
 fn copyright(source: &Path) -> Result<String> {
     let path = source.join("LICENSE-MIT");
     let licence = fs::read_to_string(&path).map_err(Problem::at(&path))?;
-    let whose = licence.lines().find_map(|line| line.strip_prefix("Copyright ")).unwrap_or("the Opabinia project").to_owned();
+    let whose =
+        licence.lines().find_map(|line| line.strip_prefix("Copyright ")).unwrap_or("the Opabinia project").to_owned();
     let mut text = format!(
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: Opabinia\nComment: What it is made \
          with is listed in THIRD-PARTY-LICENCES.txt, with every licence.\n\nFiles: *\nCopyright: {whose}\nLicense: Expat or Apache-2.0\n\n\
@@ -73,11 +74,13 @@ fn copyright(source: &Path) -> Result<String> {
 /// The newest version of the C library that `binary` asks for, by the names of its symbols.
 fn newest_libc(binary: &[u8]) -> String {
     const MARK: &[u8] = b"GLIBC_2.";
-    let versions = binary.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).filter_map(|(at, _)| {
-        let rest = binary.get(at + MARK.len()..)?;
-        let digits: String = rest.iter().take_while(|byte| byte.is_ascii_digit()).take(3).map(|byte| char::from(*byte)).collect();
-        digits.parse::<u32>().ok()
-    });
+    let versions =
+        binary.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).filter_map(|(at, _)| {
+            let rest = binary.get(at + MARK.len()..)?;
+            let digits: String =
+                rest.iter().take_while(|byte| byte.is_ascii_digit()).take(3).map(|byte| char::from(*byte)).collect();
+            digits.parse::<u32>().ok()
+        });
     format!("2.{}", versions.max().unwrap_or(17))
 }
 

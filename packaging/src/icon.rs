@@ -48,7 +48,8 @@ pub fn svg() -> String {
     let hex = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
     let mut text = String::from("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 512 512\">\n");
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "<rect width=\"512\" height=\"512\" rx=\"{:.0}\" fill=\"{}\"/>", 512.0 * CORNER, hex(GROUND));
+    let _ =
+        writeln!(text, "<rect width=\"512\" height=\"512\" rx=\"{:.0}\" fill=\"{}\"/>", 512.0 * CORNER, hex(GROUND));
     for disc in discs() {
         let [x, y, radius] = [disc.x, disc.y, disc.radius].map(|value| value * 512.0);
         let _ = writeln!(text, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"{}\"/>", hex(disc.colour));

@@ -141,7 +141,10 @@ fn make(cli: &Cli) -> Result<PathBuf> {
         return Ok(out);
     }
     let binary = cli.binary.canonicalize().map_err(|error| {
-        Problem::new(format!("{}: {error}", cli.binary.display()), "build it first (cargo build --release), or name it with --binary")
+        Problem::new(
+            format!("{}: {error}", cli.binary.display()),
+            "build it first (cargo build --release), or name it with --binary",
+        )
     })?;
     let program = Program { binary, source, version: env!("CARGO_PKG_VERSION") };
     match cli.kind {

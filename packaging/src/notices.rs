@@ -109,7 +109,8 @@ fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>) -
 /// The licences of everything in the program: a list, and every text once.
 pub fn licences(packages: &[Package]) -> String {
     let others: Vec<&Package> = packages.iter().filter(|package| package.checksum.is_some()).collect();
-    let mut text = String::from("Opabinia is made with the work of others. Each package, its version and its licence:\n\n");
+    let mut text =
+        String::from("Opabinia is made with the work of others. Each package, its version and its licence:\n\n");
     // Writing to a string cannot fail.
     for package in &others {
         let _ = writeln!(text, "  {} {}: {}", package.name, package.version, package.licence);
@@ -139,7 +140,11 @@ fn licence_texts(dir: &Path) -> Vec<String> {
         })
         .collect();
     paths.sort();
-    paths.iter().filter_map(|path| std::fs::read_to_string(path).ok()).map(|text| text.replace("\r\n", "\n").trim().to_owned()).collect()
+    paths
+        .iter()
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .map(|text| text.replace("\r\n", "\n").trim().to_owned())
+        .collect()
 }
 
 /// The bill of materials, in the form of CycloneDX 1.5. The same sources give the same bytes.

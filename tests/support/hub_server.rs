@@ -1,10 +1,6 @@
 //! A hub in miniature: what `api/…/revision`, `api/…/tree` and `resolve` answer, and every way to fail at it. Large files are sent
 //! from a second address, as the real one does.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "helpers of tests; each test binary uses its own part"
-)]
+#![allow(dead_code, clippy::unwrap_used, reason = "helpers of tests; each test binary uses its own part")]
 
 use serde_json::{Value, json};
 use sha1::Digest as _;
@@ -156,6 +152,17 @@ impl HubServer {
         self.put("models", id, files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect())
     }
 
+    /// Adds the checkpoint in `dir` as `id`, and the encoders in its folder `towers` as what they are called there.
+    pub fn put_checkpoint(&self, id: &str, dir: &Path) {
+        self.put_dir(id, dir);
+        for organisation in std::fs::read_dir(dir.join("towers")).unwrap().map(Result::unwrap) {
+            for encoder in std::fs::read_dir(organisation.path()).unwrap().map(Result::unwrap) {
+                let names = [organisation.file_name(), encoder.file_name()].map(|name| name.into_string().unwrap());
+                self.put_dir(&names.join("/"), &encoder.path());
+            }
+        }
+    }
+
     /// Closes the model repository `id` to all but those with `token`.
     pub fn lock(&self, id: &str, token: &str, gated: bool) {
         let mut state = self.state.lock().unwrap();
@@ -288,7 +295,8 @@ impl HubServer {
         } else {
             headers.push(("ETag", "\"0123456789abcdef0123456789abcdef\"".to_owned()));
         }
-        let from = seen.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
+        let from =
+            seen.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
         let from: Option<usize> = from.filter(|_| !matches!(fault, Some(Fault::IgnoresRange)));
         let start = from.unwrap_or(0);
         if start > bytes.len() {
@@ -361,7 +369,8 @@ impl HubServer {
             entries.push(json!({ "type": "file", "path": name, "size": 1, "oid": git_sha1(b"x") }));
         }
         let question = seen.path.split_once('?').map_or("", |(_, question)| question);
-        let cursor = question.split('&').find_map(|part| part.strip_prefix("cursor=")?.parse::<usize>().ok()).unwrap_or(0);
+        let cursor =
+            question.split('&').find_map(|part| part.strip_prefix("cursor=")?.parse::<usize>().ok()).unwrap_or(0);
         let page = state.page.unwrap_or(usize::MAX);
         let slice: Vec<Value> = entries.iter().skip(cursor).take(page).cloned().collect();
         let mut headers = vec![];

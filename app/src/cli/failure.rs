@@ -1,8 +1,8 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
-use opabinia_engine::printable;
 use opabinia_engine::output::STANDARD_OUTPUT;
+use opabinia_engine::printable;
 use opabinia_hub::Error as HubError;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};

@@ -15,7 +15,7 @@ use opabinia_hub::cache::MAIN;
 use opabinia_hub::names::{Repo, RepoKind};
 use opabinia_hub::progress::{Progress, Stop};
 use opabinia_hub::pull::Session;
-use opabinia_hub::settings::{ENDPOINT, Settings};
+use opabinia_hub::settings::ENDPOINT;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
@@ -74,7 +74,9 @@ fn parse_id(text: &str) -> Result<String, String> {
     let id = text.strip_prefix(ENDPOINT).map_or(text, |rest| rest.trim_matches('/'));
     match Repo::new(RepoKind::Model, id) {
         Some(repo) => Ok(repo.id().to_owned()),
-        None => Err(format!("`{text}` is no name of a repository: give ORGANISATION/NAME, such as nyu-visionx/cambrian-8b")),
+        None => {
+            Err(format!("`{text}` is no name of a repository: give ORGANISATION/NAME, such as nyu-visionx/cambrian-8b"))
+        }
     }
 }
 
@@ -85,20 +87,14 @@ impl Pull {
     /// If the hub cannot be reached or refuses, the repository cannot be used, or there is no room.
     pub fn run(&self, console: Console) -> Result<()> {
         let kind = if self.dataset { RepoKind::Dataset } else { RepoKind::Model };
-        let repo = Repo::new(kind, &self.repository)
-            .ok_or_else(|| Error::input(format!("`{}` is no name of a repository", self.repository), "give ORGANISATION/NAME"))?;
-        let hub = Hub::from_env();
-        let cache = hub.caches().first().ok_or_else(|| {
-            Error::input("there is no place for the hub cache: this user has no home directory", "set HF_HUB_CACHE to a directory")
+        let repo = Repo::new(kind, &self.repository).ok_or_else(|| {
+            Error::input(format!("`{}` is no name of a repository", self.repository), "give ORGANISATION/NAME")
         })?;
+        let hub = Hub::from_env();
         let stop = Stop::default();
-        let session = Session::new(Settings::from_env()?, cache.clone(), stop.clone())?;
-        let wish = Wish {
-            repo,
-            revision: self.revision.clone(),
-            encoders: !self.no_encoders,
-            include: self.include.clone(),
-        };
+        let session = pulling::session(&hub, stop.clone())?;
+        let wish =
+            Wish { repo, revision: self.revision.clone(), encoders: !self.no_encoders, include: self.include.clone() };
         let (interrupt, cancel) = (Interrupt::install()?, CancelToken::default());
         interrupt.watch(Some(cancel.clone()));
         let needs: OnceLock<Needs> = OnceLock::new();
@@ -122,7 +118,11 @@ impl Pull {
         }
         ended?;
         let needs = needs.get().ok_or_else(|| Failure::internal("nothing was planned"))?;
-        if self.json { print_json(&Value::Object(report_json(needs, self.dry_run))) } else { print_report(&self.report(needs)) }
+        if self.json {
+            print_json(&Value::Object(report_json(needs, self.dry_run)))
+        } else {
+            print_report(&self.report(needs))
+        }
     }
 
     /// Finds out what is needed, leaves that in `shown` for whoever shows progress, and brings it.
@@ -161,7 +161,14 @@ impl Pull {
             let Part { listing, names, directory } = part;
             let commit = listing.commit.get(..12).unwrap_or(&listing.commit);
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{} {} ({commit}): {} files, {}", listing.repo, listing.revision, names.len(), Bytes(part.bytes()));
+            let _ = writeln!(
+                text,
+                "{} {} ({commit}): {} files, {}",
+                listing.repo,
+                listing.revision,
+                names.len(),
+                Bytes(part.bytes())
+            );
             let _ = writeln!(text, "  {}", printable::path(directory));
         }
         for (encoder, directory) in &needs.elsewhere {
@@ -183,7 +190,8 @@ impl Pull {
         if self.dataset || !self.include.is_empty() {
             return String::new();
         }
-        let model = if self.revision == MAIN { first.listing.repo.to_string() } else { first.directory.display().to_string() };
+        let model =
+            if self.revision == MAIN { first.listing.repo.to_string() } else { first.directory.display().to_string() };
         match checkpoint::CambrianConfig::read(&first.directory) {
             Ok(_) => format!("Open it with: opabinia open {}", printable::line(&model)),
             Err(_) => "Checkpoints that look through this encoder find it here.".into(),
@@ -206,7 +214,10 @@ fn report_json(needs: &Needs, dry_run: bool) -> Map<String, Value> {
         });
         json_path::with(object, "directory", &part.directory)
     });
-    let elsewhere = needs.elsewhere.iter().map(|(encoder, directory)| json_path::with(json!({ "repo": encoder }), "directory", directory));
+    let elsewhere = needs
+        .elsewhere
+        .iter()
+        .map(|(encoder, directory)| json_path::with(json!({ "repo": encoder }), "directory", directory));
     let mut object = Map::new();
     object.insert("repositories".into(), repositories.collect());
     object.insert("elsewhere".into(), elsewhere.collect());

@@ -1,6 +1,7 @@
 //! How far files are on their way from the hub: bars on a terminal, now and then a line elsewhere.
 
 use super::console::Console;
+use crate::pace::Rate;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use opabinia_engine::checkpoint::Bytes;
 use opabinia_engine::printable;
@@ -10,9 +11,6 @@ use std::time::{Duration, Instant};
 
 /// How often a line is written where there are no bars.
 const LINES_EVERY: Duration = Duration::from_secs(30);
-
-/// Over how long a rate is measured.
-const RATE_OVER: Duration = Duration::from_secs(5);
 
 /// Characters of a file's name beside its bar.
 const NAME: usize = 34;
@@ -31,43 +29,26 @@ struct Bars {
     files: BTreeMap<usize, ProgressBar>,
 }
 
-/// Bytes per second, over the last seconds.
-struct Rate {
-    samples: Vec<(Instant, u64)>,
-}
-
-impl Rate {
-    /// Adds that `bytes` came so far, and gives the rate.
-    fn update(&mut self, bytes: u64) -> f64 {
-        let now = Instant::now();
-        self.samples.retain(|(when, _)| now.duration_since(*when) <= RATE_OVER);
-        self.samples.push((now, bytes));
-        let Some((first, before)) = self.samples.first() else { return 0.0 };
-        let seconds = now.duration_since(*first).as_secs_f64();
-        if seconds < 0.2 { 0.0 } else { bytes.saturating_sub(*before) as f64 / seconds }
-    }
-}
-
 impl Transfer {
     /// Nothing yet.
     pub fn new(console: Console) -> Self {
-        Self { console, bars: None, last_line: Instant::now(), rate: Rate { samples: Vec::new() } }
+        Self { console, bars: None, last_line: Instant::now(), rate: Rate::default() }
     }
 
     /// Shows `progress`.
     pub fn show(&mut self, progress: &Progress) {
-        let rate = self.rate.update(progress.fetched());
+        self.rate.update(progress.fetched());
         let left = progress.total().saturating_sub(progress.done());
         if !self.console.shows_progress() {
             if self.last_line.elapsed() >= LINES_EVERY {
                 self.last_line = Instant::now();
-                self.console.say(&summary(progress, rate, left));
+                self.console.say(&summary(progress, &self.rate, left));
             }
             return;
         }
         let bars = self.bars.get_or_insert_with(|| Bars::new(progress));
         bars.total.set_position(progress.done());
-        bars.total.set_message(pace(rate, left));
+        bars.total.set_message(pace(&self.rate, left));
         for (index, file) in progress.files.iter().enumerate() {
             let word = match file.state() {
                 FileState::Queued | FileState::Done => {
@@ -123,38 +104,14 @@ fn bar(name: &str, total: u64) -> ProgressBar {
 }
 
 /// Rate and time left.
-fn pace(rate: f64, left: u64) -> String {
-    if rate < 1.0 {
-        return String::new();
-    }
-    format!("{}/s, {} left", Bytes(rate as u64), duration(left as f64 / rate))
+fn pace(rate: &Rate, left: u64) -> String {
+    let parts = [rate.text(), rate.time_for(left).map(|time| format!("{time} left"))];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn summary(progress: &Progress, rate: f64, left: u64) -> String {
+fn summary(progress: &Progress, rate: &Rate, left: u64) -> String {
     let done = progress.files.iter().filter(|file| file.state() == FileState::Done).count();
     let pace = pace(rate, left);
     let pace = if pace.is_empty() { String::new() } else { format!("; {pace}") };
     format!("{} of {}, {done} of {} files{pace}", Bytes(progress.done()), Bytes(progress.total()), progress.files.len())
-}
-
-/// A time for people.
-fn duration(seconds: f64) -> String {
-    let seconds = seconds.min(1e9) as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short() {
-        let times = [5.4, 61.0, 3599.0, 3661.0, f64::INFINITY].map(duration);
-        assert_eq!(times, ["5 s", "2 min", "60 min", "1 h 01 min", "277777 h 46 min"]);
-        assert_eq!(pace(0.0, 5), "");
-    }
 }

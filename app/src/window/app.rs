@@ -10,11 +10,12 @@ use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, EncoderInput, GridKey, InputKey, NoticeKind, Overlay, PathEntry, PathFor, PictureId, SCALES, Slot, Stamp,
-    TraceKey, TraceUpload,
+    AppState, DownloadTask, EncoderInput, GridKey, InputKey, NoticeKind, Overlay, PathEntry, PathFor, PictureId,
+    SCALES, Slot, Stamp, TraceKey, TraceUpload,
 };
 use super::theme;
 use crate::image_source::ImageSource;
+use crate::pulling::Needs;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::vision::{Exif, Picture};
@@ -57,6 +58,10 @@ pub enum Finished {
     PastedText(String),
     /// The hub cache was looked through.
     Hub(Vec<CachedModel>),
+    /// The hub said what a repository takes, or did not.
+    LookedUp(DownloadTask, Result<Arc<Needs>, String>),
+    /// A download has ended.
+    Downloaded(DownloadTask, Result<(), String>),
     /// A trace was put on the GPU.
     Uploaded(TraceKey, Result<TraceOnGpu, String>),
     /// It was found out what was dropped.
@@ -215,6 +220,7 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.watch_download();
         self.make_input();
         self.keep_trace_up();
         self.keep_attention_up();

@@ -384,7 +384,9 @@ mod tests {
     fn only_the_hub_itself_is_the_hub() {
         let home = uri("https://hub.test/a");
         assert!(is_same_origin(&uri("https://HUB.test:443/b"), &home));
-        for other in ["http://hub.test/a", "https://hub.test:8443/a", "https://cdn.hub.test/a", "https://hub.test.evil/a"] {
+        for other in
+            ["http://hub.test/a", "https://hub.test:8443/a", "https://cdn.hub.test/a", "https://hub.test.evil/a"]
+        {
             assert!(!is_same_origin(&uri(other), &home), "{other}");
         }
     }

@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn switches_are_on_for_the_words_of_huggingface_hub() {
-        for (value, expected) in [("1", true), ("ON", true), ("Yes", true), (" true ", true), ("0", false), ("", false)] {
+        for (value, expected) in [("1", true), ("ON", true), ("Yes", true), (" true ", true), ("0", false), ("", false)]
+        {
             assert_eq!(is_on(&|_| Some(value.into()), "X"), expected, "{value}");
         }
         assert!(!is_on(&|_| None, "X"));

@@ -130,7 +130,9 @@ impl<'a> Arriving<'a> {
             if wrong >= WRONG {
                 drop(std::fs::remove_file(&self.path));
                 return Err(Error::hub(
-                    format!("{what}: what arrived is not what the hub announced (its checksum is {hash}, twice in a row)"),
+                    format!(
+                        "{what}: what arrived is not what the hub announced (its checksum is {hash}, twice in a row)"
+                    ),
                     "run this again later; if it stays so, the server or something on the way (a proxy, a virus scanner) changes \
                      files. Nothing of it was kept",
                 ));
@@ -180,11 +182,7 @@ impl<'a> Arriving<'a> {
     /// Asks for the rest, and takes of it what comes.
     fn receive(&mut self) -> Result<(), Trouble> {
         let (repo, commit) = (&self.listing.repo, &self.listing.commit);
-        let path = format!(
-            "{}{repo}/resolve/{commit}/{}",
-            repo.kind().page_prefix(),
-            encoded(&self.file.name, true)
-        );
+        let path = format!("{}{repo}/resolve/{commit}/{}", repo.kind().page_prefix(), encoded(&self.file.name, true));
         let subject = Subject { repo, revision: commit, file: Some(&self.file.name) };
         let answer = self.client.get(&path, (self.at > 0).then_some(self.at), &subject)?;
         self.check_announced(&answer)?;
@@ -210,7 +208,9 @@ impl<'a> Arriving<'a> {
         let expected = self.file.size - self.at;
         let length = Answer::text(&answer.last, "content-length").and_then(|value| value.parse::<u64>().ok());
         if let Some(length) = length.filter(|length| *length != expected) {
-            return Err(Trouble::passing(format!("the server announced {length} bytes where {expected} were expected")));
+            return Err(Trouble::passing(format!(
+                "the server announced {length} bytes where {expected} were expected"
+            )));
         }
         self.progress.set(FileState::Arriving);
         let mut body = answer.body.into_reader();
@@ -229,7 +229,11 @@ impl<'a> Arriving<'a> {
             };
             let bytes = self.piece.get(..count).unwrap_or_default();
             if bytes.is_empty() {
-                return if self.at == self.file.size { Ok(()) } else { Err(Trouble::passing("the connection was cut")) };
+                return if self.at == self.file.size {
+                    Ok(())
+                } else {
+                    Err(Trouble::passing("the connection was cut"))
+                };
             }
             if count as u64 > self.file.size - self.at {
                 self.start_over()?;

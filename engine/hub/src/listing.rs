@@ -128,9 +128,7 @@ fn remote_file(entry: &Value) -> Option<RemoteFile> {
             let digits = digits.strip_prefix("sha256:").unwrap_or(digits);
             (lfs.get("size")?.as_u64()?, Some(digits).filter(|digits| is_hex(digits, 64))?)
         }
-        None => {
-            (entry.get("size")?.as_u64()?, entry.get("oid")?.as_str().filter(|digits| is_hex(digits, 40))?)
-        }
+        None => (entry.get("size")?.as_u64()?, entry.get("oid")?.as_str().filter(|digits| is_hex(digits, 40))?),
     };
     Some(RemoteFile { name, size, blob: BlobId::parse(blob)? })
 }
@@ -149,7 +147,8 @@ fn next_page(link: &str, base: &str) -> Option<String> {
 pub(crate) fn encoded(text: &str, slashes: bool) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || (slashes && byte == b'/');
+        let plain =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') || (slashes && byte == b'/');
         if plain {
             out.push(char::from(byte));
         } else {

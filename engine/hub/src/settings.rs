@@ -267,7 +267,10 @@ mod tests {
         }
         let error = settings(&[("HF_TOKEN", "hf_a b")], None).unwrap_err().to_string();
         assert!(error.contains("HF_TOKEN") && !error.contains("hf_a"), "{error}");
-        assert_eq!(settings(&[("HF_TOKEN", "hf_a b"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], None).unwrap().token, None);
+        assert_eq!(
+            settings(&[("HF_TOKEN", "hf_a b"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], None).unwrap().token,
+            None
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What tells programs that copy directories that this one can be had again.
-const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is a cache of files of the Hugging Face hub.\n";
+const TAG: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is a cache of files of the Hugging Face hub.\n";
 
 /// One repository in a cache.
 #[derive(Debug, Clone)]

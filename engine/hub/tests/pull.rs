@@ -200,8 +200,10 @@ fn what_was_cut_goes_on_where_it_stopped() {
     hub.fail("model.safetensors", Fault::Cut(2_000_000));
     let dir = tempfile::tempdir().unwrap();
     pull(&hub, dir.path()).unwrap();
-    let ranges: Vec<String> = hub.take_seen().into_iter().filter_map(|seen| seen.headers.get("range").cloned()).collect();
-    let resumed = ranges.iter().filter_map(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    let ranges: Vec<String> =
+        hub.take_seen().into_iter().filter_map(|seen| seen.headers.get("range").cloned()).collect();
+    let resumed =
+        ranges.iter().filter_map(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     let last = resumed.max().unwrap();
     assert!(last > 1_000_000 && last <= 2_000_000, "{ranges:?}");
 }
@@ -327,7 +329,10 @@ fn refusals_say_what_to_do() {
     let text = message(session(&hub, dir.path()).list(&repo(), "main").unwrap_err());
     assert!(text.contains("cannot be used") && !text.contains("elsewhere"), "{text}");
     for _ in 0..11 {
-        hub.fail("/revision/", Fault::Status(307, vec![("Location", "/api/models/some-lab/model-1/revision/main".into())]));
+        hub.fail(
+            "/revision/",
+            Fault::Status(307, vec![("Location", "/api/models/some-lab/model-1/revision/main".into())]),
+        );
     }
     let text = message(session(&hub, dir.path()).list(&repo(), "main").unwrap_err());
     assert!(text.contains("circle"), "{text}");
@@ -347,7 +352,9 @@ fn no_name_from_the_hub_leads_out_of_the_cache() {
     let (hub, _) = hub();
     let outer = tempfile::tempdir().unwrap();
     let cache = outer.path().join("cache");
-    for name in ["../../../escaped", "/tmp/escaped", "a/../../escaped", "a\\..\\escaped", "C:escaped", "a/\u{1b}[2J", ""] {
+    for name in
+        ["../../../escaped", "/tmp/escaped", "a/../../escaped", "a\\..\\escaped", "C:escaped", "a/\u{1b}[2J", ""]
+    {
         hub.set_strange(Some(name));
         let error = pull(&hub, &cache).unwrap_err().to_string();
         assert!(error.contains("could lead out of the cache"), "{name}: {error}");
@@ -476,7 +483,8 @@ fn killed_twenty_times_it_is_whole_in_the_end() {
     hub.set_rate(None);
     assert!(spawn(&hub, dir.path()).wait().unwrap().success());
     assert_whole(&cache::snapshot(&repo_dir(dir.path())).unwrap(), 1);
-    let left: Vec<_> = fs::read_dir(repo_dir(dir.path()).join("blobs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(repo_dir(dir.path()).join("blobs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), files(1).len(), "{left:?}");
     // Bytes that were there were not asked for again, or but for the last piece.
     let ranges = hub.take_seen().iter().filter(|seen| seen.cdn && seen.headers.contains_key("range")).count();

@@ -19,8 +19,7 @@ const HUB_ANSWERS: [&str; 6] = [
     "you need to agree",
 ];
 
-const FETCH: &str =
-    "run `git lfs pull` in the folder it was cloned into, or fetch the repository with `opabinia pull`";
+const FETCH: &str = "run `git lfs pull` in the folder it was cloned into, or fetch the repository with `opabinia pull`";
 const PAGE: &str = "open its address in a browser: the page may ask to log in or to accept a licence. Then download the \
      file again, for example with `opabinia pull`";
 

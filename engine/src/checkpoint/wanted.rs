@@ -56,7 +56,9 @@ impl RepoRole {
         }
         let mut wanted: Vec<String> =
             fixed.iter().filter(|name| names.contains(name)).map(|name| (*name).to_owned()).collect();
-        if let Some(index) = files::chosen(self.stems(), |name| names.contains(&name)).filter(|name| files::is_index(name)) {
+        if let Some(index) =
+            files::chosen(self.stems(), |name| names.contains(&name)).filter(|name| files::is_index(name))
+        {
             wanted.push(index);
         }
         Ok(wanted)
@@ -69,7 +71,13 @@ impl RepoRole {
     pub fn weights(self, repo: &str, names: &[&str], dir: &Path) -> Result<Vec<String>> {
         let Some(chosen) = files::chosen(self.stems(), |name| names.contains(&name)) else {
             return Err(Refusal::new(repo, "this repository holds no weights that this program reads")
-                .expected(self.stems().iter().map(|stem| format!("{stem}.safetensors or {stem}.bin")).collect::<Vec<_>>().join(", "))
+                .expected(
+                    self.stems()
+                        .iter()
+                        .map(|stem| format!("{stem}.safetensors or {stem}.bin"))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                )
                 .help("check the name: weights in other formats (GGUF, TensorFlow, Flax) cannot be opened")
                 .into());
         };
@@ -115,7 +123,8 @@ mod tests {
 
     #[test]
     fn one_format_of_an_encoder_is_enough() {
-        let names = ["config.json", "flax_model.msgpack", "model.safetensors", "pytorch_model.bin", "preprocessor_config.json"];
+        let names =
+            ["config.json", "flax_model.msgpack", "model.safetensors", "pytorch_model.bin", "preprocessor_config.json"];
         let role = RepoRole::Encoder(TowerFamily::Dinov2);
         assert_eq!(role.describing("a/b", &names).unwrap(), ["config.json", "preprocessor_config.json"]);
         assert_eq!(role.weights("a/b", &names, Path::new("")).unwrap(), ["model.safetensors"]);

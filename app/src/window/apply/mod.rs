@@ -2,6 +2,7 @@
 
 mod attention;
 mod conversation;
+mod download;
 mod engine;
 mod export;
 mod model;
@@ -24,7 +25,6 @@ use super::state::{
 };
 use super::theme::ThemeChoice;
 use crate::demo;
-use opabinia_engine::checkpoint::Hub;
 use opabinia_shaders::Rect;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const PIXELS: usize = 1 << 30;
 impl App {
     /// Does what the window begins with.
     pub(super) fn begin(&mut self, start: Start) {
-        self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
+        self.look_through_the_cache();
         let given = start.image.is_some();
         match start.image {
             Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
@@ -203,6 +203,8 @@ impl App {
             Finished::PastedText(text) => self.paste_text(&text),
             Finished::Attach(path, now) => self.attach_as_now(path, now),
             Finished::Hub(models) => self.state.hub = Some(models),
+            Finished::LookedUp(task, needs) => self.looked_up(task, needs),
+            Finished::Downloaded(task, ended) => self.downloaded(task, ended),
             Finished::Uploaded(key, Ok(on_gpu)) => {
                 self.state.traces.set_upload(key, TraceUpload::Ready(Arc::new(on_gpu)));
             }

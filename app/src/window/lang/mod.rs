@@ -5,6 +5,7 @@
 
 mod controls;
 mod conversation;
+mod download;
 mod evidence;
 mod help;
 mod inspector;
@@ -14,6 +15,7 @@ mod program;
 
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
+pub use download::DownloadTexts;
 pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
@@ -67,6 +69,8 @@ pub struct Texts {
     pub program: ProgramTexts,
     /// Opening checkpoints.
     pub opening: OpeningTexts,
+    /// Bringing checkpoints from the hub.
+    pub download: DownloadTexts,
     /// Asking and answering.
     pub conversation: ConversationTexts,
     /// Maps and their numbers.
@@ -85,6 +89,7 @@ static ENGLISH: Texts = Texts {
     language: Language::English,
     program: program::ENGLISH,
     opening: opening::ENGLISH,
+    download: download::ENGLISH,
     conversation: conversation::ENGLISH,
     probe: probe::ENGLISH,
     controls: controls::ENGLISH,
@@ -97,6 +102,7 @@ static CHINESE: Texts = Texts {
     language: Language::Chinese,
     program: program::CHINESE,
     opening: opening::CHINESE,
+    download: download::CHINESE,
     conversation: conversation::CHINESE,
     probe: probe::CHINESE,
     controls: controls::CHINESE,

@@ -6,6 +6,7 @@
 mod answer;
 mod attention;
 mod conversation;
+mod download;
 mod exchanges;
 mod export;
 mod inputs;
@@ -26,6 +27,7 @@ pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, cho
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
+pub use download::{Download, DownloadPhase, DownloadTask};
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
@@ -129,6 +131,8 @@ pub struct AppState {
     pub kept: Kept,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
     pub hub: Option<Vec<CachedModel>>,
+    /// What is looked up on the hub, or on its way from there.
+    pub download: Option<Download>,
     /// What is looked at, with its history.
     pub view: ViewHistory,
     /// What was done to conversations and can be taken back.
