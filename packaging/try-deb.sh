@@ -25,7 +25,7 @@ clean() {
 }
 trap clean EXIT
 
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/home/reader LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/reader LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 install() { inside apt-get install -q -y --no-install-recommends "$@" >"$root/var/log/try-deb.log" 2>&1 || { tail -20 "$root/var/log/try-deb.log"; die "apt-get install $*"; }; }
 
 say "a bare $suite"
@@ -34,7 +34,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
 # What this system's apt has been told of proxies holds inside, too.
 cp /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
 mount -t proc proc "$root/proc" 2>/dev/null || say "note: /proc cannot be mounted here"
-mkdir -p "$root/dev/shm" "$root/home/reader"
+mkdir -p "$root/dev/shm" "$root/var/reader"
 mount -t tmpfs tmpfs "$root/dev/shm" 2>/dev/null || say "note: /dev/shm cannot be mounted here"
 inside apt-get update -q >/dev/null
 
@@ -79,7 +79,7 @@ inside sh -c 'Xvfb :7 -screen 0 1360x860x24 -nolisten tcp >/dev/null 2>&1 & disp
 say "the window opened"
 
 say "removing it"
-rm -rf "$root/home/reader" "$root/tmp/window.log" "$root/var/cache/opabinia.deb"
+rm -rf "$root/var/reader" "$root/tmp/window.log" "$root/var/cache/opabinia.deb"
 inside apt-get purge -q -y opabinia >/dev/null 2>&1 || die "apt-get purge"
 left=$(find "$root" -xdev -iname '*opabinia*' -not -path "$root/proc/*" -not -path "$root/var/cache/man/*" | sed "s|^$root||")
 [ -z "$left" ] || die "left behind: $left"

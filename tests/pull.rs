@@ -73,7 +73,7 @@ fn fail(mut command: Command, code: i32, words: &[&str]) -> String {
         assert!(message.contains(word), "no `{word}` in {message}");
     }
     let said = message.split("error: ").nth(1).unwrap();
-    assert!(said.contains("\n  "), "no advice in {said}");
+    assert!(said.contains("\n  ") || said.contains("--help"), "no advice in {said}");
     message
 }
 
@@ -114,11 +114,11 @@ fn interrupted_twenty_times_the_model_answers_from_the_cache() {
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begun = Instant::now();
         let before = assert_blobs_true(home.path());
-        // Some end at any moment of the beginning, the others when something has come.
+        // Some end at any moment of the beginning, the others when a part of the weights has come.
         let waits_for_bytes = attempt % 2 == 1;
         let until = Duration::from_millis(u64::from(wait) + 20);
         while if waits_for_bytes {
-            assert_blobs_true(home.path()) == before && begun.elapsed() < Duration::from_secs(5)
+            assert_blobs_true(home.path()) < before + 60_000 && begun.elapsed() < Duration::from_secs(5)
         } else {
             begun.elapsed() < until
         } {
