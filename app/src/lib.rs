@@ -1,7 +1,6 @@
 //! The window and the command line, both thin over the engine thread.
 //!
-//! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
-//! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
+//! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`recipe`] keeps how that was done, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
 //! [`pulling`] what a model needs from the hub, [`number`]
@@ -18,7 +17,6 @@ pub mod pace;
 pub mod pulling;
 pub mod recipe;
 pub mod selection;
-pub mod trace_view;
 pub mod window;
 
 pub use opabinia_engine::checkpoint::encoder_names;

@@ -7,9 +7,9 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
-use opabinia_engine::checkpoint::SVA_HEADS;
 use opabinia_engine::model::LoadRequest;
 use opabinia_engine::probe::Detail;
+use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Client, Prompt, Record, RunSpec};
 use std::path::Path;
@@ -36,9 +36,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let layer = layer
         .ok_or_else(|| format!("the layers are {:?}", trace.layers.iter().map(|l| &l.label).collect::<Vec<_>>()))?;
 
-    let cells = layer.probs.len() / (SVA_HEADS * layer.keys);
+    let cells = layer.probs.len() / (HEADS * layer.keys);
     let mut header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({cells}, {SVA_HEADS}, {}), }}", layer.keys);
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({cells}, {HEADS}, {}), }}", layer.keys);
     // With the ten bytes before it the header ends at a multiple of 64, with a line break.
     header.push_str(&" ".repeat(63 - (header.len() + 10) % 64));
     header.push('\n');
@@ -47,6 +47,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     file.extend(header.as_bytes());
     file.extend(layer.probs.iter().flat_map(|value| value.to_le_bytes()));
     std::fs::write(&out, file)?;
-    println!("{out}: {} of {}, {cells} cells, {SVA_HEADS} heads, {} keys", layer.label, trace.model, layer.keys);
+    println!("{out}: {} of {}, {cells} cells, {HEADS} heads, {} keys", layer.label, trace.model, layer.keys);
     Ok(())
 }

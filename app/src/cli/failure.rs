@@ -1,6 +1,7 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
+use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
 use opabinia_engine::printable;
 use opabinia_hub::Error as HubError;
@@ -169,6 +170,12 @@ impl From<EngineError> for Failure {
 impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
         Cause::Hub(error).into()
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(unusable: Unusable) -> Self {
+        EngineError::from(unusable).into()
     }
 }
 

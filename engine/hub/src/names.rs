@@ -2,6 +2,7 @@
 //!
 //! Names come from strangers. Only what passes the tests of this module becomes a part of a path.
 
+pub use opabinia_trace::encoder_name::{is_plain_name, is_repo_id};
 use std::fmt;
 
 /// No name of a file in a repository is longer, and none has more parts.
@@ -75,22 +76,6 @@ impl fmt::Display for Repo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.id)
     }
-}
-
-/// Whether `text` is `organisation/name` of a repository and nothing more: it cannot lead out of a directory.
-pub fn is_repo_id(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part.len() <= 128
-            && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-    };
-    text.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name))
-}
-
-/// Whether `name` is the name of a file and nothing more: no way out of its directory.
-pub fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }
 
 /// Whether `name`, with `/` between its parts, names a file inside a repository's directory and nowhere else, on every system.

@@ -4,12 +4,12 @@ use super::config::DecoderFamily;
 use super::files::HF_STEMS;
 use super::{
     CambrianConfig, Hub, Loader, TowerFamily, TowerOrigin, TowerOverride, TowerSource, TowerSpec, WeightFiles,
-    tower_name,
 };
 use crate::device::Precision;
 use crate::error::{Error, Refusal};
 use crate::job::{CancelToken, Job};
 use candle_core::{DType, Device};
+use opabinia_trace::encoder_name;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -125,7 +125,7 @@ fn missing_or_broken_configurations_are_refused() {
 
 #[test]
 fn tower_names_are_understood() {
-    let parsed = |name: &str| tower_name::parse(name).map(|t| (t.family, t.origin, t.res));
+    let parsed = |name: &str| encoder_name::parse(name).map(|t| (t.family, t.origin, t.res));
     let is = |name: &str, family, repo: &str, res| {
         assert_eq!(parsed(name), Ok((family, TowerOrigin::Repository(repo.to_owned()), res)), "{name}");
     };
@@ -151,7 +151,7 @@ fn tower_names_are_understood() {
 
 #[test]
 fn tower_names_may_be_paths_and_repositories_of_fine_tunes() {
-    let parsed = |name: &str| tower_name::parse(name).unwrap();
+    let parsed = |name: &str| encoder_name::parse(name).unwrap();
     let folder = |name: &str, family, folder: &str, res| {
         let tower = parsed(name);
         let expected = (family, TowerOrigin::Folder(folder.to_owned()), res);

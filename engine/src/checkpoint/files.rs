@@ -10,7 +10,7 @@ use super::{folder, safetensors_header, torch_file};
 use crate::error::{Refusal, Result};
 use crate::printable;
 use opabinia_hub::cache::absence;
-use opabinia_hub::names::is_plain_name;
+use opabinia_trace::encoder_name::is_plain_name;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -8,11 +8,11 @@
 use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles};
 use super::folder;
 use super::json::JsonFile;
-use super::tower_name::{TowerFamily, TowerOrigin, TowerSpec};
 use crate::error::{Error, Refusal, Result};
 use opabinia_hub::cache::{absence, snapshot};
 use opabinia_hub::environment;
-use opabinia_hub::names::{Repo, RepoKind, is_plain_name};
+use opabinia_hub::names::{Repo, RepoKind};
+use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name};
 use std::env;
 use std::fmt;
 use std::fs;
@@ -98,21 +98,21 @@ pub struct CachedModel {
     pub dir: PathBuf,
 }
 
-impl TowerFamily {
-    /// Name of the file that describes the encoder.
-    pub fn config_file(self) -> &'static str {
-        match self {
-            Self::Siglip | Self::ConvNext => "open_clip_config.json",
-            Self::Clip | Self::Dinov2 => "config.json",
-        }
+/// Name of the file that describes an encoder of this family.
+#[must_use]
+pub fn encoder_config_file(family: TowerFamily) -> &'static str {
+    match family {
+        TowerFamily::Siglip | TowerFamily::ConvNext => "open_clip_config.json",
+        TowerFamily::Clip | TowerFamily::Dinov2 => "config.json",
     }
+}
 
-    /// Base names of its weight files.
-    pub fn stems(self) -> &'static [&'static str] {
-        match self {
-            Self::Siglip | Self::ConvNext => OPEN_CLIP_STEMS,
-            Self::Clip | Self::Dinov2 => HF_STEMS,
-        }
+/// Base names of its weight files.
+#[must_use]
+pub fn encoder_stems(family: TowerFamily) -> &'static [&'static str] {
+    match family {
+        TowerFamily::Siglip | TowerFamily::ConvNext => OPEN_CLIP_STEMS,
+        TowerFamily::Clip | TowerFamily::Dinov2 => HF_STEMS,
     }
 }
 
@@ -200,7 +200,10 @@ impl Hub {
                 Err(why) => {
                     Err(Refusal::new(&named.dir, format!("this directory does not hold the encoder {}", tower.name))
                         .detail(why)
-                        .help(format!("give the directory that holds {} and the weights", tower.family.config_file()))
+                        .help(format!(
+                            "give the directory that holds {} and the weights",
+                            encoder_config_file(tower.family)
+                        ))
                         .into())
                 }
             };
@@ -290,11 +293,11 @@ fn try_open(dir: Result<PathBuf, String>, family: TowerFamily) -> Result<Result<
         Ok(dir) => dir,
         Err(why) => return Ok(Err(why)),
     };
-    let config = dir.join(family.config_file());
+    let config = dir.join(encoder_config_file(family));
     if !config.exists() {
         return Ok(Err(absence(&config)));
     }
-    match WeightFiles::open(&dir, family.stems()) {
+    match WeightFiles::open(&dir, encoder_stems(family)) {
         Ok(weights) => Ok(Ok((dir, weights))),
         Err(Error::Refused(refusal)) => {
             let mut line = format!("{}: ", refusal.file.display());

@@ -5,8 +5,8 @@
 
 use super::files::{self, HF_STEMS};
 use super::json::JsonFile;
-use super::tower_name::TowerFamily;
 use crate::error::{Refusal, Result};
+use opabinia_trace::encoder_name::TowerFamily;
 use std::path::Path;
 
 /// What a repository is to this program.

@@ -435,7 +435,7 @@ impl Inspection {
     /// # Errors
     /// [`Error::Input`] for a picture too long for it.
     pub fn check_picture(&self, picture: PictureSize) -> Result<()> {
-        Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)
+        Ok(Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)?)
     }
 
     /// Memory needed with weights kept as `weights`: one of the types in [`Inspection::needed`].

@@ -1,10 +1,9 @@
 //! The names `config.json` gives to vision encoders, and what they mean (spec §2.2).
 
-use opabinia_hub::names::is_repo_id;
 use std::fmt;
 
 /// The names that are understood, for messages.
-pub(super) const KNOWN: &str = "siglip/CLIP-ViT-SO400M-14[-384], timm/ViT-SO400M-14-SigLIP[-384], \
+pub const KNOWN: &str = "siglip/CLIP-ViT-SO400M-14[-384], timm/ViT-SO400M-14-SigLIP[-384], \
      openai/clip-vit-…, facebook/dinov2-{small,base,large,giant}, clip-convnext-{XXL,L}…, each with -res<N> or \
      -interp<N>; or a path with such a name in it";
 
@@ -94,11 +93,15 @@ impl TowerSpec {
 
 /// What a name says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TowerName {
-    pub(super) family: TowerFamily,
-    pub(super) origin: TowerOrigin,
-    pub(super) res: Option<usize>,
-    pub(super) multi_stage: bool,
+pub struct TowerName {
+    /// Which implementation.
+    pub family: TowerFamily,
+    /// Where its weights are.
+    pub origin: TowerOrigin,
+    /// Input side asked for by `-res<N>`.
+    pub res: Option<usize>,
+    /// ConvNeXt: features of all four stages instead of the last.
+    pub multi_stage: bool,
 }
 
 /// Beginnings of names that stand for one repository. The first that fits counts, so the longer ones come first.
@@ -132,7 +135,7 @@ const MARKS: &[(&str, TowerFamily)] = &[
 ///
 /// The token count of an `-interp<N>` is checked to be a number and otherwise ignored, as in the reference, which
 /// appends another with the count of the token list.
-pub(super) fn parse(name: &str) -> Result<TowerName, String> {
+pub fn parse(name: &str) -> Result<TowerName, String> {
     let unknown = || format!("unknown vision encoder `{name}`");
     let alias = ALIASES.iter().find(|(prefix, ..)| name.starts_with(prefix));
     let known = REPOSITORIES.iter().find(|(prefix, _)| name.starts_with(prefix));
@@ -209,4 +212,20 @@ fn suffix(part: &str) -> Option<Suffix> {
         return Some(Suffix::Res(number.parse().ok().filter(|side| (1..=MAX_RES).contains(side))));
     }
     part.strip_prefix("interp").map(|number| Suffix::Interp(number.parse::<u32>().is_ok()))
+}
+
+/// Whether `text` is `organisation/name` of a repository and nothing more: it cannot lead out of a directory.
+pub fn is_repo_id(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 128
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    };
+    text.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name))
+}
+
+/// Whether `name` is the name of a file and nothing more: no way out of its directory.
+pub fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }
