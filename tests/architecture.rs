@@ -324,6 +324,17 @@ fn model_never_sees_the_probes_or_the_thread() {
 }
 
 #[test]
+fn comparisons_never_run_a_model() {
+    let found = module_files("compare");
+    assert!(found.len() > 5, "comparisons are somewhere else: this test looks in the wrong place");
+    for file in found {
+        assert!(!code(&file).contains("candle"), "{} names tensors", file.display());
+    }
+    assert_modules_never_use(&["compare"], &["nn", "llm", "model", "worker"]);
+    assert_modules_never_use(&["checkpoint", "model", "generate", "probe"], &["compare"]);
+}
+
+#[test]
 fn panels_never_change_the_state() {
     let panels = files(&root().join("app/src/window/panels"), &is_rust);
     assert!(panels.len() > 4, "the panels are somewhere else: this test looks in the wrong place");

@@ -80,10 +80,10 @@ fn ids(value: &Value) -> Vec<u64> {
 #[test]
 fn help_teaches() {
     let all = stdout(&succeed(&["--help"]));
-    for word in ["inspect", "ask", "trace", "render", "evidence", "doctor", "Exit codes", "A first walk"] {
+    for word in ["inspect", "ask", "trace", "render", "evidence", "compare", "doctor", "Exit codes", "A first walk"] {
         assert!(all.contains(word), "{word} is missing:\n{all}");
     }
-    for command in ["inspect", "ask", "trace", "render", "evidence", "doctor"] {
+    for command in ["inspect", "ask", "trace", "render", "evidence", "compare", "doctor"] {
         let help = stdout(&succeed(&["help", command]));
         assert!(help.contains("Examples:") && help.contains("Usage: opabinia"), "{help}");
         // Flags are described once, and each is described.

@@ -8,6 +8,9 @@ mod harness;
 #[path = "window/asking.rs"]
 mod asking;
 
+#[path = "window/comparing.rs"]
+mod comparing;
+
 #[path = "window/conversing.rs"]
 mod conversing;
 

@@ -12,6 +12,7 @@
 //! `probe` sees `model`, never the other way round.
 
 pub mod checkpoint;
+pub mod compare;
 pub mod device;
 pub mod error;
 pub mod generate;

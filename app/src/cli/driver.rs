@@ -5,10 +5,12 @@ use super::failure::{Failure, Result};
 use super::interrupt::Interrupt;
 use super::progress::Bars;
 use opabinia_engine::generate::{Answer, Token};
+use opabinia_engine::job::{CancelToken, Job};
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::probe::evidence::Evidence;
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{Client, EventKind, EvidenceSpec, RunOutput, RunSpec, Ticket};
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// What is done with each token as it comes. A failure cancels the job.
@@ -92,6 +94,19 @@ impl Driver {
     pub fn evidence(&mut self, spec: EvidenceSpec) -> Result<Evidence> {
         let ticket = self.engine.evidence(spec);
         self.follow(ticket, &mut |_| Ok(()))
+    }
+
+    /// Does `work` here, without the engine: what needs neither models nor tensors. Ctrl-C stops it.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn compute<T>(&mut self, work: impl FnOnce(&Job<'_>) -> opabinia_engine::Result<T>) -> Result<T> {
+        let cancel = CancelToken::default();
+        self.interrupt.watch(Some(cancel.clone()));
+        let bars = RefCell::new(Bars::new(self.console.shows_progress(), self.counts_tokens));
+        let ended = work(&Job::new(cancel, |progress| bars.borrow_mut().show(progress)));
+        self.interrupt.watch(None);
+        Ok(ended?)
     }
 
     /// Waits for a job; Ctrl-C stops it.

@@ -3,6 +3,7 @@
 pub mod answer_text;
 pub mod args;
 pub mod ask;
+pub mod compare;
 pub mod completions;
 pub mod console;
 pub mod doctor;
@@ -41,6 +42,7 @@ A first walk:
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
   opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
                                                                what one of them was worth
+  opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
   opabinia doctor                                              what this machine has
 
 Exit codes:
@@ -72,6 +74,7 @@ enum Command {
     Trace(Box<trace::Trace>),
     Evidence(Box<evidence::Evidence>),
     Render(Box<render::Render>),
+    Compare(Box<compare::Compare>),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Manual(manual::Manual),
@@ -113,6 +116,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Trace(trace)) => trace.run(cli.console),
         Some(Command::Evidence(evidence)) => evidence.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
+        Some(Command::Compare(compare)) => compare.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Completions(completions)) => completions.run(),
         Some(Command::Manual(manual)) => manual.run(),

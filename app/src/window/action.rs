@@ -2,8 +2,8 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
-    TokenPlace, View, ViewChange,
+    BranchId, ComparisonTab, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId,
+    Sampling, Slot, TokenPlace, View, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
@@ -22,8 +22,38 @@ pub enum Action {
     Conversation(ConversationAction),
     /// About what is looked at.
     View(ViewAction),
+    /// About the two checkpoints side by side.
+    Comparison(ComparisonAction),
     /// About the program itself.
     Program(ProgramAction),
+}
+
+/// About the two checkpoints side by side.
+#[derive(Debug, Clone)]
+pub enum ComparisonAction {
+    /// Show them.
+    Open,
+    /// Show this part.
+    Show(ComparisonTab),
+    /// Ask both what is in the field.
+    AskBoth,
+    /// Ask one of them once more.
+    AskAgain(Slot),
+    /// A becomes B and B becomes A.
+    Swap,
+    /// Read their files and compare them.
+    CompareFiles,
+    /// Stop that.
+    StopFiles,
+    /// Show the maps of a layer, with this cell selected.
+    LookAt {
+        /// The layer's label in the model that answers.
+        layer: String,
+        /// The cell's row.
+        row: usize,
+        /// The cell's column.
+        column: usize,
+    },
 }
 
 /// About opening checkpoints.
@@ -199,6 +229,12 @@ impl From<ConversationAction> for Action {
 impl From<ViewAction> for Action {
     fn from(action: ViewAction) -> Self {
         Self::View(action)
+    }
+}
+
+impl From<ComparisonAction> for Action {
+    fn from(action: ComparisonAction) -> Self {
+        Self::Comparison(action)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::image_source::ImageSource;
 use crate::pulling::Needs;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
+use opabinia_engine::compare::{Checkpoints, Maps};
+use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Engine, EventKind};
 use std::path::PathBuf;
@@ -68,6 +70,10 @@ pub enum Finished {
     Dropped(Vec<Dropped>),
     /// A pasted picture is here; why it could not be kept, if it could not.
     Pasted(PictureId, Picture, Option<String>),
+    /// Two traces were compared.
+    MapsCompared([TraceKey; 2], Result<Maps, String>),
+    /// The files of two models were compared.
+    FilesCompared([ModelId; 2], Result<Checkpoints, String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
     /// What an encoder is shown was computed.

@@ -25,6 +25,7 @@ commands! {
     OpenFolder,
     CompareFolder,
     OtherModel,
+    CompareSides,
     AttachPicture,
     ExportPicture,
     ExportNumbers,
@@ -34,6 +35,7 @@ commands! {
     NewConversation,
     RemoveConversation,
     Ask,
+    AskBoth,
     Stop,
     Regenerate,
     Detach,
@@ -78,12 +80,12 @@ impl UiCommand {
     /// In which menu it stands, and in which group there: a line is between groups.
     pub fn place(self) -> (Menu, u8) {
         match self {
-            Self::OpenFolder | Self::CompareFolder | Self::OtherModel => (Menu::File, 0),
+            Self::OpenFolder | Self::CompareFolder | Self::OtherModel | Self::CompareSides => (Menu::File, 0),
             Self::AttachPicture => (Menu::File, 1),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => (Menu::File, 2),
             Self::Quit => (Menu::File, 3),
             Self::NewConversation | Self::RemoveConversation => (Menu::Edit, 0),
-            Self::Ask | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
+            Self::Ask | Self::AskBoth | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
             Self::Undo | Self::Redo => (Menu::Edit, 2),
             Self::Settings => (Menu::Edit, 3),
             Self::NextQuantity | Self::NextEncoder => (Menu::View, 0),
@@ -112,6 +114,14 @@ impl UiCommand {
             Self::OtherModel => (
                 ("Switch between A and B", "Ask the other model, and show its maps of the same picture"),
                 ("切换模型 A / B", "改由另一个模型回答，并显示它对同一图片的注意力图"),
+            ),
+            Self::CompareSides => (
+                ("A and B side by side", "Answers, attention and files of both checkpoints beside each other"),
+                ("并排查看 A 与 B", "并排查看两个检查点的回答、注意力和文件"),
+            ),
+            Self::AskBoth => (
+                ("Ask both", "Put the question in the field to A and to B"),
+                ("同时提问 A 与 B", "把输入框中的问题同时交给 A 和 B"),
             ),
             Self::AttachPicture => {
                 (("Attach a picture…", "Choose the picture to ask about"), ("添加图片…", "选择要提问的图片"))
@@ -214,6 +224,8 @@ impl UiCommand {
             | Self::About => false,
             Self::CompareFolder
             | Self::OtherModel
+            | Self::CompareSides
+            | Self::AskBoth
             | Self::AttachPicture
             | Self::ExportPicture
             | Self::ExportNumbers
@@ -261,6 +273,7 @@ impl UiCommand {
         match self {
             Self::OpenFolder => command(Key::O),
             Self::OtherModel => command(Key::B),
+            Self::CompareSides => shifted(Key::B),
             Self::AttachPicture => shifted(Key::O),
             Self::ExportPicture => command(Key::E),
             Self::Quit => command(Key::Q),
@@ -289,6 +302,7 @@ impl UiCommand {
             | Self::ExportRecipe
             | Self::RemoveConversation
             | Self::Ask
+            | Self::AskBoth
             | Self::Detach
             | Self::ResetView
             | Self::ToggleTheme
@@ -310,7 +324,8 @@ impl UiCommand {
             Self::Undo => state.can_undo(),
             Self::Redo => state.view.can_redo(),
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
-            Self::OtherModel => state.models.are_two(),
+            Self::OtherModel | Self::CompareSides => state.models.are_two(),
+            Self::AskBoth => state.models.are_two() && conversation.is_some_and(|shown| !shown.draft.trim().is_empty()),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => {
                 state.trace().is_some()
             }

@@ -177,6 +177,8 @@ pub struct Scores {
     pub tokens: Vec<Token>,
     /// Natural logarithms of the probabilities of all tokens in the first place, by id.
     pub first: Vec<f32>,
+    /// The same in the place that was asked for; empty where none was.
+    pub distribution: Vec<f32>,
     /// The ids of its prompt, [`IMAGE_ID`] at the image.
     ///
     /// [`IMAGE_ID`]: crate::text::IMAGE_ID

@@ -28,6 +28,8 @@ pub enum Goal {
     Score {
         /// How many of the most likely tokens to report at each place.
         alternatives: usize,
+        /// The place whose whole distribution is reported, if any.
+        place: Option<usize>,
     },
     /// To the end of an answer that begins with the forced prefix.
     Generate(GenerateOptions),
@@ -309,13 +311,15 @@ impl Run {
         self.timings.prefill_positions = self.positions - reused;
         let started = Instant::now();
         match &self.request.goal {
-            Goal::Score { alternatives } => {
+            Goal::Score { alternatives, place } => {
                 let hidden = state.prefill_hidden(model, &self.ids, self.positions, fresh, watch)?;
-                let (tokens, first) = score(model, &hidden, &self.request.forced, *alternatives, watch)?;
+                let (tokens, [first, distribution]) =
+                    score(model, &hidden, &self.request.forced, (*alternatives, *place), watch)?;
                 self.timings.prefill = started.elapsed();
                 Ok(Next::Finished(Finished::Scored(Scores {
                     tokens,
                     first,
+                    distribution,
                     prompt_ids: self.request.prompt.ids.clone(),
                     prompt_positions: self.prompt_positions,
                     timings: self.timings,
@@ -357,17 +361,17 @@ enum Next {
 }
 
 /// `forced` as the model sees them from the `hidden` states `[T, H]` of the positions before each, and the
-/// log-probabilities of all tokens in the first place.
+/// log-probabilities of all tokens in the first place and in `place`, if any.
 fn score(
     model: &Model,
     hidden: &Tensor,
     forced: &[u32],
-    alternatives: usize,
+    (alternatives, place): (usize, Option<usize>),
     watch: &mut Watch<'_>,
-) -> Result<(Vec<Token>, Vec<f32>)> {
+) -> Result<(Vec<Token>, [Vec<f32>; 2])> {
     let mut stream = TokenStream::new(Arc::clone(model.tokenizer()));
     let mut tokens = Vec::with_capacity(forced.len());
-    let mut first = Vec::new();
+    let (mut first, mut distribution) = (Vec::new(), Vec::new());
     for (chunk, ids) in forced.chunks(KNOWN_AT_ONCE).enumerate() {
         let logits = model.logits(&hidden.narrow(0, chunk * KNOWN_AT_ONCE, ids.len())?)?;
         for (row, &id) in ids.iter().enumerate() {
@@ -377,6 +381,9 @@ fn score(
             let ended = model.stop_ids.contains(&id);
             let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
             tokens.push(token(model.tokenizer(), id, piece, &log_probs, alternatives));
+            if place == Some(tokens.len() - 1) {
+                distribution.clone_from(&log_probs);
+            }
             if first.is_empty() {
                 first = log_probs;
             }
@@ -385,7 +392,7 @@ fn score(
     }
     let ended = forced.last().is_some_and(|id| model.stop_ids.contains(id));
     give_rest(&mut tokens, stream, ended);
-    Ok((tokens, first))
+    Ok((tokens, [first, distribution]))
 }
 
 /// Whether `observer` wants anything from inside encoder `k`, which then has to run.

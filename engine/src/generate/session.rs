@@ -95,7 +95,8 @@ impl Session {
         answer: &[u32],
         watch: &mut Watch<'_>,
     ) -> Result<Scores> {
-        match self.run(model, interactive(prompt, subject, answer, Goal::Score { alternatives: 0 }), watch)? {
+        let goal = Goal::Score { alternatives: 0, place: None };
+        match self.run(model, interactive(prompt, subject, answer, goal), watch)? {
             Finished::Scored(scores) => Ok(scores),
             other => Err(unexpected(&other)),
         }

@@ -106,6 +106,8 @@ pub struct RunSpec {
     /// they been sampled. With the same seed, what was sampled before is sampled again after them. They are run
     /// together, not one by one, unless something is traced.
     pub forced_prefix: Vec<u32>,
+    /// The place in the forced prefix whose whole distribution is reported with its scores ([`Decoding::Score`]), if any.
+    pub place: Option<usize>,
     /// How far it goes.
     pub decoding: Decoding,
     /// What is recorded on the way.
@@ -124,6 +126,7 @@ impl RunSpec {
             interventions: Interventions::default(),
             other: None,
             forced_prefix: Vec::new(),
+            place: None,
             decoding: Decoding::default(),
             record: Record::default(),
             lane: Lane::default(),

@@ -271,10 +271,10 @@ impl App {
 
     /// Hands a waiting exchange to the engine, unless that was done, once the answers before it are complete, its picture has been
     /// read and a model is loaded that will not have gone by then.
-    fn submit(&mut self, id: ConversationId, at: ExchangeId) {
+    pub(super) fn submit(&mut self, id: ConversationId, at: ExchangeId) {
         let Some(conversation) = self.state.conversations.get(id) else { return };
         let Some(exchange) = conversation.exchanges.get(at) else { return };
-        let slot = self.state.models.answering();
+        let slot = exchange.asked.unwrap_or(self.state.models.answering());
         let Some(model) = self.state.models.loaded(slot) else { return };
         // The engine takes one thing after the other: by the turn of this question the model would be gone.
         let goes = |purpose: &Purpose| matches!(purpose, Purpose::Load(at) | Purpose::Unload(at) if *at == slot);

@@ -171,6 +171,7 @@ impl App {
         self.state.traces.insert(key, entry);
         self.upload_trace(key);
         self.point_at_a_telling_cell(key);
+        self.compare_maps();
     }
 
     /// A job was cancelled, or failed with `error`.

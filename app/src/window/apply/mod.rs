@@ -1,6 +1,7 @@
 //! The one place that changes the state: what a person did, what the engine sent, what background tasks found.
 
 mod attention;
+mod comparison;
 mod conversation;
 mod download;
 mod engine;
@@ -14,14 +15,14 @@ mod view;
 
 pub use program::Dropped;
 
-use super::action::{Action, ConversationAction, ModelAction, ViewAction};
+use super::action::{Action, ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, NoticeKind, Overlay, PictureSource, PictureState, Slot, TraceUpload, View,
-    ViewChange,
+    Conversation, ExportKind, HelpPage, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
+    TraceUpload, View, ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
@@ -67,6 +68,7 @@ impl App {
             Action::Model(action) => self.apply_model(action),
             Action::Conversation(action) => self.apply_conversation(action),
             Action::View(action) => self.apply_view(action),
+            Action::Comparison(action) => self.apply_comparison(action),
             Action::Program(action) => self.apply_program(action),
         }
     }
@@ -83,11 +85,10 @@ impl App {
             // In place of the one that is asked, which the next question then goes to.
             UiCommand::OpenFolder => self.pick_model(self.state.models.answering()),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
+            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Open),
+            UiCommand::AskBoth => self.apply_comparison(ComparisonAction::AskBoth),
             UiCommand::OtherModel => {
-                let other = match self.state.models.answering() {
-                    Slot::A => Slot::B,
-                    Slot::B => Slot::A,
-                };
+                let other = self.state.models.answering().other();
                 self.apply_model(ModelAction::Answer(other));
             }
             UiCommand::AttachPicture => self.pick_picture(),
@@ -220,6 +221,13 @@ impl App {
                 }
                 self.take_finished(Finished::Picture(id, None, Ok(picture)));
             }
+            Finished::MapsCompared(keys, Ok(maps)) => {
+                self.state.comparison.set_maps(keys, MapsCompared::Ready(Arc::new(maps)));
+            }
+            Finished::MapsCompared(keys, Err(error)) => {
+                self.state.comparison.set_maps(keys, MapsCompared::Failed(error));
+            }
+            Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(key, uploaded) => self.grid_uploaded(key, uploaded),

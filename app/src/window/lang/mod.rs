@@ -3,6 +3,7 @@
 //! Every text is a field of a struct, so that a text that is missing in one language does not compile. Each part of
 //! the window has its own struct beside this file.
 
+mod comparison;
 mod controls;
 mod conversation;
 mod download;
@@ -13,6 +14,7 @@ mod opening;
 mod probe;
 mod program;
 
+pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use download::DownloadTexts;
@@ -73,6 +75,8 @@ pub struct Texts {
     pub download: DownloadTexts,
     /// Asking and answering.
     pub conversation: ConversationTexts,
+    /// Comparing two checkpoints.
+    pub comparison: ComparisonTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
     /// Controls of the view in menus and palette.
@@ -91,6 +95,7 @@ static ENGLISH: Texts = Texts {
     opening: opening::ENGLISH,
     download: download::ENGLISH,
     conversation: conversation::ENGLISH,
+    comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
@@ -104,6 +109,7 @@ static CHINESE: Texts = Texts {
     opening: opening::CHINESE,
     download: download::CHINESE,
     conversation: conversation::CHINESE,
+    comparison: comparison::CHINESE,
     probe: probe::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,

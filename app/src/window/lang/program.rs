@@ -126,6 +126,8 @@ pub struct ProgramTexts {
     pub stage_decode: &'static str,
     /// Running interventions.
     pub stage_measure: &'static str,
+    /// Comparing the weights of two checkpoints.
+    pub stage_compare: &'static str,
     /// A job waits for its turn.
     pub waiting: &'static str,
     /// Stops what the engine does.
@@ -183,6 +185,7 @@ impl ProgramTexts {
             Stage::Prefill => self.stage_prefill,
             Stage::Decode => self.stage_decode,
             Stage::Measure => self.stage_measure,
+            Stage::Compare => self.stage_compare,
         }
     }
 
@@ -264,6 +267,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     stage_prefill: "prefill",
     stage_decode: "answering",
     stage_measure: "measuring",
+    stage_compare: "comparing weights",
     waiting: "waiting",
     stop: "Stop",
     working: "The engine is at work",
@@ -349,6 +353,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     stage_prefill: "预填充",
     stage_decode: "回答",
     stage_measure: "测量",
+    stage_compare: "比较权重",
     waiting: "等待",
     stop: "停止",
     working: "引擎正在工作",

@@ -1,5 +1,6 @@
 //! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
 
+mod comparison;
 mod conversation;
 mod export;
 mod inspector;

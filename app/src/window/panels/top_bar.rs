@@ -32,6 +32,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             ui.separator();
             model(ui, cx, Slot::B, narrow, out);
         }
+        if cx.state.models.are_two() {
+            let tip = UiCommand::CompareSides.words(cx.texts.language).1;
+            if ui.button(cx.texts.comparison.both).on_hover_text(tip).clicked() {
+                out.push(UiCommand::CompareSides.into());
+            }
+        }
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             switches(ui, cx, out);
             working(ui, cx, narrow, out);

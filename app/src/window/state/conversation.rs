@@ -1,6 +1,6 @@
 //! Conversations: questions and answers as a tree, of which one path is shown.
 
-use super::{AnswerStatus, AnswerTimes, Exchanges, PictureId, Sampling, TokenRecord};
+use super::{AnswerStatus, AnswerTimes, Exchanges, PictureId, Sampling, Slot, TokenRecord};
 use opabinia_engine::text::Turn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,6 +52,9 @@ pub struct Exchange {
     /// The type in which its weights were kept; empty in sessions saved before this was kept.
     #[serde(default)]
     pub weights: String,
+    /// The side that is to answer, where both are asked; otherwise whoever answers then. Sides live as long as the window.
+    #[serde(skip)]
+    pub asked: Option<Slot>,
     /// How the answer was chosen.
     pub sampling: Sampling,
     /// Tokens the answer had to begin with.
@@ -83,6 +86,7 @@ impl Exchange {
             model: String::new(),
             directory: String::new(),
             weights: String::new(),
+            asked: None,
             sampling,
             begin: Vec::new(),
             answer: String::new(),

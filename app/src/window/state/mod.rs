@@ -5,6 +5,7 @@
 
 mod answer;
 mod attention;
+mod comparison;
 mod conversation;
 mod download;
 mod exchanges;
@@ -24,6 +25,7 @@ mod view;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
+pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
@@ -86,6 +88,8 @@ pub enum Overlay {
     Path(Box<TypedPath>),
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
+    /// The two checkpoints that are open, side by side.
+    Comparison,
 }
 
 /// Whether what survives a restart is on the disk.
@@ -123,6 +127,8 @@ pub struct AppState {
     pub attentions: Attentions,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
+    /// The comparison of the two checkpoints that are open.
+    pub comparison: Comparison,
     /// What is typed where checkpoints are opened.
     pub drafts: OpeningDrafts,
     /// Where everything is kept; `None` if it is not.
