@@ -315,7 +315,7 @@ fn huggingface_hub_and_this_program_share_a_cache() {
     let all: Vec<&str> = [DEMO].into_iter().chain(ENCODERS).collect();
     let theirs = |task: &str, home: &Path, endpoint: &str| {
         let mut command = Command::new(&python);
-        command.arg(root().join("tests/support/huggingface_hub.py")).arg(task).args(&all);
+        command.arg(root().join("tests/support/hub_client.py")).arg(task).args(&all);
         command.env("HF_HOME", home).env("HF_ENDPOINT", endpoint).env_remove("HF_TOKEN").env_remove("HF_HUB_CACHE");
         command.env("HF_HUB_DISABLE_PROGRESS_BARS", "1").env("HF_HUB_DISABLE_TELEMETRY", "1");
         let output = succeed(command);

@@ -58,7 +58,9 @@ fn pages() -> Vec<(String, Vec<u8>)> {
 
 fn page(command: &Command, name: &str) -> Vec<u8> {
     let mut page = Vec::new();
-    let man = Man::new(command.clone().version(env!("CARGO_PKG_VERSION")).display_name(name.to_owned())).title(name);
+    let man = Man::new(command.clone().display_name(name.to_owned()))
+        .title(name)
+        .source(concat!("opabinia ", env!("CARGO_PKG_VERSION")));
     // Writing into memory does not fail.
     let _ = man.render(&mut page);
     page
@@ -76,7 +78,10 @@ mod tests {
             let name = format!("opabinia-{}.1", command.get_name());
             let (_, page) = pages.iter().find(|(page, _)| *page == name).unwrap();
             let text = String::from_utf8(page.clone()).unwrap();
-            assert!(text.contains(".TH") && text.contains("SYNOPSIS") && text.contains("Examples"), "{name}: {text}");
+            assert!(
+                text.contains(".TH") && text.contains("SYNOPSIS") && text.contains("DESCRIPTION"),
+                "{name}: {text}"
+            );
         }
         assert_eq!(pages.len(), commands.get_subcommands().count() + 1);
     }

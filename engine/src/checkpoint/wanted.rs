@@ -4,6 +4,7 @@
 //! [`WeightFiles::open`](super::WeightFiles::open) and the readers of configurations and tokenizers would take is wanted.
 
 use super::files::{self, HF_STEMS};
+use super::hub::{encoder_config_file, encoder_stems};
 use super::json::JsonFile;
 use crate::error::{Refusal, Result};
 use opabinia_trace::encoder_name::TowerFamily;
@@ -33,7 +34,7 @@ impl RepoRole {
     fn stems(self) -> &'static [&'static str] {
         match self {
             Self::Checkpoint => HF_STEMS,
-            Self::Encoder(family) => family.stems(),
+            Self::Encoder(family) => encoder_stems(family),
         }
     }
 
@@ -45,7 +46,7 @@ impl RepoRole {
     pub fn describing(self, repo: &str, names: &[&str]) -> Result<Vec<String>> {
         let fixed: Vec<&str> = match self {
             Self::Checkpoint => OF_CHECKPOINTS.to_vec(),
-            Self::Encoder(family) => vec![family.config_file(), "preprocessor_config.json"],
+            Self::Encoder(family) => vec![encoder_config_file(family), "preprocessor_config.json"],
         };
         let config = fixed.first().copied().unwrap_or_default();
         if !names.contains(&config) {

@@ -1,6 +1,6 @@
 """What a program with huggingface_hub does with a cache: fills it from a hub, or finds what is in it without one.
 
-Usage: huggingface_hub.py fill|find REPOSITORY..., with HF_HOME and HF_ENDPOINT set. Prints the snapshot of each repository.
+Usage: hub_client.py fill|find REPOSITORY..., with HF_HOME and HF_ENDPOINT set. Prints the snapshot of each repository.
 """
 
 import sys
