@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let question = args.next().unwrap_or_else(|| "How many red circles are there?".to_owned());
 
     let mut engine = Client::start()?;
-    let (model, loading) = engine.load(LoadRequest { source: checkpoint.into(), ..LoadRequest::default() }, None);
+    let (model, loading) = engine.load(LoadRequest { source: checkpoint, ..LoadRequest::default() }, None);
     engine.wait(loading)?;
     let asked = engine.run(RunSpec {
         image: Some(Arc::new(Picture::open(Path::new(&picture), Exif::Ignore)?)),

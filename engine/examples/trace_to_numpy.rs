@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let picture = args.next().unwrap_or_else(|| format!("{assets}/samples/gift.png"));
 
     let mut engine = Client::start()?;
-    let (model, loading) = engine.load(LoadRequest { source: checkpoint.into(), ..LoadRequest::default() }, None);
+    let (model, loading) = engine.load(LoadRequest { source: checkpoint, ..LoadRequest::default() }, None);
     engine.wait(loading)?;
     let traced = engine.run(RunSpec {
         image: Some(Arc::new(Picture::open(Path::new(&picture), Exif::Ignore)?)),
