@@ -20,9 +20,6 @@ mod damage;
 #[path = "window/demo.rs"]
 mod demo;
 
-#[path = "window/downloading.rs"]
-mod downloading;
-
 #[path = "window/exports.rs"]
 mod exports;
 
