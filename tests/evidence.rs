@@ -428,7 +428,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_run() {
     let request = request("What is here?", "wide.png");
     let swap = Interventions::of(Action::Swap { encoder: 0 });
     let message = refusal(&Request { with: vec![swap], ..request.clone() });
-    assert!(message.contains("--other"), "{message}");
+    assert!(message.contains("no other image"), "{message}");
     let message = refusal(&Request { with: vec![Interventions::mask(7, false)], ..request.clone() });
     assert!(message.contains("there is no encoder 7"), "{message}");
     let region = Some(Cells::rectangle(0..1, 3..5));
@@ -438,7 +438,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_run() {
     let message = refusal(&Request { standard: true, region: Some(nothing), ..request.clone() });
     assert!(message.contains("the region has no cells"), "{message}");
     let message = refusal(&Request { max_tokens: Some(100_000), ..request.clone() });
-    assert!(message.contains("2048") && message.contains("--max-tokens"), "{message}");
+    assert!(message.contains("2048") && message.contains("at most"), "{message}");
     let message = refusal(&Request { answer: Some(vec![1; 5000]), ..request.clone() });
     assert!(message.contains("5000"), "{message}");
     let message = refusal(&Request { answer: Some(vec![u32::MAX]), ..request });

@@ -344,6 +344,18 @@ fn a_pasted_path_or_uri_attaches_and_other_text_stays_text() {
     wait(&mut window, "the text", |app| shown(app).draft == "Look: /nowhere/at-all.png");
     window.event(Event::Paste(" is a path".to_owned()));
     wait(&mut window, "the text", |app| shown(app).draft.contains(" is a path"));
+    // Where the cursor stands, and not behind everything.
+    for _ in 0.." is a path".len() {
+        window.key_press(Key::ArrowLeft);
+    }
+    window.run_ok();
+    window.event(Event::Paste("/neither/this.png".to_owned()));
+    let both = "Look: /nowhere/at-all.png/neither/this.png is a path";
+    wait(&mut window, "the text", |app| shown(app).draft.contains("this"));
+    assert_eq!(shown(window.state()).draft, both);
+    window.event(Event::Text("!".to_owned()));
+    window.run_ok();
+    assert_eq!(shown(window.state()).draft, both.replace(" is", "! is"), "one goes on writing behind it");
     assert_eq!(name(window.state()), "tall.png");
 }
 

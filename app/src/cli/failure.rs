@@ -1,5 +1,6 @@
 //! What a command can end in other than success, its exit code and its words.
 
+use super::advice;
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
@@ -162,7 +163,7 @@ impl From<EngineError> for Failure {
         match error {
             // Whoever wrote a file there.
             EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
-            error => Cause::Engine(error).into(),
+            error => Cause::Engine(error.advised(advice::words)).into(),
         }
     }
 }
@@ -195,7 +196,7 @@ mod tests {
         let code = |failure: Failure| (failure.exit_code(), failure.kind());
         assert_eq!(code(EngineError::input("a", "b").into()), (2, "input"));
         assert_eq!(code(EngineError::from(Refusal::new("f", "p")).into()), (3, "refused"));
-        let memory = EngineError::OutOfMemory { what: String::new(), help: String::new() };
+        let memory = EngineError::OutOfMemory { what: String::new(), help: String::new().into() };
         assert_eq!(code(memory.into()), (4, "out_of_memory"));
         assert_eq!(code(EngineError::Cancelled.into()), (130, "cancelled"));
         assert_eq!(code(EngineError::Panicked("x".into()).into()), (1, "internal"));

@@ -1,5 +1,6 @@
 //! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
 
+pub mod advice;
 pub mod answer_text;
 pub mod args;
 pub mod ask;

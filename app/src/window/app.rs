@@ -339,6 +339,7 @@ impl App {
             (PictureSource::Sample(name), _) => crate::demo::sample_path(name),
         };
         self.state.pictures.set_state(id, PictureState::Reading);
+        let texts = self.texts();
         self.run_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
@@ -346,7 +347,7 @@ impl App {
                 // Before it is read: what changes meanwhile has changed.
                 let stamp = may_change.then(|| Stamp::of(&path)).flatten();
                 let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
-                Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
+                Finished::Picture(id, stamp, picture.map_err(|error| texts.engine.error(&error)))
             },
         );
     }
@@ -358,9 +359,9 @@ impl App {
             return self.state.traces.set_upload(key, TraceUpload::Failed(reason));
         };
         let Some(entry) = self.state.traces.get(key) else { return };
-        let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else {
+        let Some(picture) = self.state.pictures.ready(key.picture).map(Arc::clone) else {
             // Its pixels were let go of meanwhile.
-            return self.read_picture(key.1);
+            return self.read_picture(key.picture);
         };
         let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
         self.run_beside(

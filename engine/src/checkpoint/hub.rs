@@ -8,6 +8,7 @@
 use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles};
 use super::folder;
 use super::json::JsonFile;
+use crate::advice::{Advice, MissingEncoder};
 use crate::error::{Error, Refusal, Result};
 use opabinia_hub::cache::{absence, snapshot};
 use opabinia_hub::environment;
@@ -168,7 +169,7 @@ impl Hub {
                 Err(why) => refusal = refusal.detail(why),
             }
         }
-        Err(refusal.help(format!("get it with: opabinia pull {id}")).into())
+        Err(refusal.help(Advice::FetchModel(id.id().to_owned())).into())
     }
 
     /// The checkpoint in `dir`, which holds its files or is a repository's directory in a hub cache.
@@ -217,14 +218,16 @@ impl Hub {
         let refusal = Refusal::new(checkpoint, "the weights of a vision encoder were not found").key(&tower.name);
         let word = tower.family.word();
         let refusal = match &tower.origin {
-            TowerOrigin::Repository(repo) => refusal.expected(format!("the files of {repo}")).help(format!(
-                "get them with: opabinia pull {repo}\n  or put them into {dir}\n  or say where they are: --tower {word}=DIR",
-                dir = checkpoint.join("towers").join(repo).display(),
-            )),
-            TowerOrigin::Folder(folder) => refusal.expected(format!("the files of the folder {folder}")).help(format!(
-                "say where that folder is on this machine: --tower {word}=DIR (a path in config.json is not followed by \
-                 itself)\n  or put a copy of it beside the checkpoint",
-            )),
+            TowerOrigin::Repository(repo) => {
+                refusal.expected(format!("the files of {repo}")).help(Advice::FetchEncoder(Box::new(MissingEncoder {
+                    repository: repo.clone(),
+                    folder: checkpoint.join("towers").join(repo).display().to_string(),
+                    encoder: word,
+                })))
+            }
+            TowerOrigin::Folder(folder) => {
+                refusal.expected(format!("the files of the folder {folder}")).help(Advice::NameEncoder(word))
+            }
         };
         Err(rejected.into_iter().fold(refusal, Refusal::detail).into())
     }

@@ -126,7 +126,7 @@ mod tests {
     fn key(model: ModelId, image: u8, masked: Option<usize>) -> RunKey {
         let image = Some(Picture { width: 1, height: 1, rgb: vec![image; 3] }.id());
         let interventions = masked.map(|k| Interventions::mask(k, false)).unwrap_or_default();
-        RunKey { model, image, interventions, other: None }
+        RunKey { model, image, before: None, interventions, other: None }
     }
 
     /// Saves `keys` one after another, each of one byte, into a cache of `budget` bytes; gives what is left.

@@ -136,7 +136,7 @@ impl Run {
                 "take fewer tokens of the answer",
             ));
         }
-        let key = session.key(model, request.subject.as_ref());
+        let key = session.key(model, &request.prompt, request.subject.as_ref());
         let pictures = request.subject.iter().flat_map(|subject| {
             let other = subject.swapped_in().filter(|_| request.goal != Goal::Encode);
             [Some(subject.shown()), other.cloned()].into_iter().flatten()

@@ -9,7 +9,7 @@ use super::run::{Finished, Goal, Request, Run};
 use super::{Answer, GenerateOptions, ImageInput, Scores, Watch};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::run::{ImageId, Lane, ModelId, RunKey};
+use crate::run::{ImageId, Lane, ModelId, RunKey, TextId};
 use crate::text::PromptIds;
 use crate::vision::Picture;
 use std::sync::Arc;
@@ -23,11 +23,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// What names the runs of `model` about `subject`.
-    pub fn key(&mut self, model: &Model, subject: Option<&ImageInput>) -> RunKey {
+    /// What names the runs of `model` about `subject`, which stands in `prompt`.
+    pub fn key(&mut self, model: &Model, prompt: &PromptIds, subject: Option<&ImageInput>) -> RunKey {
         RunKey {
             model: model.id(),
             image: subject.map(|subject| self.images.id(&subject.picture)),
+            before: prompt.before_image().map(TextId::of_ids),
             interventions: subject.map(|subject| subject.interventions.clone()).unwrap_or_default(),
             other: subject.and_then(ImageInput::swapped_in).map(|other| self.images.id(other)),
         }

@@ -4,7 +4,7 @@ use crate::window::action::ConversationAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
     AnswerStatus, ConversationId, Deed, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
-    Purpose, Sampling, Stamp, TokenPlace,
+    Purpose, Sampling, Stamp, TokenPlace, TraceKey,
 };
 use opabinia_engine::probe::Detail;
 use opabinia_engine::worker::{Command, Decoding, Prompt, Record, RunSpec};
@@ -299,11 +299,9 @@ impl App {
         };
         let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
-        // can take over what it knows of the picture. Those of samplers do depend on the system prompt, which the key
-        // of a trace does not hold yet.
-        let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
-        let known = |key| self.state.traces.get(key).is_some() || self.state.jobs.bring_trace(key);
-        let traced = traced.filter(|key| !known(*key));
+        // can take over what it knows of the picture. One that a job before this one is to bring may never come.
+        let traced = picture.as_ref().map(|(picture, _)| TraceKey::new(id_of_model, *picture, &exchange.system));
+        let traced = traced.filter(|key| self.state.traces.get(*key).is_none());
         let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),

@@ -42,7 +42,7 @@ impl App {
             }
             EventKind::Failed(error) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
-                    let text = sentences(&error.to_string());
+                    let text = sentences(&self.texts().engine.error(&error));
                     self.ended_early(event.job, &running, AnswerStatus::Failed(text), Some(error));
                 }
             }
@@ -126,7 +126,7 @@ impl App {
             self.state.settings.remember(&LoadRequest { source, ..request });
         }
         for note in notes {
-            self.state.notices.add(NoticeKind::Warning, note);
+            self.state.notices.add(NoticeKind::Warning, (self.texts().engine.said)(&note));
         }
         self.ask_what_waited();
     }
@@ -160,13 +160,15 @@ impl App {
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
     fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
         let purpose = self.state.jobs.get(job).map(|running| running.purpose);
-        if let Some(key) = purpose.and_then(|purpose| purpose.makes_trace()) {
+        // Another job may have brought it meanwhile.
+        let lacks = |key: &TraceKey| self.state.traces.get(*key).is_none();
+        if let Some(key) = purpose.and_then(|purpose| purpose.makes_trace()).filter(lacks) {
             self.keep_trace(key, trace);
         }
     }
 
     fn keep_trace(&mut self, key: TraceKey, trace: Arc<Trace>) {
-        let Some(model) = self.state.models.named(key.0) else { return };
+        let Some(model) = self.state.models.named(key.model) else { return };
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
         self.state.traces.insert(key, entry);
         self.upload_trace(key);
@@ -181,10 +183,10 @@ impl App {
             match running.purpose {
                 Purpose::Inspect(_) | Purpose::Load(_) => {}
                 Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) => {
-                    self.state.notices.log(NoticeKind::Failure, error.to_string());
+                    self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
                 }
                 Purpose::Unload(_) | Purpose::Discard => {
-                    self.state.notices.add(NoticeKind::Failure, error.to_string());
+                    self.state.notices.add(NoticeKind::Failure, self.texts().engine.error(error));
                 }
             }
         }
@@ -211,11 +213,13 @@ impl App {
             Purpose::Attend(key) => {
                 // Whoever cancelled it has seen to its entry.
                 if let Some(error) = error {
-                    self.state.attentions.set(key, Attended::Failed(sentences(&error.to_string())));
+                    self.state.attentions.set(key, Attended::Failed(sentences(&self.texts().engine.error(&error))));
                 }
             }
             Purpose::Trace(key) => {
-                let why = error.map_or_else(|| self.texts().conversation.stopped.to_owned(), |error| error.to_string());
+                let texts = self.texts();
+                let why =
+                    error.map_or_else(|| texts.conversation.stopped.to_owned(), |error| texts.engine.error(&error));
                 // Where it was stopped after it had come, nothing is missing.
                 let failed = self.state.traces.get(key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);

@@ -5,6 +5,7 @@ use crate::csv;
 use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
 use crate::window::app::{App, Finished};
+use crate::window::lang::EngineTexts;
 use crate::window::state::{
     ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
 };
@@ -69,7 +70,7 @@ impl App {
     }
 
     fn picture_name(&self, key: Option<TraceKey>) -> String {
-        let entry = key.and_then(|(_, picture)| self.state.pictures.get(picture));
+        let entry = key.and_then(|key| self.state.pictures.get(key.picture));
         entry.map(|entry| entry.source.name()).unwrap_or_default()
     }
 
@@ -79,9 +80,9 @@ impl App {
             self.state.notices.add(NoticeKind::Warning, self.texts().inspector.nothing_to_export);
             return;
         };
-        let written = self.texts().inspector.written;
-        let task = move || match job.write(&path) {
-            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
+        let texts = self.texts();
+        let task = move || match job.write(&path, &texts.engine) {
+            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{} {}", texts.inspector.written, path.display())),
             Err(error) => Finished::Notice(NoticeKind::Failure, error),
         };
         self.write_beside("export", |error| Finished::Notice(NoticeKind::Failure, error), task);
@@ -113,7 +114,7 @@ impl App {
         Some(Job::Figure {
             kind,
             trace,
-            picture: Arc::clone(state.pictures.ready(key.1)?),
+            picture: Arc::clone(state.pictures.ready(key.picture)?),
             name: self.picture_name(Some(key)),
             settings: Box::new(state.figure_settings(options)?),
         })
@@ -122,8 +123,8 @@ impl App {
 
 impl Job {
     /// Does it; the error is in words.
-    fn write(&self, path: &Path) -> Result<(), String> {
-        let words = |error: opabinia_engine::Error| error.to_string();
+    fn write(&self, path: &Path, texts: &EngineTexts) -> Result<(), String> {
+        let words = |error: opabinia_engine::Error| texts.error(&error);
         output::check(path, &[]).map_err(words)?;
         match self {
             Self::Trace(trace) => trace_file::save(trace, path).map_err(words),

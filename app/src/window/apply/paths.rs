@@ -5,6 +5,7 @@ use super::export::with_extension;
 use crate::window::action::{ConversationAction, ModelAction};
 use crate::window::app::{App, Finished};
 use crate::window::dialogs::Asked;
+use crate::window::panels::with_pasted;
 use crate::window::state::Slot;
 use crate::window::state::{ExportKind, NoticeKind, Overlay, PathEntry, PathFor, TypedPath};
 use std::path::{Path, PathBuf};
@@ -173,7 +174,8 @@ impl App {
 
     /// What was pasted names no file: it is text.
     pub(super) fn paste_text(&mut self, text: &str) {
-        let draft = self.state.conversations.shown().draft.clone() + text;
+        let draft = std::mem::take(&mut self.state.conversations.shown().draft);
+        let draft = with_pasted(&self.ctx, draft, text);
         self.apply_conversation(ConversationAction::SetDraft(draft));
     }
 }

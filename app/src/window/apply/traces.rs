@@ -32,7 +32,7 @@ impl App {
     /// Asks for the trace named `key` of the picture that is shown, if it was answered about, is not known and is not
     /// being made.
     fn remake_trace(&mut self, key: TraceKey) {
-        let (model, picture) = key;
+        let TraceKey { model, picture, .. } = key;
         if !self.state.lacks_trace() {
             return;
         }

@@ -48,11 +48,11 @@ impl App {
         if self.state.inputs.get(key).is_some() {
             return;
         }
-        let Some(picture) = self.state.pictures.ready(key.0.1).map(Arc::clone) else { return };
+        let Some(picture) = self.state.pictures.ready(key.0.picture).map(Arc::clone) else { return };
         let Some(model) = self.state.models.current() else { return };
         let Some(pixels) = model.inspection.towers.get(encoder).and_then(|tower| tower.pixels.clone()) else { return };
         self.state.inputs.set(key, EncoderInput::Making);
-        let ctx = self.ctx.clone();
+        let (ctx, texts) = (self.ctx.clone(), self.texts());
         self.run_beside(
             "encoder input",
             move |error| Finished::Input(key, EncoderInput::Failed(error)),
@@ -64,7 +64,7 @@ impl App {
                         TextureOptions { magnification: egui::TextureFilter::Nearest, ..TextureOptions::LINEAR };
                     EncoderInput::Ready(ctx.load_texture("encoder input", image, options))
                 });
-                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(error.to_string())))
+                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(texts.engine.error(&error))))
             },
         );
     }

@@ -7,6 +7,7 @@ mod comparison;
 mod controls;
 mod conversation;
 mod download;
+mod engine;
 mod evidence;
 mod help;
 mod inspector;
@@ -18,6 +19,7 @@ pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use download::DownloadTexts;
+pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
@@ -87,6 +89,8 @@ pub struct Texts {
     pub evidence: EvidenceTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
+    /// What the engine says.
+    pub engine: EngineTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -101,6 +105,7 @@ static ENGLISH: Texts = Texts {
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     inspector: inspector::ENGLISH,
+    engine: engine::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -115,6 +120,7 @@ static CHINESE: Texts = Texts {
     help: help::CHINESE,
     evidence: evidence::CHINESE,
     inspector: inspector::CHINESE,
+    engine: engine::CHINESE,
 };
 
 impl Language {

@@ -12,6 +12,8 @@ mod probe;
 mod top_bar;
 mod whose;
 
+pub use conversation::with_pasted;
+
 use super::action::{Action, ProgramAction};
 use super::command::UiCommand;
 use super::gpu::MapGpu;

@@ -112,8 +112,10 @@ impl AppState {
 
     /// Names of the traces of the picture that is shown, by both models.
     pub fn both_traces(&self) -> Option<[TraceKey; 2]> {
-        let picture = self.picture()?;
-        Some(self.both_models()?.map(|model| (model, picture)))
+        let conversation = self.conversations.current()?;
+        let picture = conversation.picture?;
+        let system = conversation.system_about(picture);
+        Some(self.both_models()?.map(|model| TraceKey::new(model, picture, system)))
     }
 
     /// Both answers to the question that is shown: of the exchanges beside the last one, the newest that each side has

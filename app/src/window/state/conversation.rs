@@ -165,6 +165,18 @@ impl Conversation {
         path
     }
 
+    /// The system prompt under which `picture` was last asked about on the path that is shown; the one of the next question if
+    /// it was not.
+    pub fn system_about(&self, picture: PictureId) -> &str {
+        let mut path = std::iter::successors(self.leaf, |at| self.exchanges.get(*at)?.parent);
+        let about = path.find_map(|at| {
+            self.exchanges
+                .get(at)
+                .filter(|known| known.picture == Some(picture) && (known.is_told() || known.status.is_open()))
+        });
+        about.map_or(&self.system, |exchange| &exchange.system)
+    }
+
     /// Exchanges that branch off where `exchange` does, itself among them.
     pub fn siblings(&self, exchange: ExchangeId) -> Vec<ExchangeId> {
         let Some(parent) = self.exchanges.get(exchange).map(|exchange| exchange.parent) else { return Vec::new() };

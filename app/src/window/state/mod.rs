@@ -177,9 +177,11 @@ impl AppState {
         self.conversations.current()?.picture
     }
 
-    /// The trace of that picture by the model that answers.
+    /// The trace of that picture by the model that answers, under the system prompt of the latest answer about it.
     pub fn trace_key(&self) -> Option<TraceKey> {
-        Some((self.models.current()?.id, self.picture()?))
+        let conversation = self.conversations.current()?;
+        let picture = conversation.picture?;
+        Some(TraceKey::new(self.models.current()?.id, picture, conversation.system_about(picture)))
     }
 
     /// The attention of the selected token by the model that answers.

@@ -3,14 +3,30 @@
 use super::PictureId;
 use crate::window::gpu::TraceOnGpu;
 use opabinia_engine::probe::Trace;
-use opabinia_engine::run::ModelId;
+use opabinia_engine::run::{ModelId, TextId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Names a trace: the model that computed it, and the picture.
+/// Names a trace.
 ///
 /// The question is not a part of it: the SVA runs over the image before the question.
-pub type TraceKey = (ModelId, PictureId);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceKey {
+    /// The model that computed it.
+    pub model: ModelId,
+    /// The picture.
+    pub picture: PictureId,
+    /// The system prompt, which stands before the picture: the maps of samplers depend on it.
+    pub system: TextId,
+}
+
+impl TraceKey {
+    /// The trace of `picture` by `model` under the system prompt of an exchange.
+    pub fn new(model: ModelId, picture: PictureId, system: &str) -> Self {
+        // Of no text but spaces the template's own becomes.
+        Self { model, picture, system: TextId::of(if system.trim().is_empty() { "" } else { system }) }
+    }
+}
 
 /// Whether a trace can be drawn.
 #[derive(Debug, Clone)]
@@ -111,7 +127,7 @@ impl Traces {
     /// Traces of `picture` that are on their way to the GPU, or wait for the picture to be read.
     pub fn uploading(&self, picture: PictureId) -> Vec<TraceKey> {
         let wait = |(key, entry): &(&TraceKey, &TraceEntry)| {
-            key.1 == picture && matches!(entry.upload, TraceUpload::Uploading)
+            key.picture == picture && matches!(entry.upload, TraceUpload::Uploading)
         };
         self.entries.iter().filter(wait).map(|(key, _)| *key).collect()
     }

@@ -93,11 +93,11 @@ impl Lost {
 }
 
 /// A session, and its parts that could not be read, with the reasons.
-pub(super) type Parsed = (Session, Vec<(Lost, String)>);
+pub type Parsed = (Session, Vec<(Lost, String)>);
 
 /// Why a session cannot be read at all.
 #[derive(Debug)]
-pub(super) enum Unreadable {
+pub enum Unreadable {
     /// A newer version of the program wrote it.
     Newer,
     /// It is no session, for this reason.
@@ -155,7 +155,10 @@ impl Session {
     }
 
     /// Reads a file, part by part: what is damaged in one does not take the others along.
-    pub(super) fn parse(text: &[u8]) -> Result<Parsed, Unreadable> {
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is of a newer version or no session at all.
+    pub fn parse(text: &[u8]) -> Result<Parsed, Unreadable> {
         let damaged = |why: serde_json::Error| Unreadable::Damaged(why.to_string());
         // A file without damage, as nearly all are, is read in one go.
         let whole = serde_json::from_slice::<Parts>(text);
@@ -208,7 +211,7 @@ impl Session {
     }
 
     /// JSON has no word for infinity and the like; a log-probability that is none becomes the least there is.
-    pub(super) fn make_finite(&mut self) {
+    pub fn make_finite(&mut self) {
         self.conversations.make_finite();
     }
 }

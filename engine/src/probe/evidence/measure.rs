@@ -6,6 +6,7 @@ use super::lens::Lens;
 use super::score::{Continuation, Score, Scorer};
 use super::shapley::Shapley;
 use super::standard::{Named, standard};
+use crate::advice::Advice;
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
@@ -59,7 +60,7 @@ impl Request {
             if with.needs_other() && self.other.is_none() {
                 return Err(Error::input(
                     "features are to be swapped, but there is no other image",
-                    "give one: --other FILE",
+                    Advice::OtherImage,
                 ));
             }
         }
@@ -440,7 +441,7 @@ fn room(model: &Model, positions: usize, request: &Request) -> Result<usize> {
             format!(
                 "the question takes {positions} positions and the answer up to {asked}, and this model can see {limit}"
             ),
-            format!("ask for at most {room} tokens: --max-tokens {room}"),
+            Advice::AtMostTokens(room),
         )),
         Some(asked) => Ok(asked),
         None => Ok(TOKENS.min(room)),

@@ -1,6 +1,7 @@
 //! Runs of one question under interventions, and what a given answer is worth in each.
 
 use super::gradient::{Probe, check_memory};
+use crate::advice::Advice;
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::intervention::{Anatomy, FirstAffected, Interventions};
@@ -128,7 +129,7 @@ impl Scorer {
                     "the question takes {positions} positions and the answer {}, and this model can see {limit}",
                     answer.len()
                 ),
-                "shorten the answer (--max-tokens) or the question",
+                Advice::ShorterAnswer,
             ));
         }
         let mut cache = model.empty_cache()?;
@@ -389,7 +390,7 @@ impl Scorer {
         if score.log_probs.iter().any(|p| p.is_nan()) {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type under this intervention",
-                "use --dtype f32",
+                Advice::WeightsAs(&["f32"]),
             ));
         }
         Ok((score, first))

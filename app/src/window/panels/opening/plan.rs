@@ -33,7 +33,7 @@ pub fn show(
         for note in &inspection.notes {
             ui.horizontal_top(|ui| {
                 parts::weak(ui, "•");
-                ui.add(Label::new(note).wrap());
+                ui.add(Label::new((cx.texts.engine.said)(note)).wrap());
             });
         }
     }
@@ -123,10 +123,10 @@ fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerRe
     });
     CollapsingHeader::new(RichText::new(texts.looked_in).small()).default_open(true).show(ui, |ui| {
         for place in &why.details {
-            ui.add(Label::new(RichText::new(place).small().weak()).wrap());
+            ui.add(Label::new(RichText::new((cx.texts.engine.said)(place)).small().weak()).wrap());
         }
         if let Some(help) = &why.help {
-            ui.add(Label::new(RichText::new(help).small()).wrap());
+            ui.add(Label::new(RichText::new((cx.texts.engine.advice)(help)).small()).wrap());
         }
     });
 }
