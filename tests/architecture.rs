@@ -357,6 +357,19 @@ fn state_never_sees_panels_or_actions() {
 }
 
 #[test]
+fn state_never_holds_what_lies_on_the_graphics_device() {
+    let found = files(&root().join("app/src/window/state"), &is_rust);
+    assert!(found.len() > 10, "the state is somewhere else: this test looks in the wrong place");
+    for file in found {
+        let code = code(&file);
+        for banned in ["window::gpu", "super::gpu", "wgpu", "Texture", "GpuTrace", "GpuPhoto", "MapSet", "MapRenderer"]
+        {
+            assert!(!code.contains(banned), "{} names {banned}", file.display());
+        }
+    }
+}
+
+#[test]
 fn unsafe_code_stays_in_its_files() {
     for member in MEMBERS {
         for file in files(&root().join(member), &is_rust) {

@@ -20,7 +20,7 @@ use harness::{ask, checkpoint, image, open_on, wait};
 use opabinia::window::Start;
 use opabinia::window::app::App;
 use opabinia::window::state::Slot;
-use opabinia::window::state::{TraceUpload, View, ViewChange};
+use opabinia::window::state::{MapLens, ViewChange};
 use opabinia_shaders::{Cell, Indices};
 use resident::{resident, rise};
 use std::sync::Arc;
@@ -63,9 +63,7 @@ fn asked(backend: wgpu::Backends) -> Harness<'static, App> {
     window.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
     ask(&mut window, "Describe this image in detail.");
-    wait(&mut window, "the maps", |app| {
-        !app.state().is_busy() && app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
-    });
+    wait(&mut window, "the maps", |app| !app.state().is_busy() && app.maps().is_some());
     window
 }
 
@@ -82,7 +80,7 @@ fn frame(window: &mut Harness<'static, App>, i: usize) {
     let app = window.state_mut();
     if i.is_multiple_of(5) {
         app.act(match i / 5 % 5 {
-            0 => ViewChange::Quantity(View::QUANTITIES[i / 25 % View::QUANTITIES.len()]),
+            0 => ViewChange::Quantity(MapLens::QUANTITIES[i / 25 % MapLens::QUANTITIES.len()]),
             1 => ViewChange::Layers(Indices::one(i % 3)),
             2 => ViewChange::Heads(Indices::one(i % 16)),
             3 => ViewChange::Select(Some(Cell { row: 2, col: i as u32 % 6 })),

@@ -20,6 +20,9 @@ mod damage;
 #[path = "window/demo.rs"]
 mod demo;
 
+#[path = "window/docking.rs"]
+mod docking;
+
 #[path = "window/exports.rs"]
 mod exports;
 

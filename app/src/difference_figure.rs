@@ -98,27 +98,19 @@ impl DifferenceFigure<'_> {
                 false => (ColourMap::Diverging, -range, range),
             };
             let drawn = self.panel(&renderer, &photo, &frame, &values, (colours, low, high), shown, panel_size)?;
-            let scale = (at == last).then(|| Scale {
-                colours: colours.table().to_vec(),
-                low,
-                high,
-                label: format!("Jensen–Shannon divergence in bits, from 0 to {}", significant(high, 3)),
-            });
-            panels.push(Panel { title: values.name.clone(), rgba: drawn.0, scale });
+            let what = if at == last { "Jensen–Shannon divergence in bits" } else { "share in B − share in A" };
+            let label = format!("{what}, from {} to {}", significant(low, 3), significant(high, 3));
+            let scale = Scale { colours: colours.table().to_vec(), low, high, label };
+            panels.push(Panel { title: values.name.clone(), rgba: drawn.0, scale: Some(scale) });
             measured.push((values.name, drawn.1));
         }
-        let key = Key::Scale(Scale {
-            colours: ColourMap::Diverging.table().to_vec(),
-            low: -range,
-            high: range,
-            label: format!("share in B − share in A, from {} to {}", significant(-range, 3), significant(range, 3)),
-        });
         let figure = Figure {
             title: "Where attention differs: B − A".into(),
             subtitle: format!("B: {}; A: {}; on {}", self.names[1], self.names[0], self.picture_name),
             panels,
             panel_size,
-            key,
+            // Shares have one range in all panels, and divergence another one.
+            key: Key::InPanels,
             caption: self.caption(&layers),
             theme: self.settings.theme,
         };

@@ -7,7 +7,7 @@ use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ModelAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::state::{AnswerStatus, ModelPhase, Slot, TraceUpload};
+use opabinia::window::state::{AnswerStatus, ModelPhase, Slot};
 
 #[test]
 fn a_question_is_answered_and_its_maps_appear() {
@@ -26,9 +26,7 @@ fn a_question_is_answered_and_its_maps_appear() {
             .last()
             .is_some_and(|exchange| exchange.status == AnswerStatus::Done || exchange.status == AnswerStatus::Full)
     });
-    wait(&mut window, "the maps", |app| {
-        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
 }
 
 #[test]
@@ -50,9 +48,7 @@ fn maps_are_there_before_the_answer_and_stay_when_it_is_stopped() {
     window.state_mut().act(UiCommand::Stop);
     wait(&mut window, "the end", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));
     assert_eq!(last(window.state()).unwrap().status, AnswerStatus::Stopped);
-    wait(&mut window, "the maps", |app| {
-        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
     window.get_by_label("Map");
     shot(&mut window, "stopped-with-maps");
 }
@@ -79,14 +75,14 @@ fn maps_under_another_system_prompt_are_maps_of_their_own() {
     let system = "Answer with the names of colours and nothing else.";
     window.state_mut().act(ConversationAction::SetSystem(system.to_owned()));
     window.run_ok();
-    assert_eq!(window.state().state().trace_key(), Some(first), "nothing was answered under it yet");
+    assert_eq!(window.state().state().trace_key().as_ref(), Some(&first), "nothing was answered under it yet");
     ask(&mut window, "And this?");
     let second = window.state().state().trace_key().unwrap();
     assert_ne!(second, first);
     wait(&mut window, "the answer", is_answered);
-    assert_eq!(window.state().state().trace_key(), Some(second));
+    assert_eq!(window.state().state().trace_key().as_ref(), Some(&second));
     let state = window.state().state();
-    let [before, after] = [first, second].map(|key| &state.traces.get(key).unwrap().trace);
+    let [before, after] = [&first, &second].map(|key| &state.traces.get(key).unwrap().trace);
     for (before, after) in before.layers.iter().zip(&after.layers) {
         assert_eq!(before.label, after.label);
         assert_eq!(before.probs == after.probs, before.label.starts_with('C'), "{}", before.label);
@@ -111,9 +107,9 @@ fn an_answer_queued_behind_one_that_is_stopped_brings_the_maps() {
     window.state_mut().act(ConversationAction::New);
     asked(&mut window, "And now?");
     let key = window.state().state().trace_key().unwrap();
-    let bring = window.state().state().jobs.iter().filter(|(_, job)| job.purpose.makes_trace() == Some(key));
+    let bring = window.state().state().jobs.iter().filter(|(_, job)| job.purpose.makes_trace() == Some(&key));
     assert_eq!(bring.count(), 2, "neither can know what becomes of the other");
     window.state_mut().act(ConversationAction::Remove(first));
     wait(&mut window, "the answer", is_answered);
-    assert!(window.state().state().traces.get(key).is_some());
+    assert!(window.state().state().traces.get(&key).is_some());
 }

@@ -11,6 +11,7 @@ use opabinia::window::state::{
     AnswerStatus, AppState, ComparisonTab, FilesCompared, MapsCompared, ModelPhase, Overlay, PictureState, Slot,
 };
 use opabinia::window::theme::ThemeChoice;
+use opabinia_forge::{Derivation, derive};
 
 const SIZES: [[f32; 2]; 2] = [[1360.0, 860.0], [1024.0, 640.0]];
 
@@ -54,7 +55,7 @@ fn ask_both(window: &mut Harness<'static, App>, question: &str) {
 }
 
 fn maps(app: &App) -> Option<&MapsCompared> {
-    app.state().comparison.maps(app.state().both_traces()?)
+    app.state().comparison.maps(&app.state().both_traces()?)
 }
 
 fn show(window: &mut Harness<'static, App>, tab: &str) {
@@ -100,12 +101,17 @@ fn both_sides_are_asked_aligned_and_compared() {
     show(&mut window, "Attention");
     window.get_by_label("Without a counterpart, of B: C3, S4");
     // Where they differ most can be looked at.
-    let link = window.get_all_by_label_contains("cell ").next().unwrap();
-    link.click();
+    let Some(MapsCompared::Ready(known)) = maps(window.state()) else { panic!("not compared") };
+    let (row, column, value) = known.layers[0].largest(1)[0];
+    window.get_by_label(&format!("cell {row}, {column}: {value:.4}")).click();
     window.run_ok();
     let state = window.state().state();
     assert_eq!(state.overlay, Overlay::None);
-    assert!(state.view.now().selected.is_some());
+    // The model that is asked is the same as before, B by now, with 6 cells to a side where A has 8.
+    assert_eq!(state.models.answering(), Slot::B);
+    let selected = state.lens().selected.unwrap();
+    let own = |at: usize| (2 * at + 1) * 6 / 16;
+    assert_eq!((selected.row as usize, selected.col as usize), (own(row), own(column)));
 }
 
 #[test]
@@ -163,9 +169,15 @@ fn stopping_and_closing_leave_the_other_side_as_it_was() {
 
 #[test]
 fn the_page_can_be_drawn_in_both_languages_and_colours() {
+    // One that speaks in letters, and another made of it.
+    let folder = tempfile::tempdir().unwrap();
+    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("assets/demo/checkpoint");
+    let moved = folder.path().join("moved");
+    let perturb = vec![("model.layers.*.mlp.up_proj.weight".to_owned(), 0.4)];
+    derive(&demo, &Derivation { perturb, ..Derivation::default() }, &moved).unwrap();
     for (at, size) in SIZES.into_iter().enumerate() {
-        let mut window = compared(&checkpoint("tiny-vicuna"), &checkpoint("tiny-yi"), size);
-        ask_both(&mut window, "What is this?");
+        let mut window = compared(demo.to_str().unwrap(), moved.to_str().unwrap(), size);
+        ask_both(&mut window, "Describe the picture.");
         wait(&mut window, "both answers", answered);
         window.state_mut().act(ComparisonAction::CompareFiles);
         wait(&mut window, "the files", |app| {

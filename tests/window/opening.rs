@@ -71,7 +71,7 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     let of_a_answer = TokenPlace { exchange: 0, token: 0, ..token };
     window.state_mut().act(ConversationAction::ShowBranch(0));
     window.state_mut().act(ConversationAction::SelectToken(Some(of_a_answer)));
-    window.state_mut().act(ViewChange::Source(MapSource::Token { layer: None, head: None }));
+    window.state_mut().act(ViewChange::Source(MapSource::TokenAttention { layer: None, head: None }));
     wait(&mut window, "the refusal", |app| {
         let known = app.state().attentions.get((key.0, of_a_answer));
         matches!(known, Some(Attended::Failed(why)) if why.contains("another checkpoint"))
@@ -81,7 +81,7 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     assert!(window.query_by_label_contains("Select a token of the answer").is_none());
     assert_eq!(window.get_all_by_label_contains("another checkpoint").count(), 2);
     assert_eq!(window.get_all_by_label("Try again").count(), 2);
-    window.state_mut().act(ViewChange::Source(MapSource::Sva));
+    window.state_mut().act(ViewChange::Source(MapSource::default()));
     let of_b = Arc::clone(&window.state().state().trace().unwrap().trace);
     assert_ne!(of_a.layers[0].probs, of_b.layers[0].probs);
 

@@ -105,7 +105,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    if matches!(cli.command, None | Some(Command::Open(_) | Command::Render(_) | Command::Doctor(_))) {
+    if matches!(
+        cli.command,
+        None | Some(Command::Open(_) | Command::Render(_) | Command::Compare(_) | Command::Doctor(_))
+    ) {
         system::name_runtime_directory();
     }
     match &cli.command {

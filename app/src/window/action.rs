@@ -2,8 +2,8 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ComparisonTab, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId,
-    Sampling, Slot, TokenPlace, View, ViewChange,
+    BranchId, ComparisonTab, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, Linked,
+    MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange,
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
@@ -49,6 +49,8 @@ pub enum ComparisonAction {
     LookAt {
         /// The layer's label in the model that answers.
         layer: String,
+        /// Cells to a side of the grid on which the cell is counted.
+        side: usize,
         /// The cell's row.
         row: usize,
         /// The cell's column.
@@ -149,12 +151,20 @@ pub enum ConversationAction {
 /// About what is looked at.
 #[derive(Debug, Clone)]
 pub enum ViewAction {
-    /// Changes one property; can be undone.
+    /// Makes this pane the active one: what follows is about it. Not a part of the history.
+    Activate(PaneId),
+    /// Opens a pane beside the active one that shows the same.
+    DuplicatePane,
+    /// Closes this pane; can be undone.
+    ClosePane(PaneId),
+    /// Links this of a pane with the others, or breaks that link; can be undone.
+    Link(PaneId, Linked, bool),
+    /// Changes one property of the active pane, and what is linked with it; can be undone.
     Change(ViewChange),
-    /// Replaces the whole view; can be undone.
-    Replace(Box<View>),
-    /// The cell under the pointer, shown in every map at once. Not a part of the history.
-    Hover(Option<opabinia_shaders::Cell>),
+    /// Looks through another lens in the active pane; can be undone.
+    Replace(Box<MapLens>),
+    /// The cell under the pointer, and the pane whose it is; shown in every map that is linked. Not a part of the history.
+    Hover(Option<(PaneId, opabinia_shaders::Cell)>),
     /// Which part of the inspector is shown.
     ShowInspector(InspectorTab),
     /// Make the maps of an answer given before once more.

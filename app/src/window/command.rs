@@ -1,7 +1,7 @@
 //! The table of commands. Menus, shortcuts, the list of keys and, with [`super::view_controls`], the palette are made from it.
 
 use super::lang::Language;
-use super::state::{AppState, Slot};
+use super::state::{AppState, MOST_PANES, Slot};
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 macro_rules! commands {
@@ -55,6 +55,10 @@ commands! {
     ToggleTheme,
     SwitchLanguage,
     ResetLayout,
+    NewPane,
+    ClosePane,
+    NextPane,
+    ToggleLinks,
     Guide,
     Glossary,
     Shortcuts,
@@ -72,6 +76,8 @@ pub enum Menu {
     Edit,
     /// What is looked at.
     View,
+    /// Panes of maps.
+    Panes,
     /// Help.
     Help,
 }
@@ -93,6 +99,7 @@ impl UiCommand {
                 (Menu::View, 1)
             }
             Self::ToggleGrid | Self::ZoomToFit | Self::ResetView => (Menu::View, 2),
+            Self::NewPane | Self::ClosePane | Self::NextPane | Self::ToggleLinks => (Menu::Panes, 0),
             Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 3),
             Self::Guide | Self::Glossary | Self::Shortcuts => (Menu::Help, 0),
             Self::Palette | Self::Log => (Menu::Help, 1),
@@ -182,6 +189,28 @@ impl UiCommand {
             Self::AllLayersAndHeads => {
                 (("All layers and heads", "Average over everything"), ("全部层与注意力头", "对全部求平均"))
             }
+            Self::NewPane => (
+                (
+                    "New map pane",
+                    "Open a second pane beside the active one, to show other layers, another quantity, another run",
+                ),
+                ("新建注意力图窗格", "在当前窗格旁打开另一个窗格，可显示其他层、其他量或另一次运行"),
+            ),
+            Self::ClosePane => (
+                ("Close this map pane", "Close the active pane of maps"),
+                ("关闭此注意力图窗格", "关闭当前的注意力图窗格"),
+            ),
+            Self::NextPane => (
+                ("Next map pane", "Make the next pane of maps the active one"),
+                ("下一个注意力图窗格", "切换到下一个注意力图窗格"),
+            ),
+            Self::ToggleLinks => (
+                (
+                    "Link this pane",
+                    "Share cell, zoom, layers, heads and colour range with the other panes, or stop sharing them",
+                ),
+                ("联动此窗格", "与其他窗格共享单元格、缩放、层、注意力头和颜色范围，或停止共享"),
+            ),
             Self::ToggleTheme => (("Light or dark", "Switch the colours"), ("浅色或深色", "切换配色")),
             Self::SwitchLanguage => (("中文界面", "Speak Chinese"), ("English", "Speak English")),
             Self::ResetLayout => {
@@ -248,13 +277,21 @@ impl UiCommand {
             | Self::ToggleGrid
             | Self::ZoomToFit
             | Self::ResetView
+            | Self::NewPane
+            | Self::ClosePane
+            | Self::NextPane
+            | Self::ToggleLinks
             | Self::ResetLayout => true,
         }
     }
 
     /// Whether what it switches is on; `None` if it switches nothing.
     pub fn is_on(self, state: &AppState) -> Option<bool> {
-        (self == Self::ToggleGrid).then(|| state.view.now().grid)
+        match self {
+            Self::ToggleGrid => Some(state.lens().grid),
+            Self::ToggleLinks => Some(state.pane().links.broken().next().is_none()),
+            _ => None,
+        }
     }
 
     /// The commands that have keys, in the order in which these are to be looked for: to egui, keys are pressed also
@@ -283,6 +320,10 @@ impl UiCommand {
             Self::Redo => shifted(Key::Z),
             Self::Settings => command(Key::Comma),
             Self::ZoomToFit => command(Key::Num0),
+            Self::NewPane => command(Key::D),
+            Self::ClosePane => command(Key::W),
+            Self::NextPane => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F6)),
+            Self::ToggleLinks => command(Key::J),
             Self::ToggleGrid => command(Key::G),
             Self::PreviousLayer => alt(Key::ArrowLeft),
             Self::NextLayer => alt(Key::ArrowRight),
@@ -323,6 +364,8 @@ impl UiCommand {
             Self::Detach => conversation.is_some_and(|shown| shown.picture.is_some()),
             Self::Undo => state.can_undo(),
             Self::Redo => state.view.can_redo(),
+            Self::NewPane => state.panes().count() < MOST_PANES,
+            Self::ClosePane | Self::NextPane | Self::ToggleLinks => state.panes().count() > 1,
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
             Self::OtherModel | Self::CompareSides => state.models.are_two(),
             Self::AskBoth => state.models.are_two() && conversation.is_some_and(|shown| !shown.draft.trim().is_empty()),

@@ -67,14 +67,16 @@ fn alignment(out: &mut String, compared: &Compared) {
     }
 }
 
-/// Tokens with the probability of each: `|The⁹⁸| sign¹⁰⁰|`, in per cent.
-fn spoken(answer: &Answer, tokens: std::ops::Range<usize>) -> String {
-    let tokens = answer.tokens.get(tokens).unwrap_or_default();
+/// Tokens with the probability of each, in per cent: `The⟨98%⟩ sign⟨100%⟩`.
+fn spoken(answer: &Answer, range: std::ops::Range<usize>) -> String {
+    let last = answer.tokens.len().saturating_sub(1);
+    let tokens = answer.tokens.get(range.clone()).unwrap_or_default();
     if tokens.is_empty() {
         return "nothing".into();
     }
-    let each = tokens.iter().map(|token| {
-        let text = if token.text.is_empty() { "⏎".into() } else { printable::line(&token.text) };
+    let each = tokens.iter().zip(range).map(|(token, at)| {
+        // The token that ends an answer has no text of its own; others without one are parts of a character.
+        let text = if token.text.is_empty() && at == last { "⏎".into() } else { printable::line(&token.text) };
         format!("{text}⟨{:.0}%⟩", f64::from(token.log_prob).exp() * 100.0)
     });
     each.collect()

@@ -32,7 +32,7 @@ impl App {
                     self.state.comparison.set_files(models, None);
                 }
             }
-            ComparisonAction::LookAt { layer, row, column } => self.look_at(&layer, row, column),
+            ComparisonAction::LookAt { layer, side, row, column } => self.look_at(&layer, side, [row, column]),
         }
     }
 
@@ -98,17 +98,19 @@ impl App {
     /// Compares the traces of both sides, if both are there and it was not done.
     pub(super) fn compare_maps(&mut self) {
         let Some(keys) = self.state.both_traces() else { return };
-        let [Some(a), Some(b)] = keys.map(|key| self.state.traces.get(key).map(|entry| Arc::clone(&entry.trace)))
+        let [Some(a), Some(b)] =
+            keys.each_ref().map(|key| self.state.traces.get(key).map(|entry| Arc::clone(&entry.trace)))
         else {
             return;
         };
-        if self.state.comparison.maps(keys).is_some() {
+        if self.state.comparison.maps(&keys).is_some() {
             return;
         }
-        self.state.comparison.set_maps(keys, MapsCompared::Computing);
+        self.state.comparison.set_maps(keys.clone(), MapsCompared::Computing);
+        let failed = keys.clone();
         self.run_beside(
             "comparing maps",
-            move |error| Finished::MapsCompared(keys, Err(error)),
+            move |error| Finished::MapsCompared(failed, Err(error)),
             move || Finished::MapsCompared(keys, Maps::of(&a, &b).map_err(|error| error.to_string())),
         );
     }
@@ -156,11 +158,13 @@ impl App {
         }
     }
 
-    /// Shows the maps of one layer with a cell in focus.
-    fn look_at(&mut self, label: &str, row: usize, column: usize) {
+    /// Shows the maps of one layer with a cell in focus: the one that holds the centre of `cell` on a grid of `side`.
+    fn look_at(&mut self, label: &str, side: usize, cell: [usize; 2]) {
         let Some(trace) = self.state.trace().map(|entry| &entry.trace) else { return };
         let Some(layer) = trace.layers.iter().position(|layer| layer.label == label) else { return };
-        let (Ok(row), Ok(column)) = (u32::try_from(row), u32::try_from(column)) else { return };
+        let own = trace.layers.get(layer).map_or(0, |layer| layer.frame.side);
+        let [row, column] = cell.map(|at| u32::try_from((2 * at + 1) * own / (2 * side.max(1))));
+        let (Ok(row), Ok(column)) = (row, column) else { return };
         self.state.view.change(&ViewChange::Layers(opabinia_shaders::Indices::one(layer)));
         self.state.view.change(&ViewChange::Select(Some(Cell { row, col: column })));
         self.state.overlay = Overlay::None;

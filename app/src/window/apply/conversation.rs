@@ -301,8 +301,8 @@ impl App {
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
         // can take over what it knows of the picture. One that a job before this one is to bring may never come.
         let traced = picture.as_ref().map(|(picture, _)| TraceKey::new(id_of_model, *picture, &exchange.system));
-        let traced = traced.filter(|key| self.state.traces.get(*key).is_none());
-        let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
+        let traced = traced.filter(|key| self.state.traces.get(key).is_none());
+        let record = traced.as_ref().map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),
             forced_prefix: exchange.begin.clone(),

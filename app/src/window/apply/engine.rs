@@ -19,8 +19,8 @@ impl App {
     pub(in crate::window) fn take_event(&mut self, event: Event) {
         match event.kind {
             EventKind::Started => {
-                if let Some(Purpose::Load(slot)) = self.state.jobs.get_mut(event.job).map(|running| running.purpose) {
-                    self.load_begun(slot);
+                if let Some(Purpose::Load(slot)) = self.state.jobs.get(event.job).map(|running| &running.purpose) {
+                    self.load_begun(*slot);
                 }
             }
             EventKind::Progress(progress) => {
@@ -84,7 +84,7 @@ impl App {
     }
 
     fn done(&mut self, job: JobId, running: &RunningJob, outcome: Outcome) {
-        match (running.purpose, outcome) {
+        match (running.purpose.clone(), outcome) {
             (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, job, inspection),
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => {
@@ -152,26 +152,25 @@ impl App {
     /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
-        if let Some(key) = self.state.trace_key() {
-            self.keep_trace(key, Arc::new(trace));
+        if let Some(key) = self.state.plain_key() {
+            self.keep_trace(&key, Arc::new(trace));
         }
     }
 
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
     fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
-        let purpose = self.state.jobs.get(job).map(|running| running.purpose);
+        let purpose = self.state.jobs.get(job).map(|running| running.purpose.clone());
         // Another job may have brought it meanwhile.
-        let lacks = |key: &TraceKey| self.state.traces.get(*key).is_none();
-        if let Some(key) = purpose.and_then(|purpose| purpose.makes_trace()).filter(lacks) {
+        let lacks = |key: &&TraceKey| self.state.traces.get(key).is_none();
+        if let Some(key) = purpose.as_ref().and_then(|purpose| purpose.makes_trace()).filter(lacks) {
             self.keep_trace(key, trace);
         }
     }
 
-    fn keep_trace(&mut self, key: TraceKey, trace: Arc<Trace>) {
+    fn keep_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
         let Some(model) = self.state.models.named(key.model) else { return };
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
-        self.state.traces.insert(key, entry);
-        self.upload_trace(key);
+        self.state.traces.insert(key.clone(), entry);
         self.point_at_a_telling_cell(key);
         self.compare_maps();
     }
@@ -180,7 +179,7 @@ impl App {
     fn ended_early(&mut self, job: JobId, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
         // What is wrong with a checkpoint, an answer or a map is said where it would be.
         if let Some(error) = &error {
-            match running.purpose {
+            match &running.purpose {
                 Purpose::Inspect(_) | Purpose::Load(_) => {}
                 Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) => {
                     self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
@@ -190,7 +189,7 @@ impl App {
                 }
             }
         }
-        match running.purpose {
+        match running.purpose.clone() {
             Purpose::Inspect(slot) | Purpose::Load(slot) => {
                 // Another opening may have taken its place.
                 if let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) {
@@ -221,7 +220,7 @@ impl App {
                 let why =
                     error.map_or_else(|| texts.conversation.stopped.to_owned(), |error| texts.engine.error(&error));
                 // Where it was stopped after it had come, nothing is missing.
-                let failed = self.state.traces.get(key).is_none().then_some(Remade::Failed(sentences(&why)));
+                let failed = self.state.traces.get(&key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);
             }
             Purpose::Unload(_) => self.ask_what_waited(),

@@ -41,9 +41,9 @@ struct AttentionOf {
 impl App {
     /// Begins to export: with the dialog about the figure where there is something to choose about it.
     pub(super) fn export(&mut self, kind: ExportKind) {
-        let options = ExportOptions::of(self.state.view.now());
+        let options = ExportOptions::of(self.state.lens());
         match kind {
-            ExportKind::Picture | ExportKind::Recipe if self.state.view.now().source != MapSource::Sva => {
+            ExportKind::Picture | ExportKind::Recipe if !matches!(self.state.pane().source, MapSource::Run(_)) => {
                 self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_sva_figures);
             }
             ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
@@ -64,12 +64,12 @@ impl App {
 
     /// What the file is called unless a person says otherwise: after the picture.
     pub(super) fn export_stem(&self) -> String {
-        let name = self.picture_name(self.state.trace_key());
+        let name = self.picture_name(self.state.trace_key().as_ref());
         let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if stem.is_empty() { "opabinia".to_owned() } else { stem }
     }
 
-    fn picture_name(&self, key: Option<TraceKey>) -> String {
+    fn picture_name(&self, key: Option<&TraceKey>) -> String {
         let entry = key.and_then(|key| self.state.pictures.get(key.picture));
         entry.map(|entry| entry.source.name()).unwrap_or_default()
     }
@@ -92,7 +92,7 @@ impl App {
         let exchange = self.state.conversations.get(at.conversation)?.exchanges.get(at.exchange)?;
         Some(AttentionOf {
             model: self.state.models.current().map(Model::name)?.to_owned(),
-            image: self.picture_name(self.state.trace_key()),
+            image: self.picture_name(self.state.trace_key().as_ref()),
             question: exchange.question.clone(),
             place: at.token,
             token: exchange.tokens.get(at.token)?.text.clone(),
@@ -101,13 +101,13 @@ impl App {
 
     fn export_job(&self, kind: ExportKind, options: &ExportOptions) -> Option<Job> {
         let state = &self.state;
-        if let (ExportKind::Numbers, MapSource::Token { layer, head }) = (kind, state.view.now().source) {
+        if let (ExportKind::Numbers, &MapSource::TokenAttention { layer, head }) = (kind, &state.pane().source) {
             let key = state.attention_key()?;
             let attention = Arc::clone(state.attentions.ready(key)?);
             return Some(Job::Attention { attention, layer, head, about: self.attention_of(key.1)? });
         }
         let key = state.trace_key()?;
-        let trace = Arc::clone(&state.traces.get(key)?.trace);
+        let trace = Arc::clone(&state.traces.get(&key)?.trace);
         if kind == ExportKind::Trace {
             return Some(Job::Trace(trace));
         }
@@ -115,7 +115,7 @@ impl App {
             kind,
             trace,
             picture: Arc::clone(state.pictures.ready(key.picture)?),
-            name: self.picture_name(Some(key)),
+            name: self.picture_name(Some(&key)),
             settings: Box::new(state.figure_settings(options)?),
         })
     }

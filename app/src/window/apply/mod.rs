@@ -11,6 +11,7 @@ mod paths;
 mod program;
 mod telling;
 mod traces;
+mod uploads;
 mod view;
 
 pub use program::Dropped;
@@ -21,8 +22,8 @@ use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
-    TraceUpload, View, ViewChange,
+    Conversation, ExportKind, HelpPage, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
+    ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
@@ -119,7 +120,14 @@ impl App {
                     Language::Chinese => LanguageChoice::English,
                 };
             }
-            UiCommand::ResetLayout => self.state.layout = Layout::default(),
+            UiCommand::ResetLayout => {
+                self.state.layout = Layout::default();
+                self.state.layout.hold(self.state.view.panes());
+            }
+            UiCommand::NewPane => self.new_pane(),
+            UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
+            UiCommand::NextPane => self.activate_pane(self.state.panes().next()),
+            UiCommand::ToggleLinks => self.toggle_links(),
             UiCommand::Palette => self.state.overlay = Overlay::Palette { text: String::new(), chosen: 0 },
             UiCommand::Settings => self.state.overlay = Overlay::Settings,
             UiCommand::Log => self.state.overlay = Overlay::Log,
@@ -131,10 +139,10 @@ impl App {
             UiCommand::ExportNumbers => self.export(ExportKind::Numbers),
             UiCommand::ExportTrace => self.export(ExportKind::Trace),
             UiCommand::ExportRecipe => self.export(ExportKind::Recipe),
-            UiCommand::ResetView => self.state.view.replace(View::default()),
+            UiCommand::ResetView => self.state.view.look_through(MapLens::default()),
             UiCommand::ZoomToFit => self.state.view.change(&ViewChange::Shown(Rect::SQUARE)),
             UiCommand::ToggleGrid => {
-                let grid = !self.state.view.now().grid;
+                let grid = !self.state.lens().grid;
                 self.state.view.change(&ViewChange::Grid(grid));
             }
             UiCommand::AllLayersAndHeads => self.look_at_all_layers_and_heads(),
@@ -174,9 +182,6 @@ impl App {
                 let shown = self.state.conversations.current().into_iter();
                 let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
                 self.state.pictures.make_room(PIXELS, |other| other == id || shown.contains(&other));
-                for key in self.state.traces.uploading(id) {
-                    self.upload_trace(key);
-                }
                 self.ask_what_waited_for(id);
             }
             Finished::Picture(id, _, Err(error)) => {
@@ -187,9 +192,6 @@ impl App {
                 } else {
                     // What is about it says so.
                     self.state.notices.log(NoticeKind::Failure, error.clone());
-                }
-                for key in self.state.traces.uploading(id) {
-                    self.state.traces.set_upload(key, TraceUpload::Failed(error.clone()));
                 }
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
@@ -206,14 +208,7 @@ impl App {
             Finished::Hub(models) => self.state.hub = Some(models),
             Finished::LookedUp(task, needs) => self.looked_up(task, needs),
             Finished::Downloaded(task, ended) => self.downloaded(task, ended),
-            Finished::Uploaded(key, Ok(on_gpu)) => {
-                self.state.traces.set_upload(key, TraceUpload::Ready(Arc::new(on_gpu)));
-            }
-            Finished::Uploaded(key, Err(error)) => {
-                // The panel of maps says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
-                self.state.traces.set_upload(key, TraceUpload::Failed(error));
-            }
+            Finished::Uploaded(trace, ended) => self.uploaded(ended, |gpu, upload| gpu.end_trace(&trace, upload)),
             Finished::Dropped(dropped) => self.take_dropped(dropped),
             Finished::Pasted(id, picture, unkept) => {
                 if let Some(why) = unkept {
@@ -230,7 +225,7 @@ impl App {
             Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
-            Finished::Grid(key, uploaded) => self.grid_uploaded(key, uploaded),
+            Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -238,7 +233,11 @@ impl App {
     fn apply_view(&mut self, action: ViewAction) {
         match action {
             ViewAction::Change(change) => self.state.view.change(&change),
-            ViewAction::Replace(view) => self.state.view.replace(*view),
+            ViewAction::Replace(lens) => self.state.view.look_through(*lens),
+            ViewAction::Activate(id) => self.activate_pane(id),
+            ViewAction::DuplicatePane => self.new_pane(),
+            ViewAction::ClosePane(id) => self.state.view.close(id),
+            ViewAction::Link(id, what, linked) => self.state.view.link(id, &[what], linked),
             ViewAction::Hover(cell) => self.state.hovered = cell,
             ViewAction::ShowInspector(tab) => self.state.inspector = tab,
             ViewAction::AttendAgain => self.attend_again(),

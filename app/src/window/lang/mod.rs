@@ -12,6 +12,7 @@ mod evidence;
 mod help;
 mod inspector;
 mod opening;
+mod panes;
 mod probe;
 mod program;
 
@@ -24,6 +25,7 @@ pub use evidence::EvidenceTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
+pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
 
@@ -81,6 +83,8 @@ pub struct Texts {
     pub comparison: ComparisonTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// Panes of maps.
+    pub panes: PaneTexts,
     /// Controls of the view in menus and palette.
     pub controls: ControlTexts,
     /// Guide, glossary, keys.
@@ -101,6 +105,7 @@ static ENGLISH: Texts = Texts {
     conversation: conversation::ENGLISH,
     comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
+    panes: panes::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
@@ -116,6 +121,7 @@ static CHINESE: Texts = Texts {
     conversation: conversation::CHINESE,
     comparison: comparison::CHINESE,
     probe: probe::CHINESE,
+    panes: panes::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,

@@ -12,6 +12,8 @@ pub struct ProgramTexts {
     pub menu_edit: &'static str,
     /// Menu of views.
     pub menu_view: &'static str,
+    /// The menu of panes of maps.
+    pub menu_panes: &'static str,
     /// Menu of help.
     pub menu_help: &'static str,
     /// Panel of conversations.
@@ -210,6 +212,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     menu_file: "File",
     menu_edit: "Edit",
     menu_view: "View",
+    menu_panes: "Panes",
     menu_help: "Help",
     panel_conversation: "Conversation",
     panel_probe: "Maps",
@@ -296,6 +299,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     menu_file: "文件",
     menu_edit: "编辑",
     menu_view: "视图",
+    menu_panes: "窗格",
     menu_help: "帮助",
     panel_conversation: "对话",
     panel_probe: "注意力图",

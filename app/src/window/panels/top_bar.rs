@@ -22,6 +22,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             (Menu::File, texts.menu_file),
             (Menu::Edit, texts.menu_edit),
             (Menu::View, texts.menu_view),
+            (Menu::Panes, texts.menu_panes),
             (Menu::Help, texts.menu_help),
         ] {
             ui.menu_button(name, |ui| self::menu(ui, cx, menu, out));

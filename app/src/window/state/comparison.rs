@@ -81,8 +81,8 @@ pub struct Comparison {
 
 impl Comparison {
     /// What is known of these two traces.
-    pub fn maps(&self, keys: [TraceKey; 2]) -> Option<&MapsCompared> {
-        self.maps.as_ref().filter(|(known, _)| *known == keys).map(|(_, maps)| maps)
+    pub fn maps(&self, keys: &[TraceKey; 2]) -> Option<&MapsCompared> {
+        self.maps.as_ref().filter(|(known, _)| known == keys).map(|(_, maps)| maps)
     }
 
     /// Notes what is known of these two traces.

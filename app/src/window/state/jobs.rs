@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// What a job is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// Finding out what a checkpoint is.
     Inspect(Slot),
@@ -34,10 +34,10 @@ pub enum Purpose {
 
 impl Purpose {
     /// The trace that comes of it.
-    pub fn makes_trace(&self) -> Option<TraceKey> {
+    pub fn makes_trace(&self) -> Option<&TraceKey> {
         match self {
-            Self::Answer { traced, .. } => *traced,
-            Self::Trace(key) => Some(*key),
+            Self::Answer { traced, .. } => traced.as_ref(),
+            Self::Trace(key) => Some(key),
             _ => None,
         }
     }
@@ -96,7 +96,7 @@ impl Jobs {
     }
 
     /// Whether a job that has not been asked to stop makes the trace named `key`.
-    pub fn bring_trace(&self, key: TraceKey) -> bool {
+    pub fn bring_trace(&self, key: &TraceKey) -> bool {
         self.0.values().any(|running| !running.cancelling && running.purpose.makes_trace() == Some(key))
     }
 

@@ -1,6 +1,6 @@
 //! Both answers beside each other, token by token.
 
-use super::{Cx, colour, letter, parts};
+use super::{Cx, colour, height, letter, parts};
 use crate::window::action::{Action, ComparisonAction};
 use crate::window::state::{AnswerStatus, Exchange, SIDES, Slot};
 use egui::cache::{ComputerMut, FrameCache};
@@ -31,7 +31,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         }),
         _ => Arc::default(),
     };
-    ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {
+    let height = height(ui) - 60.0;
+    ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
         ui.columns(2, |columns| {
             for (side, (ui, slot)) in columns.iter_mut().zip(SIDES).enumerate() {
                 column(ui, cx, (slot, side), both[side], &alignment, out);

@@ -1,6 +1,6 @@
 //! Where both sides looked, layer by layer.
 
-use super::{Cx, parts};
+use super::{Cx, height, parts};
 use crate::window::action::{Action, ComparisonAction};
 use crate::window::state::{MapsCompared, TraceEntry};
 use egui::{Grid, Label, RichText, ScrollArea, Ui};
@@ -10,8 +10,8 @@ use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES};
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
     let known = cx.state.both_traces().and_then(|keys| {
-        let entries = keys.map(|key| cx.state.traces.get(key));
-        Some((cx.state.comparison.maps(keys)?, [entries[0]?, entries[1]?]))
+        let entries = keys.each_ref().map(|key| cx.state.traces.get(key));
+        Some((cx.state.comparison.maps(&keys)?, [entries[0]?, entries[1]?]))
     });
     match known {
         None => parts::weak(ui, texts.no_maps),
@@ -20,7 +20,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             ui.add(Label::new(RichText::new(error).color(ui.visuals().error_fg_color)).wrap());
         }
         Some((MapsCompared::Ready(maps), entries)) => {
-            ScrollArea::both().auto_shrink([false, true]).show(ui, |ui| {
+            let height = height(ui);
+            ScrollArea::both().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
                 matching(ui, cx, maps, entries);
                 table(ui, cx, maps, entries, out);
                 ui.add_space(6.0);
@@ -68,21 +69,21 @@ fn table(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, entries: [&TraceEntry; 2], out: 
     });
 }
 
-fn row(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, layer: &LayerComparison, out: &mut Vec<Action>) {
+fn row(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, compared: &LayerComparison, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
-    let [a, b] = &layer.labels;
+    let [a, b] = &compared.labels;
     ui.strong(if a == b { a.clone() } else { format!("{a} ~ {b}") });
     for pair in &maps.matching.encoders {
-        let share = |side: usize| layer.shares[side].get(pair.places[side]).copied().flatten();
+        let share = |side: usize| compared.shares[side].get(pair.places[side]).copied().flatten();
         let text = |share: Option<f64>| share.map_or_else(|| texts.masked.to_owned(), |share| format!("{share:.3}"));
         ui.monospace(format!("{} → {}", text(share(0)), text(share(1))));
     }
-    let over = texts.over[usize::from(layer.basis == Basis::Encoders)];
-    let notes = [over, if layer.resampled { texts.resampled } else { "" }];
+    let over = texts.over[usize::from(compared.basis == Basis::Encoders)];
+    let notes = [over, if compared.resampled { texts.resampled } else { "" }];
     let notes: Vec<&str> = notes.into_iter().filter(|note| !note.is_empty()).collect();
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    ui.monospace(format!("{:.4}{notes}", layer.mean));
-    match layer.largest(1).first() {
+    ui.monospace(format!("{:.4}{notes}", compared.mean));
+    match compared.largest(1).first() {
         Some((row, column, value)) if *value > 0.0 => {
             let text = format!("{}: {value:.4}", (texts.look)(*row, *column));
             if ui.link(text).clicked() {
@@ -90,7 +91,8 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, layer: &LayerComparison, out: &mut
                     crate::window::state::Slot::A => a.clone(),
                     crate::window::state::Slot::B => b.clone(),
                 };
-                out.push(ComparisonAction::LookAt { layer, row: *row, column: *column }.into());
+                let (side, row, column) = (compared.side, *row, *column);
+                out.push(ComparisonAction::LookAt { layer, side, row, column }.into());
             }
         }
         _ => parts::weak(ui, texts.nowhere),

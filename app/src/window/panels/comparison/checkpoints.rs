@@ -1,6 +1,6 @@
 //! How the files of both checkpoints differ.
 
-use super::{Cx, parts};
+use super::{Cx, height, parts};
 use crate::window::action::{Action, ComparisonAction};
 use crate::window::state::FilesCompared;
 use egui::{Grid, Label, ProgressBar, RichText, ScrollArea, Ui};
@@ -32,7 +32,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             compare(ui, cx, out);
         }
         Some(FilesCompared::Ready(checkpoints)) => {
-            ScrollArea::both().auto_shrink([false, true]).show(ui, |ui| report(ui, cx, checkpoints));
+            let height = height(ui);
+            ScrollArea::both().max_height(height).auto_shrink([false, true]).show(ui, |ui| report(ui, cx, checkpoints));
         }
     }
 }

@@ -27,7 +27,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     });
     ui.separator();
     // What lies over the panels has a height of its own, so that it does not jump from part to part.
-    ui.set_min_height(f32::max(160.0, ui.ctx().content_rect().height() - 250.0));
+    ui.set_min_height(height(ui));
     match cx.state.comparison.tab {
         ComparisonTab::Answers => answers::show(ui, cx, out),
         ComparisonTab::Attention => attention::show(ui, cx, out),
@@ -94,6 +94,11 @@ fn question(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             }
         });
     });
+}
+
+/// Points that a part of the page has: it does not jump from part to part, and the window holds it.
+fn height(ui: &Ui) -> f32 {
+    f32::max(160.0, ui.ctx().content_rect().height() - 260.0)
 }
 
 /// The letter of a side.
