@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The members of the workspace.
-const MEMBERS: [&str; 7] = ["engine", "engine/hub", "engine/trace", "shaders", "app", "forge", "packaging"];
+const MEMBERS: [&str; 8] =
+    ["engine", "engine/hub", "engine/trace", "engine/eval", "shaders", "app", "forge", "packaging"];
 
 /// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands).
 const UNSAFE_FILES: [&str; 1] = ["engine/src/checkpoint/map.rs"];
@@ -189,6 +190,13 @@ fn app_never_names_tensors() {
 fn forge_never_names_the_engine() {
     assert_never_names("forge", &["opabinia-engine", "opabinia-shaders", "opabinia"]);
     assert_never_names("forge", &TENSORS);
+}
+
+#[test]
+fn evaluation_is_plain_data() {
+    assert_never_names("engine/eval", &SCREEN);
+    assert_never_names("engine/eval", &TENSORS);
+    assert_never_names("engine/eval", &["opabinia-engine", "opabinia", "clap", "indicatif"]);
 }
 
 #[test]

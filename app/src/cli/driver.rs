@@ -33,6 +33,8 @@ pub struct Driver {
     interrupt: Interrupt,
     console: Console,
     counts_tokens: bool,
+    /// Whether bars are shown of each job; who runs thousands shows one of their own.
+    bars: bool,
 }
 
 impl Driver {
@@ -43,7 +45,18 @@ impl Driver {
     /// If the system gives no thread or no signal handler.
     pub fn start(console: Console, counts_tokens: bool) -> Result<Self> {
         opabinia_engine::Error::check_room_to_start()?;
-        Ok(Self { engine: Client::start()?, interrupt: Interrupt::install()?, console, counts_tokens })
+        Ok(Self {
+            engine: Client::start()?,
+            interrupt: Interrupt::install()?,
+            console,
+            counts_tokens,
+            bars: console.shows_progress(),
+        })
+    }
+
+    /// Shows no bars from now on: there is one for all jobs.
+    pub fn without_bars(&mut self) {
+        self.bars = false;
     }
 
     /// Finds out what a checkpoint is.
@@ -113,7 +126,7 @@ impl Driver {
     fn follow<T>(&mut self, ticket: Ticket<T>, on_token: OnToken<'_>) -> Result<T> {
         let cancel = ticket.cancel_token();
         self.interrupt.watch(cancel.clone());
-        let mut bars = Bars::new(self.console.shows_progress(), self.counts_tokens);
+        let mut bars = Bars::new(self.bars, self.counts_tokens);
         let mut stopped: Option<Failure> = None;
         let counts_tokens = self.counts_tokens;
         let ended = self.engine.watch(ticket, |event| match event {

@@ -15,6 +15,9 @@ use std::path::Path;
 /// Result of everything in the command line that can fail.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
+/// Exit code of what stopped with work left, on request: EX_TEMPFAIL of sysexits.h.
+const STOPPED: u8 = 75;
+
 /// Why a command failed, and what it had found out by then.
 #[derive(Debug)]
 pub struct Failure {
@@ -39,6 +42,8 @@ pub enum Cause {
     NoDisplay(String),
     /// The window cannot be opened, though there is a display.
     NoWindow(String),
+    /// It was asked to stop when it had finished what it was at, and is not done.
+    Stopped(String),
     /// Whoever read standard output has closed it: they have seen enough.
     ReaderGone,
 }
@@ -78,6 +83,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match &self.cause {
             Cause::ReaderGone => 0,
+            Cause::Stopped(_) => STOPPED,
             Cause::Internal(_) => 1,
             Cause::NoDisplay(_) | Cause::NoWindow(_) => 5,
             Cause::Engine(error) => match error {
@@ -103,6 +109,11 @@ impl Failure {
         }
     }
 
+    /// Whether it is about one input, so that others can be gone on with.
+    pub fn is_of_input(&self) -> bool {
+        matches!(self.cause, Cause::Engine(EngineError::Input { .. }))
+    }
+
     /// The kind of failure in one word, for programs.
     pub fn kind(&self) -> &'static str {
         match self.exit_code() {
@@ -112,6 +123,7 @@ impl Failure {
             4 => "out_of_memory",
             5 => "no_adapter",
             6 => "hub",
+            STOPPED => "stopped",
             130 => "cancelled",
             _ => "internal",
         }
@@ -147,6 +159,7 @@ impl fmt::Display for Failure {
                 "the window cannot be opened: {what}\n  it needs a graphics driver (`opabinia doctor` shows what is \
                  there); ask and trace need none\n  {INSTALL_HINT}"
             ),
+            Cause::Stopped(what) => write!(f, "{what}\n  the same command goes on from there"),
             Cause::ReaderGone => f.write_str("standard output was closed"),
         }
     }
@@ -171,6 +184,12 @@ impl From<EngineError> for Failure {
 impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
         Cause::Hub(error).into()
+    }
+}
+
+impl From<opabinia_eval::Error> for Failure {
+    fn from(error: opabinia_eval::Error) -> Self {
+        EngineError::input(error.what, error.help).into()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod console;
 pub mod doctor;
 pub mod driver;
+pub mod eval;
 pub mod evidence;
 pub mod evidence_text;
 pub mod failure;
@@ -43,13 +44,15 @@ A first walk:
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
   opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
                                                                what one of them was worth
+  opabinia eval --data assets/demo/questions --out run         a set of questions, with and without vision
   opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
   opabinia doctor                                              what this machine has
 
 Exit codes:
   0 done    1 fault of the program    2 usage, or an input, output or setting that cannot be used
   3 checkpoint refused    4 out of memory    5 no graphics adapter
-  6 the hub could not be reached, or did not give what was asked for    130 cancelled
+  6 the hub could not be reached, or did not give what was asked for    75 eval stopped by SIGUSR1
+  130 cancelled
 
 `opabinia help COMMAND` explains one command, with examples.";
 
@@ -74,6 +77,7 @@ enum Command {
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
     Evidence(Box<evidence::Evidence>),
+    Eval(Box<eval::Eval>),
     Render(Box<render::Render>),
     Compare(Box<compare::Compare>),
     Doctor(doctor::Doctor),
@@ -119,6 +123,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Ask(ask)) => ask.run(cli.console),
         Some(Command::Trace(trace)) => trace.run(cli.console),
         Some(Command::Evidence(evidence)) => evidence.run(cli.console),
+        Some(Command::Eval(eval)) => eval.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
         Some(Command::Compare(compare)) => compare.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),

@@ -10,7 +10,7 @@ pub mod run;
 mod session;
 mod state;
 
-pub use run::{Finished, Goal, Request, Run};
+pub use run::{Finished, Goal, Passes, Request, Run};
 pub use session::Session;
 
 use crate::error::{Error, Result};

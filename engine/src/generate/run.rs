@@ -37,6 +37,19 @@ pub enum Goal {
     Revisit,
 }
 
+/// How the positions in front of an answer are shared out among passes of the decoder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Passes {
+    /// As few passes as can be: whatever is known is reused, and the rest run together.
+    #[default]
+    Free,
+    /// Always the same: the text before the image, the image, what comes after it, each in passes of its own; only
+    /// whole ones are reused. A product of matrices may round otherwise when it has other rows beside it, so that a
+    /// number would depend, in its last bits, on what was asked before. Among runs that are all made in this way it does
+    /// not.
+    Repeatable,
+}
+
 /// What a run is to do.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -50,6 +63,8 @@ pub struct Request {
     pub goal: Goal,
     /// Whose states it may go on from.
     pub lane: Lane,
+    /// In which passes.
+    pub passes: Passes,
 }
 
 /// What a run has come to.
@@ -290,7 +305,7 @@ impl Run {
         let tokens = model.connect(image, others.first(), interventions, watch.job, watch.observer)?;
         let mut state = DecoderState::new(model, Some(tokens))?;
         if !watch.observer.needs_whole_pass() {
-            session.prefixes.share_text(&self.key, &self.ids, &mut state)?;
+            session.prefixes.share_text(&self.key, &self.ids, self.request.passes, &mut state)?;
         }
         self.timings.vision += started.elapsed();
         self.phase = Phase::Prefill(state);
@@ -306,10 +321,23 @@ impl Run {
             Goal::Score { .. } => self.request.forced.len(),
             _ => 1,
         };
-        let reused = state.rewind(&self.ids, fresh);
+        let ends = self.pass_ends(fresh);
+        let reused = match self.request.passes {
+            Passes::Free => state.rewind(&self.ids, fresh),
+            Passes::Repeatable => {
+                let known = state.shares(&self.ids);
+                let whole = ends.iter().copied().filter(|end| *end <= known).max().unwrap_or(0);
+                state.rewind(&self.ids[..whole], 0)
+            }
+        };
         self.timings.reused_positions = reused;
         self.timings.prefill_positions = self.positions - reused;
         let started = Instant::now();
+        for end in ends {
+            if end > state.shares(&self.ids) {
+                state.prefill_hidden(model, &self.ids[..end], self.positions, 1, watch)?;
+            }
+        }
         match &self.request.goal {
             Goal::Score { alternatives, place } => {
                 let hidden = state.prefill_hidden(model, &self.ids, self.positions, fresh, watch)?;
@@ -339,6 +367,19 @@ impl Run {
                 Ok(Next::Finished(Finished::Reached))
             }
         }
+    }
+
+    /// How many of the ids are held after each pass but the last, of which at least the `fresh` last ids are a part.
+    fn pass_ends(&self, fresh: usize) -> Vec<usize> {
+        if self.request.passes == Passes::Free {
+            return Vec::new();
+        }
+        let prompt = &self.request.prompt;
+        let image = prompt.image_index.map(|at| [at, at + 1]);
+        // Several answers to one prompt differ only after its last position, which chooses their first token.
+        let question = (fresh > 1).then(|| prompt.ids.len().saturating_sub(1));
+        let ends = image.into_iter().flatten().chain(question);
+        ends.filter(|end| *end > 0 && *end + fresh <= self.ids.len()).collect()
     }
 
     fn answer(&mut self, generated: Generated) -> Answer {

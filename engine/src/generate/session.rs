@@ -5,7 +5,7 @@
 
 use super::features::{FeatureCache, Images};
 use super::prefixes::PrefixCache;
-use super::run::{Finished, Goal, Request, Run};
+use super::run::{Finished, Goal, Passes, Request, Run};
 use super::{Answer, GenerateOptions, ImageInput, Scores, Watch};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -123,7 +123,7 @@ impl Session {
 
 fn interactive(prompt: &PromptIds, subject: Option<&ImageInput>, forced: &[u32], goal: Goal) -> Request {
     let (prompt, subject, forced) = (prompt.clone(), subject.cloned(), forced.to_vec());
-    Request { prompt, subject, forced, goal, lane: Lane::Interactive }
+    Request { prompt, subject, forced, goal, lane: Lane::Interactive, passes: Passes::Free }
 }
 
 fn unexpected(finished: &Finished) -> Error {

@@ -195,6 +195,7 @@ fn start(
         forced: spec.forced_prefix.clone(),
         goal,
         lane: spec.lane,
+        passes: spec.passes,
     };
     Run::new(model, session, request)
 }

@@ -1,7 +1,7 @@
 //! What the engine can be asked for, and what it says.
 
 use crate::error::{Error, Result};
-use crate::generate::{Answer, GenerateOptions, ImageInput, Scores, Token};
+use crate::generate::{Answer, GenerateOptions, ImageInput, Passes, Scores, Token};
 use crate::intervention::Interventions;
 use crate::job::Progress;
 use crate::model::{Inspection, LoadRequest};
@@ -114,6 +114,8 @@ pub struct RunSpec {
     pub record: Record,
     /// Whether somebody waits for it.
     pub lane: Lane,
+    /// In which passes its prompt is run.
+    pub passes: Passes,
 }
 
 impl RunSpec {
@@ -130,6 +132,7 @@ impl RunSpec {
             decoding: Decoding::default(),
             record: Record::default(),
             lane: Lane::default(),
+            passes: Passes::default(),
         }
     }
 

@@ -187,6 +187,7 @@ impl Session {
         hold(&mut parts.conversations, Conversations::is_sound, Lost::Conversations, &mut lost);
         hold(&mut parts.panes, Panes::is_sound, Lost::Panes, &mut lost);
         hold(&mut parts.pictures, |kept| are_sound(kept), Lost::Pictures, &mut lost);
+        hold(&mut parts.window, |window| window.is_none_or(|at| at.is_finite()), Lost::Window, &mut lost);
         parts.settings.settle();
         parts.conversations.settle();
         parts.panes.settle();

@@ -282,6 +282,7 @@ impl Measurement {
             forced: Vec::new(),
             goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
             lane: self.lane,
+            passes: run::Passes::Free,
         };
         Ok(Phase::Answer(Run::new(model, session, request)?))
     }
@@ -427,6 +428,7 @@ fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: 
         forced: Vec::new(),
         goal: Goal::Encode,
         lane,
+        passes: run::Passes::Free,
     };
     Run::new(model, session, request)
 }
