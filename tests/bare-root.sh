@@ -28,7 +28,7 @@ trap clean EXIT
 
 inside() {
     chroot "$root" /usr/bin/env -i PATH=/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        HOME=/root LANG=C.UTF-8 CARGO_TERM_COLOR=never "$@"
+        HOME=/builder LANG=C.UTF-8 CARGO_TERM_COLOR=never "$@"
 }
 
 say "a bare $suite"
@@ -39,12 +39,12 @@ cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
 # What this system's apt has been told of proxies and of trust holds inside, too.
 cp /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
 mount -t proc proc "$root/proc" || die "/proc cannot be mounted here"
-mkdir -p "$root/dev/shm" "$root/rust" "$root/root/.cargo"
+mkdir -p "$root/dev/shm" "$root/rust" "$root/builder/.cargo"
 mount -t tmpfs tmpfs "$root/dev/shm" || die "/dev/shm cannot be mounted here"
 
 say "Rust, and the crates that are here already"
 mount --bind -o ro "$toolchain" "$root/rust" || die "the toolchain cannot be mounted there"
-if [ -d "$crates/registry" ]; then cp -r "$crates/registry" "$root/root/.cargo/registry"; fi
+if [ -d "$crates/registry" ]; then cp -r "$crates/registry" "$root/builder/.cargo/registry"; fi
 # Certificates of those from whom the rest comes.
 if [ -d /etc/ssl/certs ]; then mkdir -p "$root/etc/ssl" && cp -rL /etc/ssl/certs "$root/etc/ssl/certs"; fi
 

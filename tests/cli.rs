@@ -372,6 +372,26 @@ fn a_trace_holds_what_the_reference_recorded() {
 }
 
 #[test]
+fn evidence_runs_the_published_encoder_off_study_on_any_answer() {
+    let (model, square) = (checkpoint(), image("square.png"));
+    let common =
+        ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--dtype", "f32", "--max-tokens", "2", "--json"];
+    let report = json(&[&common[..], &["--preset", "cur-2507.03262", "--answer-ids", "5,9"]].concat());
+    assert_eq!(report["answer"]["token_ids"], serde_json::json!([5, 9]));
+    let measured: Vec<&str> =
+        report["interventions"].as_array().unwrap().iter().map(|one| one["with"].as_str().unwrap()).collect();
+    // Each encoder off, all but each, all; then the first encoder's two ways in.
+    assert_eq!(measured.len(), 4 + 4 + 1 + 3, "{measured:?}");
+    assert!(measured[..9].iter().all(|spec| spec.starts_with("zero_raw:")), "{measured:?}");
+    assert_eq!(measured[8], "zero_raw:all");
+    assert!(measured[9].starts_with("mask:") && measured.last() == Some(&"context"), "{measured:?}");
+    let message = fail(&[&common[..], &["--preset", "cur-1"]].concat(), 2);
+    assert!(message.contains("cur-2507.03262"), "{message}");
+    let message = fail(&[&common[..], &["--with", "mask:clip", "--answer-ids", "5,99999999"]].concat(), 2);
+    assert!(message.contains("99999999"), "{message}");
+}
+
+#[test]
 fn evidence_says_what_an_answer_rests_on() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("e.safetensors").display().to_string();

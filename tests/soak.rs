@@ -32,7 +32,7 @@ const FRAMES: usize = 150;
 const ALLOWED: f64 = 1.05;
 /// Bytes of a frame that may stay behind, as the slope over the same frames: a leak too slow for the other bound. The least
 /// that paint callbacks ever left was 1.4 MB.
-const PER_FRAME: f64 = 16.0 * 1024.0;
+const PER_FRAME: f64 = 32.0 * 1024.0;
 
 /// A device of the software driver behind `backend`, with all of its limits, as the program opens it.
 fn software(backend: wgpu::Backends) -> egui_wgpu::RenderState {

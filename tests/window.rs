@@ -23,6 +23,9 @@ mod demo;
 #[path = "window/docking.rs"]
 mod docking;
 
+#[path = "window/evidence.rs"]
+mod evidence;
+
 #[path = "window/exports.rs"]
 mod exports;
 

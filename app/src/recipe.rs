@@ -340,7 +340,10 @@ impl Recipe {
 }
 
 /// Writes the pixels of `picture` to `path` as PNG.
-fn write_picture(path: &Path, picture: &Picture) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Io`] naming `path`.
+pub fn write_picture(path: &Path, picture: &Picture) -> Result<()> {
     let failed = |error: String| Error::io(path, std::io::Error::other(error));
     let side = |pixels: usize| u32::try_from(pixels).map_err(|error| failed(error.to_string()));
     let pixels = image::RgbImage::from_raw(side(picture.width)?, side(picture.height)?, picture.rgb.clone())

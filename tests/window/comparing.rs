@@ -131,6 +131,17 @@ fn a_checkpoint_against_itself_differs_in_nothing() {
     wait(&mut window, "the comparison", |app| matches!(maps(app), Some(MapsCompared::Ready(_))));
     let Some(MapsCompared::Ready(maps)) = maps(window.state()) else { panic!("not compared") };
     assert!(maps.layers.iter().all(|layer| layer.divergence.iter().flatten().all(|value| *value == 0.0)));
+    // The maps of both and of their difference have panes of their own, once.
+    show(&mut window, "Attention");
+    for _ in 0..2 {
+        window.get_by_label("Maps of A, B and B − A").click();
+        window.run_ok();
+        let state = window.state().state();
+        assert_eq!((&state.overlay, state.panes().count()), (&Overlay::None, 3));
+        assert!(state.pane().source.is_difference());
+        window.get_by_label("A + B").click();
+        window.run_ok();
+    }
     show(&mut window, "Checkpoints");
     window.get_by_label("Compare the files").click();
     window.step();

@@ -6,7 +6,8 @@ use opabinia::window::app::App;
 use opabinia::window::state::{AnswerStatus, ViewChange};
 use opabinia_shaders::Cell;
 
-fn shown(app: &App) -> bool {
+/// Whether the first sample was answered and its maps are there.
+pub fn shown(app: &App) -> bool {
     let answered = last(app).is_some_and(|exchange| exchange.status == AnswerStatus::Done);
     answered && app.maps().is_some()
 }

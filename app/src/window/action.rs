@@ -2,11 +2,14 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ComparisonTab, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, Linked,
-    MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange,
+    BranchId, ComparisonTab, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab,
+    Linked, MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange, WordColours,
 };
+use crate::evidence::export::EvidenceFile;
+use crate::evidence::{Removal, Section};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
+use opabinia_engine::intervention::Cells;
 use opabinia_engine::model::DtypeChoice;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +25,8 @@ pub enum Action {
     Conversation(ConversationAction),
     /// About what is looked at.
     View(ViewAction),
+    /// About what an answer rests on.
+    Evidence(EvidenceAction),
     /// About the two checkpoints side by side.
     Comparison(ComparisonAction),
     /// About the program itself.
@@ -45,6 +50,8 @@ pub enum ComparisonAction {
     CompareFiles,
     /// Stop that.
     StopFiles,
+    /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
+    ShowMaps,
     /// Show the maps of a layer, with this cell selected.
     LookAt {
         /// The layer's label in the model that answers.
@@ -185,6 +192,37 @@ pub enum ViewAction {
     ExportTo(ExportKind, ExportOptions, PathBuf),
 }
 
+/// About what an answer rests on.
+#[derive(Debug, Clone)]
+pub enum EvidenceAction {
+    /// Measure what is not known of this part.
+    Measure(EvidencePart),
+    /// Stop measuring; what was found stays.
+    Stop,
+    /// Look at this part.
+    ShowSection(Section),
+    /// Effects on the selected token instead of the whole answer.
+    OfToken(bool),
+    /// How encoders are taken away where one way has to be chosen.
+    SetRemoval(Removal),
+    /// The encoder whose cells are replaced; `None` for all.
+    SetTarget(Option<usize>),
+    /// What the words of answers are coloured by.
+    ColourWords(Option<WordColours>),
+    /// The picture whose features are swapped in.
+    SetOther(Option<PictureId>),
+    /// What is typed as a region.
+    TypeRegion(String),
+    /// Measure the region that is typed.
+    UseRegion,
+    /// Measure these cells.
+    SetRegion(Option<Cells>),
+    /// Write what is known to a file the person chooses.
+    Export(EvidenceFile),
+    /// Write this file.
+    ExportTo(EvidenceFile, PathBuf),
+}
+
 /// About the program itself.
 #[derive(Debug, Clone)]
 pub enum ProgramAction {
@@ -251,6 +289,12 @@ impl From<ComparisonAction> for Action {
 impl From<ViewChange> for Action {
     fn from(change: ViewChange) -> Self {
         Self::View(ViewAction::Change(change))
+    }
+}
+
+impl From<EvidenceAction> for Action {
+    fn from(action: EvidenceAction) -> Self {
+        Self::Evidence(action)
     }
 }
 

@@ -44,6 +44,7 @@ commands! {
     Settings,
     NextQuantity,
     NextEncoder,
+    Evidence,
     PreviousLayer,
     NextLayer,
     PreviousHead,
@@ -94,7 +95,7 @@ impl UiCommand {
             Self::Ask | Self::AskBoth | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
             Self::Undo | Self::Redo => (Menu::Edit, 2),
             Self::Settings => (Menu::Edit, 3),
-            Self::NextQuantity | Self::NextEncoder => (Menu::View, 0),
+            Self::NextQuantity | Self::NextEncoder | Self::Evidence => (Menu::View, 0),
             Self::PreviousLayer | Self::NextLayer | Self::PreviousHead | Self::NextHead | Self::AllLayersAndHeads => {
                 (Menu::View, 1)
             }
@@ -181,6 +182,10 @@ impl UiCommand {
             Self::NextEncoder => (
                 ("Next encoder", "Show the next encoder in the large map"),
                 ("下一个编码器", "在大图中显示下一个编码器"),
+            ),
+            Self::Evidence => (
+                ("Evidence", "What the answer rests on: encoders, layers and cells taken away"),
+                ("证据", "回答依赖什么：逐一去除编码器、层与单元格"),
             ),
             Self::PreviousLayer => (("Previous layer", "Show the SVA layer before"), ("上一层", "显示上一个 SVA 层")),
             Self::NextLayer => (("Next layer", "Show the SVA layer after"), ("下一层", "显示下一个 SVA 层")),
@@ -269,6 +274,7 @@ impl UiCommand {
             | Self::Redo
             | Self::NextQuantity
             | Self::NextEncoder
+            | Self::Evidence
             | Self::PreviousLayer
             | Self::NextLayer
             | Self::PreviousHead
@@ -331,6 +337,7 @@ impl UiCommand {
             Self::NextHead => alt(Key::ArrowDown),
             Self::NextQuantity => alt(Key::Q),
             Self::NextEncoder => alt(Key::E),
+            Self::Evidence => shifted(Key::E),
             Self::AllLayersAndHeads => alt(Key::A),
             Self::Palette => command(Key::K),
             Self::Log => command(Key::L),
@@ -380,6 +387,7 @@ impl UiCommand {
             | Self::Settings
             | Self::NextQuantity
             | Self::NextEncoder
+            | Self::Evidence
             | Self::PreviousLayer
             | Self::NextLayer
             | Self::PreviousHead

@@ -14,6 +14,8 @@ pub enum PanelKind {
     Map(PaneId),
     /// Numbers.
     Inspector,
+    /// What an answer rests on. Older layouts are without it.
+    Evidence,
 }
 
 /// Panels of which there is one each.
@@ -30,6 +32,10 @@ impl Default for Layout {
         let panels =
             [(PanelKind::Conversation, 0.9), (PanelKind::Map(PaneId::FIRST), 2.1), (PanelKind::Inspector, 0.9)]
                 .map(|(panel, share)| (tiles.insert_pane(panel), share));
+        // Beside the maps, where a region is brushed and its effect read.
+        let evidence = tiles.insert_pane(PanelKind::Evidence);
+        let side = tiles.insert_container(Container::new_tabs(vec![panels[2].0, evidence]));
+        let panels = [panels[0], panels[1], (side, panels[2].1)];
         let mut row = Linear::new(LinearDir::Horizontal, panels.map(|(tile, _)| tile).to_vec());
         for (tile, share) in panels {
             row.shares.set_share(tile, share);
@@ -40,6 +46,28 @@ impl Default for Layout {
 }
 
 impl Layout {
+    /// Brings the panel of evidence to the front; beside the inspector, if it is nowhere.
+    pub fn show_evidence(&mut self) {
+        let find = |tree: &Tree<PanelKind>, wanted: PanelKind| {
+            tree.tiles.iter().find(|(_, tile)| matches!(tile, Tile::Pane(panel) if *panel == wanted)).map(|(id, _)| *id)
+        };
+        if find(&self.0, PanelKind::Evidence).is_none() {
+            let Some(inspector) = find(&self.0, PanelKind::Inspector) else { return };
+            let evidence = self.0.tiles.insert_pane(PanelKind::Evidence);
+            let parent = self.0.tiles.parent_of(inspector);
+            match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
+                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(evidence),
+                // A tile of its own becomes one of two tabs.
+                _ => {
+                    let pane = self.0.tiles.insert_pane(PanelKind::Inspector);
+                    let tabs = Container::new_tabs(vec![pane, evidence]);
+                    self.0.tiles.insert(inspector, Tile::Container(tabs));
+                }
+            }
+        }
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
+    }
+
     /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
     pub fn is_sound(&self) -> bool {
         let tiles = &self.0.tiles;

@@ -5,7 +5,7 @@ use crate::generate::{Answer, GenerateOptions, ImageInput, Passes, Scores, Token
 use crate::intervention::Interventions;
 use crate::job::Progress;
 use crate::model::{Inspection, LoadRequest};
-use crate::probe::evidence::{self, Evidence};
+use crate::probe::evidence::{self, Evidence, Finding};
 use crate::probe::{Detail, TokenAttention, Trace};
 use crate::run::{Lane, ModelId, RunKey};
 use crate::text::Turn;
@@ -274,6 +274,8 @@ pub enum EventKind {
     Trace(Arc<Trace>),
     /// It generated a token.
     Token(Token),
+    /// It measured something. What was told stays true when the job is cancelled or fails.
+    Found(Box<Finding>),
     /// It finished.
     Done(Outcome),
     /// It was cancelled.

@@ -3,9 +3,10 @@
 use crate::window::action::ComparisonAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    FilesCompared, MapsCompared, NoticeKind, Overlay, PictureState, ReadingProgress, SIDES, Slot, ViewChange,
+    FilesCompared, MapSource, MapsCompared, NoticeKind, Overlay, PictureState, ReadingProgress, RunRef, SIDES, Side,
+    Slot, ViewChange,
 };
-use opabinia_engine::compare::{self, Maps, Side};
+use opabinia_engine::compare::{self, Maps};
 use opabinia_engine::job::{CancelToken, Job};
 use opabinia_shaders::Cell;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ impl App {
                     self.state.comparison.set_files(models, None);
                 }
             }
+            ComparisonAction::ShowMaps => self.show_both_maps(),
             ComparisonAction::LookAt { layer, side, row, column } => self.look_at(&layer, side, [row, column]),
         }
     }
@@ -129,7 +131,7 @@ impl App {
         let ctx = self.ctx.clone();
         let task = move || {
             let [a, b] = directories;
-            let sides = [Side::open(&a)?, Side::open(&b)?];
+            let sides = [compare::Side::open(&a)?, compare::Side::open(&b)?];
             let job = Job::new(cancel, move |step| {
                 progress.set(step.done, step.total);
                 ctx.request_repaint();
@@ -155,6 +157,23 @@ impl App {
                 Err(error) => FilesCompared::Failed(error),
             };
             self.state.comparison.set_files(models, Some(files));
+        }
+    }
+
+    /// Opens panes of A, of B and of B − A, all linked; where the difference has a pane already, that one is shown.
+    fn show_both_maps(&mut self) {
+        let [a, b] = [Side::A, Side::B].map(RunRef::plain);
+        let difference = MapSource::Difference(b.clone(), a.clone());
+        self.state.overlay = Overlay::None;
+        let known = self.state.panes().iter().find(|pane| pane.source == difference).map(|pane| pane.id);
+        if let Some(known) = known {
+            return self.activate_pane(known);
+        }
+        for (at, source) in [MapSource::Run(a), MapSource::Run(b), difference].into_iter().enumerate() {
+            if at > 0 {
+                self.new_pane();
+            }
+            self.state.view.change(&ViewChange::Source(source));
         }
     }
 

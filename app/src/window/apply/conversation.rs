@@ -152,6 +152,7 @@ impl App {
             self.state.notices.offer(text, deed);
         }
         self.state.attentions.forget_conversation(id);
+        self.state.evidence.forget_conversation(id);
         self.read_shown_picture();
     }
 

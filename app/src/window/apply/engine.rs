@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
-    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, Purpose, Remade,
-    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
+    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PartState,
+    Purpose, Remade, RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
@@ -30,6 +30,7 @@ impl App {
             }
             EventKind::Trace(trace) => self.take_trace(event.job, trace),
             EventKind::Token(token) => self.take_token(event.job, token),
+            EventKind::Found(finding) => self.take_finding(event.job, *finding),
             EventKind::Done(outcome) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     self.done(event.job, &running, outcome);
@@ -92,6 +93,8 @@ impl App {
                 self.ask_what_waited();
             }
             (Purpose::Discard, Outcome::Unloaded) => {}
+            // Everything it found was told on the way.
+            (Purpose::Evidence(key, part), Outcome::Measured(_)) => self.measured((key, part), PartState::Done),
             (purpose, Outcome::Ran(output)) => self.ran(running, purpose, *output),
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
         }
@@ -181,7 +184,7 @@ impl App {
         if let Some(error) = &error {
             match &running.purpose {
                 Purpose::Inspect(_) | Purpose::Load(_) => {}
-                Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) => {
+                Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) | Purpose::Evidence(..) => {
                     self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
                 }
                 Purpose::Unload(_) | Purpose::Discard => {
@@ -223,6 +226,7 @@ impl App {
                 let failed = self.state.traces.get(&key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);
             }
+            Purpose::Evidence(key, part) => self.measuring_ended_early((key, part), status),
             Purpose::Unload(_) => self.ask_what_waited(),
             Purpose::Discard => {}
         }

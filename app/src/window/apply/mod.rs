@@ -5,6 +5,7 @@ mod comparison;
 mod conversation;
 mod download;
 mod engine;
+mod evidence;
 mod export;
 mod model;
 mod paths;
@@ -69,6 +70,7 @@ impl App {
             Action::Model(action) => self.apply_model(action),
             Action::Conversation(action) => self.apply_conversation(action),
             Action::View(action) => self.apply_view(action),
+            Action::Evidence(action) => self.apply_evidence(action),
             Action::Comparison(action) => self.apply_comparison(action),
             Action::Program(action) => self.apply_program(action),
         }
@@ -152,6 +154,7 @@ impl App {
             UiCommand::PreviousHead => self.step_heads(false),
             UiCommand::NextQuantity => self.next_quantity(),
             UiCommand::NextEncoder => self.next_encoder(),
+            UiCommand::Evidence => self.show_evidence(),
         }
     }
 

@@ -55,6 +55,10 @@ pub struct ComparisonTexts {
     pub alone: fn(&str, &str) -> String,
     /// Goes to a cell.
     pub look: fn(usize, usize) -> String,
+    /// Opens the maps of both and of their difference.
+    pub show_maps: &'static str,
+    /// What that does.
+    pub show_maps_tip: &'static str,
     /// Nothing differs.
     pub nowhere: &'static str,
     /// All keys are masked.
@@ -119,6 +123,8 @@ pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
     matched: "is compared with",
     alone: |list, side| format!("Without a counterpart, of {side}: {list}"),
     look: |row, column| format!("cell {row}, {column}"),
+    show_maps: "Maps of A, B and B − A",
+    show_maps_tip: "Opens a pane for each, with cell, zoom, layers, heads and colours linked",
     nowhere: "nowhere",
     masked: "masked",
     evidence: "Jensen–Shannon divergence of a cell's attention, 0 to 1 bit, mean over heads. Evidence: attention (correlational): where the models attended, not how much it contributed.",
@@ -188,6 +194,8 @@ pub(super) const CHINESE: ComparisonTexts = ComparisonTexts {
     matched: "对应",
     alone: |list, side| format!("{side} 中没有对应项：{list}"),
     look: |row, column| format!("单元格 {row}, {column}"),
+    show_maps: "A、B 与 B − A 的注意力图",
+    show_maps_tip: "为每一个打开一个面板，联动单元格、缩放、层、注意力头和颜色",
     nowhere: "无",
     masked: "已屏蔽",
     evidence: "单元格注意力的 Jensen–Shannon 散度，0 到 1 比特，对注意力头求平均。证据：注意力（相关性）：模型看向哪里，不代表其贡献。",

@@ -9,6 +9,7 @@ mod conversation;
 mod download;
 mod engine;
 mod evidence;
+mod evidence_panel;
 mod help;
 mod inspector;
 mod opening;
@@ -22,6 +23,7 @@ pub use conversation::ConversationTexts;
 pub use download::DownloadTexts;
 pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
+pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
@@ -91,6 +93,8 @@ pub struct Texts {
     pub help: HelpTexts,
     /// What maps are evidence of.
     pub evidence: EvidenceTexts,
+    /// What an answer rests on.
+    pub evidence_panel: EvidencePanelTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
     /// What the engine says.
@@ -109,6 +113,7 @@ static ENGLISH: Texts = Texts {
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
+    evidence_panel: evidence_panel::ENGLISH,
     inspector: inspector::ENGLISH,
     engine: engine::ENGLISH,
 };
@@ -125,6 +130,7 @@ static CHINESE: Texts = Texts {
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
+    evidence_panel: evidence_panel::CHINESE,
     inspector: inspector::CHINESE,
     engine: engine::CHINESE,
 };

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod conversation;
+mod evidence;
 mod export;
 mod inspector;
 mod notices;
@@ -106,6 +107,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                     }
                 }
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
+                PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
             }
         });
         UiResponse::None
@@ -117,6 +119,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Conversation => texts.panel_conversation,
             PanelKind::Map(id) => return probe::title(self.cx, *id).into(),
             PanelKind::Inspector => texts.panel_inspector,
+            PanelKind::Evidence => self.cx.texts.evidence_panel.title,
         }
         .into()
     }

@@ -1,6 +1,6 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{AttentionKey, ConversationId, ExchangeId, Slot, TraceKey};
+use super::{AttentionKey, ConversationId, EvidenceKey, EvidencePart, ExchangeId, Slot, TraceKey};
 use opabinia_engine::job::Progress;
 use opabinia_engine::worker::JobId;
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub enum Purpose {
     Attend(AttentionKey),
     /// A trace without an answer: the maps of an earlier one.
     Trace(TraceKey),
+    /// What an answer rests on.
+    Evidence(EvidenceKey, EvidencePart),
 }
 
 impl Purpose {

@@ -9,6 +9,7 @@ mod attention;
 mod comparison;
 mod conversation;
 mod download;
+mod evidence;
 mod exchanges;
 mod export;
 mod history;
@@ -33,6 +34,9 @@ pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
 pub use download::{Download, DownloadPhase, DownloadTask};
+pub use evidence::{
+    AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
+};
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
 pub use history::ViewHistory;
@@ -129,6 +133,8 @@ pub struct AppState {
     pub inputs: EncoderInputs,
     /// What tokens of answers attended to.
     pub attentions: Attentions,
+    /// What answers rest on.
+    pub evidence: Evidences,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// The comparison of the two checkpoints that are open.

@@ -22,6 +22,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         Some((MapsCompared::Ready(maps), entries)) => {
             let height = height(ui);
             ScrollArea::both().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+                if ui.button(texts.show_maps).on_hover_text(texts.show_maps_tip).clicked() {
+                    out.push(ComparisonAction::ShowMaps.into());
+                }
                 matching(ui, cx, maps, entries);
                 table(ui, cx, maps, entries, out);
                 ui.add_space(6.0);

@@ -83,7 +83,7 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, inspection: &Inspection, out: 
                 Ok((directory, rule)) => {
                     ui.label(tower.input_side.map_or_else(String::new, |side| format!("{side} px")));
                     ui.label(count(tower.parameters));
-                    ui.add(Label::new(RichText::new(rule).weak()).truncate())
+                    ui.add(Label::new(RichText::new((cx.texts.engine.said)(rule)).weak()).truncate())
                         .on_hover_text(directory.display().to_string());
                 }
                 Err(_) => {
