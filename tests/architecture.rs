@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The members of the workspace.
-const MEMBERS: [&str; 6] = ["engine", "engine/trace", "engine/eval", "shaders", "app", "forge"];
+const MEMBERS: [&str; 8] =
+    ["engine", "engine/hub", "engine/trace", "engine/eval", "shaders", "app", "forge", "packaging"];
 
 /// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands).
 const UNSAFE_FILES: [&str; 1] = ["engine/src/checkpoint/map.rs"];
@@ -141,6 +142,37 @@ fn names_of_modules_are_found_in_paths_and_groups() {
 fn engine_never_names_a_screen() {
     assert_never_names("engine", &SCREEN);
     assert_never_names("engine", &["opabinia", "clap", "indicatif"]);
+}
+
+/// Crates that talk to the network.
+const NETWORK: [&str; 6] = ["ureq", "rustls", "reqwest", "hyper", "hf-hub", "curl"];
+
+#[test]
+fn only_pull_touches_the_network() {
+    for member in MEMBERS.into_iter().filter(|member| *member != "engine/hub") {
+        assert_never_names(member, &NETWORK);
+    }
+    // The feature that brings the client in is switched on by the app alone.
+    for member in ["engine", "shaders", "forge"] {
+        let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("\"pull\""), "{member}/Cargo.toml switches the network on");
+    }
+    let mut naming = BTreeSet::new();
+    for file in MEMBERS.into_iter().flat_map(|member| files(&root().join(member).join("src"), &is_rust)) {
+        let code = code(&file);
+        if code.contains("TcpStream") || code.contains("UdpSocket") || code.contains("opabinia_hub::pull") {
+            naming.insert(file.strip_prefix(root()).unwrap().to_path_buf());
+        }
+    }
+    let allowed = ["app/src/cli/pull.rs", "app/src/pulling.rs"].map(PathBuf::from);
+    assert_eq!(naming, BTreeSet::from(allowed), "who else touches the network?");
+}
+
+#[test]
+fn hub_never_names_tensors_or_a_screen() {
+    assert_never_names("engine/hub", &TENSORS);
+    assert_never_names("engine/hub", &SCREEN);
+    assert_never_names("engine/hub", &["opabinia-engine", "opabinia", "clap", "indicatif"]);
 }
 
 #[test]

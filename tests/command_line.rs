@@ -509,8 +509,7 @@ fn a_picture_may_come_through_a_pipe() {
 fn what_is_no_file_is_answered_with_what_is_possible() {
     run(asking("https://example.org/a.png"))
         .says(USAGE, &["https://example.org/a.png: this is an address", "download the picture"]);
-    run(program(["ask", "x", "-m", "https://example.org/m"]))
-        .says(3, &["this is an address", "huggingface-cli download"]);
+    run(program(["ask", "x", "-m", "https://example.org/m"])).says(3, &["this is an address", "opabinia pull"]);
     for (flag, value, words) in [
         ("--seed", "-1", "`-1` is no seed: it is a whole number from 0 to 18446744073709551615"),
         ("--seed", "dice", "`dice` is no seed"),

@@ -122,7 +122,7 @@ fn a_model_that_is_not_there() {
     ask(&empty, &[]).says(REFUSED, &["empty", "no checkpoint", "config.json: missing", "give the directory"]);
     ask(&empty.join("nowhere"), &[]).says(REFUSED, &["nowhere", "no such directory"]);
     ask(Path::new("nyu-visionx/cambrian-0b"), &[])
-        .says(REFUSED, &["nyu-visionx/cambrian-0b", "models--nyu-visionx--cambrian-0b", "huggingface-cli download"]);
+        .says(REFUSED, &["nyu-visionx/cambrian-0b", "models--nyu-visionx--cambrian-0b", "opabinia pull"]);
     ask(Path::new("../nyu-visionx"), &[]).says(REFUSED, &["../nyu-visionx", "no such directory"]);
     run(program(["ask", "What is this?", "--image", "sample:nothing"]))
         .says(USAGE, &["no sample picture `nothing`", "the samples are"]);
@@ -430,7 +430,7 @@ fn a_missing_encoder_lists_every_place() {
             in_cache.to_str().unwrap(),
             "/nowhere/hf/hub/models--facebook--dinov2-giant",
             ".cache/huggingface/hub/models--facebook--dinov2-giant",
-            "huggingface-cli download facebook/dinov2-giant",
+            "opabinia pull facebook/dinov2-giant",
             "--tower dinov2=DIR",
         ],
     );

@@ -65,7 +65,7 @@ impl ImageSource {
         }
         if is_address(path) {
             return Err(Error::input(
-                format!("{}: this is an address, and the program never goes to the network", path.display()),
+                format!("{}: this is an address, and pictures are not fetched from the network", path.display()),
                 "download the picture, and give the name of the file",
             ));
         }

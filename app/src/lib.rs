@@ -3,7 +3,8 @@
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`difference_figure`] with those of two sides, [`recipe`] keeps how that was done, [`evidence`] is what
 //! an answer rests on as people read it, [`demo`] holds the
-//! checkpoint that is part of the program, [`image_source`] finds the picture that a person named, [`number`]
+//! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
+//! [`pulling`] what a model needs from the hub, [`pace`] says how fast it comes, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
 
 pub mod cli;
@@ -15,6 +16,8 @@ pub mod figure;
 pub mod image_source;
 pub mod map_figure;
 pub mod number;
+pub mod pace;
+pub mod pulling;
 pub mod recipe;
 pub mod selection;
 pub mod window;

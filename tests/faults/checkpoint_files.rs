@@ -312,8 +312,7 @@ fn hub_caches_are_where_the_variables_say() {
         ended.works();
         assert_eq!(ended.stdout, original, "{variable}={value}");
     }
-    ask(copy.path(), &[])
-        .says(REFUSED, &["huggingface/hub/models--facebook--dinov2-giant", "huggingface-cli download"]);
+    ask(copy.path(), &[]).says(REFUSED, &["huggingface/hub/models--facebook--dinov2-giant", "opabinia pull"]);
 }
 
 // ---- limits of memory ----

@@ -26,11 +26,11 @@ pub fn words(advice: &Advice) -> String {
         Advice::AtMostTokens(room) => format!("ask for at most {room} tokens: --max-tokens {room}"),
         Advice::ShorterAnswer => "shorten the answer (--max-tokens) or the question".to_owned(),
         Advice::OtherImage => "give one: --other FILE".to_owned(),
-        Advice::FetchModel(repository) => format!("get it with: huggingface-cli download {repository}"),
+        Advice::FetchModel(repository) => format!("get it with: opabinia pull {repository}"),
         Advice::FetchEncoder(missing) => {
             let MissingEncoder { repository, folder, encoder } = &**missing;
             format!(
-                "get them with: huggingface-cli download {repository}\n  or put them into {folder}\n  or say where they \
+                "get them with: opabinia pull {repository}\n  or put them into {folder}\n  or say where they \
                  are: --tower {encoder}=DIR"
             )
         }

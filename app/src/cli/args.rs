@@ -48,9 +48,8 @@ impl LoadArgs {
     /// If it is the demo checkpoint, and there is no place to put it; or an address on the network.
     pub fn request(&self, model: &str) -> Result<LoadRequest> {
         if is_address(Path::new(model)) {
-            let refusal = Refusal::new(model, "this is an address, and the program never goes to the network");
-            let help = "download the checkpoint (`huggingface-cli download ORGANISATION/NAME`), then give its directory or \
-                        ORGANISATION/NAME";
+            let refusal = Refusal::new(model, "this is an address, and only `opabinia pull` goes to the network");
+            let help = "fetch the checkpoint (`opabinia pull ORGANISATION/NAME`), then give ORGANISATION/NAME";
             return Err(Error::from(refusal.help(help)).into());
         }
         Ok(LoadRequest {

@@ -38,8 +38,8 @@ impl Console {
         use tracing_subscriber::EnvFilter;
         let level = match self.verbose {
             0 => "error",
-            1 => "warn,opabinia=info,opabinia_engine=info,opabinia_shaders=info",
-            _ => "info,opabinia=debug,opabinia_engine=debug,opabinia_shaders=debug",
+            1 => "warn,opabinia=info,opabinia_engine=info,opabinia_hub=info,opabinia_shaders=info",
+            _ => "info,opabinia=debug,opabinia_engine=debug,opabinia_hub=debug,opabinia_shaders=debug",
         };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let started = tracing_subscriber::fmt()

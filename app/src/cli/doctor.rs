@@ -103,7 +103,7 @@ impl Findings {
         if self.models.is_empty() {
             advice.push(
                 "there is no Cambrian-1 checkpoint in the hub cache: give the directory of one, or get one with \
-                 `huggingface-cli download nyu-visionx/cambrian-8b`"
+                 `opabinia pull nyu-visionx/cambrian-8b`"
                     .into(),
             );
         }

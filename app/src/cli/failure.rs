@@ -4,6 +4,8 @@ use super::advice;
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
+use opabinia_engine::printable;
+use opabinia_hub::Error as HubError;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
 use std::any::Any;
@@ -32,6 +34,8 @@ pub enum Cause {
     Engine(EngineError),
     /// Drawing failed.
     Shaders(ShaderError),
+    /// Files were not brought from the hub.
+    Hub(HubError),
     /// A fault of this program, with what is known of it.
     Internal(String),
     /// There is no display to open the window on.
@@ -89,6 +93,11 @@ impl Failure {
                 EngineError::Cancelled => 130,
                 _ => 1,
             },
+            Cause::Hub(error) => match error {
+                HubError::Usage { .. } | HubError::Storage { .. } => 2,
+                HubError::Cancelled => 130,
+                _ => 6,
+            },
             Cause::Shaders(error) => match error {
                 ShaderError::Trace(_) | ShaderError::View(_) | ShaderError::Photo(_) | ShaderError::TooLarge { .. } => {
                     2
@@ -113,6 +122,7 @@ impl Failure {
             3 => "refused",
             4 => "out_of_memory",
             5 => "no_adapter",
+            6 => "hub",
             STOPPED => "stopped",
             130 => "cancelled",
             _ => "internal",
@@ -132,6 +142,7 @@ impl fmt::Display for Failure {
         match &self.cause {
             Cause::Engine(error) => error.fmt(f),
             Cause::Shaders(error) => error.fmt(f),
+            Cause::Hub(error) => f.write_str(&printable::lines(&error.to_string())),
             Cause::Internal(what) => {
                 write!(
                     f,
@@ -167,6 +178,12 @@ impl From<EngineError> for Failure {
             EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
             error => Cause::Engine(error.advised(advice::words)).into(),
         }
+    }
+}
+
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Self {
+        Cause::Hub(error).into()
     }
 }
 

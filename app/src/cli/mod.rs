@@ -5,6 +5,7 @@ pub mod answer_text;
 pub mod args;
 pub mod ask;
 pub mod compare;
+pub mod completions;
 pub mod console;
 pub mod doctor;
 pub mod driver;
@@ -15,11 +16,14 @@ pub mod failure;
 pub mod inspect;
 pub mod interrupt;
 pub mod json_path;
+pub mod manual;
 pub mod open;
 pub mod progress;
+pub mod pull;
 pub mod render;
 pub mod system;
 pub mod trace;
+pub mod transfer;
 
 use clap::{Parser, Subcommand};
 use console::{Console, complain, print_json};
@@ -33,7 +37,8 @@ const GUIDE: &str = "\
 A first walk:
   opabinia                                                     the window, with a small demo model
   opabinia ask \"How many red circles are there?\"              the same model, without a screen
-  opabinia inspect cambrian-8b                                 what it is, what it needs
+  opabinia pull nyu-visionx/cambrian-8b                        a checkpoint and its encoders, from the network
+  opabinia inspect nyu-visionx/cambrian-8b                     what it is, what it needs
   opabinia ask -m cambrian-8b -i desk.jpg \"What is this?\"     its answer
   opabinia trace -m cambrian-8b -i desk.jpg -p \"What is this?\" -o desk.safetensors
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
@@ -45,7 +50,8 @@ A first walk:
 
 Exit codes:
   0 done    1 fault of the program    2 usage, or an input, output or setting that cannot be used
-  3 checkpoint refused    4 out of memory    5 no graphics adapter    75 eval stopped by SIGUSR1
+  3 checkpoint refused    4 out of memory    5 no graphics adapter
+  6 the hub could not be reached, or did not give what was asked for    75 eval stopped by SIGUSR1
   130 cancelled
 
 `opabinia help COMMAND` explains one command, with examples.";
@@ -66,6 +72,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Open(open::Open),
+    Pull(pull::Pull),
     Inspect(inspect::Inspect),
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
@@ -74,6 +81,8 @@ enum Command {
     Render(Box<render::Render>),
     Compare(Box<compare::Compare>),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
 }
 
 /// Runs the program.
@@ -109,6 +118,7 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         None => open::Open::default().run(),
         Some(Command::Open(open)) => open.run(),
+        Some(Command::Pull(pull)) => pull.run(cli.console),
         Some(Command::Inspect(inspect)) => inspect.run(cli.console),
         Some(Command::Ask(ask)) => ask.run(cli.console),
         Some(Command::Trace(trace)) => trace.run(cli.console),
@@ -117,6 +127,8 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Render(render)) => render.run(cli.console),
         Some(Command::Compare(compare)) => compare.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
+        Some(Command::Completions(completions)) => completions.run(),
+        Some(Command::Manual(manual)) => manual.run(),
     }
 }
 

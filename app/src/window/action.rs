@@ -98,6 +98,14 @@ pub enum ModelAction {
     Answer(Slot),
     /// Take the model out of memory.
     Unload(Slot),
+    /// Ask the hub what this repository takes, to open it in this slot. The first thing that touches the network.
+    LookUp(Slot, String),
+    /// Bring what was looked up, or go on with it.
+    Download,
+    /// Let what is on its way stand still.
+    PauseDownload,
+    /// Forget what was looked up. What arrived stays in the cache.
+    CloseDownload,
 }
 
 /// About what is asked and answered.

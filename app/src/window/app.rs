@@ -10,11 +10,12 @@ use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, EncoderInput, InputKey, MapSource, NoticeKind, Overlay, PaneId, PathEntry, PathFor, PictureId, SCALES,
-    Slot, Stamp, TraceKey,
+    AppState, DownloadTask, EncoderInput, InputKey, MapSource, NoticeKind, Overlay, PaneId, PathEntry, PathFor,
+    PictureId, SCALES, Slot, Stamp, TraceKey,
 };
 use super::theme;
 use crate::image_source::ImageSource;
+use crate::pulling::Needs;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::compare::{Checkpoints, Maps};
@@ -60,6 +61,10 @@ pub enum Finished {
     PastedText(String),
     /// The hub cache was looked through.
     Hub(Vec<CachedModel>),
+    /// The hub said what a repository takes, or did not.
+    LookedUp(DownloadTask, Result<Arc<Needs>, String>),
+    /// A download has ended.
+    Downloaded(DownloadTask, Result<(), String>),
     /// A trace was put on the GPU.
     Uploaded(Arc<Trace>, Result<TraceOnGpu, String>),
     /// It was found out what was dropped.
@@ -239,6 +244,7 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
+        self.watch_download();
         self.make_inputs();
         self.keep_intervened_up();
         self.keep_traces_up();

@@ -9,6 +9,7 @@ use super::stored::{Located, StoredType};
 use super::{folder, safetensors_header, torch_file};
 use crate::error::{Refusal, Result};
 use crate::printable;
+use opabinia_hub::cache::absence;
 use opabinia_trace::encoder_name::is_plain_name;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,62 @@ pub struct WeightFiles {
     tensors: BTreeMap<String, (usize, Located)>,
     /// Keys that an index names and no file holds.
     stale: Vec<String>,
+}
+
+/// What to do about an index that does not fit.
+const OTHER_INDEX: &str = "the index does not belong to these files: download the checkpoint again";
+
+/// The names under which weights are looked for, in order.
+fn candidates(stems: &[&str]) -> impl Iterator<Item = String> {
+    let formats = |stem| [".safetensors", ".bin"].map(|suffix| format!("{stem}{suffix}"));
+    stems.iter().flat_map(formats).flat_map(|single| {
+        let index = format!("{single}{INDEX}");
+        [single, index]
+    })
+}
+
+/// How the name of an index ends.
+const INDEX: &str = ".index.json";
+
+/// The file that weights are read from: a single one, or an index, whichever of [`candidates`] `exists` first.
+pub(super) fn chosen(stems: &[&str], exists: impl Fn(&str) -> bool) -> Option<String> {
+    candidates(stems).find(|name| exists(name))
+}
+
+/// Whether `name` is that of an index.
+pub(super) fn is_index(name: &str) -> bool {
+    name.ends_with(INDEX)
+}
+
+/// The table of an index: key of a weight → name of its shard.
+fn weight_map(json: &JsonFile) -> Result<&serde_json::Map<String, serde_json::Value>> {
+    let map = json.value().get("weight_map").and_then(serde_json::Value::as_object);
+    map.ok_or_else(|| json.refusal("weight_map", "this field is missing or no object").help(OTHER_INDEX).into())
+}
+
+/// The names of the shards in an index, each once, sorted.
+///
+/// # Errors
+/// A refusal if one leads elsewhere, or there are too many.
+pub(super) fn shards(json: &JsonFile) -> Result<BTreeSet<&str>> {
+    let mut shards = BTreeSet::new();
+    for (key, shard) in weight_map(json)? {
+        let name = shard.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
+            Refusal::new(json.file(), "names a shard that is not a plain file name beside the index")
+                .key(key)
+                .found(shard.to_string())
+                .help("do not use this checkpoint: an honest index never points elsewhere")
+        })?;
+        shards.insert(name);
+    }
+    if shards.len() > MAX_SHARDS {
+        return Err(Refusal::new(json.file(), "names too many shards")
+            .expected(format!("at most {MAX_SHARDS}"))
+            .found(shards.len().to_string())
+            .help(OTHER_INDEX)
+            .into());
+    }
+    Ok(shards)
 }
 
 /// Where one tensor lies and what it is.
@@ -66,26 +123,19 @@ impl WeightFiles {
     /// A refusal that names the file, and the key in it, if there are no weights, a shard is missing, cut short or
     /// lies outside `dir`, an index does not match its shards, or a pickle wants to do more than hold tensors.
     pub fn open(dir: &Path, stems: &[&str]) -> Result<Self> {
-        let mut looked_for = Vec::new();
-        for stem in stems {
-            for suffix in [".safetensors", ".bin"] {
-                let single = dir.join(format!("{stem}{suffix}"));
-                if single.exists() {
-                    let mut weights = Self::empty(&single);
-                    weights.add(&single)?;
-                    return Ok(weights);
-                }
-                let index = dir.join(format!("{stem}{suffix}.index.json"));
-                if index.exists() {
-                    return Self::open_sharded(dir, &index);
-                }
-                looked_for.extend([single, index]);
+        if let Some(name) = chosen(stems, |name| dir.join(name).exists()) {
+            let file = dir.join(&name);
+            if is_index(&name) {
+                return Self::open_sharded(dir, &file);
             }
+            let mut weights = Self::empty(&file);
+            weights.add(&file)?;
+            return Ok(weights);
         }
         let refusal = folder::explained(dir).unwrap_or_else(|| {
             Refusal::new(dir, "no weights found").help("download the model again, with its .safetensors or .bin files")
         });
-        Err(looked_for.iter().fold(refusal, |refusal, file| refusal.detail(absence(file))).into())
+        Err(candidates(stems).fold(refusal, |refusal, name| refusal.detail(absence(&dir.join(name)))).into())
     }
 
     fn empty(origin: &Path) -> Self {
@@ -94,29 +144,9 @@ impl WeightFiles {
 
     fn open_sharded(dir: &Path, index: &Path) -> Result<Self> {
         let json = JsonFile::read(index)?;
-        let help = "the index does not belong to these files: download the checkpoint again";
-        let Some(map) = json.value().get("weight_map").and_then(serde_json::Value::as_object) else {
-            return Err(json.refusal("weight_map", "this field is missing or no object").help(help).into());
-        };
+        let map = weight_map(&json)?;
         let mut weights = Self::empty(index);
-        let mut shards = BTreeSet::new();
-        for (key, shard) in map {
-            let name = shard.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
-                Refusal::new(index, "names a shard that is not a plain file name beside the index")
-                    .key(key)
-                    .found(shard.to_string())
-                    .help("do not use this checkpoint: an honest index never points elsewhere")
-            })?;
-            shards.insert(name);
-        }
-        if shards.len() > MAX_SHARDS {
-            return Err(Refusal::new(index, "names too many shards")
-                .expected(format!("at most {MAX_SHARDS}"))
-                .found(shards.len().to_string())
-                .help(help)
-                .into());
-        }
-        for shard in shards {
+        for shard in shards(&json)? {
             let path = dir.join(shard);
             if !path.exists() {
                 return Err(Refusal::new(index, "names a shard that is missing")
@@ -141,7 +171,7 @@ impl WeightFiles {
                     .key(key)
                     .expected(format!("in {}", expected.unwrap_or_default().display()))
                     .found(format!("in {}", found.unwrap_or(index).display()))
-                    .help(help)
+                    .help(OTHER_INDEX)
                     .into());
             }
         }
@@ -234,15 +264,4 @@ impl WeightFiles {
 pub(super) fn is_derived(key: &str) -> bool {
     let last = |name: &str| key == name || key.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'));
     last("rotary_emb.inv_freq") || last("position_ids")
-}
-
-/// Why `path` cannot be used, as a line of detail. Hub caches hold links into a store; a link to nothing is a download
-/// that did not finish.
-pub(super) fn absence(path: &Path) -> String {
-    match path.symlink_metadata() {
-        Ok(about) if about.is_symlink() => {
-            format!("{}: incomplete download (the link points to a file that is missing)", path.display())
-        }
-        _ => format!("{}: missing", path.display()),
-    }
 }

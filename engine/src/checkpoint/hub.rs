@@ -1,26 +1,24 @@
 //! Where models and encoders lie on this machine: directories, and the Hugging Face hub cache.
 //!
 //! A hub cache holds a directory `models--<organisation>--<name>` per repository, with `refs/main` naming a revision and
-//! `snapshots/<revision>/` holding its files, normally as links into a store. Nothing is ever downloaded.
+//! `snapshots/<revision>/` holding its files, normally as links into a store. Nothing is downloaded here: `opabinia-hub` reads the layout, and fills it elsewhere.
 //!
 //! Names come from strangers too: a repository id or a revision that is more than a plain name is not followed.
 
-use super::environment;
-use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence};
+use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles};
 use super::folder;
 use super::json::JsonFile;
 use crate::advice::{Advice, MissingEncoder};
 use crate::error::{Error, Refusal, Result};
-use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name, is_repo_id};
+use opabinia_hub::cache::{absence, snapshot};
+use opabinia_hub::environment;
+use opabinia_hub::names::{Repo, RepoKind};
+use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name};
 use std::env;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-
-/// No revision is longer than this.
-const MAX_REVISION: u64 = 256;
 
 /// An encoder's directory given by the user: `NAME=DIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +127,7 @@ impl Hub {
     /// The caches the environment names: `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `TRANSFORMERS_CACHE`, `HF_HOME/hub`,
     /// `XDG_CACHE_HOME/huggingface/hub` and `~/.cache/huggingface/hub`.
     pub fn from_env() -> Self {
-        Self { caches: environment::caches(&|name| env::var_os(name), env::home_dir().as_deref()) }
+        Self { caches: environment::caches(&environment::of_process, env::home_dir().as_deref()) }
     }
 
     /// These caches and no others.
@@ -157,7 +155,7 @@ impl Hub {
         if model.exists() {
             return Err(folder::no_directory(model).into());
         }
-        let Some(id) = model.to_str().filter(|id| is_repo_id(id)) else {
+        let Some(id) = model.to_str().and_then(|id| Repo::new(RepoKind::Model, id)) else {
             return Err(Refusal::new(model, "no such directory")
                 .help(
                     "give the directory of a checkpoint, or the id of a repository in the hub cache, organisation/name",
@@ -166,12 +164,12 @@ impl Hub {
         };
         let mut refusal = Refusal::new(model, "no such directory, and no such repository in the hub cache");
         for cache in &self.caches {
-            match Self::checkpoint(&cache.join(repo_dir_name(id))) {
+            match Self::checkpoint(&cache.join(id.dir_name())) {
                 Ok(dir) => return Ok(dir),
                 Err(why) => refusal = refusal.detail(why),
             }
         }
-        Err(refusal.help(Advice::FetchModel(id.to_owned())).into())
+        Err(refusal.help(Advice::FetchModel(id.id().to_owned())).into())
     }
 
     /// The checkpoint in `dir`, which holds its files or is a repository's directory in a hub cache.
@@ -239,12 +237,11 @@ impl Hub {
         let towers = checkpoint.join("towers");
         match origin {
             TowerOrigin::Repository(repo) => {
-                let hub = repo_dir_name(repo);
-                let mut places = vec![
-                    (TowerSource::Checkpoint, existing(&towers.join(repo))),
-                    (TowerSource::CheckpointHub, snapshot(&towers.join(&hub))),
-                ];
-                places.extend(self.caches.iter().map(|cache| (TowerSource::HubCache, snapshot(&cache.join(&hub)))));
+                let mut places = vec![(TowerSource::Checkpoint, existing(&towers.join(repo)))];
+                if let Some(hub) = Repo::new(RepoKind::Model, repo).map(|repo| repo.dir_name()) {
+                    places.push((TowerSource::CheckpointHub, snapshot(&towers.join(&hub))));
+                    places.extend(self.caches.iter().map(|cache| (TowerSource::HubCache, snapshot(&cache.join(&hub)))));
+                }
                 places
             }
             // The end of the path, beside the checkpoint or in it: a folder moves together with what it belongs to.
@@ -278,8 +275,8 @@ impl Hub {
         let entries = self.caches.iter().filter_map(|cache| fs::read_dir(cache).ok()).flatten();
         for entry in entries.filter_map(Result::ok) {
             let name = entry.file_name();
-            let repo = name.to_str().and_then(|name| name.strip_prefix("models--")).map(|id| id.replacen("--", "/", 1));
-            let Some(repo) = repo.filter(|repo| is_repo_id(repo)) else { continue };
+            let repo = name.to_str().and_then(Repo::from_dir_name).filter(|repo| repo.kind() == RepoKind::Model);
+            let Some(repo) = repo.map(|repo| repo.id().to_owned()) else { continue };
             let Ok(dir) = Self::checkpoint(&entry.path()) else { continue };
             let config = JsonFile::read(&dir.join("config.json"));
             let ours = config.is_ok_and(|config| config.get("mm_vision_tower_aux_list").is_some());
@@ -324,43 +321,12 @@ fn existing(dir: &Path) -> Result<PathBuf, String> {
     if dir.is_dir() { Ok(dir.to_path_buf()) } else { Err(absence(dir)) }
 }
 
-/// The snapshot to use of the repository in `repo`: the one `refs/main` names, or the only one.
-fn snapshot(repo: &Path) -> Result<PathBuf, String> {
-    let repo = existing(repo)?;
-    let snapshots = repo.join("snapshots");
-    let main = repo.join("refs").join("main");
-    if main.exists() {
-        let mut revision = String::new();
-        let read = File::open(&main).and_then(|file| file.take(MAX_REVISION).read_to_string(&mut revision));
-        let revision = revision.trim();
-        if read.is_err() || !is_plain_name(revision) {
-            return Err(format!("{}: names no revision", main.display()));
-        }
-        let dir = snapshots.join(revision);
-        return if dir.is_dir() { Ok(dir) } else { Err(format!("{}: incomplete download (missing)", dir.display())) };
-    }
-    let dirs = fs::read_dir(&snapshots).map(|entries| {
-        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()).collect::<Vec<_>>()
-    });
-    match dirs.unwrap_or_default().as_slice() {
-        [only] => Ok(only.clone()),
-        [] => Err(format!("{}: no snapshot", snapshots.display())),
-        several => Err(format!("{}: {} snapshots and no refs/main to choose one", repo.display(), several.len())),
-    }
-}
-
 /// What people call the checkpoint in `dir`: the repository's id where `dir` is a snapshot in a hub cache, else the
 /// directory's own name.
 pub fn checkpoint_name(dir: &Path) -> String {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
     let name = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let snapshots = dir.parent().filter(|parent| name(parent) == "snapshots");
-    let repo = snapshots.and_then(Path::parent).map(name);
-    let id = repo.as_deref().and_then(|repo| repo.strip_prefix("models--")).map(|id| id.replacen("--", "/", 1));
-    id.unwrap_or_else(|| name(&dir))
-}
-
-/// Name of the directory of repository `id` in a hub cache.
-fn repo_dir_name(id: &str) -> String {
-    format!("models--{}", id.replacen('/', "--", 1))
+    let repo = snapshots.and_then(Path::parent).and_then(|repo| Repo::from_dir_name(&name(repo)));
+    repo.map_or_else(|| name(&dir), |repo| repo.id().to_owned())
 }

@@ -19,10 +19,9 @@ const HUB_ANSWERS: [&str; 6] = [
     "you need to agree",
 ];
 
-const FETCH: &str =
-    "run `git lfs pull` in the folder it was cloned into, or download it with `huggingface-cli download`";
+const FETCH: &str = "run `git lfs pull` in the folder it was cloned into, or fetch the repository with `opabinia pull`";
 const PAGE: &str = "open its address in a browser: the page may ask to log in or to accept a licence. Then download the \
-     file again, for example with `huggingface-cli download`";
+     file again, for example with `opabinia pull`";
 
 /// The refusal of `file` if its content, `bytes`, is one of these things.
 pub(crate) fn refused(file: &Path, bytes: &[u8]) -> Option<Refusal> {
@@ -95,7 +94,7 @@ mod tests {
         for (bytes, words) in [
             (
                 &b"version https://git-lfs.github.com/spec/v1\noid sha256:aaaa\nsize 1234\n"[..],
-                &["git-lfs pointer", "1234 bytes", "git lfs pull", "huggingface-cli"][..],
+                &["git-lfs pointer", "1234 bytes", "git lfs pull", "opabinia pull"][..],
             ),
             (b"/annex/objects/SHA256E-s12--abc", &["git-annex", "git annex get"]),
             (b"\xef\xbb\xbf \n<!DOCTYPE html><title>x</title>", &["web page", "browser"]),

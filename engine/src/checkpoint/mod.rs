@@ -6,7 +6,6 @@
 
 pub mod config;
 mod convert;
-mod environment;
 pub(crate) mod fields;
 pub mod files;
 mod folder;
@@ -22,6 +21,7 @@ mod rope;
 mod safetensors_header;
 mod stored;
 mod torch_file;
+pub mod wanted;
 mod zip_directory;
 
 pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig};
@@ -32,6 +32,7 @@ pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
 pub use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec};
 pub use opabinia_trace::encoder_names;
 pub use stored::StoredType;
+pub use wanted::RepoRole;
 
 #[cfg(test)]
 mod damage;

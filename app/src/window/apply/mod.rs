@@ -3,6 +3,7 @@
 mod attention;
 mod comparison;
 mod conversation;
+mod download;
 mod engine;
 mod evidence;
 mod export;
@@ -28,7 +29,6 @@ use super::state::{
 };
 use super::theme::ThemeChoice;
 use crate::demo;
-use opabinia_engine::checkpoint::Hub;
 use opabinia_shaders::Rect;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ const PIXELS: usize = 1 << 30;
 impl App {
     /// Does what the window begins with.
     pub(super) fn begin(&mut self, start: Start) {
-        self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
+        self.look_through_the_cache();
         let given = start.image.is_some();
         match start.image {
             Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
@@ -212,6 +212,8 @@ impl App {
             Finished::PastedText(text) => self.paste_text(&text),
             Finished::Attach(path, now) => self.attach_as_now(path, now),
             Finished::Hub(models) => self.state.hub = Some(models),
+            Finished::LookedUp(task, needs) => self.looked_up(task, needs),
+            Finished::Downloaded(task, ended) => self.downloaded(task, ended),
             Finished::Uploaded(trace, ended) => self.uploaded(ended, |gpu, upload| gpu.end_trace(&trace, upload)),
             Finished::Dropped(dropped) => self.take_dropped(dropped),
             Finished::Pasted(id, picture, unkept) => {

@@ -45,6 +45,10 @@ impl App {
                 self.state.drafts.towers.clear();
                 self.state.drafts.path = None;
             }
+            ModelAction::LookUp(slot, repo) => self.look_up(slot, repo, false),
+            ModelAction::Download => self.download(),
+            ModelAction::PauseDownload => self.pause_download(),
+            ModelAction::CloseDownload => self.close_download(),
             ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
                 let Some(model) = self.state.models.loaded(slot) else { return };

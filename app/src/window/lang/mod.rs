@@ -6,6 +6,7 @@
 mod comparison;
 mod controls;
 mod conversation;
+mod download;
 mod engine;
 mod evidence;
 mod evidence_panel;
@@ -20,6 +21,7 @@ mod program;
 pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
+pub use download::DownloadTexts;
 pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
 pub use evidence_panel::EvidencePanelTexts;
@@ -77,6 +79,8 @@ pub struct Texts {
     pub program: ProgramTexts,
     /// Opening checkpoints.
     pub opening: OpeningTexts,
+    /// Bringing checkpoints from the hub.
+    pub download: DownloadTexts,
     /// Asking and answering.
     pub conversation: ConversationTexts,
     /// Comparing two checkpoints.
@@ -105,6 +109,7 @@ static ENGLISH: Texts = Texts {
     language: Language::English,
     program: program::ENGLISH,
     opening: opening::ENGLISH,
+    download: download::ENGLISH,
     conversation: conversation::ENGLISH,
     comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
@@ -122,6 +127,7 @@ static CHINESE: Texts = Texts {
     language: Language::Chinese,
     program: program::CHINESE,
     opening: opening::CHINESE,
+    download: download::CHINESE,
     conversation: conversation::CHINESE,
     comparison: comparison::CHINESE,
     probe: probe::CHINESE,

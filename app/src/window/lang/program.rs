@@ -112,7 +112,7 @@ pub struct ProgramTexts {
     pub licence: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// It never goes to the network.
+    /// When it goes to the network.
     pub offline: &'static str,
     /// Stage: finding files.
     pub stage_inspect: &'static str,
@@ -262,7 +262,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     claim_precision: "Compare numbers with the reference implementation only with weights kept as f32 on the CPU.",
     licence: "Licence",
     version: "Version",
-    offline: "This program never goes to the network.",
+    offline: "Only the command “opabinia pull” goes to the network.",
     stage_inspect: "examining",
     stage_load: "loading",
     stage_encode: "encoding",
@@ -349,7 +349,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     claim_precision: "只有在 CPU 上以 f32 保存权重时，数值才可与参考实现相比较。",
     licence: "许可",
     version: "版本",
-    offline: "本程序从不联网。",
+    offline: "只有命令“opabinia pull”会联网。",
     stage_inspect: "检查",
     stage_load: "载入",
     stage_encode: "编码",

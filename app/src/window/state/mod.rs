@@ -8,6 +8,7 @@ mod answer;
 mod attention;
 mod comparison;
 mod conversation;
+mod download;
 mod evidence;
 mod exchanges;
 mod export;
@@ -33,6 +34,7 @@ pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, Rea
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
+pub use download::{Download, DownloadPhase, DownloadTask};
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
@@ -147,6 +149,8 @@ pub struct AppState {
     pub kept: Kept,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
     pub hub: Option<Vec<CachedModel>>,
+    /// What is looked up on the hub, or on its way from there.
+    pub download: Option<Download>,
     /// The panes of maps, with their history.
     pub view: ViewHistory,
     /// What was done to conversations and can be taken back.

@@ -27,10 +27,10 @@ pub(super) fn english(advice: &Advice) -> String {
         }
         Advice::OtherImage => "Choose another image".to_owned(),
         Advice::FetchModel(repository) => {
-            format!("Get it in a terminal with: huggingface-cli download {repository}\nthen open it again")
+            format!("Get it in a terminal with: opabinia pull {repository}\nthen open it again")
         }
         Advice::FetchEncoder(missing) => format!(
-            "Get it in a terminal with: huggingface-cli download {}\nor put its files into {}\nor name the folder where \
+            "Get it in a terminal with: opabinia pull {}\nor put its files into {}\nor name the folder where \
              they are, beside the encoder's name",
             missing.repository, missing.folder
         ),
@@ -75,10 +75,10 @@ pub(super) fn chinese(advice: &Advice) -> String {
             format!("提高限制：`ulimit {option} unlimited`，或修改设定该限制的作业设置")
         }
         Advice::FetchModel(repository) => {
-            format!("在终端中下载：huggingface-cli download {repository}\n然后重新打开")
+            format!("在终端中下载：opabinia pull {repository}\n然后重新打开")
         }
         Advice::FetchEncoder(missing) => format!(
-            "在终端中下载：huggingface-cli download {}\n或把其文件放入 {}\n或在该编码器名称旁指定文件所在的文件夹",
+            "在终端中下载：opabinia pull {}\n或把其文件放入 {}\n或在该编码器名称旁指定文件所在的文件夹",
             missing.repository, missing.folder
         ),
         Advice::NameEncoder(_) => "在该编码器名称旁指定它在本机上的文件夹（config.json 中的路径不会被自动采用）\n\

@@ -416,8 +416,8 @@ const SAID: &[(&str, &str)] = &[
     ("{} bytes", "{0} 字节"),
     ("is a git-lfs pointer: the file itself was not downloaded", "是 git-lfs 指针：文件本身未下载"),
     (
-        "run `git lfs pull` in the folder it was cloned into, or download it with `huggingface-cli download`",
-        "请在克隆的文件夹中运行 `git lfs pull`，或用 `huggingface-cli download` 下载",
+        "run `git lfs pull` in the folder it was cloned into, or fetch the repository with `opabinia pull`",
+        "请在克隆的文件夹中运行 `git lfs pull`，或用 `opabinia pull` 获取该仓库",
     ),
     ("is a git-annex pointer: the file itself was not downloaded", "是 git-annex 指针：文件本身未下载"),
     ("run `git annex get` in its folder", "请在其文件夹中运行 `git annex get`"),
@@ -429,8 +429,8 @@ const SAID: &[(&str, &str)] = &[
     ),
     (
         "open its address in a browser: the page may ask to log in or to accept a licence. Then download the file \
-         again, for example with `huggingface-cli download`",
-        "请在浏览器中打开其地址：网页可能要求登录或接受许可。然后重新下载，例如用 `huggingface-cli download`",
+         again, for example with `opabinia pull`",
+        "请在浏览器中打开其地址：网页可能要求登录或接受许可。然后重新下载，例如用 `opabinia pull`",
     ),
     ("begins with nothing but zeros: the disk was full, or the download broke off", "开头全是零：磁盘已满，或下载中断"),
     ("make room and download this file again", "请腾出空间并重新下载此文件"),

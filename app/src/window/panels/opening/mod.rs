@@ -2,6 +2,7 @@
 //!
 //! Without a model it is all there is; beside one that is loaded it lies over the panels.
 
+mod download;
 mod loading;
 mod plan;
 mod refusal;

@@ -1,6 +1,6 @@
 //! What a checkpoint is and needs, before anything is loaded: the person decides.
 
-use super::refusal;
+use super::{download, refusal};
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
 use crate::window::state::{Opening, Slot};
@@ -43,6 +43,8 @@ pub fn show(
         ui.colored_label(ui.visuals().error_fg_color, RichText::new(texts.does_not_fit).strong());
         if inspection.towers.iter().any(|tower| tower.location.is_err()) {
             ui.label(texts.encoders_first);
+            let why = cx.texts.download.encoders_not_here;
+            download::offer(ui, cx, slot, (&opening.request.source, why), out);
         } else {
             refusal::reason(ui, cx, error);
         }

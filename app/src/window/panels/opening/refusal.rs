@@ -1,5 +1,6 @@
 //! Why a checkpoint cannot be opened, and what to do about it.
 
+use super::download;
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
 use crate::window::state::{Opening, Slot, sentences};
@@ -12,6 +13,7 @@ pub fn page(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), error: 
     ui.colored_label(ui.visuals().error_fg_color, RichText::new(cx.texts.opening.refused).strong());
     ui.add_space(4.0);
     reason(ui, cx, error);
+    download::offer(ui, cx, slot, (&opening.request.source, cx.texts.download.not_here), out);
     ui.add_space(8.0);
     parts::buttons(ui, |ui| {
         if ui.add(parts::primary(ui, cx.texts.opening.try_again)).clicked() {

@@ -7,7 +7,10 @@ use crate::window::state::Slot;
 use egui::{Key, RichText, TextEdit, Ui};
 
 /// How to fetch a checkpoint: shown to whoever has none.
-const FETCH: &str = "huggingface-cli download nyu-visionx/cambrian-8b";
+const FETCH: &str = "opabinia pull nyu-visionx/cambrian-8b";
+
+/// The checkpoint that is looked for.
+const FIRST: &str = "nyu-visionx/cambrian-8b";
 
 /// Draws the page.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
@@ -92,6 +95,8 @@ fn hub(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
                     out.push(crate::window::action::ProgramAction::Copy(FETCH.to_owned()).into());
                 }
             });
+            let why = cx.texts.download.not_here;
+            super::download::offer(ui, cx, Slot::A, (FIRST, why), out);
         }
         Some(models) => {
             ui.spacing_mut().item_spacing.y = 2.0;

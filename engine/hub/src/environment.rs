@@ -2,16 +2,24 @@
 //! they have there.
 //!
 //! A variable that is set to nothing counts as not set.
+//!
+//! Variables are asked for through a function, so that tests need not change those of their process.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+/// What a variable of the environment is set to, by its name.
+pub type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The variables of this process.
+pub fn of_process(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// The directories in which repositories are looked for, in order, each once: where `huggingface_hub` would put them
 /// first, then the places of older variables, then the defaults.
-pub(super) fn caches(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&Path>) -> Vec<PathBuf> {
-    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let expanded =
-        |name: &str| set(name).map(|value| PathBuf::from(expand_variables(&expand_home(&value, home), &set)));
+pub fn caches(variable: Variable<'_>, home: Option<&Path>) -> Vec<PathBuf> {
+    let expanded = |name: &str| directory(variable, home, name);
     let default = home.map(|home| home.join(".cache"));
     let candidates = [
         expanded("HF_HUB_CACHE"),
@@ -30,6 +38,35 @@ pub(super) fn caches(variable: &dyn Fn(&str) -> Option<OsString>, home: Option<&
     caches
 }
 
+/// The file that holds the token of whoever logged in with `huggingface_hub`: `HF_TOKEN_PATH`, or `token` in `HF_HOME` or in
+/// its default place.
+pub fn token_file(variable: Variable<'_>, home: Option<&Path>) -> Option<PathBuf> {
+    let expanded = |name: &str| directory(variable, home, name);
+    let hf_home = || {
+        let cache = expanded("XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache")));
+        expanded("HF_HOME").or_else(|| cache.map(|cache| cache.join("huggingface")))
+    };
+    expanded("HF_TOKEN_PATH").or_else(|| hf_home().map(|home| home.join("token")))
+}
+
+/// The text that `name` is set to, without space around it; `None` if there is none, or what is there is no text.
+pub fn text(variable: Variable<'_>, name: &str) -> Option<String> {
+    let value = variable(name)?.into_string().ok()?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Whether `name` is set to something that means yes: 1, on, yes, true, in any case.
+pub fn is_on(variable: Variable<'_>, name: &str) -> bool {
+    text(variable, name).is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_ascii_lowercase().as_str()))
+}
+
+/// The directory that `name` is set to, expanded as `huggingface_hub` does.
+fn directory(variable: Variable<'_>, home: Option<&Path>, name: &str) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    set(name).map(|value| PathBuf::from(expand_variables(&expand_home(&value, home), &set)))
+}
+
 /// Python's `os.path.expanduser`, but for `~name`, the home of another user, which stays as it is.
 fn expand_home(value: &OsStr, home: Option<&Path>) -> OsString {
     let (Some(home), Some(rest)) = (home, value.as_encoded_bytes().strip_prefix(b"~")) else { return value.to_owned() };
@@ -44,7 +81,7 @@ fn expand_home(value: &OsStr, home: Option<&Path>) -> OsString {
 }
 
 /// Python's `os.path.expandvars`: `$NAME` and `${NAME}`; what is not set stays as it is.
-fn expand_variables(value: &OsStr, variable: &dyn Fn(&str) -> Option<OsString>) -> OsString {
+fn expand_variables(value: &OsStr, variable: Variable<'_>) -> OsString {
     let bytes = value.as_encoded_bytes();
     let mut out = OsString::new();
     let (mut copied, mut at) = (0, 0);
@@ -138,6 +175,28 @@ mod tests {
         // What a variable holds is not expanded again.
         first(&[("HF_HUB_CACHE", "$A"), ("A", "$DATA/~"), data], "$DATA/~");
         assert!(caches(&|_| None, None).is_empty());
+    }
+
+    #[test]
+    fn the_token_lies_where_huggingface_hub_puts_it() {
+        let file = |variables: &[(&str, &str)]| {
+            let variable =
+                |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
+            token_file(&variable, Some(Path::new("/h"))).unwrap()
+        };
+        assert_eq!(file(&[]), Path::new("/h/.cache/huggingface/token"));
+        assert_eq!(file(&[("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/token"));
+        assert_eq!(file(&[("XDG_CACHE_HOME", "/x"), ("HF_HOME", "~/hf")]), Path::new("/h/hf/token"));
+        assert_eq!(file(&[("HF_HOME", "/hf"), ("HF_TOKEN_PATH", "/secret")]), Path::new("/secret"));
+    }
+
+    #[test]
+    fn switches_are_on_for_the_words_of_huggingface_hub() {
+        for (value, expected) in [("1", true), ("ON", true), ("Yes", true), (" true ", true), ("0", false), ("", false)]
+        {
+            assert_eq!(is_on(&|_| Some(value.into()), "X"), expected, "{value}");
+        }
+        assert!(!is_on(&|_| None, "X"));
     }
 
     #[cfg(unix)]

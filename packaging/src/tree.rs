@@ -1,0 +1,148 @@
+//! What is installed under a prefix on Linux: the program, and everything that a desktop, a shell and a reader look for.
+
+use super::{Problem, Program, Result, icon, notices, output};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Sides of the icon that themes ask for.
+const SIDES: [u32; 5] = [32, 48, 128, 256, 512];
+
+/// Writes `bytes` to `path`, and makes its directory.
+///
+/// # Errors
+/// If that cannot be done.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(Problem::at(parent))?;
+    }
+    fs::write(path, bytes).map_err(Problem::at(path))
+}
+
+/// Copies a file of the source tree.
+fn copy(program: &Program, name: &str, to: &Path) -> Result<()> {
+    let from = program.source.join(name);
+    let bytes = fs::read(&from).map_err(Problem::at(&from))?;
+    write(to, &bytes)
+}
+
+/// Copies the program itself.
+///
+/// # Errors
+/// If that cannot be done.
+pub fn copy_binary(program: &Program, to: &Path) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(Problem::at(parent))?;
+    }
+    fs::copy(&program.binary, to).map(drop).map_err(Problem::at(to))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).map_err(Problem::at(to))?;
+    }
+    Ok(())
+}
+
+/// A new, empty directory at `path`, whatever was there.
+///
+/// # Errors
+/// If that cannot be made.
+pub fn fresh(path: &Path) -> Result<PathBuf> {
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(Problem::at(path))?;
+    }
+    fs::create_dir_all(path).map_err(Problem::at(path))?;
+    Ok(path.to_path_buf())
+}
+
+/// What a reader is given beside the program: what it is, licences, what changed, what it is made of.
+///
+/// # Errors
+/// If that cannot be written.
+pub fn documents(program: &Program, dir: &Path) -> Result<()> {
+    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        copy(program, name, &dir.join(name))?;
+    }
+    copy(program, "docs/evidence.md", &dir.join("docs/evidence.md"))?;
+    notices::write(&program.source, dir)
+}
+
+/// Puts everything under `prefix`.
+///
+/// # Errors
+/// If the program cannot be run, or something cannot be written.
+pub fn install(program: &Program, prefix: &Path) -> Result<()> {
+    copy_binary(program, &prefix.join("bin/opabinia"))?;
+    let share = prefix.join("share");
+    for name in ["opabinia.desktop", "opabinia-image.desktop"] {
+        copy(program, &format!("packaging/linux/{name}"), &share.join("applications").join(name))?;
+    }
+    let metainfo = program.source.join("packaging/linux/opabinia.metainfo.xml");
+    let metainfo = fs::read_to_string(&metainfo).map_err(Problem::at(&metainfo))?;
+    let metainfo = metainfo.replace("@VERSION@", program.version).replace("@DATE@", &date());
+    write(&share.join("metainfo/opabinia.metainfo.xml"), metainfo.as_bytes())?;
+
+    let icons = share.join("icons/hicolor");
+    write(&icons.join("scalable/apps/opabinia.svg"), icon::svg().as_bytes())?;
+    for side in SIDES {
+        write(&icons.join(format!("{side}x{side}/apps/opabinia.png")), &icon::png(side)?)?;
+    }
+
+    let manual = share.join("man/man1");
+    fs::create_dir_all(&manual).map_err(Problem::at(&manual))?;
+    program.run(&["manual", &manual.to_string_lossy()])?;
+    for (shell, place) in [
+        ("bash", "bash-completion/completions/opabinia"),
+        ("zsh", "zsh/vendor-completions/_opabinia"),
+        ("fish", "fish/vendor_completions.d/opabinia.fish"),
+    ] {
+        write(&share.join(place), &program.run(&["completions", shell])?)?;
+    }
+    documents(program, &share.join("doc/opabinia"))
+}
+
+/// When the sources were last changed, as `YYYY-MM-DD`: of `SOURCE_DATE_EPOCH` or of the last commit; where neither is known,
+/// the day of the epoch, so that the same sources give the same bytes.
+pub fn date() -> String {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let seconds = epoch.or_else(|| {
+        let mut git = Command::new("git");
+        git.args(["log", "-1", "--format=%ct"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        output(&mut git, "").ok().and_then(|bytes| String::from_utf8(bytes).ok())
+    });
+    let days = seconds.and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0).div_euclid(86_400);
+    civil(days)
+}
+
+/// The date so many days after the first of January 1970, in the Gregorian calendar.
+fn civil(days: i64) -> String {
+    // Counted from the first of March of the year 0, so that leap days are the last of their years; 146,097 days are 400 years.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        for (days, date) in [
+            (0, "1970-01-01"),
+            (11_016, "2000-02-29"),
+            (11_017, "2000-03-01"),
+            (20_783, "2026-11-26"),
+            (-1, "1969-12-31"),
+        ] {
+            assert_eq!(civil(days), date);
+        }
+    }
+}
