@@ -168,7 +168,7 @@ fn names_of_checkpoints() {
 fn arguments() {
     const WORDS: [&str; 26] = [
         "ask", "trace", "render", "inspect", "doctor", "open", "help", "--json", "-q", "-v", "-m", "-i", "-o", "-p",
-        "--seed", "--top-p", "--device", "--dtype", "--tower", "--layer", "--cell", "--norm", "--size", "--turn",
+        "--seed", "--top-p", "--device", "--weights", "--tower", "--layer", "--cell", "--norm", "--size", "--turn",
         "--stop", "--recipe",
     ];
     for number in 0..times(100) {

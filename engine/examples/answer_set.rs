@@ -11,7 +11,8 @@
 
 use opabinia_engine::generate::GenerateOptions;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::model::LoadRequest;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Client, Decoding, Prompt, RunSpec};
 use serde::Deserialize;
@@ -74,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let items: Vec<Item> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
 
     let mut engine = Client::start()?;
-    let request = LoadRequest { source: (*checkpoint).clone(), dtype: DtypeChoice::F32, ..LoadRequest::default() };
+    let request = LoadRequest { source: (*checkpoint).clone(), weights: WeightFormat::F32.into(), ..LoadRequest::default() };
     let (model, loading) = engine.load(request, None);
     let inspection = engine.wait(loading)?.inspection;
     let mut ways = vec![Way { name: "right".into(), interventions: Some(Interventions::default()) }];

@@ -157,7 +157,7 @@ impl From<candle_core::Error> for Error {
         if lower.contains("out of memory") || lower.contains("out_of_memory") {
             return Self::OutOfMemory {
                 what: text,
-                help: "free memory on the device, choose a smaller --dtype, or use --device cpu".into(),
+                help: "free memory on the device, choose narrower --weights, or use --device cpu".into(),
             };
         }
         Self::Tensor(error)
@@ -209,7 +209,7 @@ impl Error {
                     limit.option
                 ),
             },
-            None => Self::OutOfMemory { what, help: "choose a smaller --dtype, or close other programs".into() },
+            None => Self::OutOfMemory { what, help: "choose narrower --weights, or close other programs".into() },
         }
     }
 }

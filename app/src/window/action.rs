@@ -7,7 +7,7 @@ use super::state::{
 };
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
-use opabinia_engine::model::DtypeChoice;
+use opabinia_engine::precision::WeightChoice;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub enum ModelAction {
     /// Where to compute.
     SetDevice(Slot, DeviceChoice),
     /// In which type to keep weights.
-    SetDtype(Slot, DtypeChoice),
+    SetWeights(Slot, WeightChoice),
     /// Load what was inspected.
     Load(Slot),
     /// Give up inspecting or loading.

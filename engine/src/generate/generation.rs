@@ -167,7 +167,7 @@ pub(super) fn log_probabilities(model: &Model, logits: &Tensor) -> Result<Vec<f3
         return Err(Refusal::new(model.directory(), problem)
             .expected("a probability for every token")
             .found("NaN")
-            .help("use --dtype f32; if it stays so, the weights are damaged: download them again")
+            .help("use --weights f32; if it stays so, the weights are damaged: download them again")
             .into());
     }
     Ok(log_probs)

@@ -5,9 +5,9 @@
 //! models hold it together, and the last of them takes it along.
 
 use crate::checkpoint::{TowerFamily, TowerFiles, TowerSpec};
-use crate::device::Precision;
 use crate::error::Result;
 use crate::job::Job;
+use crate::precision::Precision;
 use crate::vision::Encoder;
 use candle_core::DeviceLocation;
 use std::ffi::OsString;

@@ -389,7 +389,7 @@ impl Scorer {
         if score.log_probs.iter().any(|p| p.is_nan()) {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type under this intervention",
-                "use --dtype f32",
+                "use --weights f32",
             ));
         }
         Ok((score, first))
