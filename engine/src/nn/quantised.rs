@@ -20,6 +20,7 @@ mod fit;
 use crate::precision::WeightFormat;
 use fit::{fit_affine, fit_symmetric};
 use half::f16;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -95,7 +96,7 @@ impl Quantised {
         too_large: impl Fn(usize) -> E + Sync,
     ) -> Result<(), E> {
         let (output, input, padded, size) = (self.output, self.input, self.padded(), self.group_bytes());
-        let (format, block) = (self.format, self.format.block());
+        let format = self.format;
         let bytes = self.bytes.get_mut(groups.start * size..groups.end * size).unwrap_or_default();
         bytes.par_chunks_mut(size).enumerate().try_for_each_init(
             || (vec![0f32; GROUP * input], vec![0f32; padded]),
@@ -106,10 +107,8 @@ impl Quantised {
                 rows(first..first + count, values)?;
                 for (r, values) in values.chunks_exact(input.max(1)).enumerate() {
                     row[..input].copy_from_slice(values);
-                    for (block, bytes) in row.chunks_exact(block).zip(bytes.chunks_exact_mut(format.block_bytes())) {
-                        if !quantise(format, block, bytes, r) {
-                            return Err(too_large(first + r));
-                        }
+                    if !Arch::new().dispatch(QuantiseRow { format, row, bytes, r }) {
+                        return Err(too_large(first + r));
                     }
                 }
                 Ok(())
@@ -139,28 +138,53 @@ impl Quantised {
     }
 }
 
+/// Row `r` of a group, filled up to whole blocks, to be quantised into the group's `bytes`; compiled once per instruction
+/// set. `false` if a scale is too large for f16.
+struct QuantiseRow<'a> {
+    format: WeightFormat,
+    row: &'a [f32],
+    bytes: &'a mut [u8],
+    r: usize,
+}
+
+impl WithSimd for QuantiseRow<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> bool {
+        let Self { format, row, bytes, r } = self;
+        let mut blocks = row.chunks_exact(format.block()).zip(bytes.chunks_exact_mut(format.block_bytes()));
+        blocks.all(|(block, bytes)| quantise(format, block, bytes, r))
+    }
+}
+
 /// Writes `value` in f16 as the scale of row `r` at `at`, and gives it back as it can be read; `None` if f16 has no room.
+#[inline(always)]
 fn write_scale(bytes: &mut [u8], at: usize, r: usize, value: f32) -> Option<f32> {
     let scale = f16::from_f32(value);
     bytes[at + 2 * r..at + 2 * r + 2].copy_from_slice(&scale.to_le_bytes());
     scale.is_finite().then(|| scale.to_f32())
 }
 
+#[inline(always)]
 fn read_scale(bytes: &[u8], at: usize, r: usize) -> f32 {
     f16::from_le_bytes([bytes[at + 2 * r], bytes[at + 2 * r + 1]]).to_f32()
 }
 
 /// Where the byte lies that holds weight `k` of row `r` among 64-byte pieces of which each has four of each row.
+#[inline(always)]
 fn place(k: usize, r: usize) -> usize {
     k / QUAD * 64 + r * QUAD + k % QUAD
 }
 
 /// `1 / x`, and 0 for 0.
+#[inline(always)]
 fn inverse(x: f32) -> f32 {
     if x == 0.0 { 0.0 } else { 1.0 / x }
 }
 
 /// Quantises `block`, one block of row `r` of a group, into the group's block. `false` if a scale is too large for f16.
+#[inline(always)]
 fn quantise(format: WeightFormat, block: &[f32], bytes: &mut [u8], r: usize) -> bool {
     let done = match format {
         WeightFormat::Q8_0 => quantise_q8(block, bytes, r),
@@ -172,6 +196,7 @@ fn quantise(format: WeightFormat, block: &[f32], bytes: &mut [u8], r: usize) -> 
     done.is_some()
 }
 
+#[inline(always)]
 fn quantise_q8(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
     let top = block.iter().fold(0f32, |top, x| top.max(x.abs()));
     let inverse = inverse(write_scale(bytes, 0, r, top / 127.0)?);
@@ -182,6 +207,7 @@ fn quantise_q8(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
     Some(())
 }
 
+#[inline(always)]
 fn quantise_q6(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
     let mut scales = [0f32; 16];
     for (scale, x) in scales.iter_mut().zip(block.as_chunks::<16>().0) {
@@ -207,6 +233,7 @@ fn quantise_q6(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
 }
 
 /// `q4_k` with `TOP` 15, `q5_k` with `TOP` 31.
+#[inline(always)]
 fn quantise_affine<const TOP: u8>(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
     let mut fits = [(0f32, 0f32); 8];
     for (fit, x) in fits.iter_mut().zip(block.as_chunks::<SUB>().0) {

@@ -8,6 +8,7 @@ const TRIES: [f32; 7] = [-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9];
 
 /// Scale and minimum of a block of weights that are to become whole numbers up to `TOP`: `x ≈ scale · q − minimum`, neither
 /// below zero.
+#[inline(always)]
 pub(super) fn fit_affine<const TOP: u8>(x: &[f32; 32]) -> (f32, f32) {
     let low = x.iter().fold(0f32, |low, x| low.min(*x));
     let high = x.iter().fold(0f32, |high, x| high.max(*x));
@@ -53,6 +54,7 @@ pub(super) fn fit_affine<const TOP: u8>(x: &[f32; 32]) -> (f32, f32) {
 }
 
 /// Scale of 16 weights that are to become whole numbers from −32 to 31: `x ≈ scale · q`, of either sign.
+#[inline(always)]
 pub(super) fn fit_symmetric(x: &[f32; 16]) -> f32 {
     let top = x.iter().fold(0f32, |top, x| if x.abs() > top.abs() { *x } else { top });
     if top == 0.0 {
@@ -80,6 +82,7 @@ pub(super) fn fit_symmetric(x: &[f32; 16]) -> f32 {
 }
 
 /// Rounds a number of less than 2²² to a whole one, halves to even; becomes part of a vector loop.
+#[inline(always)]
 fn round(x: f32) -> f32 {
     /// Adding this leaves no room for digits after the point.
     const ROUND: f32 = 12_582_912.0;
@@ -87,6 +90,7 @@ fn round(x: f32) -> f32 {
 }
 
 /// `Σ x`, in an order of additions that suits vector registers.
+#[inline(always)]
 fn total(x: &[f32; 32]) -> f32 {
     let mut lanes = [0f32; 16];
     for block in x.as_chunks::<16>().0 {
@@ -100,6 +104,7 @@ fn total(x: &[f32; 32]) -> f32 {
 }
 
 /// `Σ a · b`, likewise.
+#[inline(always)]
 fn total_of(a: &[f32; 32], b: &[f32; 32]) -> f32 {
     let mut products = *a;
     products.iter_mut().zip(b).for_each(|(product, b)| *product *= b);
