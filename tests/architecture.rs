@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The members of the workspace.
-const MEMBERS: [&str; 4] = ["engine", "shaders", "app", "forge"];
+const MEMBERS: [&str; 5] = ["engine", "engine/trace", "shaders", "app", "forge"];
 
 /// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands): the mapping of
 /// files, products in vector instructions that not every processor has, and the call of the f32 matrix product.
-const UNSAFE_FILES: [&str; 3] =
-    ["engine/src/checkpoint/map.rs", "engine/src/nn/avx512.rs", "engine/src/nn/gemm.rs"];
+const UNSAFE_FILES: [&str; 3] = ["engine/src/checkpoint/map.rs", "engine/src/nn/avx512.rs", "engine/src/nn/gemm.rs"];
 
 /// Crates of windows and screens.
 const SCREEN: [&str; 7] = ["egui", "eframe", "wgpu", "winit", "rfd", "naga", "opabinia-shaders"];
@@ -172,7 +171,6 @@ fn building_blocks_never_see_the_model() {
         "job",
         "device",
         "observe",
-        "intervention",
         "nn",
         "checkpoint",
         "vision",
@@ -181,13 +179,7 @@ fn building_blocks_never_see_the_model() {
         "text",
     ];
     assert!(!module_files("checkpoint").is_empty() && !module_files("vision").is_empty());
-    assert_modules_never_use(&blocks, &["run", "model", "generate", "probe", "worker"]);
-}
-
-#[test]
-fn names_of_runs_never_see_what_runs() {
-    assert!(!module_files("run").is_empty());
-    assert_modules_never_use(&["run"], &["checkpoint", "llm", "text", "model", "generate", "probe", "worker"]);
+    assert_modules_never_use(&blocks, &["model", "generate", "probe", "worker"]);
 }
 
 #[test]
@@ -202,14 +194,59 @@ fn app_never_runs_a_model_itself() {
     }
 }
 
+/// Interventions, names of runs, traces and measures are of this crate.
 #[test]
-fn interventions_never_name_tensors() {
-    let found = module_files("intervention");
-    assert!(found.len() > 4, "interventions are somewhere else: this test looks in the wrong place");
+fn the_vocabulary_of_traces_is_plain_data() {
+    let named = dependencies("engine/trace");
+    let plain: BTreeSet<String> = ["serde", "serde_json", "sha2", "thiserror"].map(String::from).into();
+    assert!(named.is_subset(&plain), "engine/trace/Cargo.toml names {:?}", named.difference(&plain));
+    let found = files(&root().join("engine/trace/src"), &is_rust);
+    assert!(found.len() > 12, "the vocabulary is somewhere else: this test looks in the wrong place");
     for file in found {
-        assert!(!code(&file).contains("candle"), "{} names tensors", file.display());
+        let code = code(&file);
+        for banned in ["std::fs", "std::io", "std::net", "std::process"] {
+            assert!(!code.contains(banned), "{} names {banned}: it is data, and opens nothing", file.display());
+        }
     }
-    assert_modules_never_use(&["intervention"], &["nn", "vision", "llm", "text", "sva"]);
+}
+
+/// The engine and the shaders take these words from there and have none of their own for the same thing.
+#[test]
+fn words_of_the_vocabulary_are_defined_once() {
+    let definition = |code: &str, name: &str| {
+        ["struct", "enum"].iter().any(|kind| {
+            code.match_indices(&format!("pub {kind} {name}"))
+                .any(|(at, found)| !code[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    };
+    let names = [
+        "Quantity",
+        "Reduction",
+        "Measure",
+        "Frame",
+        "PictureSize",
+        "PixelHash",
+        "ImageId",
+        "SvaLayer",
+        "Trace",
+        "RunKey",
+        "ModelId",
+        "Interventions",
+        "Anatomy",
+        "TowerFamily",
+    ];
+    for name in names {
+        let mut places = Vec::new();
+        for member in ["engine", "shaders", "app"] {
+            for file in files(&root().join(member), &is_rust) {
+                if definition(&code(&file), name) {
+                    places.push(file);
+                }
+            }
+        }
+        assert_eq!(places.len(), 1, "`{name}` is defined in {places:?}");
+        assert!(places[0].starts_with(root().join("engine/trace")), "`{name}` is defined in {places:?}");
+    }
 }
 
 #[test]

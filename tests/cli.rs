@@ -285,7 +285,8 @@ fn walk(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn stop_texts_and_notes() {
     let (model, wide) = (checkpoint(), image("wide.png"));
-    let args = ["ask", "-m", &model, "-i", &wide, "--weights", "f32", "--max-tokens", "20", "--stop", "theta", QUESTION];
+    let args =
+        ["ask", "-m", &model, "-i", &wide, "--weights", "f32", "--max-tokens", "20", "--stop", "theta", QUESTION];
     assert_eq!(stdout(&succeed(&args)), "( x un\n");
     let output = succeed(&["ask", "-m", &model, "--weights", "bf16", "--max-tokens", "1", "What?"]);
     assert!(stderr(&output).contains("note: weights are kept as bf16"), "{}", stderr(&output));
@@ -342,7 +343,8 @@ fn a_trace_holds_what_the_reference_recorded() {
     let (model, tall) = (checkpoint(), image("tall.png"));
     let about = recorded("tall");
     let question = about["question"].as_str().unwrap();
-    let common = ["trace", "-m", &model, "-i", &tall, "--weights", "f32", "--prompt", question, "--json", "--out", &out];
+    let common =
+        ["trace", "-m", &model, "-i", &tall, "--weights", "f32", "--prompt", question, "--json", "--out", &out];
     let report = json(&[&common[..], &["--tensors", "all", "--max-tokens", "20"]].concat());
     assert_eq!(ids(&report["token_ids"]), ids(&about["generated_ids"]));
     let got = std::fs::read(&out).unwrap();
@@ -451,7 +453,21 @@ fn maps_are_drawn() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
     let (model, wide, trace) = (checkpoint(), image("wide.png"), path("t.safetensors"));
-    succeed(&["trace", "-m", &model, "-i", &wide, "-p", QUESTION, "-o", &trace, "--max-tokens", "1", "--weights", "f32"]);
+    succeed(&[
+        "trace",
+        "-m",
+        &model,
+        "-i",
+        &wide,
+        "-p",
+        QUESTION,
+        "-o",
+        &trace,
+        "--max-tokens",
+        "1",
+        "--weights",
+        "f32",
+    ]);
     let (png, csv) = (path("share.png"), path("share.csv"));
     let draw = |rest: &[&str]| {
         let common = ["render", &trace, "--image", &wide];

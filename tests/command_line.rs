@@ -11,8 +11,7 @@ mod files;
 mod program;
 
 use files::{copy_of, edit_header, goldens, photo, scratch};
-use opabinia_engine::probe::Trace;
-use opabinia_engine::run::ImageId;
+use opabinia_engine::probe::trace_file;
 use opabinia_engine::vision::{Exif, Picture};
 use program::{Ended, program, run};
 use serde_json::Value;
@@ -59,7 +58,7 @@ fn is_trace(bytes: &[u8]) -> bool {
     let dir = scratch();
     let file = dir.path().join("t");
     fs::write(&file, bytes).unwrap();
-    Trace::read(&file).is_ok()
+    trace_file::read(&file).is_ok()
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -386,7 +385,7 @@ fn a_trace_without_a_layer_is_named_by_its_own_spec() {
     let mut command = tracing(&wide, path("t"));
     command.args(["--with", spec]);
     run(command).works();
-    let trace = Trace::read(&path("t")).unwrap();
+    let trace = trace_file::read(&path("t")).unwrap();
     assert!(trace.layers.iter().all(|layer| layer.label != "S0"), "it did not run");
     assert_eq!(trace.interventions.to_spec(&trace.anatomy).split('+').count(), 2);
     let mut command = rendering(&path("t"), &wide, path("m.png"));
@@ -421,7 +420,7 @@ fn a_trace_knows_the_picture_that_was_swapped_in_turned_like_its_own() {
         }
         run(command).works();
         let other = Picture::open(&path("e.jpg"), exif).unwrap();
-        assert_eq!(Trace::read(&path(name)).unwrap().other, Some(ImageId::of(&other)), "{name}");
+        assert_eq!(trace_file::read(&path(name)).unwrap().other, Some(other.id()), "{name}");
     }
     // A picture that the model cannot look at is refused, before weights are read.
     image::RgbImage::new(700, 2).save(path("long.png")).unwrap();

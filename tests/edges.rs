@@ -8,8 +8,8 @@ use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, St
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{LoadRequest, Model};
-use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::observe::{Observer, Unobserved};
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};

@@ -13,8 +13,8 @@ use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Wa
 use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{LoadRequest, Model};
-use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::observe::{Observer, Site, SvaLayer, Unobserved};
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::evidence::{Evidence, Request, Scorer, measure};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};

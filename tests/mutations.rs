@@ -18,7 +18,7 @@ use opabinia_engine::Error;
 use opabinia_engine::generate::GenerateOptions;
 use opabinia_engine::model::LoadRequest;
 use opabinia_engine::precision::WeightFormat;
-use opabinia_engine::probe::{Detail, Trace};
+use opabinia_engine::probe::{Detail, trace_file};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Client, Decoding, Prompt, Record, RunSpec, TraceFile};
@@ -180,12 +180,12 @@ fn damaged_traces() {
     let traced = engine.run(RunSpec { record, ..question(model, &picture) });
     engine.wait(traced).unwrap();
     let original = fs::read(&file).unwrap();
-    Trace::read(&file).unwrap();
+    trace_file::read(&file).unwrap();
     for number in 0..times(500) {
         let mut chance = Chance::new(6 << 32 | number);
         let (bytes, what) = mutate::file(&original, &file, &mut chance);
         fs::write(&file, bytes).unwrap();
-        match catch_unwind(|| Trace::read(&file)) {
+        match catch_unwind(|| trace_file::read(&file)) {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => assert_eq!(objection(&error), None, "{number}: {error}"),
             Err(_) => panic!("trace {number} panics: {what}"),
@@ -206,7 +206,7 @@ fn damaged_recipes() {
     let record = Record::Trace { detail: Detail::Sva, output };
     let traced = engine.run(RunSpec { record, ..question(model, &picture) });
     engine.wait(traced).unwrap();
-    let trace = Trace::read(&recorded).unwrap();
+    let trace = trace_file::read(&recorded).unwrap();
     Recipe::write(&file, &trace, &picture, "wide.png", &FigureSettings::of_all(&trace)).unwrap();
     let original = fs::read(&file).unwrap();
     let figure = |file: &Path| {

@@ -13,8 +13,8 @@ use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Wa
 use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Job;
 use opabinia_engine::model::{LoadRequest, Model};
-use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::observe::Unobserved;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::text::{ImageNewline, PromptIds, Turn, encode_prompt_raw};
 use opabinia_engine::vision::{Exif, Picture};

@@ -21,7 +21,7 @@ use opabinia::window::app::App;
 use opabinia::window::state::{AnswerStatus, Slot, TraceUpload, ViewChange};
 use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
-use opabinia_engine::vision::{Exif, Picture, PixelHash};
+use opabinia_engine::vision::{Exif, PixelHash};
 use opabinia_shaders::{Cell, Indices};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,7 +63,7 @@ fn trace(names: &[String], picture: PictureSize) -> Trace {
         question: String::new(),
         interventions: opabinia_engine::intervention::Interventions::default(),
         picture,
-        pixels: PixelHash::of(&Picture { width: 0, height: 0, rgb: Vec::new() }),
+        pixels: PixelHash::of(&[]),
         exif: Exif::Ignore,
         other: None,
         anatomy: opabinia_engine::intervention::Anatomy::from_parts(names.to_vec(), Vec::new(), SIDE),

@@ -1,7 +1,6 @@
 //! The window and the command line, both thin over the engine thread.
 //!
-//! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`trace_view`] hands a trace to the
-//! shaders, [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
+//! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`recipe`] keeps how that was done, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
@@ -15,7 +14,6 @@ pub mod map_figure;
 pub mod number;
 pub mod recipe;
 pub mod selection;
-pub mod trace_view;
 pub mod window;
 
 pub use opabinia_engine::checkpoint::encoder_names;

@@ -5,13 +5,12 @@ use crate::encoder_names;
 use crate::figure::{Figure, Key, Panel, Scale, Theme};
 use crate::number::significant;
 use crate::selection;
-use crate::trace_view;
 use opabinia_engine::Error as EngineError;
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
     Cell, ColourMap, Error as ShaderError, Focus, Gpu, Granularity, Look, Map, MapRenderer, MapTexel, MapView,
-    Normalisation, Quantity, Rect, Reduction, encoder_colours,
+    Normalisation, Quantity, Rect, Reduction, TraceData, encoder_colours,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -91,7 +90,7 @@ impl MapFigure<'_> {
         self.check()?;
         let short = self.names();
         let renderer = MapRenderer::headless(gpu)?;
-        let trace = renderer.upload_trace(&trace_view::of(self.trace, &short)?)?;
+        let trace = renderer.upload_trace(&TraceData::of(self.trace, &short)?)?;
         let photo = renderer.upload_photo(&self.picture.rgb, self.picture.width as u32, self.picture.height as u32)?;
         let view = MapView {
             layers: self.layers.iter().copied().collect(),
@@ -141,7 +140,7 @@ impl MapFigure<'_> {
     /// # Errors
     /// [`EngineError::Input`] saying what does not fit.
     pub fn check(&self) -> Result<(), EngineError> {
-        self.trace.check_picture(self.picture, self.picture_name)?;
+        trace_file::check_picture(self.trace, self.picture, self.picture_name)?;
         let side = self.layers.iter().map(|&layer| self.trace.layers[layer].frame.side).max().unwrap_or(0);
         if let Some(Cell { row, col }) = self.view.focus.cell()
             && (row as usize >= side || col as usize >= side)

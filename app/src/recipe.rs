@@ -6,7 +6,7 @@
 
 use crate::figure::Theme;
 use crate::map_figure::{self, MapFigure, Part};
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::{Error, Result};
@@ -239,7 +239,7 @@ impl Recipe {
                 ));
             }
         }
-        trace.save(&path.with_file_name(&recipe.trace))?;
+        trace_file::save(trace, &path.with_file_name(&recipe.trace))?;
         write_picture(&path.with_file_name(&recipe.picture), picture)?;
         crate::output::write(path, |file| std::io::Write::write_all(file, text.as_bytes()))
     }
@@ -287,9 +287,9 @@ impl Recipe {
             }
         }
         let (trace_path, picture_path) = (path.with_file_name(&recipe.trace), path.with_file_name(&recipe.picture));
-        let trace = Trace::read(&trace_path)?;
+        let trace = trace_file::read(&trace_path)?;
         let picture = Picture::open(&picture_path, Exif::Ignore)?;
-        trace.check_picture(&picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
+        trace_file::check_picture(&trace, &picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
         recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
         let Self { picture_name, figure: settings, .. } = recipe;
         Ok(Ingredients { trace, picture, picture_name, settings, trace_path, picture_path })
@@ -358,7 +358,7 @@ pub(crate) mod tests {
             question: String::new(),
             interventions: opabinia_engine::intervention::Interventions::default(),
             picture: PictureSize { width: 4, height: 2 },
-            pixels: PixelHash::of(&picture),
+            pixels: PixelHash::of(&picture.rgb),
             exif: Exif::Ignore,
             other: None,
             anatomy: opabinia_engine::intervention::Anatomy::from_parts(

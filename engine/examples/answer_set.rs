@@ -75,7 +75,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let items: Vec<Item> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
 
     let mut engine = Client::start()?;
-    let request = LoadRequest { source: (*checkpoint).clone(), weights: WeightFormat::F32.into(), ..LoadRequest::default() };
+    let request =
+        LoadRequest { source: (*checkpoint).clone(), weights: WeightFormat::F32.into(), ..LoadRequest::default() };
     let (model, loading) = engine.load(request, None);
     let inspection = engine.wait(loading)?.inspection;
     let mut ways = vec![Way { name: "right".into(), interventions: Some(Interventions::default()) }];

@@ -149,6 +149,12 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<opabinia_trace::Unusable> for Error {
+    fn from(unusable: opabinia_trace::Unusable) -> Self {
+        Self::input(unusable.what, unusable.help)
+    }
+}
+
 impl From<candle_core::Error> for Error {
     /// Tells a device that ran out of memory from every other failure: candle passes the driver's words on as text.
     fn from(error: candle_core::Error) -> Self {

@@ -5,6 +5,9 @@
 //! tensor, takes commands and answers with events. What a forward pass computes on the way can be watched by an
 //! [`observe::Observer`] and changed by [`intervention::Interventions`]; [`probe`] holds what the program measures.
 //!
+//! The plain words of all this (encoders, layers, cells, measures, interventions, names of runs) are those of the crate
+//! `opabinia-trace`, which the shaders share.
+//!
 //! Arrows point one way: `model` → {`vision`, `sva`, `llm`, `text`} → `checkpoint` → {`nn`, `job`, `error`};
 //! `probe` sees `model`, never the other way round.
 
@@ -12,7 +15,6 @@ pub mod checkpoint;
 pub mod device;
 pub mod error;
 pub mod generate;
-pub mod intervention;
 pub mod job;
 pub mod limits;
 pub mod llm;
@@ -23,13 +25,13 @@ pub mod output;
 pub mod precision;
 pub mod printable;
 pub mod probe;
-pub mod run;
 pub mod sva;
 pub mod text;
 pub mod vision;
 pub mod worker;
 
 pub use error::{Error, Result};
+pub use opabinia_trace::{Unusable, intervention, run};
 
 #[cfg(test)]
 #[path = "../../tests/faults/mutate.rs"]

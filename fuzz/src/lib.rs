@@ -6,7 +6,7 @@
 
 use opabinia_engine::checkpoint::files::HF_STEMS;
 use opabinia_engine::checkpoint::{CambrianConfig, WeightFiles};
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::trace_file;
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::text::{Special, Tokenizer};
 use opabinia_engine::vision::{Exif, Picture};
@@ -177,7 +177,7 @@ pub fn sentencepiece(bytes: &[u8]) {
 /// A trace file, in the form of [`safetensors`].
 pub fn trace(bytes: &[u8]) {
     in_folder(&[("t.safetensors", &with_length(bytes))], |folder| {
-        if let Ok(trace) = Trace::read(&folder.join("t.safetensors")) {
+        if let Ok(trace) = trace_file::read(&folder.join("t.safetensors")) {
             trace.interventions.to_spec(&trace.anatomy);
             for layer in &trace.layers {
                 assert_eq!(layer.probs.len(), layer.mask.len() * HEADS, "{}", layer.name);

@@ -8,8 +8,8 @@
 //! ([`MapRenderer::paint`]) or off-screen ([`MapRenderer::render_to_image`]); both run the same WGSL. A window reads
 //! numbers back without waiting ([`MapRenderer::read_later`]) and watches its device ([`Faults`]).
 //!
-//! The crate knows nothing of engine or window: traces come as plain slices ([`TraceData`]), devices from whoever has
-//! one, or from [`Gpu::headless`].
+//! The crate knows nothing of engine or window: traces come as plain slices ([`TraceData`], made of a recorded trace by
+//! [`TraceData::of`]), devices from whoever has one, or from [`Gpu::headless`].
 //!
 //! **Frames.** Places are cells of the padded frame, or parts of the padded square in `0..1`. Samplers cover the
 //! unpadded rectangle of it ([`TraceLayer`]).
@@ -32,9 +32,12 @@ mod pending;
 mod photo;
 mod pipelines;
 mod readback;
+mod recorded;
 mod renderer;
 mod trace;
 mod view;
+
+pub use opabinia_trace::measure::{Quantity, Reduction};
 
 pub use colour::{ColourMap, encoder_colours};
 pub use error::{Error, Result};
@@ -48,4 +51,4 @@ pub use photo::GpuPhoto;
 pub use readback::{Map, MapTexel};
 pub use renderer::{MapRenderer, Pane};
 pub use trace::{Encoder, GpuTrace, TokenRect, TraceData, TraceLayer};
-pub use view::{Cell, Filter, Focus, Granularity, Indices, Look, MapView, Normalisation, Quantity, Rect, Reduction};
+pub use view::{Cell, Filter, Focus, Granularity, Indices, Look, MapView, Normalisation, Rect};

@@ -7,7 +7,8 @@ use crate::layout::{
 };
 use crate::readback::within;
 use crate::trace::TraceShape;
-use crate::view::{Cell, Focus, MapView, Normalisation, Quantity, Reduction};
+use crate::view::{Cell, Focus, MapView, Normalisation};
+use opabinia_trace::measure::{Quantity, Reduction};
 use std::sync::Arc;
 
 /// The maps of one view of one trace (or of the difference of two) on the device.

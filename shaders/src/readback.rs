@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{STATE_MASKED, STATE_PADDING, STATE_VALUE, Texel};
-use crate::view::Quantity;
+use opabinia_trace::measure::Quantity;
 
 /// One texel of a map.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,7 +14,8 @@ use crate::photo::GpuPhoto;
 use crate::pipelines::Pipelines;
 use crate::readback::checked;
 use crate::trace::{GpuTrace, Numbers, TraceData, TraceShape};
-use crate::view::{Filter, Look, MapView, Normalisation, Quantity, Rect};
+use crate::view::{Filter, Look, MapView, Normalisation, Rect};
+use opabinia_trace::measure::Quantity;
 use std::sync::Arc;
 
 /// Makes maps of traces and draws them.

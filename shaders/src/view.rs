@@ -1,55 +1,8 @@
 //! What to measure ([`MapView`]) and how to show it ([`Look`]).
 
 use crate::colour::ColourMap;
+use opabinia_trace::measure::{Quantity, Reduction};
 use serde::{Deserialize, Serialize};
-
-/// What a map holds at each place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Quantity {
-    /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability. Of a grid
-    /// ([`crate::GridData`]), the values.
-    Share,
-    /// log₂ of share ÷ the share that uniform attention over the cell's unmasked keys would give. The ratio is
-    /// what is averaged over layers and heads; 0 is "as much as uniform attention".
-    Lift,
-    /// Entropy of a cell's attention over all of its keys, in bits.
-    Entropy,
-    /// The same as a part of the entropy of uniform attention over the cell's unmasked keys, 0 to 1.
-    NormalisedEntropy,
-    /// Index of the encoder whose lift map is highest: the one attended to most beyond what uniform attention would give
-    /// it. The highest share would nearly everywhere be that of the encoder with the largest window.
-    Dominant,
-}
-
-impl Quantity {
-    /// Whether there is one map for each encoder; otherwise there is one for all.
-    #[must_use]
-    pub fn per_encoder(self) -> bool {
-        matches!(self, Self::Share | Self::Lift)
-    }
-
-    /// The name for captions and colour bars, with the unit.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Share => "share of attention",
-            Self::Lift => "lift (log₂ of share ÷ uniform share)",
-            Self::Entropy => "entropy (bits)",
-            Self::NormalisedEntropy => "normalized entropy (÷ entropy of uniform attention)",
-            Self::Dominant => "dominant encoder (highest lift)",
-        }
-    }
-}
-
-/// How many layers and heads become one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Reduction {
-    /// Mean over all (layer, head) pairs that cover the place.
-    #[default]
-    Mean,
-    /// Maximum over them.
-    Max,
-}
 
 /// What one texel of a map is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

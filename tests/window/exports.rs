@@ -10,7 +10,7 @@ use opabinia::window::action::{Action, ConversationAction, ViewAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::state::{ExportKind, ExportOptions, MapSource, NoticeKind, Overlay, TokenPlace, ViewChange};
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::trace_file;
 use opabinia_shaders::{Cell, Indices, Quantity};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,7 +114,7 @@ fn a_trace_is_written_whole() {
     let path = folder.path().join("t.safetensors");
     let mut window = answered("tiny-phi3", "tall.png", [1360.0, 860.0]);
     export(&mut window, ExportKind::Trace, options(), &path);
-    assert_eq!(Trace::read(&path).unwrap(), *window.state().state().trace().unwrap().trace);
+    assert_eq!(trace_file::read(&path).unwrap(), *window.state().state().trace().unwrap().trace);
 }
 
 #[test]

@@ -8,8 +8,10 @@ use opabinia::number::significant;
 use opabinia::window::app::App;
 use opabinia::window::state::{Slot, TraceUpload, View, ViewChange};
 use opabinia::window::{Start, theme};
-use opabinia_engine::probe::{Cell as TraceCell, Measured, Quantity as TraceQuantity, Reduction, reduce};
-use opabinia_shaders::{AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect};
+use opabinia_engine::probe::{Cell as TraceCell, Measure as TraceMeasure, Measured, Reduction, reduce};
+use opabinia_shaders::{
+    AdapterChoice, Cell, Gpu, Indices, Look, MapRenderer, Normalisation, Quantity, Rect, TraceData,
+};
 
 /// A window with maps in it.
 fn asked() -> Harness<'static, App> {
@@ -106,7 +108,7 @@ fn difference(window: &mut Harness<'static, App>, renderer: &MapRenderer) -> u8 
     let entry = state.trace().unwrap();
     let picture = state.pictures.ready(state.picture().unwrap()).unwrap();
     let view = state.view.now().fitted(&entry.trace);
-    let trace = renderer.upload_trace(&opabinia::trace_view::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
+    let trace = renderer.upload_trace(&TraceData::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
     let photo = renderer.upload_photo(&picture.rgb, picture.width as u32, picture.height as u32).unwrap();
     let maps = renderer.measure(&trace, &view.map_view()).unwrap();
     // The part of the padded plane that the canvas shows: all of `shown`, and what is beside it.
@@ -170,7 +172,7 @@ fn expected(window: &Harness<'static, App>, cell: Cell, lift: bool) -> Vec<Strin
     let at = TraceCell { side: 6, row: cell.row as usize, column: cell.col as usize };
     let each = entry.encoder_names.iter().enumerate();
     each.map(|(k, name)| {
-        let quantity = if lift { TraceQuantity::Lift(k) } else { TraceQuantity::Share(k) };
+        let quantity = if lift { TraceMeasure::Lift(k) } else { TraceMeasure::Share(k) };
         let Measured::Value(value) = reduce(&entry.trace.matrix(quantity, at), &layers, &heads, Reduction::Mean) else {
             panic!("no value at {at:?}")
         };

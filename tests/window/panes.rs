@@ -8,7 +8,7 @@ use egui_kittest::wgpu::WgpuTestRenderer;
 use opabinia::window::Start;
 use opabinia::window::gpu::{DrawMap, MapGpu, PaneId};
 use opabinia::window::state::Slot;
-use opabinia_shaders::{AdapterChoice, Gpu, Indices, Look, MapRenderer, MapView, Quantity};
+use opabinia_shaders::{AdapterChoice, Gpu, Indices, Look, MapRenderer, MapView, Quantity, TraceData};
 use std::sync::Arc;
 
 /// Pixels to a side of a pane.
@@ -55,7 +55,7 @@ fn two_panes_of_one_trace_paint_their_own_pixels() {
 
     let off_screen = Gpu::headless(&AdapterChoice::Best).unwrap();
     let renderer = MapRenderer::headless(&off_screen).unwrap();
-    let trace = renderer.upload_trace(&opabinia::trace_view::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
+    let trace = renderer.upload_trace(&TraceData::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
     let photo = renderer.upload_photo(&picture.rgb, picture.width as u32, picture.height as u32).unwrap();
     for (i, view) in views.iter().enumerate() {
         let maps = renderer.measure(&trace, view).unwrap();

@@ -101,7 +101,7 @@ impl Evidence {
         if let Some(out) = &self.out {
             output::check(out, &inspection.directories())?;
         }
-        let anatomy = Anatomy::new(&inspection.config);
+        let anatomy = inspection.config.anatomy();
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
         let swapped = other.as_deref().zip(self.other.as_deref());

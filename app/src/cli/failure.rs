@@ -1,6 +1,7 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use opabinia_engine::Error as EngineError;
+use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
 use opabinia_shaders::{Error as ShaderError, INSTALL_HINT};
 use serde_json::{Map, Value, json};
@@ -152,6 +153,12 @@ impl From<EngineError> for Failure {
             EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
             error => Cause::Engine(error).into(),
         }
+    }
+}
+
+impl From<Unusable> for Failure {
+    fn from(unusable: Unusable) -> Self {
+        EngineError::from(unusable).into()
     }
 }
 

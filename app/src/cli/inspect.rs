@@ -8,9 +8,10 @@ use super::json_path;
 use crate::encoder_names;
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, SVA_HEADS, checkpoint_name};
+use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, checkpoint_name};
 use opabinia_engine::model::{Inspection, TowerReport};
 use opabinia_engine::printable;
+use opabinia_engine::sva::HEADS;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -131,7 +132,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         },
         "sva": {
             "hidden_size": config.sva.hidden_size,
-            "heads": SVA_HEADS,
+            "heads": HEADS,
             "query_sides": config.sva.query_sides,
             "final_side": config.sva.final_side,
             "connector_depth": config.sva.connector_depth,
@@ -235,7 +236,7 @@ fn report_text(inspection: &Inspection) -> String {
     report.row(
         "SVA",
         format!(
-            "width {}, {SVA_HEADS} heads; query grid {} → {side}×{side}; {} connector layers",
+            "width {}, {HEADS} heads; query grid {} → {side}×{side}; {} connector layers",
             sva.hidden_size,
             sides.join(" and "),
             sva.connector_depth,
@@ -282,7 +283,10 @@ fn report_text(inspection: &Inspection) -> String {
     );
     for (what, precision) in [("products", inspection.precision), ("of encoders", inspection.encoder_precision)] {
         let numbers = precision.product_numbers();
-        report.row(what, format!("of {numbers} numbers, with weights in {} ({})", precision.weights, precision.products.name()));
+        report.row(
+            what,
+            format!("of {numbers} numbers, with weights in {} ({})", precision.weights, precision.products.name()),
+        );
     }
 
     report.heading("weights");

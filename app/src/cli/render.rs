@@ -10,7 +10,7 @@ use crate::{encoder_names, output, selection};
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::probe::Trace;
+use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_shaders::{AdapterChoice, Cell, ColourMap, Filter, Gpu, Granularity, Normalisation, Quantity, Reduction};
 use std::io::Write;
@@ -224,7 +224,7 @@ impl Render {
         let (Some(trace_path), Some(picture_path)) = (&self.trace, &self.image) else {
             return Err(Failure::internal("neither a recipe nor a trace with its picture was given"));
         };
-        let trace = Trace::read(trace_path)?;
+        let trace = trace_file::read(trace_path)?;
         let picture = self.picture(picture_path, &trace)?;
         let settings = self.settings(&trace, &picture)?;
         let picture_name = picture_path.file_name().unwrap_or(picture_path.as_os_str()).to_string_lossy().into_owned();
@@ -245,7 +245,7 @@ impl Render {
         // Most pictures are the same with and without.
         if self.exif
             && trace.exif == Exif::Ignore
-            && trace.is_about(&picture)
+            && trace.image() == picture.id()
             && source.decode(Exif::Honour)? != picture
         {
             return Err(Error::input(

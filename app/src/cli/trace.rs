@@ -11,7 +11,6 @@ use crate::output;
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::Bytes;
-use opabinia_engine::intervention::Anatomy;
 use opabinia_engine::probe::{Detail, Trace as Recorded};
 use opabinia_engine::vision::Exif;
 use opabinia_engine::worker::{Decoding, Prompt, Record, RunSpec, TraceFile};
@@ -95,7 +94,7 @@ impl Trace {
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
         output::check(&self.out, &inspection.directories())?;
-        let interventions = self.intervention.interventions(&Anatomy::new(&inspection.config))?;
+        let interventions = self.intervention.interventions(&inspection.config.anatomy())?;
         let shown = picture.as_deref().zip(image.as_deref());
         let swapped = other.as_deref().zip(self.intervention.other.as_deref());
         self.subject.check(&self.prompt, shown.into_iter().chain(swapped), &inspection)?;

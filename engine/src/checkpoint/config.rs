@@ -4,9 +4,11 @@
 //! dimensions can overflow, every grid is square, and every encoder's grid fits every query grid.
 
 use super::json::JsonFile;
-use super::tower_name::{self, TowerSpec};
 use super::{fields, generation, rope};
 use crate::error::{Refusal, Result};
+use opabinia_trace::encoder_name::{self, TowerSpec};
+use opabinia_trace::intervention::Anatomy;
+use opabinia_trace::layer::{HEADS, SvaLayer};
 use std::path::Path;
 
 /// No dimension, vocabulary or token count is larger: products of two of them stay far below 2⁶⁴.
@@ -17,9 +19,6 @@ const MAX_LAYERS: usize = 1024;
 
 /// No checkpoint has more encoders or query groups.
 const MAX_TOWERS: usize = 16;
-
-/// Heads of every SVA layer (spec §7).
-pub const SVA_HEADS: usize = 16;
 
 /// A Cambrian-1 checkpoint's `config.json`, validated (spec §2.1).
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +57,25 @@ impl CambrianConfig {
         let generation = dir.join("generation_config.json");
         let generation = if generation.exists() { Some(JsonFile::read(&generation)?) } else { None };
         Self::from_files(&json, generation.as_ref())
+    }
+
+    /// What there is to intervene on: encoders, SVA layers with their labels, and the (final) query grid.
+    #[must_use]
+    pub fn anatomy(&self) -> Anatomy {
+        let sva = &self.sva;
+        let groups = sva.query_sides.len();
+        let connector = (0..groups).flat_map(|group| {
+            (0..sva.connector_depth).map(move |layer| {
+                let label =
+                    if groups == 1 { format!("C{}", layer + 1) } else { format!("C{}.{}", group + 1, layer + 1) };
+                (SvaLayer::Connector { group, layer }, label)
+            })
+        });
+        let samplers = sva.samplers.into_iter().flat_map(|layout| {
+            (0..layout.count).map(move |n| (SvaLayer::Sampler { n }, format!("S{}", layout.follows(n))))
+        });
+        let encoders = self.towers.iter().map(|tower| tower.name.clone()).collect();
+        Anatomy::from_parts(encoders, connector.chain(samplers).collect(), sva.final_side)
     }
 
     /// What `json`, a config.json, and `generation`, a generation_config.json, say. Errors as for
@@ -184,8 +202,8 @@ fn towers(json: &JsonFile) -> Result<Vec<TowerSpec>> {
     )?;
     let towers = names.iter().zip(tokens).map(|(name, tokens)| {
         side(json, key, tokens)?;
-        let parsed = tower_name::parse(name).map_err(|problem| -> Refusal {
-            json.refusal(NAMES, problem).expected(tower_name::KNOWN).help(
+        let parsed = encoder_name::parse(name).map_err(|problem| -> Refusal {
+            json.refusal(NAMES, problem).expected(encoder_name::KNOWN).help(
                 "only the encoders of the released \
                  Cambrian-1 models can be run",
             )
@@ -335,9 +353,9 @@ pub struct SvaConfig {
 impl SvaConfig {
     fn from_json(json: &JsonFile, towers: &[TowerSpec], layers: usize) -> Result<Self> {
         let hidden_size = required(json, "vision_hidden_size", MAX_DIM)?;
-        let even = hidden_size.is_multiple_of(SVA_HEADS);
-        require(json, "vision_hidden_size", even, format!("a multiple of {SVA_HEADS}"), || {
-            format!("SVA layers always have {SVA_HEADS} heads")
+        let even = hidden_size.is_multiple_of(HEADS);
+        require(json, "vision_hidden_size", even, format!("a multiple of {HEADS}"), || {
+            format!("SVA layers always have {HEADS} heads")
         })?;
         let final_side = side(json, "image_token_len", required(json, "image_token_len", MAX_DIM)?)?;
         let counts = json.usizes("query_num_list")?.unwrap_or_default();

@@ -4,9 +4,10 @@
 use super::config::CambrianConfig;
 use super::faults::{TWO, archive, config, dict, older_format, safetensors, tensor};
 use super::json::JsonFile;
-use super::{safetensors_header, torch_file, tower_name};
+use super::{safetensors_header, torch_file};
 use crate::error::{Error, Result};
 use crate::mutate::{self, Chance};
+use opabinia_trace::encoder_name;
 use std::path::Path;
 
 /// Damages `original`, the content of a file called `name`, and reads it, each time in another way.
@@ -65,7 +66,7 @@ fn damaged_names_of_encoders() {
         for number in 0..20_000 {
             let bytes = mutate::bytes(name.as_bytes(), &mut Chance::new(seed << 32 | number));
             let name = String::from_utf8_lossy(&bytes);
-            if let Ok(tower) = tower_name::parse(&name) {
+            if let Ok(tower) = encoder_name::parse(&name) {
                 let origin = tower.origin.to_string();
                 assert!(!origin.split('/').any(|part| part == ".."), "{number}: {origin}");
             }

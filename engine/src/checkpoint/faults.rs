@@ -4,13 +4,13 @@ use super::config::DecoderFamily;
 use super::files::HF_STEMS;
 use super::{
     CambrianConfig, Hub, Loader, TowerFamily, TowerOrigin, TowerOverride, TowerSource, TowerSpec, WeightFiles,
-    tower_name,
 };
 use crate::error::{Error, Refusal};
 use crate::job::{CancelToken, Job};
 use crate::nn::Linear;
 use crate::precision::{Precision, Products, WeightFormat};
 use candle_core::{DType, Device};
+use opabinia_trace::encoder_name;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -126,7 +126,7 @@ fn missing_or_broken_configurations_are_refused() {
 
 #[test]
 fn tower_names_are_understood() {
-    let parsed = |name: &str| tower_name::parse(name).map(|t| (t.family, t.origin, t.res));
+    let parsed = |name: &str| encoder_name::parse(name).map(|t| (t.family, t.origin, t.res));
     let is = |name: &str, family, repo: &str, res| {
         assert_eq!(parsed(name), Ok((family, TowerOrigin::Repository(repo.to_owned()), res)), "{name}");
     };
@@ -152,7 +152,7 @@ fn tower_names_are_understood() {
 
 #[test]
 fn tower_names_may_be_paths_and_repositories_of_fine_tunes() {
-    let parsed = |name: &str| tower_name::parse(name).unwrap();
+    let parsed = |name: &str| encoder_name::parse(name).unwrap();
     let folder = |name: &str, family, folder: &str, res| {
         let tower = parsed(name);
         let expected = (family, TowerOrigin::Folder(folder.to_owned()), res);
@@ -280,8 +280,7 @@ fn an_index_is_compared_with_its_shards() {
 
 // ---- the loader ----
 
-const F32: Precision =
-    Precision { weights: WeightFormat::F32, compute: DType::F32, products: Products::Exact };
+const F32: Precision = Precision { weights: WeightFormat::F32, compute: DType::F32, products: Products::Exact };
 
 fn load<T>(values: &[f32], precision: Precision, run: impl Fn(&Loader<'_>) -> T) -> T {
     let (_dir, files) =

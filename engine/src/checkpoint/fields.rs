@@ -8,9 +8,9 @@
 //! training code of Cambrian-1 itself.
 
 use super::json::JsonFile;
-use super::tower_name::TowerFamily;
 use crate::error::Result;
 use crate::printable;
+use opabinia_trace::encoder_name::TowerFamily;
 use serde_json::Value;
 use std::path::Path;
 

@@ -6,10 +6,10 @@
 use super::json::JsonFile;
 use super::map::{MappedFile, MappedRange};
 use super::stored::{Located, StoredType};
-use super::tower_name::is_plain_name;
 use super::{folder, safetensors_header, torch_file};
 use crate::error::{Refusal, Result};
 use crate::printable;
+use opabinia_trace::encoder_name::is_plain_name;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@ use super::environment;
 use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence};
 use super::folder;
 use super::json::JsonFile;
-use super::tower_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name, is_repo_id};
 use crate::error::{Error, Refusal, Result};
+use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name, is_repo_id};
 use std::env;
 use std::fmt;
 use std::fs::{self, File};
@@ -100,21 +100,21 @@ pub struct CachedModel {
     pub dir: PathBuf,
 }
 
-impl TowerFamily {
-    /// Name of the file that describes the encoder.
-    pub fn config_file(self) -> &'static str {
-        match self {
-            Self::Siglip | Self::ConvNext => "open_clip_config.json",
-            Self::Clip | Self::Dinov2 => "config.json",
-        }
+/// Name of the file that describes an encoder of this family.
+#[must_use]
+pub fn encoder_config_file(family: TowerFamily) -> &'static str {
+    match family {
+        TowerFamily::Siglip | TowerFamily::ConvNext => "open_clip_config.json",
+        TowerFamily::Clip | TowerFamily::Dinov2 => "config.json",
     }
+}
 
-    /// Base names of its weight files.
-    pub fn stems(self) -> &'static [&'static str] {
-        match self {
-            Self::Siglip | Self::ConvNext => OPEN_CLIP_STEMS,
-            Self::Clip | Self::Dinov2 => HF_STEMS,
-        }
+/// Base names of its weight files.
+#[must_use]
+pub fn encoder_stems(family: TowerFamily) -> &'static [&'static str] {
+    match family {
+        TowerFamily::Siglip | TowerFamily::ConvNext => OPEN_CLIP_STEMS,
+        TowerFamily::Clip | TowerFamily::Dinov2 => HF_STEMS,
     }
 }
 
@@ -202,7 +202,10 @@ impl Hub {
                 Err(why) => {
                     Err(Refusal::new(&named.dir, format!("this directory does not hold the encoder {}", tower.name))
                         .detail(why)
-                        .help(format!("give the directory that holds {} and the weights", tower.family.config_file()))
+                        .help(format!(
+                            "give the directory that holds {} and the weights",
+                            encoder_config_file(tower.family)
+                        ))
                         .into())
                 }
             };
@@ -293,11 +296,11 @@ fn try_open(dir: Result<PathBuf, String>, family: TowerFamily) -> Result<Result<
         Ok(dir) => dir,
         Err(why) => return Ok(Err(why)),
     };
-    let config = dir.join(family.config_file());
+    let config = dir.join(encoder_config_file(family));
     if !config.exists() {
         return Ok(Err(absence(&config)));
     }
-    match WeightFiles::open(&dir, family.stems()) {
+    match WeightFiles::open(&dir, encoder_stems(family)) {
         Ok(weights) => Ok(Ok((dir, weights))),
         Err(Error::Refused(refusal)) => {
             let mut line = format!("{}: ", refusal.file.display());

@@ -362,7 +362,9 @@ impl<'a> Loader<'a> {
             Mode::Survey(survey) => {
                 let mut survey = survey.borrow_mut();
                 let stored = checked.as_ref().ok().map(|view| view.dtype);
-                survey.matrices.insert((key.clone(), self.part), AskedMatrix { part: self.part, output, input, stored });
+                survey
+                    .matrices
+                    .insert((key.clone(), self.part), AskedMatrix { part: self.part, output, input, stored });
                 if first_time {
                     survey.ask(key, &shape, checked.err());
                 }
@@ -512,8 +514,9 @@ fn quantise(
         let last = (first + at_once).min(groups);
         let read = |rows: std::ops::Range<usize>, out: &mut [f32]| {
             let bytes = view.bytes.get(rows.start * input * size..rows.end * input * size).unwrap_or_default();
-            widen_checked(view.dtype, bytes, out)
-                .map_err(|NotFinite { index, stored }| not_finite(format, key, view, rows.start * input + index, stored))
+            widen_checked(view.dtype, bytes, out).map_err(|NotFinite { index, stored }| {
+                not_finite(format, key, view, rows.start * input + index, stored)
+            })
         };
         let too_large = |row: usize| {
             let mut values = vec![0f32; input];
@@ -567,5 +570,10 @@ fn not_finite(
         Refusal::new(view.file, "holds a number that is NaN or infinite")
             .help("the file is damaged, or training diverged: download it again")
     };
-    Box::new(refusal.key(key).expected("finite numbers").found(format!("{stored} at index {index}, stored as {}", view.dtype)))
+    Box::new(
+        refusal
+            .key(key)
+            .expected("finite numbers")
+            .found(format!("{stored} at index {index}, stored as {}", view.dtype)),
+    )
 }

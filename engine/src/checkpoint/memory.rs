@@ -2,11 +2,11 @@
 
 use super::config::CambrianConfig;
 use super::loader::Survey;
-use super::tower_name::{TowerFamily, TowerSpec};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::precision::{Precision, WeightFormat};
 use candle_core::Device;
+use opabinia_trace::encoder_name::{TowerFamily, TowerSpec};
 use std::fmt;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 

@@ -6,7 +6,6 @@
 
 pub mod config;
 mod convert;
-pub mod encoder_names;
 mod environment;
 pub(crate) mod fields;
 pub mod files;
@@ -23,16 +22,16 @@ mod rope;
 mod safetensors_header;
 mod stored;
 mod torch_file;
-mod tower_name;
 mod zip_directory;
 
-pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SVA_HEADS, SamplerLayout, SvaConfig};
+pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig};
 pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
 pub use loader::{Loader, Part, Survey, UnknownWeight};
 pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
+pub use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec};
+pub use opabinia_trace::encoder_names;
 pub use stored::StoredType;
-pub use tower_name::{TowerFamily, TowerOrigin, TowerSpec};
 
 #[cfg(test)]
 mod damage;

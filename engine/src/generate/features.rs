@@ -74,7 +74,7 @@ impl Images {
             return *id;
         }
         self.0.retain(|(known, _)| known.strong_count() > 0);
-        let id = ImageId::of(picture);
+        let id = picture.id();
         self.0.push((asked, id));
         id
     }

@@ -121,11 +121,10 @@ fn to_evict(held: &[Held<'_>], budget: u64) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::intervention::Interventions;
-    use crate::run::ImageId;
     use crate::vision::Picture;
 
     fn key(model: ModelId, image: u8, masked: Option<usize>) -> RunKey {
-        let image = Some(ImageId::of(&Picture { width: 1, height: 1, rgb: vec![image; 3] }));
+        let image = Some(Picture { width: 1, height: 1, rgb: vec![image; 3] }.id());
         let interventions = masked.map(|k| Interventions::mask(k, false)).unwrap_or_default();
         RunKey { model, image, interventions, other: None }
     }

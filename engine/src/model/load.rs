@@ -390,7 +390,9 @@ impl Found {
         let (weights, numbers) = (precision.weights, precision.product_numbers());
         if precision.compute == DType::F32 && weights != WeightFormat::F32 {
             notes.push(match numbers {
-                "bf16" => "activations are rounded to bf16 inside products with weights (--compute exact: f32)".to_owned(),
+                "bf16" => {
+                    "activations are rounded to bf16 inside products with weights (--compute exact: f32)".to_owned()
+                }
                 "int8" => format!(
                     "activations are rounded to 8 bits, with a scale for 32 of them, inside products with weights in \
                      {weights} (--compute exact: f32)"
@@ -470,7 +472,7 @@ impl Inspection {
     /// # Errors
     /// [`Error::Input`] for a picture too long for it.
     pub fn check_picture(&self, picture: PictureSize) -> Result<()> {
-        Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)
+        Ok(Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)?)
     }
 
     /// Memory needed with weights kept as `weights`: one of the formats in [`Inspection::needed`].
@@ -534,7 +536,12 @@ impl Model {
             encoders.push(match (key, pooled) {
                 (_, Some(known)) => known,
                 (Some(key), None) => {
-                    let encoder = Encoder::new(spec, config.select_layer, &files.dir, &loader(&files.weights, encoder_precision))?;
+                    let encoder = Encoder::new(
+                        spec,
+                        config.select_layer,
+                        &files.dir,
+                        &loader(&files.weights, encoder_precision),
+                    )?;
                     pool.add(key, encoder, report.bytes)
                 }
                 // Files without a key are files that were not found, and those were refused above.

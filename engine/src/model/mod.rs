@@ -52,7 +52,7 @@ impl Model {
 
     /// What there is to intervene on.
     pub fn anatomy(&self) -> Anatomy {
-        Anatomy::new(&self.config)
+        self.config.anatomy()
     }
 
     /// The tokenizer.

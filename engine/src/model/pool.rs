@@ -4,6 +4,7 @@
 //! picture. So an encoder is held once for each set of files, each way it is read from them and each precision; the
 //! models hold it together, and the last of them takes it along.
 
+use crate::checkpoint::hub::encoder_config_file;
 use crate::checkpoint::{TowerFamily, TowerFiles, TowerSpec};
 use crate::error::Result;
 use crate::job::Job;
@@ -102,7 +103,7 @@ impl Stamp {
 
 /// Every file that decides what an encoder is, sorted by name.
 fn stamps(tower: &TowerFiles, family: TowerFamily) -> io::Result<Vec<Stamp>> {
-    let described = [family.config_file(), "preprocessor_config.json"].map(|name| tower.dir.join(name));
+    let described = [encoder_config_file(family), "preprocessor_config.json"].map(|name| tower.dir.join(name));
     let described = described.iter().map(PathBuf::as_path).filter(|path| path.exists());
     let mut stamps = tower.weights.paths().chain(described).map(Stamp::of).collect::<io::Result<Vec<_>>>()?;
     stamps.sort_by(|a, b| a.name.cmp(&b.name));

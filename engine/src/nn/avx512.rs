@@ -12,9 +12,7 @@
 //! Every result is summed in an order that does not depend on how many rows there are.
 #![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
 
-use super::quantised::{
-    GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, QUAD, Quantised, SUB,
-};
+use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, QUAD, Quantised, SUB};
 use crate::precision::WeightFormat;
 use half::bf16;
 use pulp::bytemuck;
@@ -450,12 +448,8 @@ impl Format for Q6 {
             }
             for half in 0..2 {
                 let bits = load(piece.add(256 + 64 * half));
-                let pairs = [
-                    _mm512_slli_epi16::<4>(bits),
-                    _mm512_slli_epi16::<2>(bits),
-                    bits,
-                    _mm512_srli_epi16::<2>(bits),
-                ];
+                let pairs =
+                    [_mm512_slli_epi16::<4>(bits), _mm512_slli_epi16::<2>(bits), bits, _mm512_srli_epi16::<2>(bits)];
                 for (out, pair) in out[4 * half..].iter_mut().zip(pairs) {
                     *out = _mm512_or_si512(*out, _mm512_and_si512(pair, high));
                 }
@@ -510,13 +504,7 @@ fn group_product<F: Format>(group: &[u8], x: &Activations<'_>, y: &mut [f32], pl
 
 /// One group against `M` rows from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_tile<F: Format, const M: usize>(
-    group: &[u8],
-    x: &Activations<'_>,
-    first: usize,
-    y: &mut [f32],
-    place: Place,
-) {
+fn group_tile<F: Format, const M: usize>(group: &[u8], x: &Activations<'_>, first: usize, y: &mut [f32], place: Place) {
     let pieces = group.len() / F::BLOCK * F::SUBS;
     assert!(pieces <= x.blocks && x.quads == 8 * x.blocks && first + M <= x.rows);
     assert!(x.numbers.len() >= x.rows * x.quads && x.factors.len() >= x.rows * x.blocks);

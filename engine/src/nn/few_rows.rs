@@ -23,7 +23,9 @@ pub(super) trait Number: Copy + Send + Sync {
 
     /// Writes `from` as f32 into `to`, of the same length, on all cores.
     fn widen_all(from: &[Self], to: &mut [f32]) {
-        to.par_chunks_mut(TASK).zip(from.par_chunks(TASK)).for_each(|(to, from)| Arch::new().dispatch(Widening { from, to }));
+        to.par_chunks_mut(TASK)
+            .zip(from.par_chunks(TASK))
+            .for_each(|(to, from)| Arch::new().dispatch(Widening { from, to }));
     }
 }
 

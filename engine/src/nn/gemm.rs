@@ -19,8 +19,25 @@ pub(super) fn times_transposed(x: &[f32], w: &[f32], input: usize, y: &mut [f32]
         let (input, stride) = (input as isize, stride as isize);
         let all = Parallelism::Rayon(0);
         gemm::gemm(
-            rows, n, input as usize, y, 1, stride, false, x.as_ptr(), 1, input, w.as_ptr(), input, 1, 0.0, 1.0, false,
-            false, false, all,
+            rows,
+            n,
+            input as usize,
+            y,
+            1,
+            stride,
+            false,
+            x.as_ptr(),
+            1,
+            input,
+            w.as_ptr(),
+            input,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            all,
         );
     }
 }
@@ -40,8 +57,25 @@ pub(super) fn add_times(a: &[f32], stride: usize, first: usize, w: &[f32], input
         let (input, stride) = (input as isize, stride as isize);
         let all = Parallelism::Rayon(0);
         gemm::gemm(
-            rows, input as usize, n, y.as_mut_ptr(), 1, input, true, a, 1, stride, w.as_ptr(), 1, input, 1.0, 1.0,
-            false, false, false, all,
+            rows,
+            input as usize,
+            n,
+            y.as_mut_ptr(),
+            1,
+            input,
+            true,
+            a,
+            1,
+            stride,
+            w.as_ptr(),
+            1,
+            input,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            all,
         );
     }
 }
@@ -56,18 +90,16 @@ mod tests {
 
     #[test]
     fn both_products_equal_plain_sums() {
-        for (rows, n, input, stride, first) in [(1, 1, 1, 1, 0), (3, 5, 7, 9, 2), (65, 33, 40, 70, 37), (2, 4, 3, 4, 0)] {
+        for (rows, n, input, stride, first) in [(1, 1, 1, 1, 0), (3, 5, 7, 9, 2), (65, 33, 40, 70, 37), (2, 4, 3, 4, 0)]
+        {
             let (x, w) = (numbers(rows * input, 7), numbers(n * input, 5));
             let mut y = vec![9f32; rows * stride];
             times_transposed(&x, &w, input, &mut y, stride, first);
             for (at, got) in y.iter().enumerate() {
                 let (r, j) = (at / stride, at % stride);
                 let inside = (first..first + n).contains(&j);
-                let expected = if inside {
-                    (0..input).map(|i| x[r * input + i] * w[(j - first) * input + i]).sum()
-                } else {
-                    9.0
-                };
+                let expected =
+                    if inside { (0..input).map(|i| x[r * input + i] * w[(j - first) * input + i]).sum() } else { 9.0 };
                 assert!((got - expected).abs() < 1e-4, "{rows}×{n}×{input}: {got} {expected}");
             }
             let a = numbers(rows * stride, 3);

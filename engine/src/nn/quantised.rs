@@ -328,9 +328,12 @@ pub(super) mod tests {
     /// average within what so many bits can give.
     #[test]
     fn weights_come_back() {
-        for (format, bound) in
-            [(WeightFormat::Q8_0, 0.006), (WeightFormat::Q6K, 0.022), (WeightFormat::Q5K, 0.035), (WeightFormat::Q4K, 0.075)]
-        {
+        for (format, bound) in [
+            (WeightFormat::Q8_0, 0.006),
+            (WeightFormat::Q6K, 0.022),
+            (WeightFormat::Q5K, 0.035),
+            (WeightFormat::Q4K, 0.075),
+        ] {
             for (output, input) in [(16, 256), (5, 33), (33, 300), (1, 1), (48, 1152)] {
                 let w = numbers(output * input, 7);
                 let quantised = quantised(format, &w, output, input);

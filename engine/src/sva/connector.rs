@@ -1,6 +1,6 @@
 //! The connector: query groups on their grids, their layers, and the projection into the language model (spec §7).
 
-use super::geometry::Frame;
+use super::Frame;
 use super::layer::CrossAttentionLayer;
 use super::windows::Scene;
 use crate::checkpoint::{CambrianConfig, Loader};

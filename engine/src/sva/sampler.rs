@@ -1,7 +1,7 @@
 //! The samplers: SVA layers between decoder layers, looking at the picture again with what the language model has
 //! made of it so far (spec §9).
 
-use super::geometry::Frame;
+use super::Frame;
 use super::layer::CrossAttentionLayer;
 use super::windows::{Scene, Windows};
 use crate::checkpoint::{CambrianConfig, Loader, SamplerLayout};

@@ -1,11 +1,12 @@
 //! What the cells of one frame may look at: every encoder's tokens, cut into windows, with their mask; all of it as the
 //! interventions on each layer have it.
 
-use super::geometry::{self, Frame, PictureSize};
+use super::{Frame, PictureSize};
 use crate::error::{Error, Result};
 use crate::intervention::{EncoderPlan, Interventions, LayerPlan, Source};
 use crate::observe::SvaLayer;
 use candle_core::{DType, Tensor};
+use opabinia_trace::geometry;
 
 /// What the encoders give of one image, and what an intervention may put in its place.
 #[derive(Debug, Clone, Default)]

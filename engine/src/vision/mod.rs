@@ -12,7 +12,6 @@ mod jpeg;
 mod kind;
 mod orientation;
 mod picture;
-mod pixels;
 mod png;
 mod preprocess;
 mod resample;
@@ -20,8 +19,8 @@ mod siglip;
 mod tiff;
 mod vit;
 
-pub use picture::{Exif, Picture};
-pub use pixels::PixelHash;
+pub use opabinia_trace::image::{Exif, PixelHash};
+pub use picture::Picture;
 pub use preprocess::{PixelSpec, Rescale};
 
 use crate::checkpoint::json::JsonFile;

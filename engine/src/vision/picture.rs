@@ -13,6 +13,7 @@ use super::{bmp, gif, jpeg, png, tiff};
 use crate::error::{Error, Result};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use opabinia_trace::image::{Exif, ImageId, PictureSize, PixelHash};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -23,16 +24,6 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 const MAX_PIXELS: u64 = 178_956_970;
 /// What a decoder may allocate: 16-bit RGBA of [`MAX_PIXELS`], and some room to work in.
 pub(super) const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 8 + (64 << 20);
-
-/// What to do with the orientation a camera wrote into the file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Exif {
-    /// Take the picture as it is stored, as the reference does.
-    #[default]
-    Ignore,
-    /// Turn it upright first. Everything after that (sizes, padding, maps) refers to the upright picture.
-    Honour,
-}
 
 /// An RGB picture in memory.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,6 +40,18 @@ impl Picture {
     /// An even grey, of `width` × `height` pixels: an image that shows nothing.
     pub fn blank(width: usize, height: usize) -> Self {
         Self { width, height, rgb: vec![128; 3 * width * height] }
+    }
+
+    /// Its size in pixels.
+    #[must_use]
+    pub fn size(&self) -> PictureSize {
+        PictureSize { width: self.width, height: self.height }
+    }
+
+    /// What names it. Reads all of its pixels.
+    #[must_use]
+    pub fn id(&self) -> ImageId {
+        ImageId::new(self.size(), PixelHash::of(&self.rgb))
     }
 }
 

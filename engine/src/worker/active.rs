@@ -6,7 +6,7 @@ use crate::generate::{Finished, Goal, ImageInput, Request, Run, Session, Token, 
 use crate::job::Job;
 use crate::model::Model;
 use crate::observe::Unobserved;
-use crate::probe::{Announcer, Detail, LastRows, Recorder, TokenAttention, Trace};
+use crate::probe::{Announcer, Detail, LastRows, Recorder, TokenAttention, Trace, trace_file};
 use crate::run::{ModelId, RunKey};
 use crate::sva::{Frame, PictureSize};
 use crate::text::PromptIds;
@@ -147,10 +147,10 @@ impl Active {
             tensors.insert("image.rgb_u8".into(), pixels);
         }
         match &self.output.trace {
-            Some(trace) => trace.write(&tensors, &file.path),
+            Some(trace) => trace_file::write(trace, &tensors, &file.path),
             None => {
                 let (question, interventions) = (question(&self.spec), &self.spec.interventions);
-                Trace::write_without_picture(model, question, interventions, &tensors, &file.path)
+                trace_file::write_without_picture(model, question, interventions, &tensors, &file.path)
             }
         }
     }
@@ -162,7 +162,7 @@ fn traced(model: &Model, spec: &RunSpec, subject: &ImageInput, recorder: &Record
         Record::Trace { output: Some(file), .. } => file.exif,
         _ => Exif::Ignore,
     };
-    Trace::new(model, subject, exif, question(spec), recorder.layers(), recorder.tensors())
+    trace_file::recorded(model, subject, exif, question(spec), recorder.layers(), recorder.tensors())
 }
 
 /// SVA layers that run: all but those that are skipped.

@@ -8,7 +8,7 @@ use crate::window::app::{App, Finished};
 use crate::window::state::{
     ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
 };
-use opabinia_engine::probe::{TokenAttention, Trace};
+use opabinia_engine::probe::{TokenAttention, Trace, trace_file};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{AdapterChoice, Gpu};
 use std::fmt::Write as _;
@@ -126,7 +126,7 @@ impl Job {
         let words = |error: opabinia_engine::Error| error.to_string();
         output::check(path, &[]).map_err(words)?;
         match self {
-            Self::Trace(trace) => trace.save(path).map_err(words),
+            Self::Trace(trace) => trace_file::save(trace, path).map_err(words),
             Self::Attention { attention, layer, head, about } => {
                 let (values, _) = chosen(attention, *layer, *head)
                     .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;

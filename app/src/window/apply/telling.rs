@@ -73,7 +73,7 @@ mod tests {
             question: String::new(),
             interventions: Interventions::default(),
             picture: PictureSize { width: 30, height: 30 },
-            pixels: PixelHash::of(&Picture::blank(30, 30)),
+            pixels: PixelHash::of(&Picture::blank(30, 30).rgb),
             exif: Exif::Ignore,
             other: None,
             anatomy: opabinia_engine::intervention::Anatomy::from_parts(vec!["a".into(), "b".into()], Vec::new(), 3),

@@ -13,6 +13,7 @@ use opabinia_engine::probe::Trace;
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
     Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Result,
+    TraceData,
 };
 use panes::PaneCache;
 use photos::Photos;
@@ -198,7 +199,7 @@ impl MapGpu {
         names: &[String],
         picture: &Arc<Picture>,
     ) -> std::result::Result<TraceOnGpu, String> {
-        let data = crate::trace_view::of(trace, names).map_err(|error| error.to_string())?;
+        let data = TraceData::of(trace, names).map_err(|error| error.to_string())?;
         let upload = || self.with_photo(self.renderer.upload_trace(&data)?, picture);
         upload().map_err(|error| error.to_string())
     }

@@ -4,7 +4,7 @@ use super::game::Game;
 use super::measure::Evidence;
 use super::score::Score;
 use crate::error::Result;
-use crate::probe::trace::write_tensors;
+use crate::probe::trace_file::write_tensors;
 use candle_core::{Device, Tensor};
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -386,8 +386,8 @@ impl Measurement {
         let games = games.into_iter().map(|kind| play(kind, &mut scorer, &silent)).collect::<Result<Vec<_>>>()?;
         let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
         Ok(Evidence {
-            image: ImageId::of(&self.request.picture),
-            other: self.request.other.as_deref().map(ImageId::of),
+            image: self.request.picture.id(),
+            other: self.request.other.as_deref().map(Picture::id),
             system: self.request.system.clone(),
             question: self.request.turns.last().map_or_else(String::new, |turn| turn.question.clone()),
             answer: scorer.answer().iter().map(token).collect(),

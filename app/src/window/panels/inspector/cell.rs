@@ -6,7 +6,7 @@ use super::selected::Selected;
 use super::{keys, matrix};
 use crate::window::action::Action;
 use egui::{Frame, RichText, Ui};
-use opabinia_engine::probe::{Measured, Quantity};
+use opabinia_engine::probe::{Measure, Measured};
 
 /// Draws the tab.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
@@ -61,7 +61,7 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
         for (k, name) in selected.entry.encoder_names.iter().enumerate() {
-            let (shares, lift) = (selected.value(Quantity::Share(k)), selected.value(Quantity::Lift(k)));
+            let (shares, lift) = (selected.value(Measure::Share(k)), selected.value(Measure::Lift(k)));
             let uniform = selected.own_layers().next().and_then(|layer| {
                 let numbers = selected.trace().cell(layer, selected.cell.row, selected.cell.column)?;
                 numbers.encoders.get(k).map(|encoder| encoder.uniform_share)
@@ -107,12 +107,12 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
 /// How spread out the cell's attention was.
 fn entropy(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
     let texts = &cx.texts.inspector;
-    let Measured::Value(bits) = selected.value(Quantity::Entropy) else { return };
+    let Measured::Value(bits) = selected.value(Measure::Entropy) else { return };
     let most = (selected.own_layers())
         .filter_map(|layer| selected.trace().cell(layer, selected.cell.row, selected.cell.column))
         .map(|numbers| numbers.uniform_entropy)
         .fold(0.0, f64::max);
-    let part = match selected.value(Quantity::NormalisedEntropy) {
+    let part = match selected.value(Measure::NormalisedEntropy) {
         Measured::Value(part) => Some(part),
         _ => None,
     };

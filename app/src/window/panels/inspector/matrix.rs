@@ -6,7 +6,7 @@ use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
 use crate::window::state::View;
 use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
-use opabinia_engine::probe::{Measured, Quantity};
+use opabinia_engine::probe::{Measure, Measured};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Cell, ColourMap, Indices, Quantity as Shown};
 
@@ -19,7 +19,7 @@ const FURTHEST: f64 = 3.0;
 /// How one number of the matrix is written and coloured.
 #[derive(Clone, Copy)]
 struct Scale {
-    quantity: Quantity,
+    measure: Measure,
     low: f64,
     high: f64,
     /// Whether there are values below `low` and above `high`, which have the colours of the ends.
@@ -28,8 +28,8 @@ struct Scale {
 
 impl Scale {
     /// A scale over all `values`.
-    fn over(quantity: Quantity, values: &[Measured<Vec<f64>>]) -> Self {
-        let scale = Self { quantity, low: 0.0, high: 1.0, cut: (false, false) };
+    fn over(measure: Measure, values: &[Measured<Vec<f64>>]) -> Self {
+        let scale = Self { measure, low: 0.0, high: 1.0, cut: (false, false) };
         let all = values.iter().filter_map(|layer| if let Measured::Value(heads) = layer { Some(heads) } else { None });
         let (low, high) = all
             .flatten()
@@ -38,8 +38,8 @@ impl Scale {
         if low > high {
             return scale;
         }
-        match quantity {
-            Quantity::Lift(_) => {
+        match measure {
+            Measure::Lift(_) => {
                 // A head that read nothing of an encoder would leave no colours for the others.
                 let reach = low.abs().max(high.abs()).clamp(0.01, FURTHEST);
                 Self { low: -reach, high: reach, cut: (low < -reach, high > reach), ..scale }
@@ -51,7 +51,7 @@ impl Scale {
 
     /// Where a value lies on the scale's own axis.
     fn position(self, value: f64) -> f64 {
-        if let Quantity::Lift(_) = self.quantity { log_lift(value) } else { value }
+        if let Measure::Lift(_) = self.measure { log_lift(value) } else { value }
     }
 
     fn colour(self, table: &[[u8; 3]], value: f64) -> Color32 {
@@ -62,16 +62,16 @@ impl Scale {
     }
 
     fn words(self, value: f64) -> String {
-        match self.quantity {
-            Quantity::Lift(_) => format!("{} (log₂ {})", factor(value), signed(log_lift(value))),
-            Quantity::Entropy => format!("{value:.3}"),
+        match self.measure {
+            Measure::Lift(_) => format!("{} (log₂ {})", factor(value), signed(log_lift(value))),
+            Measure::Entropy => format!("{value:.3}"),
             _ => share(value),
         }
     }
 
     fn end(self, position: f64) -> String {
-        match self.quantity {
-            Quantity::Lift(_) => signed(position),
+        match self.measure {
+            Measure::Lift(_) => signed(position),
             _ => format!("{position:.3}"),
         }
     }
@@ -83,16 +83,16 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
     let view = &selected.view;
     let encoder = view.encoder;
     let encoder_name = selected.entry.encoder_names.get(encoder).map(String::as_str).unwrap_or_default();
-    let (quantity, what) = match view.quantity {
-        Shown::Lift | Shown::Dominant => (Quantity::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
-        Shown::Entropy => (Quantity::Entropy, format!("{} ({})", texts.entropy, texts.bits)),
-        Shown::NormalisedEntropy => (Quantity::NormalisedEntropy, cx.texts.probe.normalised_entropy.0.to_owned()),
-        Shown::Share => (Quantity::Share(encoder), format!("{} · {encoder_name}", texts.share)),
+    let (measure, what) = match view.quantity {
+        Shown::Lift | Shown::Dominant => (Measure::Lift(encoder), format!("{} · {encoder_name}", texts.lift)),
+        Shown::Entropy => (Measure::Entropy, format!("{} ({})", texts.entropy, texts.bits)),
+        Shown::NormalisedEntropy => (Measure::NormalisedEntropy, cx.texts.probe.normalised_entropy.0.to_owned()),
+        Shown::Share => (Measure::Share(encoder), format!("{} · {encoder_name}", texts.share)),
     };
     heading(ui, texts.matrix);
     ui.label(egui::RichText::new(alone(&what)).small().weak());
-    let matrix = selected.trace().matrix(quantity, selected.cell);
-    let scale = Scale::over(quantity, &matrix);
+    let matrix = selected.trace().matrix(measure, selected.cell);
+    let scale = Scale::over(measure, &matrix);
     let colours = if view.quantity == Shown::Dominant { ColourMap::Diverging } else { view.colours() };
     let table = colours.table();
 
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn lift_is_coloured_symmetrically_about_one() {
         let values = [Measured::Value(vec![1.0, 4.0]), Measured::Padding, Measured::Masked];
-        let scale = Scale::over(Quantity::Lift(0), &values);
+        let scale = Scale::over(Measure::Lift(0), &values);
         assert_eq!((scale.low, scale.high), (-2.0, 2.0));
         let table = [[0, 0, 0], [1, 1, 1], [2, 2, 2]];
         let colours = [0.25, 1.0, 4.0].map(|value| scale.colour(&table, value).r());
@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn what_was_not_read_at_all_leaves_colours_for_the_rest() {
-        let scale = Scale::over(Quantity::Lift(0), &[Measured::Value(vec![0.0, 2.0])]);
+        let scale = Scale::over(Measure::Lift(0), &[Measured::Value(vec![0.0, 2.0])]);
         assert_eq!((scale.low, scale.high, scale.cut), (-FURTHEST, FURTHEST, (true, false)));
     }
 
     #[test]
     fn scales_span_the_values_and_never_vanish() {
-        let scale = |values| Scale::over(Quantity::Share(0), &[Measured::Value(values)]);
+        let scale = |values| Scale::over(Measure::Share(0), &[Measured::Value(values)]);
         assert_eq!((scale(vec![0.2, 0.7]).low, scale(vec![0.2, 0.7]).high), (0.2, 0.7));
         assert!(scale(vec![0.3, 0.3]).low < scale(vec![0.3, 0.3]).high);
         assert!(scale(Vec::new()).low < scale(Vec::new()).high);

@@ -3,7 +3,7 @@
 use super::super::Cx;
 use crate::selection;
 use crate::window::state::{TraceEntry, View};
-use opabinia_engine::probe::{Cell, Measured, Quantity, Reduction, Trace, reduce};
+use opabinia_engine::probe::{Cell, Measure, Measured, Reduction, Trace, reduce};
 use opabinia_engine::sva::{Frame, HEADS};
 
 /// What is chosen.
@@ -47,9 +47,9 @@ impl<'a> Selected<'a> {
         &self.entry.trace
     }
 
-    /// `quantity` of the cell in the chosen layers and heads.
-    pub fn value(&self, quantity: Quantity) -> Measured<f64> {
-        reduce(&self.trace().matrix(quantity, self.cell), &self.layers, &self.heads, self.reduction)
+    /// `measure` of the cell in the chosen layers and heads.
+    pub fn value(&self, measure: Measure) -> Measured<f64> {
+        reduce(&self.trace().matrix(measure, self.cell), &self.layers, &self.heads, self.reduction)
     }
 
     /// The probability of one encoder's token in the chosen layers and heads.
@@ -67,7 +67,7 @@ impl<'a> Selected<'a> {
 
     /// Whether the cell holds none of the picture in any chosen layer.
     pub fn is_padding(&self) -> bool {
-        self.value(Quantity::Entropy) == Measured::Padding
+        self.value(Measure::Entropy) == Measured::Padding
     }
 
     /// Chosen layers on the finest grid that reach the cell: those whose window is just this cell's.

@@ -1,9 +1,9 @@
 //! What there is to intervene on in one checkpoint.
 
 use super::{Action, Intervention, Place};
-use crate::checkpoint::{CambrianConfig, SVA_HEADS, encoder_names};
-use crate::error::{Error, Result};
-use crate::observe::SvaLayer;
+use crate::encoder_names;
+use crate::error::{Result, Unusable};
+use crate::layer::{HEADS, SvaLayer};
 
 /// The parts of a checkpoint's SVA by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,27 +14,6 @@ pub struct Anatomy {
 }
 
 impl Anatomy {
-    /// The parts of a checkpoint with this configuration.
-    pub fn new(config: &CambrianConfig) -> Self {
-        let sva = &config.sva;
-        let groups = sva.query_sides.len();
-        let connector = (0..groups).flat_map(|group| {
-            (0..sva.connector_depth).map(move |layer| {
-                let label =
-                    if groups == 1 { format!("C{}", layer + 1) } else { format!("C{}.{}", group + 1, layer + 1) };
-                (SvaLayer::Connector { group, layer }, label)
-            })
-        });
-        let samplers = sva.samplers.into_iter().flat_map(|layout| {
-            (0..layout.count).map(move |n| (SvaLayer::Sampler { n }, format!("S{}", layout.follows(n))))
-        });
-        Self {
-            encoders: config.towers.iter().map(|tower| tower.name.clone()).collect(),
-            layers: connector.chain(samplers).collect(),
-            side: sva.final_side,
-        }
-    }
-
     /// Parts by their names: encoders as the checkpoint calls them, layers with their labels, and the side of the query
     /// grid.
     pub fn from_parts(encoders: Vec<String>, layers: Vec<(SvaLayer, String)>, side: usize) -> Self {
@@ -81,7 +60,7 @@ impl Anatomy {
     /// The encoder that `text` means.
     ///
     /// # Errors
-    /// [`Error::Input`] listing the encoders.
+    /// [`Unusable`] listing the encoders.
     pub fn find_encoder(&self, text: &str) -> Result<usize> {
         let names: Vec<&str> = self.encoders.iter().map(String::as_str).collect();
         encoder_names::find(&names, text)
@@ -90,7 +69,7 @@ impl Anatomy {
     /// The place of the layer with this label among [`Anatomy::layers`].
     ///
     /// # Errors
-    /// [`Error::Input`] listing the layers.
+    /// [`Unusable`] listing the layers.
     pub fn find_layer(&self, label: &str) -> Result<usize> {
         let found = self.layers.iter().position(|(_, known)| known.eq_ignore_ascii_case(label));
         found.ok_or_else(|| self.no_layer(format!("there is no layer `{label}`")))
@@ -101,10 +80,10 @@ impl Anatomy {
     }
 
     /// A refusal of layers that are not there.
-    pub(super) fn no_layer(&self, problem: String) -> Error {
+    pub(super) fn no_layer(&self, problem: String) -> Unusable {
         let labels: Vec<&str> = self.layers.iter().map(|(_, label)| label.as_str()).collect();
         let samplers = if self.has(Place::Samplers) { "" } else { " (it has no samplers)" };
-        Error::input(
+        Unusable::new(
             problem,
             format!(
                 "this model's SVA layers are {}{samplers}; connector, samplers and all name several",
@@ -125,12 +104,12 @@ impl Anatomy {
             }));
         }
         match &one.action {
-            Action::Head { head } if *head >= SVA_HEADS => Err(Error::input(
+            Action::Head { head } if *head >= HEADS => Err(Unusable::new(
                 format!("there is no head {head}"),
-                format!("the heads of every SVA layer are 0 to {}", SVA_HEADS - 1),
+                format!("the heads of every SVA layer are 0 to {}", HEADS - 1),
             )),
             Action::Region { cells, .. } => match cells.outside(self.side) {
-                Some([row, column]) => Err(Error::input(
+                Some([row, column]) => Err(Unusable::new(
                     format!("there is no cell {row},{column}"),
                     format!(
                         "this model's query grid has {0} × {0} cells: rows and columns 0 to {1}, counted over the padded \

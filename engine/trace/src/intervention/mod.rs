@@ -26,8 +26,8 @@ pub use place::Place;
 pub use plan::{EncoderPlan, LayerPlan, Source};
 pub use spec::GRAMMAR;
 
-use crate::error::{Error, Result};
-use crate::observe::SvaLayer;
+use crate::error::{Result, Unusable};
+use crate::layer::SvaLayer;
 use place::Places;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -222,7 +222,7 @@ impl Interventions {
     /// Checks that everything they name is in `anatomy`, and that every layer keeps a key to attend to.
     ///
     /// # Errors
-    /// [`Error::Input`] naming what does not exist and what does.
+    /// [`Unusable`] naming what does not exist and what does.
     pub fn check(&self, anatomy: &Anatomy) -> Result<()> {
         for one in &self.0 {
             anatomy.check(one)?;
@@ -233,7 +233,7 @@ impl Interventions {
             plan.encoders.iter().all(|encoder| encoder.masked)
         });
         match closed {
-            Some(layer) => Err(Error::input(
+            Some(layer) => Err(Unusable::new(
                 format!(
                     "every encoder is masked in layer {}: no cell would have a key left to attend to",
                     anatomy.label(layer)

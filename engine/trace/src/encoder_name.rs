@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The names that are understood, for messages.
-pub(super) const KNOWN: &str = "siglip/CLIP-ViT-SO400M-14[-384], timm/ViT-SO400M-14-SigLIP[-384], \
+pub const KNOWN: &str = "siglip/CLIP-ViT-SO400M-14[-384], timm/ViT-SO400M-14-SigLIP[-384], \
      openai/clip-vit-…, facebook/dinov2-{small,base,large,giant}, clip-convnext-{XXL,L}…, each with -res<N> or \
      -interp<N>; or a path with such a name in it";
 
@@ -93,11 +93,15 @@ impl TowerSpec {
 
 /// What a name says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TowerName {
-    pub(super) family: TowerFamily,
-    pub(super) origin: TowerOrigin,
-    pub(super) res: Option<usize>,
-    pub(super) multi_stage: bool,
+pub struct TowerName {
+    /// Which implementation.
+    pub family: TowerFamily,
+    /// Where its weights are.
+    pub origin: TowerOrigin,
+    /// Input side asked for by `-res<N>`.
+    pub res: Option<usize>,
+    /// ConvNeXt: features of all four stages instead of the last.
+    pub multi_stage: bool,
 }
 
 /// Beginnings of names that stand for one repository. The first that fits counts, so the longer ones come first.
@@ -131,7 +135,7 @@ const MARKS: &[(&str, TowerFamily)] = &[
 ///
 /// The token count of an `-interp<N>` is checked to be a number and otherwise ignored, as in the reference, which
 /// appends another with the count of the token list.
-pub(super) fn parse(name: &str) -> Result<TowerName, String> {
+pub fn parse(name: &str) -> Result<TowerName, String> {
     let unknown = || format!("unknown vision encoder `{name}`");
     let alias = ALIASES.iter().find(|(prefix, ..)| name.starts_with(prefix));
     let known = REPOSITORIES.iter().find(|(prefix, _)| name.starts_with(prefix));
@@ -211,7 +215,7 @@ fn suffix(part: &str) -> Option<Suffix> {
 }
 
 /// Whether `text` is `organisation/name` of a repository and nothing more: it cannot lead out of a directory.
-pub(super) fn is_repo_id(text: &str) -> bool {
+pub fn is_repo_id(text: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty()
             && part.len() <= 128
@@ -222,6 +226,6 @@ pub(super) fn is_repo_id(text: &str) -> bool {
 }
 
 /// Whether `name` is the name of a file and nothing more: no way out of its directory.
-pub(super) fn is_plain_name(name: &str) -> bool {
+pub fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0'])
 }

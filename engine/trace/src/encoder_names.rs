@@ -1,7 +1,7 @@
 //! How people call encoders: by their index, their name in the checkpoint, or their family.
 
-use super::TowerFamily;
-use crate::error::{Error, Result};
+use crate::encoder_name::TowerFamily;
+use crate::error::{Result, Unusable};
 
 /// The name by which papers know a family.
 fn published(family: TowerFamily) -> &'static str {
@@ -29,11 +29,11 @@ pub fn short(names: &[&str]) -> Vec<String> {
 /// The index of the encoder that `text` means.
 ///
 /// # Errors
-/// [`Error::Input`] listing the encoders, if it means none or several.
+/// [`Unusable`] listing the encoders, if it means none or several.
 pub fn find(names: &[&str], text: &str) -> Result<usize> {
     let refuse = |problem: String| {
         let list: Vec<String> = names.iter().enumerate().map(|(k, name)| format!("{k} {name}")).collect();
-        Error::input(
+        Unusable::new(
             problem,
             format!(
                 "this model's encoders are {}; give an index, a name or a family (siglip, clip, dinov2, convnext)",

@@ -1,9 +1,8 @@
 //! Names of runs. A run is one forward pass with its model, its image and its interventions; whatever comes out of it is
 //! named by its [`RunKey`], so that an intervened run can never be taken for the plain one.
 
+pub use crate::image::ImageId;
 use crate::intervention::Interventions;
-use crate::vision::{Picture, PixelHash};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,23 +23,6 @@ impl ModelId {
 impl fmt::Display for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
-    }
-}
-
-/// Names an image by what is on it: two files with the same pixels are one image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ImageId {
-    width: usize,
-    height: usize,
-    #[serde(rename = "sha256")]
-    pixels: PixelHash,
-}
-
-impl ImageId {
-    /// The name of `picture`. Reads all of its pixels.
-    #[must_use]
-    pub fn of(picture: &Picture) -> Self {
-        Self { width: picture.width, height: picture.height, pixels: PixelHash::of(picture) }
     }
 }
 
@@ -87,15 +69,6 @@ pub enum Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_image_is_named_by_its_size_and_its_pixels() {
-        let picture = |width, height, first| Picture { width, height, rgb: [vec![first], vec![0; 17]].concat() };
-        let id = ImageId::of(&picture(2, 3, 7));
-        assert_eq!(id, ImageId::of(&picture(2, 3, 7)));
-        assert_ne!(id, ImageId::of(&picture(3, 2, 7)));
-        assert_ne!(id, ImageId::of(&picture(2, 3, 8)));
-    }
 
     #[test]
     fn an_intervened_run_has_a_name_of_its_own() {

@@ -1,6 +1,6 @@
 //! In which SVA layers an intervention acts.
 
-use crate::observe::SvaLayer;
+use crate::layer::SvaLayer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Interventions as text.
 
 use super::{Action, Anatomy, Cells, Intervention, Interventions, Place};
-use crate::error::{Error, Result};
+use crate::error::{Result, Unusable};
 use std::ops::Range;
 
 /// How interventions are written, for help texts.
@@ -35,10 +35,10 @@ impl Interventions {
     /// Reads what [`GRAMMAR`] describes.
     ///
     /// # Errors
-    /// [`Error::Input`] that says what is not understood and what there is; those of [`Interventions::check`].
+    /// [`Unusable`] that says what is not understood and what there is; those of [`Interventions::check`].
     pub fn parse(text: &str, anatomy: &Anatomy) -> Result<Self> {
         if text.len() > MAX_LENGTH {
-            return Err(Error::input(
+            return Err(Unusable::new(
                 "an intervention this long is not understood",
                 "write ranges of cells: 0:24,0:24",
             ));
@@ -49,7 +49,7 @@ impl Interventions {
         }
         let without_image = all.iter().any(|one: &Intervention| one.action == Action::NoImage);
         if without_image && all.iter().any(|one| one.action != Action::NoImage) {
-            return Err(Error::input(
+            return Err(Unusable::new(
                 format!("`{text}`: without an image there is nothing else to intervene on"),
                 "write no_image alone",
             ));
@@ -142,7 +142,7 @@ fn range_text(range: &Range<usize>) -> String {
 /// One part between two `+`.
 fn parse_part(part: &str, anatomy: &Anatomy) -> Result<Vec<Intervention>> {
     let refuse = |problem: String| {
-        Error::input(
+        Unusable::new(
             problem,
             "write mask, mask_context, zero, zero_raw, mean or swap with :ENCODERS, region:ENCODERS@CELLS, context, \
              skip:LAYERS, head:LAYERS/HEADS, blank or no_image; `opabinia evidence --help` explains them",
@@ -267,10 +267,10 @@ impl Cells {
     /// Reads cells of a grid of `side` × `side`: `ROW,COLUMN`, each a number or a range `FROM:TO` without its end.
     ///
     /// # Errors
-    /// [`Error::Input`] that says which rows and columns there are.
+    /// [`Unusable`] that says which rows and columns there are.
     pub fn parse(text: &str, side: usize) -> Result<Self> {
         let refuse = |problem: String| {
-            Error::input(
+            Unusable::new(
                 problem,
                 format!(
                     "this model's query grid has {side} × {side} cells: write rows and columns as 4,5 or as ranges \

@@ -1,5 +1,5 @@
 use super::*;
-use crate::checkpoint::SVA_HEADS as HEADS;
+use crate::layer::HEADS;
 
 /// Four encoders on a 6 × 6 grid, three connector layers, samplers after layers 0, 2 and 4.
 fn anatomy() -> Anatomy {

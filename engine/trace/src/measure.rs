@@ -8,8 +8,10 @@
 //!   and some of its keys are unmasked; mean and maximum run over those;
 //! - of lift it is the ratio that is averaged. Maps show its logarithm to base 2, taken afterwards.
 
-use super::trace::{Trace, TraceLayer};
-use crate::sva::{Frame, HEADS};
+use crate::geometry::Frame;
+use crate::layer::HEADS;
+use crate::trace::{Trace, TraceLayer};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A cell of the padded frame of a query grid.
@@ -23,9 +25,47 @@ pub struct Cell {
     pub column: usize,
 }
 
-/// What is measured at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What a map holds at each place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Quantity {
+    /// An encoder's part of a cell's attention, 0 to 1; per token, the key's probability. Of a grid of plain values, the
+    /// values.
+    Share,
+    /// log₂ of share ÷ the share that uniform attention over the cell's unmasked keys would give. The ratio is
+    /// what is averaged over layers and heads; 0 is "as much as uniform attention".
+    Lift,
+    /// Entropy of a cell's attention over all of its keys, in bits.
+    Entropy,
+    /// The same as a part of the entropy of uniform attention over the cell's unmasked keys, 0 to 1.
+    NormalisedEntropy,
+    /// Index of the encoder whose lift map is highest: the one attended to most beyond what uniform attention would give
+    /// it. The highest share would nearly everywhere be that of the encoder with the largest window.
+    Dominant,
+}
+
+impl Quantity {
+    /// Whether there is one map for each encoder; otherwise there is one for all.
+    #[must_use]
+    pub fn per_encoder(self) -> bool {
+        matches!(self, Self::Share | Self::Lift)
+    }
+
+    /// The name for captions and colour bars, with the unit.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Share => "share of attention",
+            Self::Lift => "lift (log₂ of share ÷ uniform share)",
+            Self::Entropy => "entropy (bits)",
+            Self::NormalisedEntropy => "normalized entropy (÷ entropy of uniform attention)",
+            Self::Dominant => "dominant encoder (highest lift)",
+        }
+    }
+}
+
+/// What is measured at one place, in every layer and head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Measure {
     /// The part of a cell's attention that this encoder has, 0 to 1.
     Share(usize),
     /// Share of this encoder ÷ the share that uniform attention over the cell's unmasked keys would give; 1 is "as much
@@ -38,7 +78,7 @@ pub enum Quantity {
 }
 
 /// How many layers and heads become one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Reduction {
     /// Mean over all (layer, head) pairs that count.
     #[default]
@@ -54,7 +94,7 @@ pub enum Measured<T> {
     Value(T),
     /// The picture does not reach this place, or the layer does not cover it.
     Padding,
-    /// All keys that it would be about are masked. For [`Quantity::NormalisedEntropy`] also a cell with one unmasked key:
+    /// All keys that it would be about are masked. For [`Measure::NormalisedEntropy`] also a cell with one unmasked key:
     /// there is no choice whose spread could be measured.
     Masked,
 }
@@ -211,16 +251,16 @@ impl<'t> Place<'t> {
         Measured::Value(shares)
     }
 
-    fn values(&self, quantity: Quantity) -> Measured<Vec<f64>> {
-        let normalised = match quantity {
-            Quantity::Share(k) | Quantity::Lift(k) => {
+    fn values(&self, measure: Measure) -> Measured<Vec<f64>> {
+        let normalised = match measure {
+            Measure::Share(k) | Measure::Lift(k) => {
                 return match self.window(k) {
-                    Some(keys) if !self.is_padding(k) => self.share_of(&keys, matches!(quantity, Quantity::Lift(_))),
+                    Some(keys) if !self.is_padding(k) => self.share_of(&keys, matches!(measure, Measure::Lift(_))),
                     _ => Measured::Padding,
                 };
             }
-            Quantity::Entropy => false,
-            Quantity::NormalisedEntropy => true,
+            Measure::Entropy => false,
+            Measure::NormalisedEntropy => true,
         };
         if self.is_all_padding() {
             return Measured::Padding;
@@ -296,10 +336,10 @@ impl Trace {
         layers.iter().filter_map(|&layer| self.layers.get(layer)).map(|layer| layer.frame.side).max()
     }
 
-    /// `[layers][heads]`: `quantity` at `cell` in every layer of the trace.
+    /// `[layers][heads]`: `measure` at `cell` in every layer of the trace.
     #[must_use]
-    pub fn matrix(&self, quantity: Quantity, cell: Cell) -> Vec<Measured<Vec<f64>>> {
-        let values = |layer| Place::around(self, layer, cell).map_or(Measured::Padding, |place| place.values(quantity));
+    pub fn matrix(&self, measure: Measure, cell: Cell) -> Vec<Measured<Vec<f64>>> {
+        let values = |layer| Place::around(self, layer, cell).map_or(Measured::Padding, |place| place.values(measure));
         self.layers.iter().map(values).collect()
     }
 
@@ -345,11 +385,10 @@ pub fn reduce(matrix: &[Measured<Vec<f64>>], layers: &[usize], heads: &[usize], 
 
 #[cfg(test)]
 mod tests {
-    use super::super::trace::TraceEncoder;
     use super::*;
+    use crate::image::{Exif, PictureSize, PixelHash};
     use crate::intervention::Interventions;
-    use crate::sva::PictureSize;
-    use crate::vision::{Exif, Picture, PixelHash};
+    use crate::trace::TraceEncoder;
 
     /// A picture twice as wide as high; encoder `a` with one key a cell of a 4 × 4 grid, `b` with four. In every cell
     /// that is not in the padding, head 0 gives `a` a half and each key of `b` an eighth; head `h` > 0 gives all to key
@@ -373,7 +412,7 @@ mod tests {
             question: String::new(),
             interventions: Interventions::default(),
             picture,
-            pixels: PixelHash::of(&Picture { width: 80, height: 40, rgb: vec![0; 80 * 40 * 3] }),
+            pixels: PixelHash::of(&[0; 80 * 40 * 3]),
             exif: Exif::Ignore,
             other: None,
             anatomy: crate::intervention::Anatomy::from_parts(vec!["a".into(), "b".into()], Vec::new(), 4),
@@ -442,29 +481,29 @@ mod tests {
         let numbers = trace.cell(0, 1, 1).unwrap();
         assert_eq!((numbers.encoders[0].open, numbers.encoders[0].lift.clone()), (0, None));
         assert_eq!(numbers.uniform_entropy, 0.0);
-        assert_eq!(trace.matrix(Quantity::Share(0), cell(1, 1))[0], Measured::Masked);
-        assert_eq!(trace.matrix(Quantity::NormalisedEntropy, cell(1, 1))[0], Measured::Masked);
-        assert!(matches!(trace.matrix(Quantity::Entropy, cell(1, 1))[0], Measured::Value(_)));
+        assert_eq!(trace.matrix(Measure::Share(0), cell(1, 1))[0], Measured::Masked);
+        assert_eq!(trace.matrix(Measure::NormalisedEntropy, cell(1, 1))[0], Measured::Masked);
+        assert!(matches!(trace.matrix(Measure::Entropy, cell(1, 1))[0], Measured::Value(_)));
     }
 
     #[test]
     fn a_matrix_has_a_row_for_every_layer() {
         let trace = trace();
-        let shares = trace.matrix(Quantity::Share(1), cell(1, 3));
+        let shares = trace.matrix(Measure::Share(1), cell(1, 3));
         assert_eq!(value(&shares[0])[..6], [0.5, 1.0, 1.0, 1.0, 1.0, 0.0]);
         assert_eq!(shares[1], shares[0]);
         // The coarse layer's cell (0, 1) holds the centre of the fine (1, 3).
         assert_eq!(value(&shares[2])[0], 0.75);
-        assert_eq!(value(&trace.matrix(Quantity::Lift(1), cell(1, 3))[2])[0], 0.75 / 0.8);
-        let bits = value(&trace.matrix(Quantity::Entropy, cell(1, 3))[2])[0];
+        assert_eq!(value(&trace.matrix(Measure::Lift(1), cell(1, 3))[2])[0], 0.75 / 0.8);
+        let bits = value(&trace.matrix(Measure::Entropy, cell(1, 3))[2])[0];
         assert!((bits - (0.5 + 0.75 * (4f64 / 3.0).log2())).abs() < 1e-12, "{bits}");
-        let part = value(&trace.matrix(Quantity::NormalisedEntropy, cell(1, 3))[2])[0];
+        let part = value(&trace.matrix(Measure::NormalisedEntropy, cell(1, 3))[2])[0];
         assert!((part - bits / 20f64.log2()).abs() < 1e-12);
         // Row 0 is padding for the fine layers, and shares its coarse cell with row 1.
-        let shares = trace.matrix(Quantity::Share(1), cell(0, 3));
+        let shares = trace.matrix(Measure::Share(1), cell(0, 3));
         assert!(matches!(shares.as_slice(), [Measured::Padding, Measured::Padding, Measured::Value(_)]));
-        assert!(trace.matrix(Quantity::Share(2), cell(1, 1)).iter().all(|measured| *measured == Measured::Padding));
-        assert!(trace.matrix(Quantity::Entropy, cell(1, 4)).iter().all(|measured| *measured == Measured::Padding));
+        assert!(trace.matrix(Measure::Share(2), cell(1, 1)).iter().all(|measured| *measured == Measured::Padding));
+        assert!(trace.matrix(Measure::Entropy, cell(1, 4)).iter().all(|measured| *measured == Measured::Padding));
         assert_eq!(
             (trace.finest_side(&[2]), trace.finest_side(&[2, 0]), trace.finest_side(&[7])),
             (Some(2), Some(4), None)
@@ -490,7 +529,7 @@ mod tests {
     fn what_does_not_cover_a_place_does_not_count() {
         let trace = trace();
         let at = |row, layers: &[usize], heads: &[usize], reduction| {
-            reduce(&trace.matrix(Quantity::Lift(0), cell(row, 0)), layers, heads, reduction)
+            reduce(&trace.matrix(Measure::Lift(0), cell(row, 0)), layers, heads, reduction)
         };
         // Lift of `a`: 2.5 in head 0, 0 in head 1, 5 in head 5; in the coarse layer ¼ ÷ ⅕ in all heads.
         assert_eq!(at(1, &[0, 1], &[0, 1, 5], Reduction::Mean), Measured::Value(2.5));

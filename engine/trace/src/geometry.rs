@@ -1,16 +1,8 @@
 //! Cells, padding and masks: integer facts about grids (spec §6).
 
-use crate::error::{Error, Result};
+use crate::error::{Result, Unusable};
+use crate::image::PictureSize;
 use std::ops::Range;
-
-/// Width and height of the original picture in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PictureSize {
-    /// Pixels from left to right.
-    pub width: usize,
-    /// Pixels from top to bottom.
-    pub height: usize,
-}
 
 /// The part of a square grid that the picture fills once it has been padded to a square: the unpadded frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +41,12 @@ impl Frame {
     /// Checks that some of the picture is left on the grid.
     ///
     /// # Errors
-    /// [`Error::Input`] if the picture is longer than the grid can show: every row or column would be padding.
+    /// [`Unusable`] if the picture is longer than the grid can show: every row or column would be padding.
     pub fn check(self, picture: PictureSize) -> Result<Self> {
         if !self.rows.is_empty() && !self.columns.is_empty() {
             return Ok(self);
         }
-        Err(Error::input(
+        Err(Unusable::new(
             format!(
                 "the picture is {} × {} pixels: its sides differ by more than {} to 1, so nothing of it would be left \
                  on this model's {}×{} query grid",
