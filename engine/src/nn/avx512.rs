@@ -202,7 +202,7 @@ fn bf16_rows<const M: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
 fn bf16_tile<const M: usize, const N: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize) -> [[__m512; N]; M] {
-    assert!(x.len() >= M * padded && w.len() >= N * input && padded >= input && padded % WIDE == 0);
+    assert!(x.len() >= M * padded && w.len() >= N * input && padded >= input && padded.is_multiple_of(WIDE));
     let mut sums = [[_mm512_setzero_ps(); N]; M];
     let whole = input / WIDE;
     for step in 0..whole {
@@ -520,9 +520,9 @@ fn group_tile<F: Format, const M: usize>(group: &[u8], x: &Activations<'_>, firs
                 let mut dots = [[_mm512_setzero_si512(); M]; 2];
                 for (i, weights) in weights.into_iter().enumerate() {
                     let half = if F::HALVES { i / 4 } else { 0 };
-                    for m in 0..M {
+                    for (m, dot) in dots[half].iter_mut().enumerate() {
                         let quad = *x.numbers.get_unchecked((first + m) * x.quads + piece * 8 + i);
-                        dots[half][m] = _mm512_dpbusd_epi32(dots[half][m], weights, _mm512_set1_epi32(quad));
+                        *dot = _mm512_dpbusd_epi32(*dot, weights, _mm512_set1_epi32(quad));
                     }
                 }
                 for (m, sum) in sums.iter_mut().enumerate() {
