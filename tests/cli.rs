@@ -288,7 +288,7 @@ fn stop_texts_and_notes() {
     let args =
         ["ask", "-m", &model, "-i", &wide, "--weights", "f32", "--max-tokens", "20", "--stop", "theta", QUESTION];
     assert_eq!(stdout(&succeed(&args)), "( x un\n");
-    let output = succeed(&["ask", "-m", &model, "--weights", "bf16", "--max-tokens", "1", "What?"]);
+    let output = succeed(&["ask", "-m", &model, "--weights", "bf16", "--compute", "exact", "--max-tokens", "1", "What?"]);
     assert!(stderr(&output).contains("note: weights are kept as bf16"), "{}", stderr(&output));
 }
 
