@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The members of the workspace.
-const MEMBERS: [&str; 5] = ["engine", "engine/trace", "shaders", "app", "forge"];
+const MEMBERS: [&str; 6] = ["engine", "engine/trace", "engine/eval", "shaders", "app", "forge"];
 
 /// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands): the mapping of
 /// files, products in vector instructions that not every processor has, and the call of the f32 matrix product.
@@ -162,6 +162,13 @@ fn forge_never_names_the_engine() {
 }
 
 #[test]
+fn evaluation_is_plain_data() {
+    assert_never_names("engine/eval", &SCREEN);
+    assert_never_names("engine/eval", &TENSORS);
+    assert_never_names("engine/eval", &["opabinia-engine", "opabinia", "clap", "indicatif"]);
+}
+
+#[test]
 fn building_blocks_never_see_the_model() {
     let blocks = [
         "error",
@@ -237,7 +244,7 @@ fn words_of_the_vocabulary_are_defined_once() {
     ];
     for name in names {
         let mut places = Vec::new();
-        for member in ["engine", "shaders", "app"] {
+        for member in ["engine", "shaders"] {
             for file in files(&root().join(member), &is_rust) {
                 if definition(&code(&file), name) {
                     places.push(file);
@@ -295,6 +302,17 @@ fn model_never_sees_the_probes_or_the_thread() {
 }
 
 #[test]
+fn comparisons_never_run_a_model() {
+    let found = module_files("compare");
+    assert!(found.len() > 5, "comparisons are somewhere else: this test looks in the wrong place");
+    for file in found {
+        assert!(!code(&file).contains("candle"), "{} names tensors", file.display());
+    }
+    assert_modules_never_use(&["compare"], &["nn", "llm", "model", "worker"]);
+    assert_modules_never_use(&["checkpoint", "model", "generate", "probe"], &["compare"]);
+}
+
+#[test]
 fn panels_never_change_the_state() {
     let panels = files(&root().join("app/src/window/panels"), &is_rust);
     assert!(panels.len() > 4, "the panels are somewhere else: this test looks in the wrong place");
@@ -311,6 +329,19 @@ fn state_never_sees_panels_or_actions() {
     for file in files(&root().join("app/src/window/state"), &is_rust) {
         let code = code(&file);
         for banned in ["window::panels", "window::action", "window::apply", "window::app", "egui::Ui"] {
+            assert!(!code.contains(banned), "{} names {banned}", file.display());
+        }
+    }
+}
+
+#[test]
+fn state_never_holds_what_lies_on_the_graphics_device() {
+    let found = files(&root().join("app/src/window/state"), &is_rust);
+    assert!(found.len() > 10, "the state is somewhere else: this test looks in the wrong place");
+    for file in found {
+        let code = code(&file);
+        for banned in ["window::gpu", "super::gpu", "wgpu", "Texture", "GpuTrace", "GpuPhoto", "MapSet", "MapRenderer"]
+        {
             assert!(!code.contains(banned), "{} names {banned}", file.display());
         }
     }

@@ -80,10 +80,10 @@ fn ids(value: &Value) -> Vec<u64> {
 #[test]
 fn help_teaches() {
     let all = stdout(&succeed(&["--help"]));
-    for word in ["inspect", "ask", "trace", "render", "evidence", "doctor", "Exit codes", "A first walk"] {
+    for word in ["inspect", "ask", "trace", "render", "evidence", "compare", "doctor", "Exit codes", "A first walk"] {
         assert!(all.contains(word), "{word} is missing:\n{all}");
     }
-    for command in ["inspect", "ask", "trace", "render", "evidence", "doctor"] {
+    for command in ["inspect", "ask", "trace", "render", "evidence", "compare", "doctor"] {
         let help = stdout(&succeed(&["help", command]));
         assert!(help.contains("Examples:") && help.contains("Usage: opabinia"), "{help}");
         // Flags are described once, and each is described.
@@ -288,7 +288,8 @@ fn stop_texts_and_notes() {
     let args =
         ["ask", "-m", &model, "-i", &wide, "--weights", "f32", "--max-tokens", "20", "--stop", "theta", QUESTION];
     assert_eq!(stdout(&succeed(&args)), "( x un\n");
-    let output = succeed(&["ask", "-m", &model, "--weights", "bf16", "--compute", "exact", "--max-tokens", "1", "What?"]);
+    let output =
+        succeed(&["ask", "-m", &model, "--weights", "bf16", "--compute", "exact", "--max-tokens", "1", "What?"]);
     assert!(stderr(&output).contains("note: weights are kept as bf16"), "{}", stderr(&output));
 }
 
@@ -371,6 +372,26 @@ fn a_trace_holds_what_the_reference_recorded() {
         let expected = floats(&expected, &format!("ablate.{name}.tower{}.logits", clip.unwrap()));
         assert!(deviation(&floats(&got, "logits.steps"), &expected) < 5e-5, "{name}");
     }
+}
+
+#[test]
+fn evidence_runs_the_published_encoder_off_study_on_any_answer() {
+    let (model, square) = (checkpoint(), image("square.png"));
+    let common =
+        ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--weights", "f32", "--max-tokens", "2", "--json"];
+    let report = json(&[&common[..], &["--preset", "cur-2507.03262", "--answer-ids", "5,9"]].concat());
+    assert_eq!(report["answer"]["token_ids"], serde_json::json!([5, 9]));
+    let measured: Vec<&str> =
+        report["interventions"].as_array().unwrap().iter().map(|one| one["with"].as_str().unwrap()).collect();
+    // Each encoder off, all but each, all; then the first encoder's two ways in.
+    assert_eq!(measured.len(), 4 + 4 + 1 + 3, "{measured:?}");
+    assert!(measured[..9].iter().all(|spec| spec.starts_with("zero_raw:")), "{measured:?}");
+    assert_eq!(measured[8], "zero_raw:all");
+    assert!(measured[9].starts_with("mask:") && measured.last() == Some(&"context"), "{measured:?}");
+    let message = fail(&[&common[..], &["--preset", "cur-1"]].concat(), 2);
+    assert!(message.contains("cur-2507.03262"), "{message}");
+    let message = fail(&[&common[..], &["--with", "mask:clip", "--answer-ids", "5,99999999"]].concat(), 2);
+    assert!(message.contains("99999999"), "{message}");
 }
 
 #[test]

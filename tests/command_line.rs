@@ -631,3 +631,52 @@ fn a_missing_display_is_said_to_be_the_reason() {
         }
     }
 }
+
+/// A file that may be written can still refuse to be replaced; that is known before any work is done.
+#[cfg(target_os = "linux")]
+#[test]
+fn places_that_cannot_be_replaced_are_refused_before_any_work() {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    let refused = |mut command: Command, words: &[&str], out: &Path| {
+        // An image that is not there: who reads it first says something else.
+        command.stdin(Stdio::null());
+        run(command).says(USAGE, words);
+        assert_eq!(fs::read(out).unwrap(), b"old");
+    };
+    let works = |mut command: Command| command.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let mut probe = Command::new("unshare");
+    probe.args(["-rm", "true"]);
+    if works(probe) {
+        let (from, out) = (path("from"), path("mounted here"));
+        fs::write(&from, "old").unwrap();
+        fs::write(&out, "old").unwrap();
+        let inner = tracing(&path("none.png"), &out);
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]);
+        command.arg(&from).arg(&out).arg(inner.get_program()).args(inner.get_args()).env("HOME", program::home());
+        refused(command, &["mounted here: cannot be written", "mounted from somewhere else"], &out);
+        assert!(!names(dir.path()).iter().any(|name| name.starts_with(".opabinia-")), "{:?}", names(dir.path()));
+    } else {
+        println!("skipped: this system lets nobody mount anything in a namespace of their own (unshare -rm)");
+    }
+    let shared = path("shared");
+    fs::create_dir(&shared).unwrap();
+    for (place, mode) in [(dir.path(), 0o755), (&shared, 0o1777)] {
+        fs::set_permissions(place, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let out = shared.join("theirs");
+    fs::write(&out, "old").unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o666)).unwrap();
+    let mut probe = program(["--version"]);
+    probe.uid(NOBODY).stdout(Stdio::null());
+    if works(probe) {
+        let mut command = tracing(&path("none.png"), &out);
+        command.uid(NOBODY);
+        refused(command, &["theirs: cannot be written", "another user's"], &out);
+    } else {
+        println!("skipped: only the system's administrator can be another user, who may also run the program");
+    }
+}

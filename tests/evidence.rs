@@ -15,7 +15,10 @@ use opabinia_engine::job::Job;
 use opabinia_engine::model::{LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Site, SvaLayer, Unobserved};
 use opabinia_engine::precision::WeightFormat;
-use opabinia_engine::probe::evidence::{Evidence, Request, Scorer, measure};
+use opabinia_engine::probe::evidence::{
+    Also, Evidence, Finding, GameKind, GradientOf, Measurement, Request, Scorer, measure,
+};
+use opabinia_engine::run::Lane;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_forge::{DecoderFamily, ForgeSpec, Preset, SamplerLayout, TowerFamily, TowerScale, forge};
@@ -60,6 +63,7 @@ fn request(question: &str, image: &str) -> Request {
         with: Vec::new(),
         standard: false,
         region: None,
+        also: Also::default(),
     }
 }
 
@@ -429,7 +433,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_run() {
     let request = request("What is here?", "wide.png");
     let swap = Interventions::of(Action::Swap { encoder: 0 });
     let message = refusal(&Request { with: vec![swap], ..request.clone() });
-    assert!(message.contains("--other"), "{message}");
+    assert!(message.contains("no other image"), "{message}");
     let message = refusal(&Request { with: vec![Interventions::mask(7, false)], ..request.clone() });
     assert!(message.contains("there is no encoder 7"), "{message}");
     let region = Some(Cells::rectangle(0..1, 3..5));
@@ -439,9 +443,93 @@ fn what_cannot_be_measured_is_refused_before_anything_is_run() {
     let message = refusal(&Request { standard: true, region: Some(nothing), ..request.clone() });
     assert!(message.contains("the region has no cells"), "{message}");
     let message = refusal(&Request { max_tokens: Some(100_000), ..request.clone() });
-    assert!(message.contains("2048") && message.contains("--max-tokens"), "{message}");
+    assert!(message.contains("2048") && message.contains("at most"), "{message}");
     let message = refusal(&Request { answer: Some(vec![1; 5000]), ..request.clone() });
     assert!(message.contains("5000"), "{message}");
     let message = refusal(&Request { answer: Some(vec![u32::MAX]), ..request });
     assert!(message.contains("no answer of this model"), "{message}");
+}
+
+/// What is measured beside the list is told piece by piece; the pieces make the same evidence as the end.
+#[test]
+fn findings_come_one_by_one_and_add_up_to_the_whole() {
+    each_shape(|model| {
+        let anatomy = model.anatomy();
+        let scored =
+            vec![Interventions::mask(0, false), Interventions::of(Action::Context), Interventions::of(Action::Blank)];
+        let also = Also {
+            means: true,
+            scored: scored.clone(),
+            games: vec![GameKind::Mask],
+            gradients: (0..3).map(GradientOf::Token).chain([GradientOf::Answer]).collect(),
+        };
+        let request = Request { answer: Some(vec![5, 9, 300]), also, ..request("What is here?", "square.png") };
+        let mut session = Session::default();
+        let job = Job::unattended();
+        let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut |_| {} };
+        let mut measurement = Measurement::new(model, &mut session, request, Lane::Batch).unwrap();
+        let (mut found, mut pieces): (Option<Evidence>, usize) = (None, 0);
+        let whole = loop {
+            let end = measurement.advance(model, &mut session, &mut watch).unwrap();
+            for finding in measurement.take_found() {
+                pieces += 1;
+                match (&mut found, finding) {
+                    (None, Finding::Base(base)) => found = Some(*base),
+                    (Some(found), finding) => found.add(finding),
+                    (None, finding) => panic!("{finding:?} before the answer was scored"),
+                }
+            }
+            if let Some(end) = end {
+                break end;
+            }
+        };
+        let found = found.unwrap();
+        assert!(pieces > scored.len() + 5, "{pieces}");
+        assert_eq!(whole.effects.iter().map(|effect| effect.interventions.clone()).collect::<Vec<_>>(), scored);
+        for effect in &whole.effects {
+            let told = found.effects.iter().find(|told| told.interventions == effect.interventions).unwrap();
+            assert_eq!(told, effect);
+        }
+        assert_eq!((&found.games, &found.gradients, &found.means), (&whole.games, &whole.gradients, &whole.means));
+        assert_eq!(found.base, whole.base);
+        // The gradient of the whole answer is the sum of its tokens'.
+        let (n, side) = (anatomy.encoders().len(), anatomy.side());
+        let of = |of| whole.gradient(of).unwrap();
+        for k in 0..n {
+            let sum: f64 = (0..3).map(|t| of(GradientOf::Token(t)).encoders[k]).sum();
+            let answer = of(GradientOf::Answer).encoders[k];
+            assert!((sum - answer).abs() < 1e-4 * answer.abs().max(1e-2), "{k}: {sum} instead of {answer}");
+            let cells: f64 = of(GradientOf::Answer).cells.iter().map(|cell| cell[k]).sum();
+            assert!((cells - answer).abs() < 1e-9 * answer.abs().max(1.0));
+        }
+        // A square image has no padding: shares of all encoders are one attention, norms are means of the tensors.
+        let means = whole.means.as_ref().unwrap();
+        assert!((means.share.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{:?}", means.share);
+        assert!(means.side == side && means.cells.iter().all(Option::is_some));
+        let tensors = whole.tensors().unwrap();
+        let norms: Vec<f64> = tensors
+            .iter()
+            .filter(|(name, _)| name.ends_with(".enc_norm"))
+            .flat_map(|(_, tensor)| numbers(tensor))
+            .collect();
+        for k in 0..n {
+            let own: Vec<f64> = norms.iter().skip(k).step_by(n).copied().collect();
+            let mean = own.iter().sum::<f64>() / own.len() as f64;
+            assert!((mean - means.norm[k]).abs() < 1e-5 * mean.max(1.0), "{k}: {mean} instead of {}", means.norm[k]);
+        }
+    });
+}
+
+/// What needs another picture is refused before anything is run, wherever it was asked for.
+#[test]
+fn a_swap_without_another_picture_is_refused() {
+    each_shape(|model| {
+        for also in [
+            Also { scored: vec![Interventions::of(Action::Swap { encoder: 0 })], ..Also::default() },
+            Also { games: vec![GameKind::Swap], ..Also::default() },
+        ] {
+            let refused = run(model, &mut Session::default(), &Request { also, ..request("?", "square.png") });
+            assert!(refused.unwrap_err().to_string().contains("no other image"));
+        }
+    });
 }

@@ -5,11 +5,16 @@
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
-use std::path::Path;
+use opabinia::map_figure::Part;
+use opabinia::recipe::{FigureSettings, Recipe};
+use opabinia_engine::intervention::Interventions;
+use opabinia_engine::probe::{Trace, trace_file};
+use opabinia_shaders::{Cell, Granularity, Normalisation, Quantity, Rect};
+use std::path::{Path, PathBuf};
 use targets::TARGETS;
 
-/// Damaged copies of each seed.
-const COPIES: u32 = 200;
+/// Damaged copies of each seed, unless `OPABINIA_FUZZ_COPIES` says how many.
+const COPIES: u32 = 400;
 
 /// Marsaglia's generator: the same damage in every run.
 struct Random(u32);
@@ -26,19 +31,65 @@ impl Random {
 #[test]
 fn every_target_survives_its_corpus_and_damage_to_it() {
     for (name, target) in TARGETS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(name);
-        let seeds: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let seeds: Vec<_> = std::fs::read_dir(corpus(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(seeds.len() >= 3, "{name} has {} seeds", seeds.len());
         let mut random = Random(1);
+        let mut whole = 0;
         for seed in seeds {
             let seed = std::fs::read(seed).unwrap();
-            target(&seed);
-            for _ in 0..COPIES {
+            whole += u32::from(target(&seed));
+            for _ in 0..copies() {
                 target(&damaged(&seed, &mut random));
             }
         }
+        // Seeds of a format that has changed since would let everything after the version unfuzzed.
+        assert!(whole > 0, "no seed in fuzz/corpus/{name} is what it should be: write them anew (fuzz/README.md)");
         target(&[]);
     }
+}
+
+/// Where the seeds of a target are.
+fn corpus(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
+}
+
+/// Damaged copies of each seed.
+fn copies() -> u32 {
+    std::env::var("OPABINIA_FUZZ_COPIES").ok().and_then(|copies| copies.parse().ok()).unwrap_or(COPIES)
+}
+
+/// Seeds that are written by the program, in its present format.
+#[test]
+#[ignore = "writes into the repository"]
+fn seeds_are_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut trace, picture) = targets::drawn();
+    let recipe = folder.path().join("r.json");
+    let settings = FigureSettings::of_all(&trace);
+    let zoomed = FigureSettings {
+        cell: Some(Cell { row: 1, col: 0 }),
+        quantity: Quantity::Lift,
+        part: Part::Zoomed(Rect { left: 0.25, top: 0.0, width: 0.5, height: 0.5 }),
+        normalisation: Normalisation::Fixed { low: 0.1, high: 0.3 },
+        ..settings.clone()
+    };
+    let window = FigureSettings { only_window: true, granularity: Granularity::Tokens, side: 16, ..zoomed.clone() };
+    for (name, settings) in [("all", settings), ("zoomed", zoomed), ("window", window)] {
+        Recipe::write(&recipe, &trace, &picture, "desk.jpg", &settings).unwrap();
+        std::fs::copy(&recipe, corpus("recipe").join(name)).unwrap();
+    }
+    let write = |name: &str, trace: &Trace| {
+        let path = folder.path().join(name);
+        trace_file::save(trace, &path).unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        let (length, rest) = bytes.split_at(8);
+        let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+        std::fs::write(corpus("trace").join(name), [&rest[..length], b"\n", &rest[length..]].concat()).unwrap();
+    };
+    write("two", &trace);
+    trace.layers.truncate(1);
+    trace.interventions = Interventions::parse("mask:x", &trace.anatomy).unwrap();
+    write("one", &trace);
 }
 
 /// A copy of `seed` with a few bytes changed, cut out, repeated, or cut off.

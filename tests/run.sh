@@ -77,9 +77,6 @@ else
     say "not Linux: the linker and the graphics driver of the system are used"
 fi
 
-# A library of the graphics driver complains where this is not set. It need not exist.
-export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/run/user/$(id -u)}"
-
 if [ "$#" -eq 0 ]; then set -- --workspace; fi
 say "cargo test --locked --no-fail-fast $*"
 exec cargo test --locked --no-fail-fast "$@"

@@ -8,6 +8,9 @@ mod harness;
 #[path = "window/asking.rs"]
 mod asking;
 
+#[path = "window/comparing.rs"]
+mod comparing;
+
 #[path = "window/conversing.rs"]
 mod conversing;
 
@@ -16,6 +19,12 @@ mod damage;
 
 #[path = "window/demo.rs"]
 mod demo;
+
+#[path = "window/docking.rs"]
+mod docking;
+
+#[path = "window/evidence.rs"]
+mod evidence;
 
 #[path = "window/exports.rs"]
 mod exports;

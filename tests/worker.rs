@@ -623,6 +623,7 @@ fn evidence_about(asked: &RunSpec, standard: bool) -> EvidenceSpec {
         with: vec![Interventions::mask(0, false)],
         standard,
         region: None,
+        also: evidence::Also::default(),
     };
     EvidenceSpec { model: asked.model, request, output: None, lane: Lane::Batch }
 }

@@ -18,7 +18,7 @@ use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Slot, TraceUpload, ViewChange};
+use opabinia::window::state::{AnswerStatus, Slot, ViewChange};
 use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
 use opabinia_engine::vision::{Exif, PixelHash};
@@ -153,9 +153,7 @@ fn full() -> Harness<'static, Timed> {
     let picture = window.state().app.state().trace().expect("the trace").trace.picture;
     window.state_mut().app.show_trace(trace(&names, picture));
     wait(&mut window, |app| {
-        app.state()
-            .trace()
-            .is_some_and(|entry| entry.trace.layers.len() == LAYERS && matches!(entry.upload, TraceUpload::Ready(_)))
+        app.maps().is_some() && app.state().trace().is_some_and(|entry| entry.trace.layers.len() == LAYERS)
     });
     window
 }

@@ -1,13 +1,16 @@
 //! The window and the command line, both thin over the engine thread.
 //!
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
-//! fills them with maps, [`recipe`] keeps how that was done, [`demo`] holds the
+//! fills them with maps, [`difference_figure`] with those of two sides, [`recipe`] keeps how that was done, [`evidence`] is what
+//! an answer rests on as people read it, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
 
 pub mod cli;
 pub mod csv;
 pub mod demo;
+pub mod difference_figure;
+pub mod evidence;
 pub mod figure;
 pub mod image_source;
 pub mod map_figure;

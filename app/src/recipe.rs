@@ -176,6 +176,9 @@ pub struct Recipe {
     opabinia_recipe: u32,
     /// The trace, beside the recipe.
     trace: String,
+    /// For a difference: the trace it is compared with, beside the recipe. `trace` is then B, and this is A.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    minus: Option<String>,
     /// The picture, beside the recipe, as the model was given it: never turned by EXIF data.
     picture: String,
     /// What the figure calls the picture.
@@ -189,6 +192,8 @@ pub struct Recipe {
 pub struct Ingredients {
     /// The trace.
     pub trace: Trace,
+    /// The one it is compared with and where that lies, if a difference is drawn.
+    pub minus: Option<(Trace, PathBuf)>,
     /// The picture.
     pub picture: Picture,
     /// What the figure calls the picture.
@@ -213,6 +218,30 @@ impl Recipe {
         picture_name: &str,
         settings: &FigureSettings,
     ) -> Result<()> {
+        Self::write_all(path, (trace, None), picture, picture_name, settings)
+    }
+
+    /// The same for the difference of two traces, B − A.
+    ///
+    /// # Errors
+    /// Those of [`Recipe::write`].
+    pub fn write_difference(
+        path: &Path,
+        [a, b]: [&Trace; 2],
+        picture: &Picture,
+        picture_name: &str,
+        settings: &FigureSettings,
+    ) -> Result<()> {
+        Self::write_all(path, (b, Some(a)), picture, picture_name, settings)
+    }
+
+    fn write_all(
+        path: &Path,
+        (trace, minus): (&Trace, Option<&Trace>),
+        picture: &Picture,
+        picture_name: &str,
+        settings: &FigureSettings,
+    ) -> Result<()> {
         let stem = path.file_name().unwrap_or_default().to_string_lossy();
         let stem = stem.strip_suffix(".json").unwrap_or(&stem);
         let stem = stem.strip_suffix(".recipe").unwrap_or(stem);
@@ -223,6 +252,7 @@ impl Recipe {
         let recipe = Self {
             opabinia_recipe: VERSION,
             trace: format!("{stem}.trace.safetensors"),
+            minus: minus.map(|_| format!("{stem}.minus.safetensors")),
             picture: format!("{stem}.picture.png"),
             picture_name,
             figure: settings.clone(),
@@ -231,7 +261,7 @@ impl Recipe {
             serde_json::to_string_pretty(&recipe).map_err(|error| Error::io(path, std::io::Error::other(error)))?;
         crate::output::check(path, &[])?;
         // A person was asked about the recipe's name only. What lies beside it is replaced along with an old recipe.
-        for name in [&recipe.trace, &recipe.picture] {
+        for name in [Some(&recipe.trace), Some(&recipe.picture), recipe.minus.as_ref()].into_iter().flatten() {
             if path.with_file_name(name).exists() && !path.exists() {
                 return Err(Error::input(
                     format!("{name}: lies beside the recipe already and would be replaced"),
@@ -240,6 +270,9 @@ impl Recipe {
             }
         }
         trace_file::save(trace, &path.with_file_name(&recipe.trace))?;
+        if let (Some(minus), Some(name)) = (minus, &recipe.minus) {
+            trace_file::save(minus, &path.with_file_name(name))?;
+        }
         write_picture(&path.with_file_name(&recipe.picture), picture)?;
         crate::output::write(path, |file| std::io::Write::write_all(file, text.as_bytes()))
     }
@@ -280,7 +313,9 @@ impl Recipe {
         if name.len() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(bad("`picture_name` is too long or holds control characters".to_owned()));
         }
-        for (what, name) in [("trace", &recipe.trace), ("picture", &recipe.picture)] {
+        let named =
+            [("trace", Some(&recipe.trace)), ("picture", Some(&recipe.picture)), ("minus", recipe.minus.as_ref())];
+        for (what, name) in named.into_iter().filter_map(|(what, name)| Some((what, name?))) {
             let mut parts = Path::new(name).components();
             if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) || name.contains('\\') {
                 return Err(bad(format!("`{what}` should be the name of a file beside the recipe, not `{name}`")));
@@ -290,14 +325,25 @@ impl Recipe {
         let trace = trace_file::read(&trace_path)?;
         let picture = Picture::open(&picture_path, Exif::Ignore)?;
         trace_file::check_picture(&trace, &picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
+        let minus = match recipe.minus.as_ref().map(|name| path.with_file_name(name)) {
+            Some(path) => {
+                let minus = trace_file::read(&path)?;
+                trace_file::check_picture(&minus, &picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
+                Some((minus, path))
+            }
+            None => None,
+        };
         recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
         let Self { picture_name, figure: settings, .. } = recipe;
-        Ok(Ingredients { trace, picture, picture_name, settings, trace_path, picture_path })
+        Ok(Ingredients { trace, minus, picture, picture_name, settings, trace_path, picture_path })
     }
 }
 
 /// Writes the pixels of `picture` to `path` as PNG.
-fn write_picture(path: &Path, picture: &Picture) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Io`] naming `path`.
+pub fn write_picture(path: &Path, picture: &Picture) -> Result<()> {
     let failed = |error: String| Error::io(path, std::io::Error::other(error));
     let side = |pixels: usize| u32::try_from(pixels).map_err(|error| failed(error.to_string()));
     let pixels = image::RgbImage::from_raw(side(picture.width)?, side(picture.height)?, picture.rgb.clone())

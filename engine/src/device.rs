@@ -1,5 +1,6 @@
 //! Where tensors live.
 
+use crate::advice::Advice;
 use crate::error::{Error, Result};
 use candle_core::Device;
 use std::fmt;
@@ -57,7 +58,7 @@ impl DeviceChoice {
         let missing = |name: &str, error: candle_core::Error| {
             Error::input(
                 format!("device {name} cannot be used: {error}"),
-                format!("use --device cpu, or a build with --features {}", name.split(':').next().unwrap_or(name)),
+                Advice::CpuOrFeature(name.split(':').next().unwrap_or(name).to_owned()),
             )
         };
         match self {

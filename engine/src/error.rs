@@ -1,5 +1,6 @@
 //! What can go wrong, grouped by what a person can do about it.
 
+use crate::advice::Advice;
 use crate::limits;
 use crate::printable::{self, lines};
 use std::fmt;
@@ -23,20 +24,20 @@ pub enum Error {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// Something the user gave for this one question cannot be used: an image, a prompt, a setting.
-    #[error("{}\n  {}", lines(.what), lines(.help))]
+    #[error("{}\n  {}", lines(.what), lines(&.help.to_string()))]
     Input {
         /// What is wrong, naming the file or the value.
         what: String,
         /// What to do about it.
-        help: String,
+        help: Advice,
     },
     /// The job needs more memory than there is.
-    #[error("out of memory: {}\n  {}", lines(.what), lines(.help))]
+    #[error("out of memory: {}\n  {}", lines(.what), lines(&.help.to_string()))]
     OutOfMemory {
         /// What was to be allocated where, with the bytes needed and free where they are known.
         what: String,
         /// What would fit.
-        help: String,
+        help: Advice,
     },
     /// The job was cancelled by its owner.
     #[error("cancelled")]
@@ -73,7 +74,7 @@ pub struct Refusal {
     /// Further lines: every place looked at and why it was rejected.
     pub details: Vec<String>,
     /// What to do about it.
-    pub help: Option<String>,
+    pub help: Option<Advice>,
 }
 
 impl Refusal {
@@ -110,9 +111,16 @@ impl Refusal {
         self
     }
 
+    /// The same with its advice in the words of whoever shows it.
+    #[must_use]
+    pub fn advised(mut self, words: impl Fn(&Advice) -> String) -> Self {
+        self.help = self.help.map(|help| Advice::Words(words(&help)));
+        self
+    }
+
     /// Says what to do.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<Advice>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -135,7 +143,7 @@ impl fmt::Display for Refusal {
             write!(f, "\n  - {}", printable::line(detail))?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n  what to do: {}", lines(help))?;
+            write!(f, "\n  what to do: {}", lines(&help.to_string()))?;
         }
         Ok(())
     }
@@ -161,10 +169,7 @@ impl From<candle_core::Error> for Error {
         let text = error.to_string();
         let lower = text.to_lowercase();
         if lower.contains("out of memory") || lower.contains("out_of_memory") {
-            return Self::OutOfMemory {
-                what: text,
-                help: "free memory on the device, choose narrower --weights, or use --device cpu".into(),
-            };
+            return Self::OutOfMemory { what: text, help: Advice::SmallerWeightsOrCpu };
         }
         Self::Tensor(error)
     }
@@ -172,7 +177,7 @@ impl From<candle_core::Error> for Error {
 
 impl Error {
     /// An input the user gave that cannot be used, and what to do.
-    pub fn input(what: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn input(what: impl Into<String>, help: impl Into<Advice>) -> Self {
         Self::Input { what: what.into(), help: help.into() }
     }
 
@@ -210,12 +215,21 @@ impl Error {
                     limit.bytes / 1_000_000,
                     limit.used / 1_000_000
                 ),
-                help: format!(
-                    "raise the limit: `ulimit {} unlimited`, or the setting of the job that sets it",
-                    limit.option
-                ),
+                help: Advice::RaiseLimit(limit.option),
             },
-            None => Self::OutOfMemory { what, help: "choose narrower --weights, or close other programs".into() },
+            None => Self::OutOfMemory { what, help: Advice::SmallerWeights },
+        }
+    }
+
+    /// The same failure with its advice in the words of whoever shows it: then it is written out (`{}`) as there.
+    #[must_use]
+    pub fn advised(self, words: impl Fn(&Advice) -> String) -> Self {
+        let worded = |help: &Advice| Advice::Words(words(help));
+        match self {
+            Self::Refused(refusal) => Self::Refused(Box::new(refusal.advised(words))),
+            Self::Input { what, help } => Self::Input { what, help: worded(&help) },
+            Self::OutOfMemory { what, help } => Self::OutOfMemory { what, help: worded(&help) },
+            other => other,
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum Stage {
     Decode,
     /// Measuring an answer under interventions. Unit: runs.
     Measure,
+    /// Comparing the weights of two checkpoints. Unit: bytes in their files.
+    Compare,
 }
 
 /// How far a job is: `done` of `total` units of `stage` (see [`Stage`] for the unit).

@@ -11,7 +11,9 @@
 //! Arrows point one way: `model` → {`vision`, `sva`, `llm`, `text`} → `checkpoint` → {`nn`, `job`, `error`};
 //! `probe` sees `model`, never the other way round.
 
+pub mod advice;
 pub mod checkpoint;
+pub mod compare;
 pub mod device;
 pub mod error;
 pub mod generate;

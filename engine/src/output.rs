@@ -13,6 +13,8 @@
 //! written, even where their directory would let them be replaced. So is a file with several names (hard links): a new
 //! file in one place would part them, and writing into the old one could leave half of each.
 
+mod replacing;
+
 use crate::error::{Error, Result};
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
@@ -108,7 +110,7 @@ fn unfinished(error: &io::Error) -> Obstacle {
 /// (see the module), or if it is one of `inputs` or in one.
 pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
     let at = |obstacle: Obstacle| obstacle.at(path);
-    let place = match target(path).map_err(at)? {
+    let (place, old) = match target(path).map_err(at)? {
         // Whether somebody reads from a pipe cannot be tried: to be opened and closed is its end.
         Target::Pipe | Target::Stdout | Target::Stderr => return Ok(()),
         Target::Stream => {
@@ -119,25 +121,30 @@ pub fn check(path: &Path, inputs: &[&Path]) -> Result<()> {
                 let why = format!("it would be a new file in the input {}", input.display());
                 return Err(Obstacle::new(why, "write to another directory").at(path));
             }
-            place
+            (place, None)
         }
-        Target::Old(place, _) => {
+        Target::Old(place, old) => {
             if let Some(input) = input_with(path, inputs) {
                 let why = format!("it would replace the input {}, or a part of it", input.display());
                 return Err(Obstacle::new(why, "give another name").at(path));
             }
             may_be_written(&place).map_err(at)?;
-            place
+            (place, Some(old))
         }
     };
     // Only trying tells: permissions, read-only file systems and full disks all say no in their own way.
     let directory = directory_of(&place);
-    tempfile::Builder::new().prefix(PREFIX).tempfile_in(directory).map(drop).map_err(|error| {
+    let probe = tempfile::Builder::new().prefix(PREFIX).tempfile_in(directory).map_err(|error| {
         // The error itself names the file that was tried.
         let why =
             format!("{} takes no new file, and nothing is written in place: {}", directory.display(), error.kind());
         Obstacle::new(why, "write somewhere else").at(path)
-    })
+    })?;
+    let probe = probe.as_file().metadata().map_err(|error| system(&error).at(path))?;
+    match old.and_then(|old| replacing::hindrance(&place, &old, &probe)) {
+        Some(hindrance) => Err(hindrance.at(path)),
+        None => Ok(()),
+    }
 }
 
 /// Which of `inputs` is at `path` or holds it. A file in the hub's cache has two places: its name in a snapshot, which is a
@@ -413,7 +420,7 @@ fn write_beside(
 }
 
 /// Keeps a file that is complete and cannot take its place: the work in it may have been long. A place that may be written
-/// can still refuse to be replaced: what is mounted there, or another user's file in a directory such as `/tmp`.
+/// can still refuse to be replaced, as [`replacing`] foresees where it can.
 fn kept(error: PersistError, place: &Path) -> Obstacle {
     let PersistError { error, file } = error;
     match file.keep() {

@@ -8,6 +8,7 @@
 //! without writing anything. This crate knows nothing of the engine, so that a mistake in one shows in the other.
 
 mod config;
+mod derive;
 mod error;
 mod model;
 mod spec;
@@ -17,6 +18,7 @@ mod towers;
 mod weights;
 mod writer;
 
+pub use derive::{Derivation, Derived, derive};
 pub use error::{ForgeError, Result};
 pub use model::checkpoint_tensors;
 pub use spec::{

@@ -2,8 +2,8 @@
 
 use clap::{Args, Parser};
 use opabinia_forge::{
-    DecoderFamily, ForgeError, ForgeSpec, Preset, SamplerLayout, StoredType, Template, TowerFamily, TowerScale, forge,
-    size,
+    DecoderFamily, Derivation, Derived, ForgeError, ForgeSpec, Preset, SamplerLayout, StoredType, Template,
+    TowerFamily, TowerScale, derive, forge, size,
 };
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,11 @@ use std::time::{Duration, Instant};
 ///   opabinia-forge --preset small-bench --dtype bf16 bench/
 ///   opabinia-forge --preset cambrian-8b --dtype bf16 --dry-run 8b/
 ///   opabinia-forge --layers 2 --towers clip,convnext --samplers 1,0,1 two-eyes/
+///
+/// Or make a checkpoint of another, to be compared with it:
+///
+///   opabinia-forge --from demo/ --perturb "model.layers.2.*=0.05" demo-moved/
+///   opabinia-forge --from a/ --toward b/ --lambda 0.5 half-way/
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
 struct Cli {
@@ -27,6 +32,8 @@ struct Cli {
     /// Shape to start from.
     #[arg(long, value_enum, default_value = "tiny")]
     preset: Preset,
+    #[command(flatten)]
+    derive: DeriveArgs,
     /// Only say how large the checkpoint would be.
     #[arg(long)]
     dry_run: bool,
@@ -36,6 +43,24 @@ struct Cli {
     decoder: DecoderArgs,
     #[command(flatten)]
     vision: VisionArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A checkpoint made of another")]
+struct DeriveArgs {
+    /// Start from this checkpoint in safetensors files instead of random weights; nothing but its weights changes.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["preset", "dry_run"])]
+    from: Option<PathBuf>,
+    /// Move weights of this name (* stands for any part of it) by a random step, relative to their own length; may be
+    /// repeated.
+    #[arg(long, value_name = "NAME=STEP", value_parser = parse_step, requires = "from")]
+    perturb: Vec<(String, f64)>,
+    /// Go toward this checkpoint: A + λ (B − A) for every weight that both have in the same shape.
+    #[arg(long, value_name = "DIR", requires = "from")]
+    toward: Option<PathBuf>,
+    /// How far to go: 0 stays, 1 arrives.
+    #[arg(long, value_name = "λ", default_value_t = 0.5, allow_negative_numbers = true, requires = "toward")]
+    lambda: f64,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +222,13 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     if bytes == 0 { Err("a file of 0 bytes holds nothing".into()) } else { Ok(bytes) }
 }
 
+/// `model.layers.2.*=0.05`.
+fn parse_step(text: &str) -> Result<(String, f64), String> {
+    let step = text.rsplit_once('=').and_then(|(name, step)| Some((name.to_owned(), step.parse::<f64>().ok()?)));
+    step.filter(|(name, step)| !name.is_empty() && step.is_finite())
+        .ok_or_else(|| format!("`{text}` is not NAME=STEP, as in model.layers.2.*=0.05"))
+}
+
 /// `10,0,3`.
 fn parse_samplers(text: &str) -> Result<SamplerLayout, String> {
     let numbers: Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
@@ -245,6 +277,19 @@ fn gigabytes(bytes: f64) -> String {
 
 /// Writes the checkpoint the user asked for.
 fn run(cli: &Cli) -> Result<(), ForgeError> {
+    if let Some(source) = &cli.derive.from {
+        let args = &cli.derive;
+        let toward = args.toward.clone().map(|other| (other, args.lambda));
+        let derivation = Derivation { toward, perturb: args.perturb.clone(), seed: cli.files.seed.unwrap_or(0) };
+        let derived = derive(source, &derivation, &cli.out)?;
+        let Derived { changed, kept, without_counterpart } = derived;
+        let _ = writeln!(
+            stderr(),
+            "wrote {}: {changed} weights changed, {kept} as they were ({without_counterpart} without a counterpart)",
+            cli.out.display()
+        );
+        return Ok(());
+    }
     let spec = cli.spec()?;
     let size = size(&spec);
     let _ = writeln!(

@@ -12,10 +12,14 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+#[path = "../../tests/support/resident.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod resident;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod scenes;
 
 use opabinia_shaders::*;
+use resident::resident;
 use scenes::{photo, tall_ablated, wide};
 use std::time::Instant;
 
@@ -52,13 +56,6 @@ const INGREDIENTS: [(&str, Frame, usize); 4] = [
 ];
 /// A tenth of all changes that a person makes is more than a movement of the pointer.
 const ALL: Frame = Frame { pointer: true, view: 10, trace: 100 };
-
-/// Bytes of this process that lie in memory.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
-}
 
 /// A device of the software driver behind `backend`.
 fn software(backend: wgpu::Backends) -> (wgpu::Device, wgpu::Queue) {

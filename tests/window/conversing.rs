@@ -8,7 +8,7 @@ use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::state::{AnswerStatus, Conversation, Deed, PictureSource, PictureState, Slot, TraceUpload};
+use opabinia::window::state::{AnswerStatus, Conversation, Deed, PictureSource, PictureState, Slot};
 
 /// The window with a model, and a picture if one is named.
 fn with_model(picture: Option<&str>) -> Harness<'static, App> {
@@ -327,7 +327,8 @@ fn an_answer_that_is_being_stopped_is_not_counted_on_for_the_maps() {
     window.state_mut().act(ConversationAction::New);
     ask_for_maps(&mut window);
     window.step();
-    assert!(window.state().state().trace_is_coming());
+    let state = window.state().state();
+    assert!(state.is_coming(&state.plain_key().unwrap()));
     wait(&mut window, "the answer", is_answered);
     assert!(window.state().state().trace().is_some());
 }
@@ -338,7 +339,7 @@ fn maps_whose_picture_was_let_go_of_are_drawn_once_it_has_been_read_again() {
     wait(&mut window, "the picture", |app| app.state().picture().is_some());
     window.state_mut().state_mut().settings.sampling.max_tokens = 4;
     ask(&mut window, "What is this?");
-    let drawn = |app: &App| app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)));
+    let drawn = |app: &App| app.maps().is_some();
     wait(&mut window, "the maps", drawn);
     let app = window.state_mut();
     let (trace, picture) = (app.state().trace().unwrap().trace.as_ref().clone(), app.state().picture().unwrap());

@@ -7,7 +7,7 @@ use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::lang::Language;
-use opabinia::window::state::{Slot, TraceUpload};
+use opabinia::window::state::Slot;
 use opabinia::window::store::{Lost, Remark, Store};
 use opabinia_shaders::Normalisation;
 use serde_json::json;
@@ -46,7 +46,7 @@ fn a_newer_session_is_kept_aside_untouched() {
     let mut app = window.into_state();
     eframe::App::on_exit(&mut app);
     assert_eq!(fs::read_to_string(kept).unwrap(), newer);
-    assert!(fs::read_to_string(directory.path().join("session.json")).unwrap().contains("\"version\":1"));
+    assert!(fs::read_to_string(directory.path().join("session.json")).unwrap().contains("\"version\":2"));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_view_out_of_bounds_can_be_zoomed() {
         fs::write(directory.path().join("session.json"), text).unwrap();
         let (store, session, remarks) = Store::open(directory.path());
         assert_eq!(remarks, [], "the rest of the view stands");
-        let view = session.unwrap().view;
+        let view = session.unwrap().panes.active().lens.clone();
         assert!((0.0..=1.0).contains(&view.opacity) && view.shown.width <= 1.0, "{view:?}");
         assert!(!matches!(view.normalisation, Normalisation::Fixed { .. }), "{view:?}");
         drop(store);
@@ -189,10 +189,7 @@ fn a_view_out_of_bounds_can_be_zoomed() {
         wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
         window.state_mut().act(ConversationAction::SetDraft("What is this?".into()));
         window.state_mut().act(ConversationAction::Ask);
-        wait(&mut window, "the maps", |app| {
-            !app.state().is_busy()
-                && app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
-        });
+        wait(&mut window, "the maps", |app| !app.state().is_busy() && app.maps().is_some());
         let middle = window.get_by_label("Map").rect().center();
         window.hover_at(middle);
         window.step();
@@ -206,7 +203,7 @@ fn a_view_out_of_bounds_can_be_zoomed() {
         for _ in 0..40 {
             window.step();
         }
-        let shown = window.state().state().view.now().shown;
+        let shown = window.state().state().lens().shown;
         assert!((0.0..1.0).contains(&shown.left) && (0.01..0.8).contains(&shown.width), "{damaged}: {shown:?}");
     }
 }

@@ -3,12 +3,13 @@
 use crate::harness::{last, open, shot, wait};
 use opabinia::window::Start;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, TraceUpload, ViewChange};
+use opabinia::window::state::{AnswerStatus, ViewChange};
 use opabinia_shaders::Cell;
 
-fn shown(app: &App) -> bool {
+/// Whether the first sample was answered and its maps are there.
+pub fn shown(app: &App) -> bool {
     let answered = last(app).is_some_and(|exchange| exchange.status == AnswerStatus::Done);
-    answered && app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
+    answered && app.maps().is_some()
 }
 
 #[test]

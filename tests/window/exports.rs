@@ -155,8 +155,8 @@ fn what_a_token_attended_to_is_exported_as_numbers() {
     let shown = window.state().state().conversations.current().unwrap();
     let place = TokenPlace { conversation: shown.id, exchange: shown.leaf.unwrap(), token: 0 };
     window.state_mut().apply(ConversationAction::SelectToken(Some(place)).into());
-    change(&mut window, &[ViewChange::Source(MapSource::Token { layer: Some(0), head: Some(1) })]);
-    wait(&mut window, "the attention", |app| app.state().attention_map().is_some());
+    change(&mut window, &[ViewChange::Source(MapSource::TokenAttention { layer: Some(0), head: Some(1) })]);
+    wait(&mut window, "the attention", |app| app.maps().is_some());
     export(&mut window, ExportKind::Numbers, options(), &path);
     let state = window.state().state();
     let attention = state.attentions.ready(state.attention_key().unwrap()).unwrap();

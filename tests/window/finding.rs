@@ -38,7 +38,7 @@ fn palette(window: &mut Harness<'_, App>, text: &str) {
 #[test]
 fn the_palette_reaches_every_control_of_the_view_in_both_languages() {
     let mut window = asked();
-    let view = |window: &Harness<'_, App>| window.state().state().view.now().clone();
+    let view = |window: &Harness<'_, App>| window.state().state().lens().clone();
     palette(&mut window, "entropy");
     assert_eq!(view(&window).quantity, Quantity::Entropy);
     palette(&mut window, "归一化熵");
@@ -106,7 +106,7 @@ fn menus_have_lines_and_check_marks_and_the_view_s_controls() {
     assert_eq!(grid(&window), Some(egui::accesskit::Toggled::False));
     window.get_by_label_contains("Query grid").click();
     window.run_ok();
-    assert!(window.state().state().view.now().grid);
+    assert!(window.state().state().lens().grid);
     wide(&mut window, "View");
     assert_eq!(grid(&window), Some(egui::accesskit::Toggled::True));
     window.get_by_label("Quantity").click();
@@ -115,7 +115,7 @@ fn menus_have_lines_and_check_marks_and_the_view_s_controls() {
     assert!(toggled(&window, "Quantity: Lift") && !toggled(&window, "Quantity: Share"));
     window.get_by_label("Quantity: Share").click();
     window.run_ok();
-    assert_eq!(window.state().state().view.now().quantity, Quantity::Share);
+    assert_eq!(window.state().state().lens().quantity, Quantity::Share);
     for (menu, name) in [("File", "menu-file"), ("Help", "menu-help")] {
         wide(&mut window, menu);
         shot(&mut window, name);
@@ -206,12 +206,12 @@ fn selecting_a_token_moves_nothing_and_its_map_has_its_name() {
     window.state_mut().state_mut().conversations.shown().exchanges.get_mut(0).unwrap().tokens[1].text = " three".into();
     window.run_ok();
     window.get_by_label("Selected token").click();
-    wait(&mut window, "the token's map", |app| app.state().attention_map().is_some());
+    wait(&mut window, "the token's map", |app| app.maps().is_some());
     window.get_by_label("Selected token “ three”");
     // Its decoder layer and head are chosen above the map.
     window.get_by_label("Layer 1").click();
     window.run_ok();
-    assert_eq!(window.state().state().view.now().source, MapSource::Token { layer: Some(1), head: None });
+    assert_eq!(window.state().state().pane().source, MapSource::TokenAttention { layer: Some(1), head: None });
     window.get_by_label("Head All");
     window.get_by_label("Decoder layer 1 · mean of all heads");
     shot(&mut window, "token-map");

@@ -6,8 +6,9 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ViewAction};
 use opabinia::window::app::App;
+use opabinia::window::gpu::GridPart;
 use opabinia::window::state::{
-    Alternative, AnswerStatus, InspectorTab, MapSource, Slot, TokenPlace, TraceUpload, ViewChange, chosen,
+    Alternative, AnswerStatus, InspectorTab, MapSource, Slot, TokenPlace, ViewChange, chosen,
 };
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::{Frame, HEADS};
@@ -25,9 +26,7 @@ pub fn answered(variant: &str, picture: &str, size: [f32; 2]) -> Harness<'static
         let last = app.state().conversations.current().and_then(|shown| shown.exchanges.last());
         last.is_some_and(|exchange| matches!(exchange.status, AnswerStatus::Done | AnswerStatus::Full))
     });
-    wait(&mut window, "the maps", |app| {
-        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
     window
 }
 
@@ -152,7 +151,7 @@ fn clicking_the_matrix_looks_at_one_layer_and_head() {
     let spoken = format!("{} · head 5: {share:.4}", trace.layers[1].label);
     window.get_by_label(&spoken).click();
     window.run_ok();
-    let view = window.state().state().view.now().clone();
+    let view = window.state().state().lens().clone();
     assert_eq!((view.layers, view.heads), (Indices::one(1), Indices::one(5)));
     assert_eq!(view.selected, Some(Cell { row: row as u32, col: column as u32 }));
     window.get_by_label(&format!("Layer {} · head 5", trace.layers[1].label));
@@ -249,8 +248,8 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     assert!(window.state().state().attentions.get(key).is_none(), "nobody asked");
     window.get_by_label("Show what it attended to").click();
     window.run_ok();
-    wait(&mut window, "the attention's map", |app| app.state().attention_map().is_some());
-    assert!(matches!(window.state().state().view.now().source, MapSource::Token { layer: None, head: None }));
+    wait(&mut window, "the attention's map", |app| app.maps().is_some());
+    assert!(matches!(window.state().state().pane().source, MapSource::TokenAttention { layer: None, head: None }));
     let known = Arc::clone(window.state().state().attentions.ready(key).unwrap());
     let (values, mass) = chosen(&known, None, None).unwrap();
     let sum = mass.before + mass.visual + mass.newline + mass.after;
@@ -265,13 +264,13 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     assert!((shown - 1.0).abs() < 1e-4, "{shown}");
 
     // One layer and head is another map of the same attention.
-    change(&mut window, ViewChange::Source(MapSource::Token { layer: Some(1), head: Some(0) }));
-    wait(&mut window, "the head's map", |app| app.state().attention_map().is_some());
-    let grid = window.state().state().attention_map().unwrap();
-    let Some(TraceUpload::Ready(of_sva)) = window.state().state().trace().map(|entry| &entry.upload) else {
-        panic!("no maps")
-    };
-    assert!(Arc::ptr_eq(&grid.on_gpu.photo, &of_sva.photo), "the photo lies on the device once");
+    change(&mut window, ViewChange::Source(MapSource::TokenAttention { layer: Some(1), head: Some(0) }));
+    wait(&mut window, "the head's map", |app| app.maps().is_some());
+    let gpu = window.state().gpu().unwrap();
+    let grid = gpu.grid(&known, GridPart { layer: Some(1), head: Some(0) }).unwrap();
+    let of_sva = gpu.trace(&window.state().state().trace().unwrap().trace).unwrap();
+    let photo = &grid.ready().unwrap().on_gpu.photo;
+    assert!(Arc::ptr_eq(photo, &of_sva.ready().unwrap().photo), "the photo lies on the device once");
     let shown = Arc::clone(&window.state().maps().unwrap().large);
     show(&mut window, InspectorTab::Table);
     wait_drawing(&mut window, "the map's numbers", |_| shown.numbers(&MapView::of(Quantity::Share)).is_some());
@@ -282,7 +281,7 @@ fn what_a_token_attended_to_is_asked_for_on_demand_and_adds_up() {
     // Another token, while the maps show a token, is asked for by itself.
     let second = token(&window, 1);
     window.state_mut().apply(ConversationAction::SelectToken(Some(second)).into());
-    wait(&mut window, "the second token's map", |app| app.state().attention_map().is_some());
+    wait(&mut window, "the second token's map", |app| app.maps().is_some());
     let key = window.state().state().attention_key().unwrap();
     assert_eq!(key.1, second);
     let other = window.state().state().attentions.ready(key).unwrap();
@@ -294,7 +293,7 @@ fn the_table_holds_the_numbers_of_the_maps() {
     let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
     change(&mut window, ViewChange::Quantity(Quantity::Share));
     show(&mut window, InspectorTab::Table);
-    let numbers = |app: &App| app.maps()?.small.numbers(&app.state().view.now().map_view());
+    let numbers = |app: &App| app.maps()?.small.numbers(&app.state().lens().map_view());
     wait_drawing(&mut window, "the numbers", |app| numbers(app).is_some());
     let maps = numbers(window.state()).unwrap();
     let names = window.state().state().trace().unwrap().encoder_names.clone();
@@ -323,7 +322,7 @@ fn the_table_holds_the_numbers_of_the_maps() {
     // A row that is clicked is the selected cell.
     window.get_by_label_contains("(0, 2): ").click();
     window.run_ok();
-    assert_eq!(window.state().state().view.now().selected, Some(Cell { row: 0, col: 2 }));
+    assert_eq!(window.state().state().lens().selected, Some(Cell { row: 0, col: 2 }));
     window.get_by_label("Copy as CSV").click();
     window.run_ok();
 }

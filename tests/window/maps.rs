@@ -6,7 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::number::significant;
 use opabinia::window::app::App;
-use opabinia::window::state::{Slot, TraceUpload, View, ViewChange};
+use opabinia::window::state::{MapLens, PaneId, Slot, ViewChange};
 use opabinia::window::{Start, theme};
 use opabinia_engine::probe::{Cell as TraceCell, Measure as TraceMeasure, Measured, Reduction, reduce};
 use opabinia_shaders::{
@@ -25,9 +25,7 @@ fn asked() -> Harness<'static, App> {
     window.get_by_label("Question").type_text("Describe this image in detail.");
     window.run_ok();
     window.get_by_label("Ask").click();
-    wait(&mut window, "the maps", |app| {
-        app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
-    });
+    wait(&mut window, "the maps", |app| app.maps().is_some());
     settle(&mut window);
     window
 }
@@ -38,7 +36,7 @@ fn settle(window: &mut Harness<'static, App>) {
         window.render().unwrap();
         window.step();
         let app = window.state();
-        let view = app.state().view.now().fitted(&app.state().trace().unwrap().trace);
+        let view = app.state().lens().fitted(&app.state().trace().unwrap().trace);
         let Some(maps) = app.maps() else { continue };
         let large = if view.quantity.per_encoder() { &maps.small } else { &maps.large };
         if large.numbers(&view.map_view()).is_some() && maps.small.numbers(&view.of_each_encoder().map_view()).is_some()
@@ -51,8 +49,8 @@ fn settle(window: &mut Harness<'static, App>) {
     panic!("the numbers of the maps never came");
 }
 
-fn view(window: &Harness<'static, App>) -> View {
-    window.state().state().view.now().clone()
+fn view(window: &Harness<'static, App>) -> MapLens {
+    window.state().state().lens().clone()
 }
 
 fn canvas(window: &Harness<'static, App>) -> egui::Rect {
@@ -107,7 +105,7 @@ fn difference(window: &mut Harness<'static, App>, renderer: &MapRenderer) -> u8 
     let state = window.state().state();
     let entry = state.trace().unwrap();
     let picture = state.pictures.ready(state.picture().unwrap()).unwrap();
-    let view = state.view.now().fitted(&entry.trace);
+    let view = state.lens().fitted(&entry.trace);
     let trace = renderer.upload_trace(&TraceData::of(&entry.trace, &entry.encoder_names).unwrap()).unwrap();
     let photo = renderer.upload_photo(&picture.rgb, picture.width as u32, picture.height as u32).unwrap();
     let maps = renderer.measure(&trace, &view.map_view()).unwrap();
@@ -222,7 +220,7 @@ fn a_cell_is_chosen_read_and_scrubbed_and_the_view_moves_and_comes_back() {
     let to = middle_of(&window, other);
     window.hover_at(to);
     window.run_ok();
-    assert_eq!(window.state().state().hovered, Some(other));
+    assert_eq!(window.state().state().hovered, Some((PaneId::FIRST, other)));
     read_out(&window, other);
     window.hover_at(Pos2::new(700.0, 5.0));
     window.run_ok();

@@ -12,7 +12,7 @@ use opabinia::window::lang::LanguageChoice;
 use opabinia::window::state::Slot;
 use opabinia::window::state::{
     Alternative, AnswerStatus, Conversation, Exchange, MapSource, ModelPhase, NoticeKind, Overlay, Sampling,
-    TokenRecord, TraceUpload, ViewChange,
+    TokenRecord, ViewChange,
 };
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn is_answered(app: &App) -> bool {
 }
 
 fn maps_are_drawn(app: &App) -> bool {
-    app.state().trace().is_some_and(|entry| matches!(entry.upload, TraceUpload::Ready(_)))
+    app.maps().is_some()
 }
 
 fn load(window: &mut Harness<'_, App>, slot: Slot, variant: &str) {
@@ -234,8 +234,8 @@ fn after_a_restart_the_maps_and_the_token_are_back() {
     window.get_all_by(|node| node.label().is_some_and(|label| label.starts_with("Token 3:"))).next().unwrap().click();
     window.run_ok();
     window.state_mut().act(ViewChange::Encoder(2));
-    window.state_mut().act(ViewChange::Source(MapSource::Token { layer: None, head: None }));
-    wait(&mut window, "the map of the token", |app| app.state().attention_map().is_some());
+    window.state_mut().act(ViewChange::Source(MapSource::TokenAttention { layer: None, head: None }));
+    wait(&mut window, "the map of the token", |app| app.maps().is_some());
     let before = window.state().state().token;
     let mut app = window.into_state();
     eframe::App::on_exit(&mut app);
@@ -244,8 +244,8 @@ fn after_a_restart_the_maps_and_the_token_are_back() {
     let mut again = open(start(None, None), [1360.0, 860.0]);
     wait(&mut again, "the maps of last time", maps_are_drawn);
     assert_eq!(again.state().state().token, before);
-    assert_eq!(again.state().state().view.now().encoder, 2);
-    wait(&mut again, "the map of the token", |app| app.state().attention_map().is_some());
+    assert_eq!(again.state().state().lens().encoder, 2);
+    wait(&mut again, "the map of the token", |app| app.maps().is_some());
     again.get_by_label("Map");
     assert!(!again.state().state().is_busy(), "it is made once");
     shot(&mut again, "restored");
@@ -284,7 +284,7 @@ fn removing_a_conversation_is_undone_in_the_order_of_what_was_done() {
         window.run_ok();
     };
     undo(&mut window);
-    assert_eq!(window.state().state().view.now().opacity, 0.6, "the view first: it was changed last");
+    assert_eq!(window.state().state().lens().opacity, 0.6, "the view first: it was changed last");
     assert!(shown(window.state()).exchanges.is_empty());
     undo(&mut window);
     assert_eq!(last(window.state()).unwrap().question, "Hello");
@@ -344,6 +344,18 @@ fn a_pasted_path_or_uri_attaches_and_other_text_stays_text() {
     wait(&mut window, "the text", |app| shown(app).draft == "Look: /nowhere/at-all.png");
     window.event(Event::Paste(" is a path".to_owned()));
     wait(&mut window, "the text", |app| shown(app).draft.contains(" is a path"));
+    // Where the cursor stands, and not behind everything.
+    for _ in 0.." is a path".len() {
+        window.key_press(Key::ArrowLeft);
+    }
+    window.run_ok();
+    window.event(Event::Paste("/neither/this.png".to_owned()));
+    let both = "Look: /nowhere/at-all.png/neither/this.png is a path";
+    wait(&mut window, "the text", |app| shown(app).draft.contains("this"));
+    assert_eq!(shown(window.state()).draft, both);
+    window.event(Event::Text("!".to_owned()));
+    window.run_ok();
+    assert_eq!(shown(window.state()).draft, both.replace(" is", "! is"), "one goes on writing behind it");
     assert_eq!(name(window.state()), "tall.png");
 }
 
@@ -451,7 +463,7 @@ fn the_first_minute_explains_itself_and_offers_more() {
     let mut window = open(Start { welcome: true, ..Start::default() }, [1360.0, 860.0]);
     wait(&mut window, "the answer", is_answered);
     wait(&mut window, "the maps", maps_are_drawn);
-    assert!(window.state().state().view.now().selected.is_some());
+    assert!(window.state().state().lens().selected.is_some());
     assert!(!window.state().state().view.can_undo(), "nobody has looked elsewhere");
     assert!(window.state().state().notices.all().any(|notice| notice.text.contains("uniform attention")));
     for _ in 0..3 {

@@ -4,9 +4,10 @@ use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::window::Start;
-use opabinia::window::action::{ConversationAction, ModelAction};
+use opabinia::window::action::{ConversationAction, ModelAction, ProgramAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
+use opabinia::window::lang::LanguageChoice;
 use opabinia::window::state::{AnswerStatus, Attended, MapSource, ModelPhase, Slot, TokenPlace, ViewChange};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     let of_a_answer = TokenPlace { exchange: 0, token: 0, ..token };
     window.state_mut().act(ConversationAction::ShowBranch(0));
     window.state_mut().act(ConversationAction::SelectToken(Some(of_a_answer)));
-    window.state_mut().act(ViewChange::Source(MapSource::Token { layer: None, head: None }));
+    window.state_mut().act(ViewChange::Source(MapSource::TokenAttention { layer: None, head: None }));
     wait(&mut window, "the refusal", |app| {
         let known = app.state().attentions.get((key.0, of_a_answer));
         matches!(known, Some(Attended::Failed(why)) if why.contains("another checkpoint"))
@@ -80,7 +81,7 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     assert!(window.query_by_label_contains("Select a token of the answer").is_none());
     assert_eq!(window.get_all_by_label_contains("another checkpoint").count(), 2);
     assert_eq!(window.get_all_by_label("Try again").count(), 2);
-    window.state_mut().act(ViewChange::Source(MapSource::Sva));
+    window.state_mut().act(ViewChange::Source(MapSource::default()));
     let of_b = Arc::clone(&window.state().state().trace().unwrap().trace);
     assert_ne!(of_a.layers[0].probs, of_b.layers[0].probs);
 
@@ -249,6 +250,35 @@ fn a_broken_checkpoint_that_is_dropped_is_refused_in_words() {
         window.run_ok();
         window.get_by_label("Choose a folder…");
     }
+}
+
+#[test]
+fn what_the_engine_says_is_said_in_both_languages_with_the_windows_own_words() {
+    let mut window = open(Start::default(), SIZES[1]);
+    let shown = |window: &mut Harness<'_, App>, language: LanguageChoice| {
+        window.state_mut().act(ProgramAction::SetLanguage(language));
+        window.run_ok();
+    };
+    // An encoder that is missing: what to do is to be done beside its name.
+    let directory = without_clip();
+    window.state_mut().act(ModelAction::Inspect(Slot::A, directory.path().display().to_string()));
+    wait(&mut window, "the inspection", inspected);
+    shown(&mut window, LanguageChoice::English);
+    window.get_by_label_contains("name the folder where they are, beside the encoder's name");
+    assert!(window.query_by_label_contains("--tower").is_none());
+    shown(&mut window, LanguageChoice::Chinese);
+    window.get_by_label_contains("或在该编码器名称旁指定文件所在的文件夹");
+    window.get_all_by_label_contains("：缺失").next().unwrap();
+    shot(&mut window, "missing-encoder-zh");
+    // A file that is damaged.
+    fs::write(directory.path().join("config.json"), "{ \"mm_vision_tower_aux_list\": 7 ").unwrap();
+    window.state_mut().act(ModelAction::Inspect(Slot::A, directory.path().display().to_string()));
+    wait(&mut window, "the refusal", |app| matches!(phase(app, Slot::A), Some(ModelPhase::Refused(_))));
+    window.get_by_label_contains("不是有效的 JSON");
+    window.get_by_label_contains("请重新下载此文件");
+    shot(&mut window, "refused-zh");
+    shown(&mut window, LanguageChoice::English);
+    window.get_by_label_contains("Is not valid JSON");
 }
 
 #[test]

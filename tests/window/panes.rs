@@ -6,8 +6,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use opabinia::window::Start;
-use opabinia::window::gpu::{DrawMap, MapGpu, PaneId};
-use opabinia::window::state::Slot;
+use opabinia::window::gpu::{DrawMap, MapGpu};
+use opabinia::window::state::{PaneId, Slot};
 use opabinia_shaders::{AdapterChoice, Gpu, Indices, Look, MapRenderer, MapView, Quantity, TraceData};
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ fn two_panes_of_one_trace_paint_their_own_pixels() {
         .renderer(WgpuTestRenderer::from_render_state(device))
         .build_ui(move |ui| {
             for (i, view) in views.iter().enumerate() {
-                let maps = drawn.maps(PaneId(i as u64 + 1), &shared).unwrap();
+                let maps = drawn.maps(PaneId(i as u32 + 1), &shared, None).unwrap();
                 let rect = Rect::from_min_size(pos2((i as u32 * SIDE) as f32, 0.0), vec2(SIDE as f32, SIDE as f32));
                 let shape = DrawMap::shape(&drawn, &maps.small, (0, 1), view, &Look::default(), rect);
                 ui.ctx().layer_painter(egui::LayerId::background()).add(shape);
@@ -70,10 +70,10 @@ fn two_panes_of_one_trace_paint_their_own_pixels() {
     }
 
     // What nobody shows any more goes with its trace.
-    let maps = Arc::downgrade(&gpu.maps(PaneId(1), &on_gpu).unwrap());
+    let maps = Arc::downgrade(&gpu.maps(PaneId(1), &on_gpu, None).unwrap());
     drop(panes);
     drop(on_gpu);
     let other = Arc::new(gpu.upload(&entry.trace, &entry.encoder_names, &picture).unwrap());
-    gpu.maps(PaneId(1), &other).unwrap();
+    gpu.maps(PaneId(1), &other, None).unwrap();
     assert!(maps.upgrade().is_none());
 }

@@ -5,10 +5,12 @@ use super::failure::{Failure, Result};
 use super::interrupt::Interrupt;
 use super::progress::Bars;
 use opabinia_engine::generate::{Answer, Token};
+use opabinia_engine::job::{CancelToken, Job};
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::probe::evidence::Evidence;
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{Client, EventKind, EvidenceSpec, RunOutput, RunSpec, Ticket};
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// What is done with each token as it comes. A failure cancels the job.
@@ -31,6 +33,8 @@ pub struct Driver {
     interrupt: Interrupt,
     console: Console,
     counts_tokens: bool,
+    /// Whether bars are shown of each job; who runs thousands shows one of their own.
+    bars: bool,
 }
 
 impl Driver {
@@ -41,7 +45,18 @@ impl Driver {
     /// If the system gives no thread or no signal handler.
     pub fn start(console: Console, counts_tokens: bool) -> Result<Self> {
         opabinia_engine::Error::check_room_to_start()?;
-        Ok(Self { engine: Client::start()?, interrupt: Interrupt::install()?, console, counts_tokens })
+        Ok(Self {
+            engine: Client::start()?,
+            interrupt: Interrupt::install()?,
+            console,
+            counts_tokens,
+            bars: console.shows_progress(),
+        })
+    }
+
+    /// Shows no bars from now on: there is one for all jobs.
+    pub fn without_bars(&mut self) {
+        self.bars = false;
     }
 
     /// Finds out what a checkpoint is.
@@ -94,11 +109,24 @@ impl Driver {
         self.follow(ticket, &mut |_| Ok(()))
     }
 
+    /// Does `work` here, without the engine: what needs neither models nor tensors. Ctrl-C stops it.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn compute<T>(&mut self, work: impl FnOnce(&Job<'_>) -> opabinia_engine::Result<T>) -> Result<T> {
+        let cancel = CancelToken::default();
+        self.interrupt.watch(Some(cancel.clone()));
+        let bars = RefCell::new(Bars::new(self.console.shows_progress(), self.counts_tokens));
+        let ended = work(&Job::new(cancel, |progress| bars.borrow_mut().show(progress)));
+        self.interrupt.watch(None);
+        Ok(ended?)
+    }
+
     /// Waits for a job; Ctrl-C stops it.
     fn follow<T>(&mut self, ticket: Ticket<T>, on_token: OnToken<'_>) -> Result<T> {
         let cancel = ticket.cancel_token();
         self.interrupt.watch(cancel.clone());
-        let mut bars = Bars::new(self.console.shows_progress(), self.counts_tokens);
+        let mut bars = Bars::new(self.bars, self.counts_tokens);
         let mut stopped: Option<Failure> = None;
         let counts_tokens = self.counts_tokens;
         let ended = self.engine.watch(ticket, |event| match event {

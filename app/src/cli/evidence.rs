@@ -6,14 +6,18 @@ use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
 use super::json_path;
+use crate::evidence::export::{EvidenceFile, Export};
+use crate::evidence::recipe::{Ingredients, Recipe};
+use crate::evidence::{Findings, plan};
 use crate::output;
 use clap::Args;
 use opabinia_engine::Error;
+use opabinia_engine::checkpoint::checkpoint_name;
 use opabinia_engine::intervention::{Anatomy, Cells, GRAMMAR, Interventions};
-use opabinia_engine::probe::evidence::Request;
+use opabinia_engine::probe::evidence::{Also, Request};
 use opabinia_engine::run::Lane;
 use opabinia_engine::worker::EvidenceSpec;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +25,8 @@ Examples:
   opabinia evidence -p \"How many red circles are there?\" --with region:all@0:3,0:3 --json
   opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --with swap:clip --other sea.jpg
   opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --standard --other sea.jpg -o e.safetensors
+  opabinia evidence -p \"How many red circles are there?\" --preset cur-2507.03262
+  opabinia evidence --recipe desk-evidence.recipe.json -o desk-evidence.png
 
 ";
 
@@ -37,11 +43,24 @@ pub struct Evidence {
     #[command(flatten)]
     subject: SubjectArgs,
     /// The question.
-    #[arg(long, short, value_name = "QUESTION")]
-    prompt: String,
+    #[arg(long, short, value_name = "QUESTION", required_unless_present = "recipe")]
+    prompt: Option<String>,
     /// An intervention to measure; may be repeated, and each is measured for itself.
-    #[arg(long, value_name = "SPEC", required_unless_present = "standard")]
+    #[arg(long, value_name = "SPEC", required_unless_present_any = ["standard", "preset", "recipe"])]
     with: Vec<String>,
+    /// Measure the interventions of a published study: cur-2507.03262 turns off each encoder, all but each, and all (zero
+    /// output before the projector, as arXiv 2507.03262 does), and takes the first encoder's two ways into the SVA apart.
+    #[arg(long, value_name = "STUDY", value_parser = [plan::CUR])]
+    preset: Option<String>,
+    /// The answer that is measured, as token ids with commas between them, instead of the model's likeliest one.
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    answer_ids: Vec<u32>,
+    /// Measure once more what a recipe says, which the window exported, with the picture beside it. --out then writes the
+    /// figure (.png, .svg), the numbers (.csv) or the tensors (.safetensors).
+    #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
+        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json",
+    ])]
+    recipe: Option<PathBuf>,
     /// The image whose features swap:ENCODERS puts in.
     #[arg(long, value_name = "FILE")]
     other: Option<PathBuf>,
@@ -75,6 +94,10 @@ impl Evidence {
     /// # Errors
     /// Whatever keeps the answer from being measured or the file from being written.
     pub fn run(&self, console: Console) -> Result<()> {
+        if let Some(recipe) = &self.recipe {
+            return self.run_recipe(recipe, console);
+        }
+        let prompt = self.prompt.as_deref().unwrap_or_default();
         if self.max_tokens == Some(0) {
             return Err(Error::input("max-tokens must be at least 1", "leave it out for up to 64 tokens").into());
         }
@@ -105,18 +128,19 @@ impl Evidence {
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
         let swapped = other.as_deref().zip(self.other.as_deref());
-        self.subject.check(&self.prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
+        self.subject.check(prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
         self.say_what_is_left_out(console);
         let measured = Request {
             system: self.system.clone(),
-            turns: self.subject.turns(&self.prompt),
+            turns: self.subject.turns(prompt),
             picture: shown,
             other,
-            answer: None,
+            answer: (!self.answer_ids.is_empty()).then(|| self.answer_ids.clone()),
             max_tokens: self.max_tokens,
             with,
             standard: self.standard,
             region,
+            also: Also::default(),
         };
         measured.check(&anatomy)?;
         let opened = driver.load(request, &inspection)?;
@@ -153,7 +177,54 @@ impl Evidence {
             check_other(spec, &interventions, self.other.as_deref())?;
             Ok(interventions)
         };
-        self.with.iter().map(parse).collect()
+        let mut list: Vec<Interventions> = self.with.iter().map(parse).collect::<Result<_>>()?;
+        if self.preset.is_some() {
+            list.extend(plan::cur(anatomy));
+        }
+        Ok(list)
+    }
+
+    /// Measures once more what `recipe` says, and writes it where it is wanted.
+    fn run_recipe(&self, recipe: &Path, console: Console) -> Result<()> {
+        let Some(out) = &self.out else {
+            return Err(Error::input(
+                "--recipe without --out: nothing would come of it",
+                "add -o FILE.png, .svg, .csv or .safetensors",
+            )
+            .into());
+        };
+        let kind = EvidenceFile::of(out).filter(|kind| *kind != EvidenceFile::Recipe);
+        let Some(kind) = kind else {
+            return Err(Error::input(
+                format!("{}: no such kind of file is made from a recipe", out.display()),
+                "let its name end in .png, .svg, .csv or .safetensors",
+            )
+            .into());
+        };
+        let Ingredients { request: measured, model, image_name, shown, theme, read } = Recipe::read(recipe)?;
+        let inputs: Vec<&Path> = read.iter().map(PathBuf::as_path).collect();
+        output::check(out, &inputs)?;
+        let request = self.load.request(&self.model.model)?;
+        let mut driver = Driver::start(console, true)?;
+        let inspection = driver.inspect(request.clone())?;
+        output::check(out, &inspection.directories())?;
+        let name = checkpoint_name(&inspection.directory);
+        if name != model {
+            console.say(&format!("note: the recipe was made with {model}, and this is {name}"));
+        }
+        measured.check(&inspection.config.anatomy())?;
+        let opened = driver.load(request, &inspection)?;
+        let (picture, other, turns) = (measured.picture.clone(), measured.other.clone(), measured.turns.clone());
+        let spec = EvidenceSpec { model: opened.model, request: measured, output: None, lane: Lane::Batch };
+        let evidence = driver.evidence(spec)?;
+        for note in &evidence.notes {
+            console.say(&format!("note: {note}"));
+        }
+        let findings = Findings::new(evidence);
+        let export = Export { findings, shown, model: name, image: image_name, picture, other, turns, theme };
+        export.write(kind, out)?;
+        console.say(&format!("wrote {}", out.display()));
+        Ok(())
     }
 
     fn say_what_is_left_out(&self, console: Console) {

@@ -1,5 +1,6 @@
 //! What a command can end in other than success, its exit code and its words.
 
+use super::advice;
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
@@ -11,6 +12,9 @@ use std::path::Path;
 
 /// Result of everything in the command line that can fail.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Exit code of what stopped with work left, on request: EX_TEMPFAIL of sysexits.h.
+const STOPPED: u8 = 75;
 
 /// Why a command failed, and what it had found out by then.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub enum Cause {
     NoDisplay(String),
     /// The window cannot be opened, though there is a display.
     NoWindow(String),
+    /// It was asked to stop when it had finished what it was at, and is not done.
+    Stopped(String),
     /// Whoever read standard output has closed it: they have seen enough.
     ReaderGone,
 }
@@ -73,6 +79,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match &self.cause {
             Cause::ReaderGone => 0,
+            Cause::Stopped(_) => STOPPED,
             Cause::Internal(_) => 1,
             Cause::NoDisplay(_) | Cause::NoWindow(_) => 5,
             Cause::Engine(error) => match error {
@@ -93,6 +100,11 @@ impl Failure {
         }
     }
 
+    /// Whether it is about one input, so that others can be gone on with.
+    pub fn is_of_input(&self) -> bool {
+        matches!(self.cause, Cause::Engine(EngineError::Input { .. }))
+    }
+
     /// The kind of failure in one word, for programs.
     pub fn kind(&self) -> &'static str {
         match self.exit_code() {
@@ -101,6 +113,7 @@ impl Failure {
             3 => "refused",
             4 => "out_of_memory",
             5 => "no_adapter",
+            STOPPED => "stopped",
             130 => "cancelled",
             _ => "internal",
         }
@@ -135,6 +148,7 @@ impl fmt::Display for Failure {
                 "the window cannot be opened: {what}\n  it needs a graphics driver (`opabinia doctor` shows what is \
                  there); ask and trace need none\n  {INSTALL_HINT}"
             ),
+            Cause::Stopped(what) => write!(f, "{what}\n  the same command goes on from there"),
             Cause::ReaderGone => f.write_str("standard output was closed"),
         }
     }
@@ -151,8 +165,14 @@ impl From<EngineError> for Failure {
         match error {
             // Whoever wrote a file there.
             EngineError::Io { path, source } if path == Path::new(STANDARD_OUTPUT) => Self::of_stdout(source),
-            error => Cause::Engine(error).into(),
+            error => Cause::Engine(error.advised(advice::words)).into(),
         }
+    }
+}
+
+impl From<opabinia_eval::Error> for Failure {
+    fn from(error: opabinia_eval::Error) -> Self {
+        EngineError::input(error.what, error.help).into()
     }
 }
 
@@ -178,7 +198,7 @@ mod tests {
         let code = |failure: Failure| (failure.exit_code(), failure.kind());
         assert_eq!(code(EngineError::input("a", "b").into()), (2, "input"));
         assert_eq!(code(EngineError::from(Refusal::new("f", "p")).into()), (3, "refused"));
-        let memory = EngineError::OutOfMemory { what: String::new(), help: String::new() };
+        let memory = EngineError::OutOfMemory { what: String::new(), help: String::new().into() };
         assert_eq!(code(memory.into()), (4, "out_of_memory"));
         assert_eq!(code(EngineError::Cancelled.into()), (130, "cancelled"));
         assert_eq!(code(EngineError::Panicked("x".into()).into()), (1, "internal"));

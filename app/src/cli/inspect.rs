@@ -1,5 +1,6 @@
 //! `opabinia inspect`: what a checkpoint is and what it needs.
 
+use super::advice;
 use super::args::LoadArgs;
 use super::console::{Console, print_json, print_report};
 use super::driver::Driver;
@@ -160,7 +161,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
 fn tower_json(tower: &TowerReport) -> Value {
     let (found, directory, source, problem) = match &tower.location {
         Ok((directory, source)) => (true, Some(directory.as_path()), Some(source), None),
-        Err(refusal) => (false, None, None, Some(refusal.to_string())),
+        Err(refusal) => (false, None, None, Some(refusal.clone().advised(advice::words).to_string())),
     };
     let mut object = json!({
         "name": tower.spec.name,
@@ -261,7 +262,8 @@ fn report_text(inspection: &Inspection) -> String {
                 report.row("", format!("{source}: {}", printable::path(directory)));
             }
             Err(refusal) => {
-                report.row("", format!("NOT FOUND: {}", refusal.to_string().replace('\n', "\n                ")));
+                let refusal = refusal.clone().advised(advice::words).to_string();
+                report.row("", format!("NOT FOUND: {}", refusal.replace('\n', "\n                ")));
             }
         }
     }
@@ -318,7 +320,7 @@ fn report_text(inspection: &Inspection) -> String {
     }
     let mut notes: Vec<String> = inspection.notes.clone();
     if let Err(Error::OutOfMemory { what, help }) = inspection.check() {
-        notes.push(format!("it does not fit: {what}; {help}"));
+        notes.push(format!("it does not fit: {what}; {}", advice::words(&help)));
     }
     if !notes.is_empty() {
         report.heading("notes");

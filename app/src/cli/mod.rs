@@ -1,11 +1,14 @@
 //! The command line. Each command is a module; [`main`] runs one of them and turns what it ends in into an exit code.
 
+pub mod advice;
 pub mod answer_text;
 pub mod args;
 pub mod ask;
+pub mod compare;
 pub mod console;
 pub mod doctor;
 pub mod driver;
+pub mod eval;
 pub mod evidence;
 pub mod evidence_text;
 pub mod failure;
@@ -36,11 +39,14 @@ A first walk:
   opabinia render desk.safetensors -i desk.jpg -o desk.png     where each encoder was read
   opabinia evidence -m cambrian-8b -i desk.jpg -p \"What is this?\" --with mask:clip
                                                                what one of them was worth
+  opabinia eval --data assets/demo/questions --out run         a set of questions, with and without vision
+  opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
   opabinia doctor                                              what this machine has
 
 Exit codes:
   0 done    1 fault of the program    2 usage, or an input, output or setting that cannot be used
-  3 checkpoint refused    4 out of memory    5 no graphics adapter    130 cancelled
+  3 checkpoint refused    4 out of memory    5 no graphics adapter    75 eval stopped by SIGUSR1
+  130 cancelled
 
 `opabinia help COMMAND` explains one command, with examples.";
 
@@ -64,7 +70,9 @@ enum Command {
     Ask(Box<ask::Ask>),
     Trace(Box<trace::Trace>),
     Evidence(Box<evidence::Evidence>),
+    Eval(Box<eval::Eval>),
     Render(Box<render::Render>),
+    Compare(Box<compare::Compare>),
     Doctor(doctor::Doctor),
 }
 
@@ -92,7 +100,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    if matches!(cli.command, None | Some(Command::Open(_) | Command::Render(_) | Command::Doctor(_))) {
+    if matches!(
+        cli.command,
+        None | Some(Command::Open(_) | Command::Render(_) | Command::Compare(_) | Command::Doctor(_))
+    ) {
         system::name_runtime_directory();
     }
     match &cli.command {
@@ -102,7 +113,9 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Ask(ask)) => ask.run(cli.console),
         Some(Command::Trace(trace)) => trace.run(cli.console),
         Some(Command::Evidence(evidence)) => evidence.run(cli.console),
+        Some(Command::Eval(eval)) => eval.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
+        Some(Command::Compare(compare)) => compare.run(cli.console),
         Some(Command::Doctor(doctor)) => doctor.run(),
     }
 }

@@ -58,6 +58,7 @@ fn bar(progress: Progress) -> ProgressBar {
         Stage::Connect => ("fusing", "{pos}/{len} SVA layers"),
         Stage::Prefill => ("reading", "{pos}/{len} layers"),
         Stage::Measure => ("measuring", "{pos}/{len} interventions"),
+        Stage::Compare => ("comparing", "{decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}"),
         Stage::Decode => ("answering", "{pos} tokens, {per_sec}"),
     };
     let bar = ProgressBar::with_draw_target(Some(progress.total), ProgressDrawTarget::stderr());

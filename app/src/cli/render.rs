@@ -2,6 +2,7 @@
 
 use super::console::{Console, refuse_terminal};
 use super::failure::{Cause, Failure, Result};
+use crate::difference_figure::DifferenceFigure;
 use crate::figure::Theme;
 use crate::image_source::ImageSource;
 use crate::map_figure::{self, Part};
@@ -9,6 +10,7 @@ use crate::recipe::{self, FigureSettings, Ingredients, Recipe, SIDES};
 use crate::{encoder_names, output, selection};
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
+use opabinia_engine::compare::Maps;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::vision::{Exif, Picture};
@@ -193,18 +195,34 @@ impl Render {
                 return Err(Error::input("--out and --csv name the same file", "give two names").into());
             }
         }
-        let Ingredients { trace, picture, picture_name, settings, .. } = self.ingredients()?;
+        let Ingredients { trace, minus, picture, picture_name, settings, .. } = self.ingredients()?;
         if let Some(with) = &self.with {
             check_interventions(&trace, with)?;
         }
         let wanted = settings.figure(&trace, &picture, &picture_name)?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
-        let drawn = wanted.draw(&gpu)?;
+        let (drawn, numbers) = match &minus {
+            Some((minus, _)) => {
+                let maps = Maps::of(minus, &trace)?;
+                let (traces, names) = ([minus, &trace], [minus.model.as_str(), trace.model.as_str()]);
+                let (picture, settings) = (&picture, &settings);
+                let drawn =
+                    DifferenceFigure { traces, names, maps: &maps, picture, picture_name: &picture_name, settings }
+                        .draw(&gpu)?;
+                let numbers = map_figure::csv(&drawn.maps);
+                (drawn, numbers)
+            }
+            None => {
+                let drawn = wanted.draw(&gpu)?;
+                let numbers = wanted.csv(&drawn.maps);
+                (drawn, numbers)
+            }
+        };
         let image = drawn.figure.draw().map_err(Failure::internal)?;
         recipe::write_png(&self.out, &image)?;
         console.say(&format!("wrote {} ({} × {} pixels)", self.out.display(), image.width(), image.height()));
         if let Some(csv) = &self.csv {
-            output::write(csv, |file| file.write_all(wanted.csv(&drawn.maps).as_bytes()))?;
+            output::write(csv, |file| file.write_all(numbers.as_bytes()))?;
             console.say(&format!("wrote {}", csv.display()));
         }
         Ok(())
@@ -216,7 +234,9 @@ impl Render {
             let ingredients = Recipe::read(recipe)?;
             // What the recipe names is an input, too.
             for output in [Some(&self.out), self.csv.as_ref()].into_iter().flatten() {
-                let named = [&ingredients.trace_path, &ingredients.picture_path].map(PathBuf::as_path);
+                let minus = ingredients.minus.as_ref().map(|(_, path)| path);
+                let named = [Some(&ingredients.trace_path), Some(&ingredients.picture_path), minus];
+                let named: Vec<&Path> = named.into_iter().flatten().map(PathBuf::as_path).collect();
                 output::check(output, &named)?;
             }
             return Ok(ingredients);
@@ -230,6 +250,7 @@ impl Render {
         let picture_name = picture_path.file_name().unwrap_or(picture_path.as_os_str()).to_string_lossy().into_owned();
         Ok(Ingredients {
             trace,
+            minus: None,
             picture,
             picture_name,
             settings,

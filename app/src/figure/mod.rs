@@ -3,6 +3,7 @@
 //! A [`Figure`] is plain data; [`Figure::draw`] lays it out. It knows nothing of traces or models.
 
 mod canvas;
+pub mod sheet;
 mod text;
 pub(crate) mod ticks;
 

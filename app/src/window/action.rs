@@ -2,11 +2,14 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ConversationId, Deed, ExchangeId, ExportKind, ExportOptions, InspectorTab, PictureId, Sampling, Slot,
-    TokenPlace, View, ViewChange,
+    BranchId, ComparisonTab, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab,
+    Linked, MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange, WordColours,
 };
+use crate::evidence::export::EvidenceFile;
+use crate::evidence::{Removal, Section};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
+use opabinia_engine::intervention::Cells;
 use opabinia_engine::precision::WeightChoice;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +25,44 @@ pub enum Action {
     Conversation(ConversationAction),
     /// About what is looked at.
     View(ViewAction),
+    /// About what an answer rests on.
+    Evidence(EvidenceAction),
+    /// About the two checkpoints side by side.
+    Comparison(ComparisonAction),
     /// About the program itself.
     Program(ProgramAction),
+}
+
+/// About the two checkpoints side by side.
+#[derive(Debug, Clone)]
+pub enum ComparisonAction {
+    /// Show them.
+    Open,
+    /// Show this part.
+    Show(ComparisonTab),
+    /// Ask both what is in the field.
+    AskBoth,
+    /// Ask one of them once more.
+    AskAgain(Slot),
+    /// A becomes B and B becomes A.
+    Swap,
+    /// Read their files and compare them.
+    CompareFiles,
+    /// Stop that.
+    StopFiles,
+    /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
+    ShowMaps,
+    /// Show the maps of a layer, with this cell selected.
+    LookAt {
+        /// The layer's label in the model that answers.
+        layer: String,
+        /// Cells to a side of the grid on which the cell is counted.
+        side: usize,
+        /// The cell's row.
+        row: usize,
+        /// The cell's column.
+        column: usize,
+    },
 }
 
 /// About opening checkpoints.
@@ -111,12 +150,20 @@ pub enum ConversationAction {
 /// About what is looked at.
 #[derive(Debug, Clone)]
 pub enum ViewAction {
-    /// Changes one property; can be undone.
+    /// Makes this pane the active one: what follows is about it. Not a part of the history.
+    Activate(PaneId),
+    /// Opens a pane beside the active one that shows the same.
+    DuplicatePane,
+    /// Closes this pane; can be undone.
+    ClosePane(PaneId),
+    /// Links this of a pane with the others, or breaks that link; can be undone.
+    Link(PaneId, Linked, bool),
+    /// Changes one property of the active pane, and what is linked with it; can be undone.
     Change(ViewChange),
-    /// Replaces the whole view; can be undone.
-    Replace(Box<View>),
-    /// The cell under the pointer, shown in every map at once. Not a part of the history.
-    Hover(Option<opabinia_shaders::Cell>),
+    /// Looks through another lens in the active pane; can be undone.
+    Replace(Box<MapLens>),
+    /// The cell under the pointer, and the pane whose it is; shown in every map that is linked. Not a part of the history.
+    Hover(Option<(PaneId, opabinia_shaders::Cell)>),
     /// Which part of the inspector is shown.
     ShowInspector(InspectorTab),
     /// Make the maps of an answer given before once more.
@@ -135,6 +182,37 @@ pub enum ViewAction {
     PickExport(ExportKind, ExportOptions),
     /// Write this file.
     ExportTo(ExportKind, ExportOptions, PathBuf),
+}
+
+/// About what an answer rests on.
+#[derive(Debug, Clone)]
+pub enum EvidenceAction {
+    /// Measure what is not known of this part.
+    Measure(EvidencePart),
+    /// Stop measuring; what was found stays.
+    Stop,
+    /// Look at this part.
+    ShowSection(Section),
+    /// Effects on the selected token instead of the whole answer.
+    OfToken(bool),
+    /// How encoders are taken away where one way has to be chosen.
+    SetRemoval(Removal),
+    /// The encoder whose cells are replaced; `None` for all.
+    SetTarget(Option<usize>),
+    /// What the words of answers are coloured by.
+    ColourWords(Option<WordColours>),
+    /// The picture whose features are swapped in.
+    SetOther(Option<PictureId>),
+    /// What is typed as a region.
+    TypeRegion(String),
+    /// Measure the region that is typed.
+    UseRegion,
+    /// Measure these cells.
+    SetRegion(Option<Cells>),
+    /// Write what is known to a file the person chooses.
+    Export(EvidenceFile),
+    /// Write this file.
+    ExportTo(EvidenceFile, PathBuf),
 }
 
 /// About the program itself.
@@ -194,9 +272,21 @@ impl From<ViewAction> for Action {
     }
 }
 
+impl From<ComparisonAction> for Action {
+    fn from(action: ComparisonAction) -> Self {
+        Self::Comparison(action)
+    }
+}
+
 impl From<ViewChange> for Action {
     fn from(change: ViewChange) -> Self {
         Self::View(ViewAction::Change(change))
+    }
+}
+
+impl From<EvidenceAction> for Action {
+    fn from(action: EvidenceAction) -> Self {
+        Self::Evidence(action)
     }
 }
 

@@ -5,18 +5,21 @@ use super::apply::Dropped;
 use super::background::Background;
 use super::caret::Caret;
 use super::dialogs::{Asked, Dialogs};
-use super::gpu::{GridOnGpu, MapGpu, PaneId, PaneMaps, TraceOnGpu};
+use super::gpu::{GridOnGpu, GridPart, MapGpu, PaneMaps, TraceOnGpu};
 use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, EncoderInput, GridKey, InputKey, NoticeKind, Overlay, PathEntry, PathFor, PictureId, SCALES, Slot, Stamp,
-    TraceKey, TraceUpload,
+    AppState, EncoderInput, InputKey, MapSource, NoticeKind, Overlay, PaneId, PathEntry, PathFor, PictureId, SCALES,
+    Slot, Stamp, TraceKey,
 };
 use super::theme;
 use crate::image_source::ImageSource;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
+use opabinia_engine::compare::{Checkpoints, Maps};
+use opabinia_engine::probe::{TokenAttention, Trace};
+use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Engine, EventKind};
 use std::path::PathBuf;
@@ -58,17 +61,21 @@ pub enum Finished {
     /// The hub cache was looked through.
     Hub(Vec<CachedModel>),
     /// A trace was put on the GPU.
-    Uploaded(TraceKey, Result<TraceOnGpu, String>),
+    Uploaded(Arc<Trace>, Result<TraceOnGpu, String>),
     /// It was found out what was dropped.
     Dropped(Vec<Dropped>),
     /// A pasted picture is here; why it could not be kept, if it could not.
     Pasted(PictureId, Picture, Option<String>),
+    /// Two traces were compared.
+    MapsCompared([TraceKey; 2], Result<Maps, String>),
+    /// The files of two models were compared.
+    FilesCompared([ModelId; 2], Result<Checkpoints, String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
     /// What an encoder is shown was computed.
     Input(InputKey, EncoderInput),
-    /// What a token attended to was put on the GPU.
-    Grid(GridKey, Result<GridOnGpu, String>),
+    /// A part of what a token attended to was put on the GPU.
+    Grid(Arc<TokenAttention>, GridPart, Result<GridOnGpu, String>),
     /// Something else was done, or could not be: a message.
     Notice(NoticeKind, String),
 }
@@ -156,14 +163,31 @@ impl App {
         &mut self.state
     }
 
-    /// The maps that the panel draws, once they can be drawn: for tests.
+    /// What maps are drawn with, where there is a graphics device: for tests.
+    pub fn gpu(&self) -> Option<&MapGpu> {
+        self.gpu.as_ref()
+    }
+
+    /// The maps that the active pane draws, once they can be drawn: for tests.
     pub fn maps(&self) -> Option<Arc<PaneMaps>> {
-        let of_token = self.state.attention_map().map(|grid| &grid.on_gpu);
-        let of_sva = match &self.state.trace()?.upload {
-            TraceUpload::Ready(on_gpu) => Some(on_gpu),
-            _ => None,
+        self.maps_of(self.state.pane().id)
+    }
+
+    /// The same of the pane `id`.
+    pub fn maps_of(&self, id: PaneId) -> Option<Arc<PaneMaps>> {
+        let (pane, gpu) = (self.state.panes().get(id)?, self.gpu.as_ref()?);
+        if let MapSource::TokenAttention { layer, head } = pane.source {
+            let attention = self.state.attentions.ready(self.state.attention_key()?)?;
+            let grid = gpu.grid(attention, GridPart { layer, head })?;
+            return gpu.maps(id, &grid.ready()?.on_gpu, None).ok();
+        }
+        let on_gpu = |run| {
+            let entry = self.state.traces.get(&self.state.run_key(run)?)?;
+            gpu.trace(&entry.trace)?.ready().cloned()
         };
-        self.gpu.as_ref()?.maps(PaneId::MAIN, of_token.or(of_sva)?).ok()
+        let on_gpu: Option<Vec<_>> = pane.source.runs().map(on_gpu).collect();
+        let on_gpu = on_gpu?;
+        gpu.maps(id, on_gpu.first()?, on_gpu.get(1)).ok()
     }
 
     /// Does what a person did: for tests and benchmarks.
@@ -215,8 +239,8 @@ impl App {
         for finished in finished {
             self.take_finished(finished);
         }
-        self.make_input();
-        self.keep_trace_up();
+        self.make_inputs();
+        self.keep_traces_up();
         self.keep_attention_up();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
@@ -253,9 +277,7 @@ impl App {
         let text = format!("{}: {fault}", self.texts().program.graphics_lost);
         // Where nothing can be drawn any more, whoever started the program from a terminal still sees it.
         tracing::error!("{text}");
-        for key in self.state.traces.lose_uploads() {
-            self.state.traces.set_upload(key, TraceUpload::Failed(text.clone()));
-        }
+        self.state.graphics_lost = Some(text.clone());
         self.state.notices.add(NoticeKind::Failure, text);
         self.state.overlay = Overlay::GraphicsLost;
     }
@@ -294,6 +316,7 @@ impl eframe::App for App {
             }
             self.apply(action);
         }
+        self.state.layout.hold(self.state.view.panes());
         self.entitle();
     }
 
@@ -327,6 +350,7 @@ impl App {
             (PictureSource::Sample(name), _) => crate::demo::sample_path(name),
         };
         self.state.pictures.set_state(id, PictureState::Reading);
+        let texts = self.texts();
         self.run_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
@@ -334,27 +358,8 @@ impl App {
                 // Before it is read: what changes meanwhile has changed.
                 let stamp = may_change.then(|| Stamp::of(&path)).flatten();
                 let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
-                Finished::Picture(id, stamp, picture.map_err(|error| error.to_string()))
+                Finished::Picture(id, stamp, picture.map_err(|error| texts.engine.error(&error)))
             },
-        );
-    }
-
-    /// Puts the trace named `key` on the GPU, once its picture has been read.
-    pub(super) fn upload_trace(&mut self, key: TraceKey) {
-        let Some(gpu) = self.gpu.clone() else {
-            let reason = self.texts().program.no_graphics.to_owned();
-            return self.state.traces.set_upload(key, TraceUpload::Failed(reason));
-        };
-        let Some(entry) = self.state.traces.get(key) else { return };
-        let Some(picture) = self.state.pictures.ready(key.1).map(Arc::clone) else {
-            // Its pixels were let go of meanwhile.
-            return self.read_picture(key.1);
-        };
-        let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
-        self.run_beside(
-            "upload",
-            move |error| Finished::Uploaded(key, Err(error)),
-            move || Finished::Uploaded(key, gpu.upload(&trace, &names, &picture)),
         );
     }
 }

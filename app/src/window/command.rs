@@ -1,7 +1,7 @@
 //! The table of commands. Menus, shortcuts, the list of keys and, with [`super::view_controls`], the palette are made from it.
 
 use super::lang::Language;
-use super::state::{AppState, Slot};
+use super::state::{AppState, MOST_PANES, Slot};
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 macro_rules! commands {
@@ -25,6 +25,7 @@ commands! {
     OpenFolder,
     CompareFolder,
     OtherModel,
+    CompareSides,
     AttachPicture,
     ExportPicture,
     ExportNumbers,
@@ -34,6 +35,7 @@ commands! {
     NewConversation,
     RemoveConversation,
     Ask,
+    AskBoth,
     Stop,
     Regenerate,
     Detach,
@@ -42,6 +44,7 @@ commands! {
     Settings,
     NextQuantity,
     NextEncoder,
+    Evidence,
     PreviousLayer,
     NextLayer,
     PreviousHead,
@@ -53,6 +56,10 @@ commands! {
     ToggleTheme,
     SwitchLanguage,
     ResetLayout,
+    NewPane,
+    ClosePane,
+    NextPane,
+    ToggleLinks,
     Guide,
     Glossary,
     Shortcuts,
@@ -70,6 +77,8 @@ pub enum Menu {
     Edit,
     /// What is looked at.
     View,
+    /// Panes of maps.
+    Panes,
     /// Help.
     Help,
 }
@@ -78,19 +87,20 @@ impl UiCommand {
     /// In which menu it stands, and in which group there: a line is between groups.
     pub fn place(self) -> (Menu, u8) {
         match self {
-            Self::OpenFolder | Self::CompareFolder | Self::OtherModel => (Menu::File, 0),
+            Self::OpenFolder | Self::CompareFolder | Self::OtherModel | Self::CompareSides => (Menu::File, 0),
             Self::AttachPicture => (Menu::File, 1),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => (Menu::File, 2),
             Self::Quit => (Menu::File, 3),
             Self::NewConversation | Self::RemoveConversation => (Menu::Edit, 0),
-            Self::Ask | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
+            Self::Ask | Self::AskBoth | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
             Self::Undo | Self::Redo => (Menu::Edit, 2),
             Self::Settings => (Menu::Edit, 3),
-            Self::NextQuantity | Self::NextEncoder => (Menu::View, 0),
+            Self::NextQuantity | Self::NextEncoder | Self::Evidence => (Menu::View, 0),
             Self::PreviousLayer | Self::NextLayer | Self::PreviousHead | Self::NextHead | Self::AllLayersAndHeads => {
                 (Menu::View, 1)
             }
             Self::ToggleGrid | Self::ZoomToFit | Self::ResetView => (Menu::View, 2),
+            Self::NewPane | Self::ClosePane | Self::NextPane | Self::ToggleLinks => (Menu::Panes, 0),
             Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 3),
             Self::Guide | Self::Glossary | Self::Shortcuts => (Menu::Help, 0),
             Self::Palette | Self::Log => (Menu::Help, 1),
@@ -112,6 +122,14 @@ impl UiCommand {
             Self::OtherModel => (
                 ("Switch between A and B", "Ask the other model, and show its maps of the same picture"),
                 ("切换模型 A / B", "改由另一个模型回答，并显示它对同一图片的注意力图"),
+            ),
+            Self::CompareSides => (
+                ("A and B side by side", "Answers, attention and files of both checkpoints beside each other"),
+                ("并排查看 A 与 B", "并排查看两个检查点的回答、注意力和文件"),
+            ),
+            Self::AskBoth => (
+                ("Ask both", "Put the question in the field to A and to B"),
+                ("同时提问 A 与 B", "把输入框中的问题同时交给 A 和 B"),
             ),
             Self::AttachPicture => {
                 (("Attach a picture…", "Choose the picture to ask about"), ("添加图片…", "选择要提问的图片"))
@@ -165,6 +183,10 @@ impl UiCommand {
                 ("Next encoder", "Show the next encoder in the large map"),
                 ("下一个编码器", "在大图中显示下一个编码器"),
             ),
+            Self::Evidence => (
+                ("Evidence", "What the answer rests on: encoders, layers and cells taken away"),
+                ("证据", "回答依赖什么：逐一去除编码器、层与单元格"),
+            ),
             Self::PreviousLayer => (("Previous layer", "Show the SVA layer before"), ("上一层", "显示上一个 SVA 层")),
             Self::NextLayer => (("Next layer", "Show the SVA layer after"), ("下一层", "显示下一个 SVA 层")),
             Self::PreviousHead => (("Previous head", "Show the head before"), ("上一个注意力头", "显示上一个注意力头")),
@@ -172,6 +194,28 @@ impl UiCommand {
             Self::AllLayersAndHeads => {
                 (("All layers and heads", "Average over everything"), ("全部层与注意力头", "对全部求平均"))
             }
+            Self::NewPane => (
+                (
+                    "New map pane",
+                    "Open a second pane beside the active one, to show other layers, another quantity, another run",
+                ),
+                ("新建注意力图窗格", "在当前窗格旁打开另一个窗格，可显示其他层、其他量或另一次运行"),
+            ),
+            Self::ClosePane => (
+                ("Close this map pane", "Close the active pane of maps"),
+                ("关闭此注意力图窗格", "关闭当前的注意力图窗格"),
+            ),
+            Self::NextPane => (
+                ("Next map pane", "Make the next pane of maps the active one"),
+                ("下一个注意力图窗格", "切换到下一个注意力图窗格"),
+            ),
+            Self::ToggleLinks => (
+                (
+                    "Link this pane",
+                    "Share cell, zoom, layers, heads and colour range with the other panes, or stop sharing them",
+                ),
+                ("联动此窗格", "与其他窗格共享单元格、缩放、层、注意力头和颜色范围，或停止共享"),
+            ),
             Self::ToggleTheme => (("Light or dark", "Switch the colours"), ("浅色或深色", "切换配色")),
             Self::SwitchLanguage => (("中文界面", "Speak Chinese"), ("English", "Speak English")),
             Self::ResetLayout => {
@@ -214,6 +258,8 @@ impl UiCommand {
             | Self::About => false,
             Self::CompareFolder
             | Self::OtherModel
+            | Self::CompareSides
+            | Self::AskBoth
             | Self::AttachPicture
             | Self::ExportPicture
             | Self::ExportNumbers
@@ -228,6 +274,7 @@ impl UiCommand {
             | Self::Redo
             | Self::NextQuantity
             | Self::NextEncoder
+            | Self::Evidence
             | Self::PreviousLayer
             | Self::NextLayer
             | Self::PreviousHead
@@ -236,13 +283,21 @@ impl UiCommand {
             | Self::ToggleGrid
             | Self::ZoomToFit
             | Self::ResetView
+            | Self::NewPane
+            | Self::ClosePane
+            | Self::NextPane
+            | Self::ToggleLinks
             | Self::ResetLayout => true,
         }
     }
 
     /// Whether what it switches is on; `None` if it switches nothing.
     pub fn is_on(self, state: &AppState) -> Option<bool> {
-        (self == Self::ToggleGrid).then(|| state.view.now().grid)
+        match self {
+            Self::ToggleGrid => Some(state.lens().grid),
+            Self::ToggleLinks => Some(state.pane().links.broken().next().is_none()),
+            _ => None,
+        }
     }
 
     /// The commands that have keys, in the order in which these are to be looked for: to egui, keys are pressed also
@@ -261,6 +316,7 @@ impl UiCommand {
         match self {
             Self::OpenFolder => command(Key::O),
             Self::OtherModel => command(Key::B),
+            Self::CompareSides => shifted(Key::B),
             Self::AttachPicture => shifted(Key::O),
             Self::ExportPicture => command(Key::E),
             Self::Quit => command(Key::Q),
@@ -270,6 +326,10 @@ impl UiCommand {
             Self::Redo => shifted(Key::Z),
             Self::Settings => command(Key::Comma),
             Self::ZoomToFit => command(Key::Num0),
+            Self::NewPane => command(Key::D),
+            Self::ClosePane => command(Key::W),
+            Self::NextPane => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F6)),
+            Self::ToggleLinks => command(Key::J),
             Self::ToggleGrid => command(Key::G),
             Self::PreviousLayer => alt(Key::ArrowLeft),
             Self::NextLayer => alt(Key::ArrowRight),
@@ -277,6 +337,7 @@ impl UiCommand {
             Self::NextHead => alt(Key::ArrowDown),
             Self::NextQuantity => alt(Key::Q),
             Self::NextEncoder => alt(Key::E),
+            Self::Evidence => shifted(Key::E),
             Self::AllLayersAndHeads => alt(Key::A),
             Self::Palette => command(Key::K),
             Self::Log => command(Key::L),
@@ -289,6 +350,7 @@ impl UiCommand {
             | Self::ExportRecipe
             | Self::RemoveConversation
             | Self::Ask
+            | Self::AskBoth
             | Self::Detach
             | Self::ResetView
             | Self::ToggleTheme
@@ -309,8 +371,11 @@ impl UiCommand {
             Self::Detach => conversation.is_some_and(|shown| shown.picture.is_some()),
             Self::Undo => state.can_undo(),
             Self::Redo => state.view.can_redo(),
+            Self::NewPane => state.panes().count() < MOST_PANES,
+            Self::ClosePane | Self::NextPane | Self::ToggleLinks => state.panes().count() > 1,
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
-            Self::OtherModel => state.models.are_two(),
+            Self::OtherModel | Self::CompareSides => state.models.are_two(),
+            Self::AskBoth => state.models.are_two() && conversation.is_some_and(|shown| !shown.draft.trim().is_empty()),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => {
                 state.trace().is_some()
             }
@@ -322,6 +387,7 @@ impl UiCommand {
             | Self::Settings
             | Self::NextQuantity
             | Self::NextEncoder
+            | Self::Evidence
             | Self::PreviousLayer
             | Self::NextLayer
             | Self::PreviousHead

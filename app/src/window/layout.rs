@@ -1,6 +1,7 @@
 //! Where the panels are. People drag them about; what they made of it is saved.
 
-use egui_tiles::{Container, Linear, LinearDir, Shares, Tile, Tiles, Tree};
+use super::state::{PaneId, Panes};
+use egui_tiles::{Container, Grid, Linear, LinearDir, Shares, Tile, TileId, Tiles, Tree};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -9,11 +10,16 @@ use std::collections::HashSet;
 pub enum PanelKind {
     /// Questions and answers.
     Conversation,
-    /// Maps.
-    Probe,
+    /// Maps: there are as many of these as a person opens.
+    Map(PaneId),
     /// Numbers.
     Inspector,
+    /// What an answer rests on. Older layouts are without it.
+    Evidence,
 }
+
+/// Panels of which there is one each.
+const SINGLE: [PanelKind; 2] = [PanelKind::Conversation, PanelKind::Inspector];
 
 /// The arrangement of the panels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,8 +29,13 @@ impl Default for Layout {
     /// Conversation, maps, inspector, from left to right.
     fn default() -> Self {
         let mut tiles = Tiles::default();
-        let panels = [(PanelKind::Conversation, 0.9), (PanelKind::Probe, 2.1), (PanelKind::Inspector, 0.9)]
-            .map(|(panel, share)| (tiles.insert_pane(panel), share));
+        let panels =
+            [(PanelKind::Conversation, 0.9), (PanelKind::Map(PaneId::FIRST), 2.1), (PanelKind::Inspector, 0.9)]
+                .map(|(panel, share)| (tiles.insert_pane(panel), share));
+        // Beside the maps, where a region is brushed and its effect read.
+        let evidence = tiles.insert_pane(PanelKind::Evidence);
+        let side = tiles.insert_container(Container::new_tabs(vec![panels[2].0, evidence]));
+        let panels = [panels[0], panels[1], (side, panels[2].1)];
         let mut row = Linear::new(LinearDir::Horizontal, panels.map(|(tile, _)| tile).to_vec());
         for (tile, share) in panels {
             row.shares.set_share(tile, share);
@@ -35,6 +46,28 @@ impl Default for Layout {
 }
 
 impl Layout {
+    /// Brings the panel of evidence to the front; beside the inspector, if it is nowhere.
+    pub fn show_evidence(&mut self) {
+        let find = |tree: &Tree<PanelKind>, wanted: PanelKind| {
+            tree.tiles.iter().find(|(_, tile)| matches!(tile, Tile::Pane(panel) if *panel == wanted)).map(|(id, _)| *id)
+        };
+        if find(&self.0, PanelKind::Evidence).is_none() {
+            let Some(inspector) = find(&self.0, PanelKind::Inspector) else { return };
+            let evidence = self.0.tiles.insert_pane(PanelKind::Evidence);
+            let parent = self.0.tiles.parent_of(inspector);
+            match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
+                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(evidence),
+                // A tile of its own becomes one of two tabs.
+                _ => {
+                    let pane = self.0.tiles.insert_pane(PanelKind::Inspector);
+                    let tabs = Container::new_tabs(vec![pane, evidence]);
+                    self.0.tiles.insert(inspector, Tile::Container(tabs));
+                }
+            }
+        }
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
+    }
+
     /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
     pub fn is_sound(&self) -> bool {
         let tiles = &self.0.tiles;
@@ -47,16 +80,79 @@ impl Layout {
                 Tile::Container(container) => next.extend(container.children()),
             }
         }
-        let shares = tiles.tiles().filter_map(|tile| match tile {
-            Tile::Container(Container::Linear(linear)) => Some(&linear.shares),
+        let usable = |share: f32| share.is_finite() && share >= 0.0;
+        let shares = tiles.tiles().all(|tile| match tile {
+            Tile::Container(Container::Linear(linear)) => Shares::iter(&linear.shares).all(|(_, share)| usable(*share)),
+            Tile::Container(Container::Grid(grid)) => {
+                grid.col_shares.iter().chain(&grid.row_shares).all(|share| usable(*share))
+            }
+            Tile::Container(Container::Tabs(_)) | Tile::Pane(_) => true,
+        });
+        let distinct: HashSet<_> = panels.iter().collect();
+        distinct.len() == panels.len()
+            && SINGLE.iter().all(|panel| panels.contains(panel))
+            && seen.len() == tiles.iter().count()
+            && shares
+    }
+
+    /// Makes it hold exactly `panes`: those it does not know come beside the others, those that are closed go. Gives whether
+    /// anything had to be done.
+    pub fn hold(&mut self, panes: &Panes) -> bool {
+        let shown = |tile: (&TileId, &Tile<PanelKind>)| match tile {
+            (id, Tile::Pane(PanelKind::Map(pane))) => Some((*id, *pane)),
+            _ => None,
+        };
+        let known: Vec<(TileId, PaneId)> = self.0.tiles.iter().filter_map(shown).collect();
+        let missing: Vec<PaneId> =
+            panes.iter().map(|pane| pane.id).filter(|id| known.iter().all(|(_, known)| known != id)).collect();
+        let closed = known.iter().filter(|(_, pane)| panes.get(*pane).is_none());
+        let closed: Vec<TileId> = closed.map(|(tile, _)| *tile).collect();
+        for pane in &missing {
+            self.add(*pane);
+        }
+        for tile in &closed {
+            self.0.remove_recursively(*tile);
+        }
+        !missing.is_empty() || !closed.is_empty()
+    }
+
+    /// Brings the tab of `pane` to the front.
+    pub fn show(&mut self, pane: PaneId) {
+        self.0.make_active(|_, tile| *tile == Tile::Pane(PanelKind::Map(pane)));
+    }
+
+    /// Puts `pane` into the grid in which the last pane of maps is, which begins with the second one.
+    fn add(&mut self, pane: PaneId) {
+        let tiles = &mut self.0.tiles;
+        let tile = tiles.insert_pane(PanelKind::Map(pane));
+        let others = tiles.iter().filter_map(|(id, other)| match other {
+            Tile::Pane(PanelKind::Map(known)) if *known != pane => Some((*known, *id)),
             _ => None,
         });
-        let usable = |share: f32| share.is_finite() && share >= 0.0;
-        let all = [PanelKind::Conversation, PanelKind::Probe, PanelKind::Inspector];
-        panels.len() == all.len()
-            && all.iter().all(|panel| panels.contains(panel))
-            && seen.len() == tiles.iter().count()
-            && shares.flat_map(Shares::iter).all(|(_, share)| usable(*share))
+        let last = others.max_by_key(|(known, _)| *known).map(|(_, id)| id);
+        // Whatever it stands in as one of several tabs is beside the others as a whole.
+        let in_tabs = |id: TileId| {
+            tiles.parent_of(id).filter(|parent| matches!(tiles.get(*parent), Some(Tile::Container(Container::Tabs(_)))))
+        };
+        let Some(beside) = last.map(|id| in_tabs(id).unwrap_or(id)).or(self.0.root) else {
+            self.0.root = Some(tile);
+            return;
+        };
+        let parent = tiles.parent_of(beside);
+        if let Some(Tile::Container(Container::Grid(grid))) = parent.and_then(|parent| tiles.get_mut(parent)) {
+            grid.add_child(tile);
+            return;
+        }
+        let grid = tiles.insert_container(Container::Grid(Grid::new(vec![beside, tile])));
+        match parent.and_then(|parent| tiles.get_mut(parent)) {
+            Some(Tile::Container(container)) => {
+                if let Container::Linear(linear) = container {
+                    linear.shares.replace_with(beside, grid);
+                }
+                let _place = container.replace_child(beside, grid);
+            }
+            _ => self.0.root = Some(grid),
+        }
     }
 }
 
@@ -72,7 +168,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), sound);
 
         let mut twice = sound.clone();
-        let again = twice.0.tiles.insert_pane(PanelKind::Probe);
+        let again = twice.0.tiles.insert_pane(PanelKind::Map(PaneId::FIRST));
         let Some(root) = twice.0.root else { panic!("no root") };
         let add = |layout: &mut Layout, child| match layout.0.tiles.get_mut(root) {
             Some(Tile::Container(container)) => container.add_child(child),
@@ -88,5 +184,25 @@ mod tests {
         let mut stray = sound;
         stray.0.root = None;
         assert!(!stray.is_sound(), "no root");
+    }
+
+    #[test]
+    fn it_holds_the_panes_there_are_whatever_becomes_of_them() {
+        let mut panes = Panes::default();
+        let mut layout = Layout::default();
+        assert!(!layout.hold(&panes));
+        let before = layout.clone();
+        for count in 2..=5 {
+            let id = panes.duplicate().unwrap();
+            assert!(layout.hold(&panes) && layout.is_sound() && !layout.hold(&panes), "{count} panes");
+            assert!(layout.0.tiles.find_pane(&PanelKind::Map(id)).is_some());
+        }
+        let text = serde_json::to_string(&layout).unwrap();
+        assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), layout);
+        // Into a layout in which there is none of them.
+        let mut other = before;
+        assert!(other.hold(&panes) && other.is_sound());
+        panes.close(PaneId::FIRST);
+        assert!(layout.hold(&panes) && layout.0.tiles.find_pane(&PanelKind::Map(PaneId::FIRST)).is_none());
     }
 }

@@ -2,7 +2,7 @@
 //! encoders and heads are those of the maps on the screen.
 
 use super::lang::Texts;
-use super::state::{AppState, MapSource, View, ViewChange};
+use super::state::{AppState, MapLens, MapSource, RunRef, ViewChange};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{ColourMap, Filter, Granularity, Indices, Normalisation, Quantity, Reduction};
 
@@ -102,12 +102,12 @@ impl Gathered {
 /// Every choice there is for the maps on the screen, in the order of the menu. None where there are no maps.
 pub fn all(state: &AppState, texts: &Texts) -> Vec<ViewControl> {
     let Some(entry) = state.trace() else { return Vec::new() };
-    let view = state.view.now().fitted(&entry.trace);
+    let view = state.lens().fitted(&entry.trace);
     let mut gathered = Gathered { all: Vec::new() };
-    source(&mut gathered, state, &view, texts);
-    if view.source == MapSource::Sva {
+    source(&mut gathered, state, texts);
+    if !state.pane().source.is_token() {
         let names: Vec<&str> = entry.encoder_names.iter().map(String::as_str).collect();
-        what(&mut gathered, &view, &names, texts);
+        what(&mut gathered, (&view, state.pane().source.quantities()), &names, texts);
         let labels: Vec<(String, String)> = (entry.trace.layers.iter().enumerate())
             .map(|(at, layer)| (layer.label.clone(), texts.probe.layer_about(&entry.trace, at)))
             .collect();
@@ -124,20 +124,26 @@ pub fn all(state: &AppState, texts: &Texts) -> Vec<ViewControl> {
     gathered.all
 }
 
-fn source(gathered: &mut Gathered, state: &AppState, view: &View, texts: &Texts) {
-    let is_token = view.source != MapSource::Sva;
-    gathered.add(ControlGroup::Source, texts.probe.source_sva, !is_token, ViewChange::Source(MapSource::Sva));
+fn source(gathered: &mut Gathered, state: &AppState, texts: &Texts) {
+    let is_token = state.pane().source.is_token();
+    let is_run = state.pane().source == MapSource::default();
+    gathered.add(
+        ControlGroup::Source,
+        texts.probe.source_sva,
+        is_run,
+        ViewChange::Source(MapSource::Run(RunRef::default())),
+    );
     if is_token || state.token.is_some() {
-        let token = MapSource::Token { layer: None, head: None };
-        gathered.add(ControlGroup::Source, texts.probe.source_token, is_token, ViewChange::Source(token));
+        let token = ViewChange::Source(MapSource::TOKEN);
+        gathered.add(ControlGroup::Source, texts.probe.source_token, is_token, token);
     }
 }
 
 /// What is measured, of which encoder.
-fn what(gathered: &mut Gathered, view: &View, encoders: &[&str], texts: &Texts) {
-    for quantity in View::QUANTITIES {
-        let words = texts.probe.quantity_words(quantity);
-        gathered.add(ControlGroup::Quantity, words, view.quantity == quantity, ViewChange::Quantity(quantity));
+fn what(gathered: &mut Gathered, (view, all): (&MapLens, &[Quantity]), encoders: &[&str], texts: &Texts) {
+    for quantity in all {
+        let words = texts.probe.quantity_words(*quantity);
+        gathered.add(ControlGroup::Quantity, words, view.quantity == *quantity, ViewChange::Quantity(*quantity));
     }
     for (k, name) in encoders.iter().enumerate().filter(|_| view.quantity.per_encoder()) {
         let words = (*name, texts.controls.encoder_tip);
@@ -150,7 +156,7 @@ fn what(gathered: &mut Gathered, view: &View, encoders: &[&str], texts: &Texts) 
 }
 
 /// Layers and heads, and how they become one number. `layers` are names with what they are.
-fn over_what(gathered: &mut Gathered, view: &View, layers: &[(String, String)], texts: &Texts) {
+fn over_what(gathered: &mut Gathered, view: &MapLens, layers: &[(String, String)], texts: &Texts) {
     let probe = &texts.probe;
     let all = |chosen: Indices, count| (0..count).all(|at| chosen.contains(at));
     let every = (probe.all, probe.layers.1);
@@ -172,7 +178,7 @@ fn over_what(gathered: &mut Gathered, view: &View, layers: &[(String, String)], 
 }
 
 /// Which range the colours span. The fixed one has ends, which are chosen where its fields are.
-fn scale(gathered: &mut Gathered, view: &View, texts: &Texts) {
+fn scale(gathered: &mut Gathered, view: &MapLens, texts: &Texts) {
     if view.quantity == Quantity::Dominant {
         return;
     }
@@ -185,7 +191,7 @@ fn scale(gathered: &mut Gathered, view: &View, texts: &Texts) {
 }
 
 /// Colours, opacity, smoothing and lines.
-fn drawing(gathered: &mut Gathered, view: &View, texts: &Texts) {
+fn drawing(gathered: &mut Gathered, view: &MapLens, texts: &Texts) {
     let probe = &texts.probe;
     for choice in std::iter::once(None).chain(ColourMap::ALL.map(Some)) {
         let words = (probe.colour_map_name(choice), texts.controls.colour_map_tip);

@@ -55,6 +55,12 @@ def _arguments() -> argparse.Namespace:
     write.add_argument("--seed", type=int, default=1000)
     write.add_argument("--scenes", type=int, default=2000)
     write.add_argument("--questions", type=int, default=8, help="per scene, at most")
+
+    bench = command("write-benchmark", "Write a set of lettered questions for `opabinia eval`, like CV-Bench.")
+    bench.add_argument("--out", type=Path, required=True)
+    bench.add_argument("--seed", type=int, default=3000)
+    bench.add_argument("--scenes", type=int, default=600)
+    bench.add_argument("--questions", type=int, default=5, help="per scene, at most")
     return parser.parse_args()
 
 
@@ -126,6 +132,10 @@ def main() -> None:
             _parity(options)
         case "write-set":
             from .question_set import write
+
+            print(write(options.out, options.seed, options.scenes, options.questions), "questions")
+        case "write-benchmark":
+            from .benchmark import write
 
             print(write(options.out, options.seed, options.scenes, options.questions), "questions")
 

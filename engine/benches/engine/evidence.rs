@@ -7,7 +7,7 @@ use opabinia_engine::job::Job;
 use opabinia_engine::model::Model;
 use opabinia_engine::observe::Unobserved;
 use opabinia_engine::precision::WeightFormat;
-use opabinia_engine::probe::evidence::{Request, Scorer, measure as measure_evidence};
+use opabinia_engine::probe::evidence::{Also, Request, Scorer, measure as measure_evidence};
 use opabinia_engine::text::Turn;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub fn measure(directory: &Path) {
         with: Vec::new(),
         standard: true,
         region: Some(Cells::rectangle(0..side, 0..side)),
+        also: Also::default(),
     };
     let job = Job::unattended();
     let mut session = Session::default();

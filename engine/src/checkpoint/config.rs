@@ -5,6 +5,7 @@
 
 use super::json::JsonFile;
 use super::{fields, generation, rope};
+use crate::advice::Advice;
 use crate::error::{Refusal, Result};
 use opabinia_trace::encoder_name::{self, TowerSpec};
 use opabinia_trace::intervention::Anatomy;
@@ -270,9 +271,7 @@ impl DecoderConfig {
                 return Err(json
                     .refusal("model_type", "this is not a Cambrian-1 checkpoint this program can run")
                     .expected("cambrian_llama, llava_llama or cambrian_phi3")
-                    .help(
-                        "give the directory of a Cambrian-1 checkpoint; `opabinia doctor` lists those in the hub cache",
-                    )
+                    .help(Advice::GiveCheckpoint)
                     .into());
             }
         };

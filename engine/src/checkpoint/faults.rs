@@ -5,6 +5,7 @@ use super::files::HF_STEMS;
 use super::{
     CambrianConfig, Hub, Loader, TowerFamily, TowerOrigin, TowerOverride, TowerSource, TowerSpec, WeightFiles,
 };
+use crate::advice::Advice;
 use crate::error::{Error, Refusal};
 use crate::job::{CancelToken, Job};
 use crate::nn::Linear;
@@ -349,7 +350,7 @@ fn numbers_that_are_not_finite_are_refused() {
         let values = [1.0, if weights == WeightFormat::F16 { 1e6 } else { 1e9 }];
         let precision = Precision { weights, ..F32 };
         let refusal = load(&values, precision, |loader| refusal(loader.matrix("m.weight", 1, 2)));
-        assert!(refusal.help.clone().unwrap().contains("--weights bf16"), "{refusal}");
+        assert_eq!(refusal.help, Some(Advice::WeightsAs(&["bf16", "f32"])), "{refusal}");
         assert!(refusal.found.clone().unwrap().contains("at index 1"), "{refusal}");
     }
 }
@@ -598,7 +599,8 @@ fn encoders_are_looked_for_in_order() {
 
     let missing = refusal(find(&[]));
     assert_eq!(missing.details.len(), 3, "{missing}");
-    assert!(missing.help.unwrap().contains("huggingface-cli download timm/ViT-SO400M-14-SigLIP-384"));
+    let Some(Advice::FetchEncoder(found)) = missing.help else { panic!("{missing}") };
+    assert_eq!((found.repository.as_str(), found.encoder), ("timm/ViT-SO400M-14-SigLIP-384", "siglip"));
 
     put_tower(&put_snapshot(cache.path(), "abc"));
     assert_eq!(find(&[]).unwrap().source, TowerSource::HubCache);
@@ -628,7 +630,7 @@ fn a_path_in_a_name_is_looked_for_beside_the_checkpoint_and_nowhere_else() {
     let find = |overrides: &[TowerOverride]| hub.tower(&checkpoint, 0, &tower, overrides);
 
     let missing = refusal(find(&[]));
-    assert!(missing.help.as_ref().unwrap().contains("--tower siglip=DIR"), "{missing}");
+    assert_eq!(missing.help, Some(Advice::NameEncoder("siglip")), "{missing}");
     assert_eq!(missing.details.len(), 6, "{missing}");
     let over = [TowerOverride { name: "siglip".into(), dir: path }];
     assert_eq!(find(&over).unwrap().source, TowerSource::Override);
@@ -672,7 +674,7 @@ fn folders_that_hold_something_else_are_described() {
 #[test]
 fn weights_that_tell_how_a_checkpoint_was_made() {
     for (key, words) in [
-        ("model.vision_tower_aux_list.0.x", ["encoders inside", "--tower"]),
+        ("model.vision_tower_aux_list.0.x", ["encoders inside", "say where they are"]),
         ("base_model.model.layers.0.q_proj.lora_A.weight", ["adapter", "merge"]),
         ("model.layers.0.q_proj.qweight", ["quantised", "as it was released"]),
     ] {

@@ -78,6 +78,41 @@ impl Known {
     }
 }
 
+/// Whether a field changes what is computed. In this order people want to read of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// It is read.
+    Read,
+    /// Nobody here knows.
+    Unknown,
+    /// It has none, or none under any value that is not refused.
+    None,
+}
+
+impl Known {
+    fn effect(&self, key: &str) -> Effect {
+        let names = |list: &[&'static [&'static str]]| list.iter().any(|keys| keys.contains(&key));
+        let rules = |list: &[&'static [Neutral]]| list.iter().any(|rules| rules.iter().any(|rule| rule.key == key));
+        if names(self.read) {
+            Effect::Read
+        } else if names(self.harmless) || rules(self.neutral) || rules(self.told) || rules(self.idle) {
+            Effect::None
+        } else {
+            Effect::Unknown
+        }
+    }
+}
+
+/// Whether the field `key` of a checkpoint's config.json changes what is computed.
+pub(crate) fn effect(key: &str) -> Effect {
+    CHECKPOINT.effect(key)
+}
+
+/// The same for generation_config.json.
+pub(crate) fn generation_effect(key: &str) -> Effect {
+    GENERATION_CONFIG.effect(key)
+}
+
 /// The sentence about fields of `file` that are not known, if there are any.
 pub(super) fn unknown_note(file: &str, unknown: &[String]) -> Option<String> {
     const NAMED: usize = 8;

@@ -52,7 +52,7 @@ pub struct TensorView<'a> {
 
 impl TensorView<'_> {
     /// Tells the system that `len` of [`Self::bytes`], from `start`, were used and need not stay in memory.
-    pub(super) fn release(&self, start: usize, len: usize) {
+    pub(crate) fn release(&self, start: usize, len: usize) {
         self.map.release(self.start + start, len);
     }
 

@@ -9,6 +9,7 @@ use super::environment;
 use super::files::{HF_STEMS, OPEN_CLIP_STEMS, WeightFiles, absence};
 use super::folder;
 use super::json::JsonFile;
+use crate::advice::{Advice, MissingEncoder};
 use crate::error::{Error, Refusal, Result};
 use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name, is_repo_id};
 use std::env;
@@ -170,7 +171,7 @@ impl Hub {
                 Err(why) => refusal = refusal.detail(why),
             }
         }
-        Err(refusal.help(format!("get it with: huggingface-cli download {id}")).into())
+        Err(refusal.help(Advice::FetchModel(id.to_owned())).into())
     }
 
     /// The checkpoint in `dir`, which holds its files or is a repository's directory in a hub cache.
@@ -219,14 +220,16 @@ impl Hub {
         let refusal = Refusal::new(checkpoint, "the weights of a vision encoder were not found").key(&tower.name);
         let word = tower.family.word();
         let refusal = match &tower.origin {
-            TowerOrigin::Repository(repo) => refusal.expected(format!("the files of {repo}")).help(format!(
-                "get them with: huggingface-cli download {repo}\n  or put them into {dir}\n  or say where they are: --tower {word}=DIR",
-                dir = checkpoint.join("towers").join(repo).display(),
-            )),
-            TowerOrigin::Folder(folder) => refusal.expected(format!("the files of the folder {folder}")).help(format!(
-                "say where that folder is on this machine: --tower {word}=DIR (a path in config.json is not followed by \
-                 itself)\n  or put a copy of it beside the checkpoint",
-            )),
+            TowerOrigin::Repository(repo) => {
+                refusal.expected(format!("the files of {repo}")).help(Advice::FetchEncoder(Box::new(MissingEncoder {
+                    repository: repo.clone(),
+                    folder: checkpoint.join("towers").join(repo).display().to_string(),
+                    encoder: word,
+                })))
+            }
+            TowerOrigin::Folder(folder) => {
+                refusal.expected(format!("the files of the folder {folder}")).help(Advice::NameEncoder(word))
+            }
         };
         Err(rejected.into_iter().fold(refusal, Refusal::detail).into())
     }

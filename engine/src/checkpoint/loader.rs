@@ -8,6 +8,7 @@
 use super::convert::{Element, NotFinite, check_finite, convert, widen_checked};
 use super::files::{TensorView, WeightFiles, is_derived};
 use super::stored::StoredType;
+use crate::advice::Advice;
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
 use crate::nn::{LayerNorm, Linear, Quantised, RmsNorm, Weight};
@@ -201,7 +202,7 @@ fn refuse_unknown(unknown: &[UnknownWeight]) -> Option<Refusal> {
     for (part, problem, help) in TELLTALES {
         if let Some(weight) = unknown.iter().find(|weight| weight.key.contains(part)) {
             let count = unknown.iter().filter(|weight| weight.key.contains(part)).count();
-            let refusal = Refusal::new(&weight.file, *problem).key(&weight.key).help(*help);
+            let refusal = Refusal::new(&weight.file, *problem).key(&weight.key).help(help());
             return Some(refusal.found(format!("{count} such weights")));
         }
     }
@@ -217,24 +218,22 @@ fn refuse_unknown(unknown: &[UnknownWeight]) -> Option<Refusal> {
     Some(rest.iter().take(NAMED).map(place).fold(refusal, Refusal::detail))
 }
 
+/// A part of a weight's name, the problem, and what to do.
+type Telltale = (&'static str, &'static str, fn() -> Advice);
+
 /// What a weight that has no place tells by its name of how the checkpoint was made, and what to do about it: a part of
 /// the name, the problem, the help.
-const TELLTALES: &[(&str, &str, &str)] = &[
-    (
-        "vision_tower",
-        "is a weight of a vision encoder: a fine-tune with its encoders inside",
-        "write the encoders of this checkpoint into folders of their own, in the layout of their repositories, and name \
-         each with --tower; with the released encoders the numbers would be others",
-    ),
-    (
-        ".lora_",
-        "is a weight of an adapter (LoRA) that was not merged",
-        "merge it into the model (peft: merge_and_unload, then save_pretrained) and give the result",
-    ),
-    (".qweight", QUANTISED, UNQUANTISED),
-    (".absmax", QUANTISED, UNQUANTISED),
-    (".SCB", QUANTISED, UNQUANTISED),
-    (".weight_scale", QUANTISED, UNQUANTISED),
+const TELLTALES: &[Telltale] = &[
+    ("vision_tower", "is a weight of a vision encoder: a fine-tune with its encoders inside", || {
+        Advice::SeparateEncoders
+    }),
+    (".lora_", "is a weight of an adapter (LoRA) that was not merged", || {
+        "merge it into the model (peft: merge_and_unload, then save_pretrained) and give the result".into()
+    }),
+    (".qweight", QUANTISED, || UNQUANTISED.into()),
+    (".absmax", QUANTISED, || UNQUANTISED.into()),
+    (".SCB", QUANTISED, || UNQUANTISED.into()),
+    (".weight_scale", QUANTISED, || UNQUANTISED.into()),
 ];
 
 const QUANTISED: &str = "belongs to a quantised copy, which is not supported";
@@ -565,7 +564,7 @@ fn not_finite(
 ) -> Box<Refusal> {
     let refusal = if stored.is_finite() {
         Refusal::new(view.file, format!("holds a number too large for {format}"))
-            .help("use --weights bf16 or --weights f32")
+            .help(Advice::WeightsAs(&["bf16", "f32"]))
     } else {
         Refusal::new(view.file, "holds a number that is NaN or infinite")
             .help("the file is damaged, or training diverged: download it again")

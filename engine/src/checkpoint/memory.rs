@@ -2,6 +2,7 @@
 
 use super::config::CambrianConfig;
 use super::loader::Survey;
+use crate::advice::Advice;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::precision::{Precision, WeightFormat};
@@ -160,16 +161,16 @@ pub fn available(device: &Device) -> Option<u64> {
 /// [`Error::OutOfMemory`] with the bytes needed and available, and the formats that would fit.
 pub fn check(needed: u64, available: Option<u64>, choices: &[(WeightFormat, u64)]) -> Result<()> {
     let Some(available) = available.filter(|&available| available < needed) else { return Ok(()) };
-    let fitting: Vec<String> = choices
+    let fitting: Vec<_> = choices
         .iter()
         .filter(|(_, bytes)| *bytes <= available)
-        .map(|(format, bytes)| format!("--weights {format} ({})", Bytes(*bytes)))
+        .map(|(format, bytes)| (format.name(), *bytes))
         .collect();
     let help = if fitting.is_empty() {
         let least = choices.iter().map(|(_, bytes)| *bytes).min().unwrap_or(needed);
-        format!("it takes at least {}: close other programs, or open a smaller checkpoint", Bytes(least))
+        format!("it takes at least {}: close other programs, or open a smaller checkpoint", Bytes(least)).into()
     } else {
-        format!("this would fit: {}", fitting.join(" or "))
+        Advice::WeightsThatFit(fitting)
     };
     let limit = limits::tightest().filter(|limit| limit.left() <= available);
     let limit = limit.map_or_else(String::new, |limit| {

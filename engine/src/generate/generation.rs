@@ -2,6 +2,7 @@
 
 use super::state::DecoderState;
 use super::{Alternative, GenerateOptions, StopReason, Token, Watch};
+use crate::advice::Advice;
 use crate::error::{Refusal, Result};
 use crate::job::Stage;
 use crate::model::Model;
@@ -167,7 +168,7 @@ pub(super) fn log_probabilities(model: &Model, logits: &Tensor) -> Result<Vec<f3
         return Err(Refusal::new(model.directory(), problem)
             .expected("a probability for every token")
             .found("NaN")
-            .help("use --weights f32; if it stays so, the weights are damaged: download them again")
+            .help(Advice::WeightsAsF32OrAnew)
             .into());
     }
     Ok(log_probs)

@@ -10,7 +10,7 @@ pub mod run;
 mod session;
 mod state;
 
-pub use run::{Finished, Goal, Request, Run};
+pub use run::{Finished, Goal, Passes, Request, Run};
 pub use session::Session;
 
 use crate::error::{Error, Result};
@@ -177,6 +177,8 @@ pub struct Scores {
     pub tokens: Vec<Token>,
     /// Natural logarithms of the probabilities of all tokens in the first place, by id.
     pub first: Vec<f32>,
+    /// The same in the place that was asked for; empty where none was.
+    pub distribution: Vec<f32>,
     /// The ids of its prompt, [`IMAGE_ID`] at the image.
     ///
     /// [`IMAGE_ID`]: crate::text::IMAGE_ID

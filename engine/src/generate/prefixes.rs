@@ -6,6 +6,7 @@
 //! work does, then conversations, each in the order of last use; three never go: the state used last, the plain one that
 //! it is compared with, and that of the latest conversation.
 
+use super::run::Passes;
 use super::state::DecoderState;
 use crate::error::Result;
 use crate::model::Model;
@@ -50,8 +51,10 @@ impl PrefixCache {
     }
 
     /// Gives `state`, which is empty and about `key`, the text before its image where some state of the same model has it.
-    pub(super) fn share_text(&self, key: &RunKey, ids: &[i64], state: &mut DecoderState) -> Result<()> {
-        let of_model = self.entries.iter().filter(|entry| entry.key.model == key.model);
+    /// For [`Passes::Repeatable`] that state is about an image, too: without one, the text was run together with more.
+    pub(super) fn share_text(&self, key: &RunKey, ids: &[i64], passes: Passes, state: &mut DecoderState) -> Result<()> {
+        let fits = |entry: &&Entry| passes == Passes::Free || entry.key.image.is_some();
+        let of_model = self.entries.iter().filter(|entry| entry.key.model == key.model).filter(fits);
         let shared = of_model.map(|entry| (entry.state.shares_before_image(ids), &entry.state));
         match shared.max_by_key(|(count, _)| *count) {
             Some((count, other)) if count > 0 => state.begin_with(other, count),
@@ -126,7 +129,7 @@ mod tests {
     fn key(model: ModelId, image: u8, masked: Option<usize>) -> RunKey {
         let image = Some(Picture { width: 1, height: 1, rgb: vec![image; 3] }.id());
         let interventions = masked.map(|k| Interventions::mask(k, false)).unwrap_or_default();
-        RunKey { model, image, interventions, other: None }
+        RunKey { model, image, before: None, interventions, other: None }
     }
 
     /// Saves `keys` one after another, each of one byte, into a cache of `budget` bytes; gives what is left.

@@ -28,11 +28,26 @@ pub enum Goal {
     Score {
         /// How many of the most likely tokens to report at each place.
         alternatives: usize,
+        /// The place whose whole distribution is reported, if any.
+        place: Option<usize>,
     },
     /// To the end of an answer that begins with the forced prefix.
     Generate(GenerateOptions),
     /// To the position that chooses the token after the forced prefix, and through that one again if it is known.
     Revisit,
+}
+
+/// How the positions in front of an answer are shared out among passes of the decoder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Passes {
+    /// As few passes as can be: whatever is known is reused, and the rest run together.
+    #[default]
+    Free,
+    /// Always the same: the text before the image, the image, what comes after it, each in passes of its own; only
+    /// whole ones are reused. A product of matrices may round otherwise when it has other rows beside it, so that a
+    /// number would depend, in its last bits, on what was asked before. Among runs that are all made in this way it does
+    /// not.
+    Repeatable,
 }
 
 /// What a run is to do.
@@ -48,6 +63,8 @@ pub struct Request {
     pub goal: Goal,
     /// Whose states it may go on from.
     pub lane: Lane,
+    /// In which passes.
+    pub passes: Passes,
 }
 
 /// What a run has come to.
@@ -134,7 +151,7 @@ impl Run {
                 "take fewer tokens of the answer",
             ));
         }
-        let key = session.key(model, request.subject.as_ref());
+        let key = session.key(model, &request.prompt, request.subject.as_ref());
         let pictures = request.subject.iter().flat_map(|subject| {
             let other = subject.swapped_in().filter(|_| request.goal != Goal::Encode);
             [Some(subject.shown()), other.cloned()].into_iter().flatten()
@@ -288,7 +305,7 @@ impl Run {
         let tokens = model.connect(image, others.first(), interventions, watch.job, watch.observer)?;
         let mut state = DecoderState::new(model, Some(tokens))?;
         if !watch.observer.needs_whole_pass() {
-            session.prefixes.share_text(&self.key, &self.ids, &mut state)?;
+            session.prefixes.share_text(&self.key, &self.ids, self.request.passes, &mut state)?;
         }
         self.timings.vision += started.elapsed();
         self.phase = Phase::Prefill(state);
@@ -304,18 +321,33 @@ impl Run {
             Goal::Score { .. } => self.request.forced.len(),
             _ => 1,
         };
-        let reused = state.rewind(&self.ids, fresh);
+        let ends = self.pass_ends(fresh);
+        let reused = match self.request.passes {
+            Passes::Free => state.rewind(&self.ids, fresh),
+            Passes::Repeatable => {
+                let known = state.shares(&self.ids);
+                let whole = ends.iter().copied().filter(|end| *end <= known).max().unwrap_or(0);
+                state.rewind(&self.ids[..whole], 0)
+            }
+        };
         self.timings.reused_positions = reused;
         self.timings.prefill_positions = self.positions - reused;
         let started = Instant::now();
+        for end in ends {
+            if end > state.shares(&self.ids) {
+                state.prefill_hidden(model, &self.ids[..end], self.positions, 1, watch)?;
+            }
+        }
         match &self.request.goal {
-            Goal::Score { alternatives } => {
+            Goal::Score { alternatives, place } => {
                 let hidden = state.prefill_hidden(model, &self.ids, self.positions, fresh, watch)?;
-                let (tokens, first) = score(model, &hidden, &self.request.forced, *alternatives, watch)?;
+                let (tokens, [first, distribution]) =
+                    score(model, &hidden, &self.request.forced, (*alternatives, *place), watch)?;
                 self.timings.prefill = started.elapsed();
                 Ok(Next::Finished(Finished::Scored(Scores {
                     tokens,
                     first,
+                    distribution,
                     prompt_ids: self.request.prompt.ids.clone(),
                     prompt_positions: self.prompt_positions,
                     timings: self.timings,
@@ -335,6 +367,19 @@ impl Run {
                 Ok(Next::Finished(Finished::Reached))
             }
         }
+    }
+
+    /// How many of the ids are held after each pass but the last, of which at least the `fresh` last ids are a part.
+    fn pass_ends(&self, fresh: usize) -> Vec<usize> {
+        if self.request.passes == Passes::Free {
+            return Vec::new();
+        }
+        let prompt = &self.request.prompt;
+        let image = prompt.image_index.map(|at| [at, at + 1]);
+        // Several answers to one prompt differ only after its last position, which chooses their first token.
+        let question = (fresh > 1).then(|| prompt.ids.len().saturating_sub(1));
+        let ends = image.into_iter().flatten().chain(question);
+        ends.filter(|end| *end > 0 && *end + fresh <= self.ids.len()).collect()
     }
 
     fn answer(&mut self, generated: Generated) -> Answer {
@@ -357,17 +402,17 @@ enum Next {
 }
 
 /// `forced` as the model sees them from the `hidden` states `[T, H]` of the positions before each, and the
-/// log-probabilities of all tokens in the first place.
+/// log-probabilities of all tokens in the first place and in `place`, if any.
 fn score(
     model: &Model,
     hidden: &Tensor,
     forced: &[u32],
-    alternatives: usize,
+    (alternatives, place): (usize, Option<usize>),
     watch: &mut Watch<'_>,
-) -> Result<(Vec<Token>, Vec<f32>)> {
+) -> Result<(Vec<Token>, [Vec<f32>; 2])> {
     let mut stream = TokenStream::new(Arc::clone(model.tokenizer()));
     let mut tokens = Vec::with_capacity(forced.len());
-    let mut first = Vec::new();
+    let (mut first, mut distribution) = (Vec::new(), Vec::new());
     for (chunk, ids) in forced.chunks(KNOWN_AT_ONCE).enumerate() {
         let logits = model.logits(&hidden.narrow(0, chunk * KNOWN_AT_ONCE, ids.len())?)?;
         for (row, &id) in ids.iter().enumerate() {
@@ -377,6 +422,9 @@ fn score(
             let ended = model.stop_ids.contains(&id);
             let piece = if ended { None } else { stream.push(id) }.unwrap_or_default();
             tokens.push(token(model.tokenizer(), id, piece, &log_probs, alternatives));
+            if place == Some(tokens.len() - 1) {
+                distribution.clone_from(&log_probs);
+            }
             if first.is_empty() {
                 first = log_probs;
             }
@@ -385,7 +433,7 @@ fn score(
     }
     let ended = forced.last().is_some_and(|id| model.stop_ids.contains(id));
     give_rest(&mut tokens, stream, ended);
-    Ok((tokens, first))
+    Ok((tokens, [first, distribution]))
 }
 
 /// Whether `observer` wants anything from inside encoder `k`, which then has to run.

@@ -5,11 +5,11 @@
 
 use super::features::{FeatureCache, Images};
 use super::prefixes::PrefixCache;
-use super::run::{Finished, Goal, Request, Run};
+use super::run::{Finished, Goal, Passes, Request, Run};
 use super::{Answer, GenerateOptions, ImageInput, Scores, Watch};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::run::{ImageId, Lane, ModelId, RunKey};
+use crate::run::{ImageId, Lane, ModelId, RunKey, TextId};
 use crate::text::PromptIds;
 use crate::vision::Picture;
 use std::sync::Arc;
@@ -23,11 +23,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// What names the runs of `model` about `subject`.
-    pub fn key(&mut self, model: &Model, subject: Option<&ImageInput>) -> RunKey {
+    /// What names the runs of `model` about `subject`, which stands in `prompt`.
+    pub fn key(&mut self, model: &Model, prompt: &PromptIds, subject: Option<&ImageInput>) -> RunKey {
         RunKey {
             model: model.id(),
             image: subject.map(|subject| self.images.id(&subject.picture)),
+            before: prompt.before_image().map(TextId::of_ids),
             interventions: subject.map(|subject| subject.interventions.clone()).unwrap_or_default(),
             other: subject.and_then(ImageInput::swapped_in).map(|other| self.images.id(other)),
         }
@@ -95,7 +96,8 @@ impl Session {
         answer: &[u32],
         watch: &mut Watch<'_>,
     ) -> Result<Scores> {
-        match self.run(model, interactive(prompt, subject, answer, Goal::Score { alternatives: 0 }), watch)? {
+        let goal = Goal::Score { alternatives: 0, place: None };
+        match self.run(model, interactive(prompt, subject, answer, goal), watch)? {
             Finished::Scored(scores) => Ok(scores),
             other => Err(unexpected(&other)),
         }
@@ -121,7 +123,7 @@ impl Session {
 
 fn interactive(prompt: &PromptIds, subject: Option<&ImageInput>, forced: &[u32], goal: Goal) -> Request {
     let (prompt, subject, forced) = (prompt.clone(), subject.cloned(), forced.to_vec());
-    Request { prompt, subject, forced, goal, lane: Lane::Interactive }
+    Request { prompt, subject, forced, goal, lane: Lane::Interactive, passes: Passes::Free }
 }
 
 fn unexpected(finished: &Finished) -> Error {

@@ -1,5 +1,6 @@
 //! Keys and values of every position so far, preallocated so that a token costs no copy of the past.
 
+use crate::advice::Advice;
 use crate::checkpoint::{DecoderConfig, memory};
 use crate::error::{Error, Result};
 use candle_core::{DType, Device, Tensor};
@@ -100,7 +101,7 @@ impl KvCache {
                     memory::Bytes(bytes),
                     memory::Bytes(available)
                 ),
-                help: "ask for fewer tokens (--max-tokens), or close other programs".into(),
+                help: Advice::FewerTokens,
             }),
             _ => Ok(()),
         }

@@ -17,6 +17,7 @@
 //! | `anatomy` | the model's SVA, by which interventions are named: the `name` and `label` of all of its `layers`, and the `side` of its (final) query grid |
 //! | `layers` | of each SVA layer that ran the `name` in the tensors' names, the `label` for people, the `side` of its query grid, and the `rows` and `columns` of it that it ran on, each as first and one past the last |
 
+use crate::advice::Advice;
 use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
 use crate::generate::ImageInput;
@@ -309,14 +310,14 @@ pub fn read(path: &Path) -> Result<Trace> {
         let which = if version > VERSION { "a later" } else { "an earlier" };
         return Err(Error::input(
             format!("{}: was written by {which} version of the program (format {version})", path.display()),
-            "record it anew with `opabinia trace`",
+            Advice::RecordAnew,
         ));
     }
     let description: Description = serde_json::from_str(text).map_err(unclear)?;
     let Some(image) = &description.image else {
         return Err(Error::input(
             format!("{}: was recorded without a picture: it holds logits and ids, but no maps", path.display()),
-            "record one about a picture: `opabinia trace --image FILE`",
+            Advice::RecordWithImage,
         ));
     };
     let picture = PictureSize { width: image.width, height: image.height };

@@ -2,6 +2,7 @@
 //! interventions on each layer have it.
 
 use super::{Frame, PictureSize};
+use crate::advice::Advice;
 use crate::error::{Error, Result};
 use crate::intervention::{EncoderPlan, Interventions, LayerPlan, Source};
 use crate::observe::SvaLayer;
@@ -72,7 +73,7 @@ fn missing(k: usize, what: &str) -> Error {
 
 /// The refusal of a swap without another image.
 fn needs_other() -> Error {
-    Error::input("features are to be swapped, but there is no other image", "give one: --other FILE")
+    Error::input("features are to be swapped, but there is no other image", Advice::OtherImage)
 }
 
 /// One image as the SVA sees it.

@@ -63,6 +63,13 @@ pub struct PromptIds {
     pub image_index: Option<usize>,
 }
 
+impl PromptIds {
+    /// The ids before the image, if there is one.
+    pub fn before_image(&self) -> Option<&[i64]> {
+        self.ids.get(..self.image_index?)
+    }
+}
+
 /// A part of a prompt.
 enum Part<'a> {
     Text(&'a str, Special),

@@ -25,10 +25,10 @@ struct Header {
     pixels: usize,
 }
 
-/// Decodes the BMP file `bytes`.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
+/// Decodes the BMP file `bytes` if it has at most so many pixels.
+pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
     let header = Header::read(bytes)?;
-    check_size(header.width as u64, header.height as u64)?;
+    check_size(header.width as u64, header.height as u64, most)?;
     if header.bits > 8 { header.direct(bytes) } else { header.by_palette(bytes) }
 }
 
@@ -270,17 +270,17 @@ mod tests {
     #[test]
     fn five_bits_are_widened_by_division() {
         let file = short([0b0_00011_00001_11111, 0b0_10000_00010_00000], [0x7C00, 0x3E0, 0x1F]);
-        assert_eq!(decode(&file).unwrap().rgb, [24, 8, 255, 131, 16, 0]);
+        assert_eq!(decode(&file, u64::MAX).unwrap().rgb, [24, 8, 255, 131, 16, 0]);
         let file = short([0x187F, 0], [0xF800, 0x7E0, 0x1F]);
-        assert_eq!(decode(&file).unwrap().rgb, [24, 12, 255, 0, 0, 0]);
-        assert!(decode(&short([0, 0], [0xF800, 0x3E0, 0x1F])).is_err());
+        assert_eq!(decode(&file, u64::MAX).unwrap().rgb, [24, 12, 255, 0, 0, 0]);
+        assert!(decode(&short([0, 0], [0xF800, 0x3E0, 0x1F]), u64::MAX).is_err());
     }
 
     #[test]
     fn every_shorter_file_is_refused() {
         let file = short([1, 2], [0x7C00, 0x3E0, 0x1F]);
         for length in 0..file.len() {
-            assert!(decode(&file[..length]).is_err(), "{length}");
+            assert!(decode(&file[..length], u64::MAX).is_err(), "{length}");
         }
     }
 }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::io::Cursor;
 use std::num::NonZeroU64;
 
-/// Decodes the first frame of the GIF file `bytes`.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
+/// Decodes the first frame of the GIF file `bytes` if it has at most so many pixels.
+pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
     let fault = |error: ::gif::DecodingError| Fault::Damaged(error.to_string());
     let bytes = with_table(bytes);
     let mut options = DecodeOptions::new();
@@ -23,7 +23,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
     let [left, top, wide, high] = [frame.left, frame.top, frame.width, frame.height].map(usize::from);
     let (transparent, local) = (frame.transparent, frame.palette.clone());
     let (width, height) = (screen[0].max(left + wide), screen[1].max(top + high));
-    check_size(width as u64, height as u64)?;
+    check_size(width as u64, height as u64, most)?;
     if wide == 0 || high == 0 {
         return damaged("its first frame has no pixels");
     }

@@ -93,6 +93,16 @@ impl Picture {
     /// # Errors
     /// As for [`Picture::open`].
     pub fn from_bytes(name: &str, bytes: &[u8], exif: Exif) -> Result<Self> {
+        Self::from_bytes_within(name, bytes, exif, MAX_PIXELS)
+    }
+
+    /// [`Picture::from_bytes`] where there is time or memory for `most` pixels only: a file that says it has more is
+    /// refused before any of them is decoded.
+    ///
+    /// # Errors
+    /// As for [`Picture::open`], with `most` for [`MAX_PIXELS`] where it is less.
+    pub fn from_bytes_within(name: &str, bytes: &[u8], exif: Exif, most: u64) -> Result<Self> {
+        let most = most.min(MAX_PIXELS);
         if bytes.is_empty() {
             return Err(Error::input(format!("{name}: the file is empty (0 bytes)"), COPY_AGAIN));
         }
@@ -103,24 +113,24 @@ impl Picture {
             ));
         };
         let picture = match kind {
-            Kind::Jpeg => Self::from_jpeg(bytes, exif),
-            Kind::Png => png::decode(bytes).map(|picture| match exif {
+            Kind::Jpeg => Self::from_jpeg(bytes, exif, most),
+            Kind::Png => png::decode(bytes, most).map(|picture| match exif {
                 Exif::Ignore => picture,
                 Exif::Honour => picture.upright(orientation::turn(png::orientation(bytes))),
             }),
             // Pillow turns these always.
-            Kind::Tiff => tiff::decode(bytes),
-            Kind::Gif => gif::decode(bytes),
-            Kind::Bmp => bmp::decode(bytes),
-            Kind::WebP => Self::from_webp(bytes, exif),
+            Kind::Tiff => tiff::decode(bytes, most),
+            Kind::Gif => gif::decode(bytes, most),
+            Kind::Bmp => bmp::decode(bytes, most),
+            Kind::WebP => Self::from_webp(bytes, exif, most),
             Kind::Other(kind) => fault::unread(format!("{kind} file")),
         };
         picture.map_err(|fault| refused(name, kind, fault))
     }
 
-    fn from_jpeg(bytes: &[u8], exif: Exif) -> fault::Result<Self> {
+    fn from_jpeg(bytes: &[u8], exif: Exif, most: u64) -> fault::Result<Self> {
         let header = jpeg::header(bytes)?;
-        check_size(header.width as u64, header.height as u64)?;
+        check_size(header.width as u64, header.height as u64, most)?;
         let number = match exif {
             Exif::Ignore => None,
             Exif::Honour => header.exif.and_then(|block| orientation::of_exif(&block)),
@@ -129,7 +139,7 @@ impl Picture {
         Ok(picture.upright(orientation::turn(number)))
     }
 
-    fn from_webp(bytes: &[u8], exif: Exif) -> fault::Result<Self> {
+    fn from_webp(bytes: &[u8], exif: Exif, most: u64) -> fault::Result<Self> {
         let fault = |error: ImageError| match error {
             ImageError::Limits(_) => {
                 Fault::TooLarge(format!("decoding it would take more than {MAX_DECODER_BYTES} bytes"))
@@ -143,7 +153,7 @@ impl Picture {
         reader.limits(limits);
         let mut decoder = reader.into_decoder().map_err(fault)?;
         let (width, height) = decoder.dimensions();
-        check_size(u64::from(width), u64::from(height))?;
+        check_size(u64::from(width), u64::from(height), most)?;
         let number = match exif {
             Exif::Ignore => None,
             // A file without readable orientation is upright.
@@ -174,14 +184,13 @@ impl Picture {
     }
 }
 
-/// Refuses what is too large to decode, and what has no pixels.
-pub(super) fn check_size(width: u64, height: u64) -> fault::Result<()> {
+/// Refuses what has more than `most` pixels, and what has none.
+pub(super) fn check_size(width: u64, height: u64, most: u64) -> fault::Result<()> {
     match width.saturating_mul(height) {
-        0 => return fault::damaged(format!("it says it has {width} × {height} pixels")),
-        1..=MAX_PIXELS => return Ok(()),
-        _ => {}
+        0 => fault::damaged(format!("it says it has {width} × {height} pixels")),
+        pixels if pixels <= most => Ok(()),
+        _ => Err(Fault::TooLarge(format!("it says it has {width} × {height} pixels; at most {most} are read"))),
     }
-    Err(Fault::TooLarge(format!("it says it has {width} × {height} pixels; at most {MAX_PIXELS} are read")))
 }
 
 const COPY_AGAIN: &str = "copy or download the picture again";

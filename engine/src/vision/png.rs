@@ -20,10 +20,10 @@ const MAX_TEXT: u64 = 1 << 20;
 /// A chunk: its name and what it holds.
 type Chunk<'a> = ([u8; 4], &'a [u8]);
 
-/// Decodes the PNG file `bytes`.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
+/// Decodes the PNG file `bytes` if it has at most so many pixels.
+pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
     let (bytes, is_apples) = tidied(bytes)?;
-    decode_tidied(&bytes).map_err(|fault| match fault {
+    decode_tidied(&bytes, most).map_err(|fault| match fault {
         Fault::Damaged(_) if is_apples => Fault::Unread("a PNG file as made for iPhones (CgBI)".into()),
         fault => fault,
     })
@@ -77,7 +77,7 @@ fn tidied(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
     }
 }
 
-fn decode_tidied(bytes: &[u8]) -> Result<Picture> {
+fn decode_tidied(bytes: &[u8], most: u64) -> Result<Picture> {
     let fault = |error: ::png::DecodingError| match error {
         ::png::DecodingError::LimitsExceeded => Fault::TooLarge("decoding it would take too much memory".into()),
         error => Fault::Damaged(error.to_string()),
@@ -90,7 +90,7 @@ fn decode_tidied(bytes: &[u8]) -> Result<Picture> {
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
     decoder.set_limits(Limits { bytes: MAX_DECODER_BYTES as usize });
     let header = decoder.read_header_info().map_err(fault)?;
-    check_size(u64::from(header.width), u64::from(header.height))?;
+    check_size(u64::from(header.width), u64::from(header.height), most)?;
     let mut reader = decoder.read_info().map_err(fault)?;
     let size = reader.output_buffer_size().ok_or("its size overflows")?;
     let mut stored = vec![0; size];

@@ -35,7 +35,7 @@ impl Active {
             (Decoding::Nothing, Record::Nothing) => Goal::Encode,
             (Decoding::Nothing, Record::Trace { .. }) => Goal::Prefill,
             (Decoding::Nothing, Record::TokenAttention) => Goal::Revisit,
-            (Decoding::Score { alternatives }, _) => Goal::Score { alternatives: *alternatives },
+            (Decoding::Score { alternatives }, _) => Goal::Score { alternatives: *alternatives, place: spec.place },
             (Decoding::Generate(options), _) => Goal::Generate(options.clone()),
         };
         if subject.is_none() && attends {
@@ -195,6 +195,7 @@ fn start(
         forced: spec.forced_prefix.clone(),
         goal,
         lane: spec.lane,
+        passes: spec.passes,
     };
     Run::new(model, session, request)
 }

@@ -1,11 +1,11 @@
 //! What the engine can be asked for, and what it says.
 
 use crate::error::{Error, Result};
-use crate::generate::{Answer, GenerateOptions, ImageInput, Scores, Token};
+use crate::generate::{Answer, GenerateOptions, ImageInput, Passes, Scores, Token};
 use crate::intervention::Interventions;
 use crate::job::Progress;
 use crate::model::{Inspection, LoadRequest};
-use crate::probe::evidence::{self, Evidence};
+use crate::probe::evidence::{self, Evidence, Finding};
 use crate::probe::{Detail, TokenAttention, Trace};
 use crate::run::{Lane, ModelId, RunKey};
 use crate::text::Turn;
@@ -106,12 +106,16 @@ pub struct RunSpec {
     /// they been sampled. With the same seed, what was sampled before is sampled again after them. They are run
     /// together, not one by one, unless something is traced.
     pub forced_prefix: Vec<u32>,
+    /// The place in the forced prefix whose whole distribution is reported with its scores ([`Decoding::Score`]), if any.
+    pub place: Option<usize>,
     /// How far it goes.
     pub decoding: Decoding,
     /// What is recorded on the way.
     pub record: Record,
     /// Whether somebody waits for it.
     pub lane: Lane,
+    /// In which passes its prompt is run.
+    pub passes: Passes,
 }
 
 impl RunSpec {
@@ -124,9 +128,11 @@ impl RunSpec {
             interventions: Interventions::default(),
             other: None,
             forced_prefix: Vec::new(),
+            place: None,
             decoding: Decoding::default(),
             record: Record::default(),
             lane: Lane::default(),
+            passes: Passes::default(),
         }
     }
 
@@ -268,6 +274,8 @@ pub enum EventKind {
     Trace(Arc<Trace>),
     /// It generated a token.
     Token(Token),
+    /// It measured something. What was told stays true when the job is cancelled or fails.
+    Found(Box<Finding>),
     /// It finished.
     Done(Outcome),
     /// It was cancelled.

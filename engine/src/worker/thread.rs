@@ -213,6 +213,9 @@ impl Worker {
                 let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
                 let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
                 let evidence = measuring.measurement.advance(model, session, &mut watch)?;
+                for finding in measuring.measurement.take_found() {
+                    emit(EventKind::Found(Box::new(finding)));
+                }
                 if let (Some(evidence), Some(path)) = (&evidence, &measuring.output) {
                     evidence.write(&checkpoint_name(model.directory()), path)?;
                 }

@@ -1,30 +1,22 @@
 //! What tokens attended to: asked for and put on the GPU while the maps' source is a token, and only then.
 
-use crate::window::app::{App, Finished};
-use crate::window::gpu::GridOnGpu;
-use crate::window::state::{
-    Attended, AttentionKey, GridKey, GridUpload, MapSource, NoticeKind, PictureState, Purpose, chosen,
-};
-use opabinia_engine::probe::TokenAttention;
+use crate::window::app::App;
+use crate::window::state::{Attended, AttentionKey, PictureState, Purpose};
 use opabinia_engine::worker::{Command, JobId, Prompt, Record, RunSpec};
-use opabinia_shaders::GridData;
 use std::sync::Arc;
 
 impl App {
     /// Sees to it that what the view shows of a token's attention is asked for, uploaded, and nothing else is.
     pub(in crate::window) fn keep_attention_up(&mut self) {
-        let source = self.state.view.now().source;
-        let wanted = self.state.attention_key().filter(|_| source != MapSource::Sva);
+        let shown = self.state.panes().iter().any(|pane| pane.source.is_token());
+        let wanted = self.state.attention_key().filter(|_| shown);
         self.cancel_attending_to_others(wanted);
-        let (Some(key), MapSource::Token { layer, head }) = (wanted, source) else { return };
+        let Some(key) = wanted else { return };
         match self.state.attentions.get(key) {
             None => self.ask_for_attention(key),
             Some(Attended::Ready(attention)) => {
                 let attention = Arc::clone(attention);
-                let key = GridKey { attention: key, layer, head };
-                if self.state.attentions.grid().is_none_or(|(known, _)| *known != key) {
-                    self.upload_attention(key, &attention);
-                }
+                self.upload_attention(&attention);
             }
             Some(Attended::Asked | Attended::Failed(_)) => {}
         }
@@ -102,57 +94,9 @@ impl App {
     pub(super) fn attend_again(&mut self) {
         if let Some(key) = self.state.attention_key() {
             self.state.attentions.forget(key);
-            self.state.attentions.lose_uploads();
         }
-    }
-
-    fn upload_attention(&mut self, key: GridKey, attention: &Arc<TokenAttention>) {
-        let (_, place) = key.attention;
-        let Some(gpu) = self.gpu.clone() else { return };
-        let picture = self.state.conversations.exchange(place).and_then(|exchange| exchange.picture);
-        let Some(picture) = picture.and_then(|id| self.state.pictures.ready(id)).map(Arc::clone) else { return };
-        let attention = Arc::clone(attention);
-        self.state.attentions.set_grid(key, GridUpload::Uploading);
-        let upload = move || -> Result<GridOnGpu, String> {
-            let (values, _) = chosen(&attention, key.layer, key.head)
-                .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
-            let number = |count: usize| u32::try_from(count).map_err(|error| error.to_string());
-            let frame = &attention.frame;
-            let (rows, columns) = frame.size_hw();
-            let grid = GridData {
-                label: "token".to_owned(),
-                side: number(frame.side)?,
-                origin_row: number(frame.rows.start)?,
-                origin_col: number(frame.columns.start)?,
-                rows: number(rows)?,
-                cols: number(columns)?,
-                values: &values,
-                image_width: number(picture.width)?,
-                image_height: number(picture.height)?,
-            };
-            gpu.upload_grid(&grid, &picture)
-        };
-        self.run_beside(
-            "token upload",
-            move |error| Finished::Grid(key, Err(error)),
-            move || Finished::Grid(key, upload()),
-        );
-    }
-
-    /// The upload of `key` has ended.
-    pub(super) fn grid_uploaded(&mut self, key: GridKey, uploaded: Result<GridOnGpu, String>) {
-        // Another layer, head or token may have been chosen since.
-        if self.state.attentions.grid().is_none_or(|(known, _)| *known != key) {
-            return;
+        if let Some(gpu) = &self.gpu {
+            gpu.forget_failed_grids();
         }
-        let upload = match uploaded {
-            Ok(on_gpu) => GridUpload::Ready(Arc::new(on_gpu)),
-            Err(error) => {
-                // The inspector says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
-                GridUpload::Failed(error)
-            }
-        };
-        self.state.attentions.set_grid(key, upload);
     }
 }

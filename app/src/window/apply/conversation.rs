@@ -4,7 +4,7 @@ use crate::window::action::ConversationAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
     AnswerStatus, ConversationId, Deed, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
-    Purpose, Sampling, Stamp, TokenPlace,
+    Purpose, Sampling, Stamp, TokenPlace, TraceKey,
 };
 use opabinia_engine::probe::Detail;
 use opabinia_engine::worker::{Command, Decoding, Prompt, Record, RunSpec};
@@ -152,6 +152,7 @@ impl App {
             self.state.notices.offer(text, deed);
         }
         self.state.attentions.forget_conversation(id);
+        self.state.evidence.forget_conversation(id);
         self.read_shown_picture();
     }
 
@@ -271,10 +272,10 @@ impl App {
 
     /// Hands a waiting exchange to the engine, unless that was done, once the answers before it are complete, its picture has been
     /// read and a model is loaded that will not have gone by then.
-    fn submit(&mut self, id: ConversationId, at: ExchangeId) {
+    pub(super) fn submit(&mut self, id: ConversationId, at: ExchangeId) {
         let Some(conversation) = self.state.conversations.get(id) else { return };
         let Some(exchange) = conversation.exchanges.get(at) else { return };
-        let slot = self.state.models.answering();
+        let slot = exchange.asked.unwrap_or(self.state.models.answering());
         let Some(model) = self.state.models.loaded(slot) else { return };
         // The engine takes one thing after the other: by the turn of this question the model would be gone.
         let goes = |purpose: &Purpose| matches!(purpose, Purpose::Load(at) | Purpose::Unload(at) if *at == slot);
@@ -299,12 +300,10 @@ impl App {
         };
         let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
         // The maps do not depend on the question: one trace for each picture is enough, and without one the decoder
-        // can take over what it knows of the picture. Those of samplers do depend on the system prompt, which the key
-        // of a trace does not hold yet.
-        let traced = picture.as_ref().map(|(picture, _)| (id_of_model, *picture));
-        let known = |key| self.state.traces.get(key).is_some() || self.state.jobs.bring_trace(key);
-        let traced = traced.filter(|key| !known(*key));
-        let record = traced.map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
+        // can take over what it knows of the picture. One that a job before this one is to bring may never come.
+        let traced = picture.as_ref().map(|(picture, _)| TraceKey::new(id_of_model, *picture, &exchange.system));
+        let traced = traced.filter(|key| self.state.traces.get(key).is_none());
+        let record = traced.as_ref().map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),
             forced_prefix: exchange.begin.clone(),

@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::window::app::App;
 use crate::window::state::{
-    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, Purpose, Remade,
-    RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
+    AnswerStatus, AnswerTimes, Attended, ConversationId, Exchange, ExchangeId, ModelPhase, NoticeKind, PartState,
+    Purpose, Remade, RunningJob, Slot, TokenPlace, TokenRecord, TraceEntry, TraceKey, sentences,
 };
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, StopReason, Token};
@@ -19,8 +19,8 @@ impl App {
     pub(in crate::window) fn take_event(&mut self, event: Event) {
         match event.kind {
             EventKind::Started => {
-                if let Some(Purpose::Load(slot)) = self.state.jobs.get_mut(event.job).map(|running| running.purpose) {
-                    self.load_begun(slot);
+                if let Some(Purpose::Load(slot)) = self.state.jobs.get(event.job).map(|running| &running.purpose) {
+                    self.load_begun(*slot);
                 }
             }
             EventKind::Progress(progress) => {
@@ -30,6 +30,7 @@ impl App {
             }
             EventKind::Trace(trace) => self.take_trace(event.job, trace),
             EventKind::Token(token) => self.take_token(event.job, token),
+            EventKind::Found(finding) => self.take_finding(event.job, *finding),
             EventKind::Done(outcome) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     self.done(event.job, &running, outcome);
@@ -42,7 +43,7 @@ impl App {
             }
             EventKind::Failed(error) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
-                    let text = sentences(&error.to_string());
+                    let text = sentences(&self.texts().engine.error(&error));
                     self.ended_early(event.job, &running, AnswerStatus::Failed(text), Some(error));
                 }
             }
@@ -84,7 +85,7 @@ impl App {
     }
 
     fn done(&mut self, job: JobId, running: &RunningJob, outcome: Outcome) {
-        match (running.purpose, outcome) {
+        match (running.purpose.clone(), outcome) {
             (Purpose::Inspect(slot), Outcome::Inspected(inspection)) => self.inspected(slot, job, inspection),
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => {
@@ -92,6 +93,8 @@ impl App {
                 self.ask_what_waited();
             }
             (Purpose::Discard, Outcome::Unloaded) => {}
+            // Everything it found was told on the way.
+            (Purpose::Evidence(key, part), Outcome::Measured(_)) => self.measured((key, part), PartState::Done),
             (purpose, Outcome::Ran(output)) => self.ran(running, purpose, *output),
             (purpose, outcome) => tracing::error!(?purpose, ?outcome, "the engine answered another question"),
         }
@@ -126,7 +129,7 @@ impl App {
             self.state.settings.remember(&LoadRequest { source, ..request });
         }
         for note in notes {
-            self.state.notices.add(NoticeKind::Warning, note);
+            self.state.notices.add(NoticeKind::Warning, (self.texts().engine.said)(&note));
         }
         self.ask_what_waited();
     }
@@ -152,42 +155,44 @@ impl App {
     /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
-        if let Some(key) = self.state.trace_key() {
-            self.keep_trace(key, Arc::new(trace));
+        if let Some(key) = self.state.plain_key() {
+            self.keep_trace(&key, Arc::new(trace));
         }
     }
 
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
     fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
-        let purpose = self.state.jobs.get(job).map(|running| running.purpose);
-        if let Some(key) = purpose.and_then(|purpose| purpose.makes_trace()) {
+        let purpose = self.state.jobs.get(job).map(|running| running.purpose.clone());
+        // Another job may have brought it meanwhile.
+        let lacks = |key: &&TraceKey| self.state.traces.get(key).is_none();
+        if let Some(key) = purpose.as_ref().and_then(|purpose| purpose.makes_trace()).filter(lacks) {
             self.keep_trace(key, trace);
         }
     }
 
-    fn keep_trace(&mut self, key: TraceKey, trace: Arc<Trace>) {
-        let Some(model) = self.state.models.named(key.0) else { return };
+    fn keep_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
+        let Some(model) = self.state.models.named(key.model) else { return };
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
-        self.state.traces.insert(key, entry);
-        self.upload_trace(key);
+        self.state.traces.insert(key.clone(), entry);
         self.point_at_a_telling_cell(key);
+        self.compare_maps();
     }
 
     /// A job was cancelled, or failed with `error`.
     fn ended_early(&mut self, job: JobId, running: &RunningJob, status: AnswerStatus, error: Option<Error>) {
         // What is wrong with a checkpoint, an answer or a map is said where it would be.
         if let Some(error) = &error {
-            match running.purpose {
+            match &running.purpose {
                 Purpose::Inspect(_) | Purpose::Load(_) => {}
-                Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) => {
-                    self.state.notices.log(NoticeKind::Failure, error.to_string());
+                Purpose::Answer { .. } | Purpose::Attend(_) | Purpose::Trace(_) | Purpose::Evidence(..) => {
+                    self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
                 }
                 Purpose::Unload(_) | Purpose::Discard => {
-                    self.state.notices.add(NoticeKind::Failure, error.to_string());
+                    self.state.notices.add(NoticeKind::Failure, self.texts().engine.error(error));
                 }
             }
         }
-        match running.purpose {
+        match running.purpose.clone() {
             Purpose::Inspect(slot) | Purpose::Load(slot) => {
                 // Another opening may have taken its place.
                 if let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) {
@@ -210,15 +215,18 @@ impl App {
             Purpose::Attend(key) => {
                 // Whoever cancelled it has seen to its entry.
                 if let Some(error) = error {
-                    self.state.attentions.set(key, Attended::Failed(sentences(&error.to_string())));
+                    self.state.attentions.set(key, Attended::Failed(sentences(&self.texts().engine.error(&error))));
                 }
             }
             Purpose::Trace(key) => {
-                let why = error.map_or_else(|| self.texts().conversation.stopped.to_owned(), |error| error.to_string());
+                let texts = self.texts();
+                let why =
+                    error.map_or_else(|| texts.conversation.stopped.to_owned(), |error| texts.engine.error(&error));
                 // Where it was stopped after it had come, nothing is missing.
-                let failed = self.state.traces.get(key).is_none().then_some(Remade::Failed(sentences(&why)));
+                let failed = self.state.traces.get(&key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);
             }
+            Purpose::Evidence(key, part) => self.measuring_ended_early((key, part), status),
             Purpose::Unload(_) => self.ask_what_waited(),
             Purpose::Discard => {}
         }

@@ -5,6 +5,7 @@ use crate::csv;
 use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
 use crate::window::app::{App, Finished};
+use crate::window::lang::EngineTexts;
 use crate::window::state::{
     ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
 };
@@ -40,9 +41,9 @@ struct AttentionOf {
 impl App {
     /// Begins to export: with the dialog about the figure where there is something to choose about it.
     pub(super) fn export(&mut self, kind: ExportKind) {
-        let options = ExportOptions::of(self.state.view.now());
+        let options = ExportOptions::of(self.state.lens());
         match kind {
-            ExportKind::Picture | ExportKind::Recipe if self.state.view.now().source != MapSource::Sva => {
+            ExportKind::Picture | ExportKind::Recipe if !matches!(self.state.pane().source, MapSource::Run(_)) => {
                 self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_sva_figures);
             }
             ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
@@ -63,13 +64,13 @@ impl App {
 
     /// What the file is called unless a person says otherwise: after the picture.
     pub(super) fn export_stem(&self) -> String {
-        let name = self.picture_name(self.state.trace_key());
+        let name = self.picture_name(self.state.trace_key().as_ref());
         let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if stem.is_empty() { "opabinia".to_owned() } else { stem }
     }
 
-    fn picture_name(&self, key: Option<TraceKey>) -> String {
-        let entry = key.and_then(|(_, picture)| self.state.pictures.get(picture));
+    fn picture_name(&self, key: Option<&TraceKey>) -> String {
+        let entry = key.and_then(|key| self.state.pictures.get(key.picture));
         entry.map(|entry| entry.source.name()).unwrap_or_default()
     }
 
@@ -79,9 +80,9 @@ impl App {
             self.state.notices.add(NoticeKind::Warning, self.texts().inspector.nothing_to_export);
             return;
         };
-        let written = self.texts().inspector.written;
-        let task = move || match job.write(&path) {
-            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
+        let texts = self.texts();
+        let task = move || match job.write(&path, &texts.engine) {
+            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{} {}", texts.inspector.written, path.display())),
             Err(error) => Finished::Notice(NoticeKind::Failure, error),
         };
         self.write_beside("export", |error| Finished::Notice(NoticeKind::Failure, error), task);
@@ -91,7 +92,7 @@ impl App {
         let exchange = self.state.conversations.get(at.conversation)?.exchanges.get(at.exchange)?;
         Some(AttentionOf {
             model: self.state.models.current().map(Model::name)?.to_owned(),
-            image: self.picture_name(self.state.trace_key()),
+            image: self.picture_name(self.state.trace_key().as_ref()),
             question: exchange.question.clone(),
             place: at.token,
             token: exchange.tokens.get(at.token)?.text.clone(),
@@ -100,21 +101,21 @@ impl App {
 
     fn export_job(&self, kind: ExportKind, options: &ExportOptions) -> Option<Job> {
         let state = &self.state;
-        if let (ExportKind::Numbers, MapSource::Token { layer, head }) = (kind, state.view.now().source) {
+        if let (ExportKind::Numbers, &MapSource::TokenAttention { layer, head }) = (kind, &state.pane().source) {
             let key = state.attention_key()?;
             let attention = Arc::clone(state.attentions.ready(key)?);
             return Some(Job::Attention { attention, layer, head, about: self.attention_of(key.1)? });
         }
         let key = state.trace_key()?;
-        let trace = Arc::clone(&state.traces.get(key)?.trace);
+        let trace = Arc::clone(&state.traces.get(&key)?.trace);
         if kind == ExportKind::Trace {
             return Some(Job::Trace(trace));
         }
         Some(Job::Figure {
             kind,
             trace,
-            picture: Arc::clone(state.pictures.ready(key.1)?),
-            name: self.picture_name(Some(key)),
+            picture: Arc::clone(state.pictures.ready(key.picture)?),
+            name: self.picture_name(Some(&key)),
             settings: Box::new(state.figure_settings(options)?),
         })
     }
@@ -122,8 +123,8 @@ impl App {
 
 impl Job {
     /// Does it; the error is in words.
-    fn write(&self, path: &Path) -> Result<(), String> {
-        let words = |error: opabinia_engine::Error| error.to_string();
+    fn write(&self, path: &Path, texts: &EngineTexts) -> Result<(), String> {
+        let words = |error: opabinia_engine::Error| texts.error(&error);
         output::check(path, &[]).map_err(words)?;
         match self {
             Self::Trace(trace) => trace_file::save(trace, path).map_err(words),

@@ -1,25 +1,28 @@
 //! The one place that changes the state: what a person did, what the engine sent, what background tasks found.
 
 mod attention;
+mod comparison;
 mod conversation;
 mod engine;
+mod evidence;
 mod export;
 mod model;
 mod paths;
 mod program;
 mod telling;
 mod traces;
+mod uploads;
 mod view;
 
 pub use program::Dropped;
 
-use super::action::{Action, ConversationAction, ModelAction, ViewAction};
+use super::action::{Action, ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, NoticeKind, Overlay, PictureSource, PictureState, Slot, TraceUpload, View,
+    Conversation, ExportKind, HelpPage, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
     ViewChange,
 };
 use super::theme::ThemeChoice;
@@ -67,6 +70,8 @@ impl App {
             Action::Model(action) => self.apply_model(action),
             Action::Conversation(action) => self.apply_conversation(action),
             Action::View(action) => self.apply_view(action),
+            Action::Evidence(action) => self.apply_evidence(action),
+            Action::Comparison(action) => self.apply_comparison(action),
             Action::Program(action) => self.apply_program(action),
         }
     }
@@ -83,11 +88,10 @@ impl App {
             // In place of the one that is asked, which the next question then goes to.
             UiCommand::OpenFolder => self.pick_model(self.state.models.answering()),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
+            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Open),
+            UiCommand::AskBoth => self.apply_comparison(ComparisonAction::AskBoth),
             UiCommand::OtherModel => {
-                let other = match self.state.models.answering() {
-                    Slot::A => Slot::B,
-                    Slot::B => Slot::A,
-                };
+                let other = self.state.models.answering().other();
                 self.apply_model(ModelAction::Answer(other));
             }
             UiCommand::AttachPicture => self.pick_picture(),
@@ -118,7 +122,14 @@ impl App {
                     Language::Chinese => LanguageChoice::English,
                 };
             }
-            UiCommand::ResetLayout => self.state.layout = Layout::default(),
+            UiCommand::ResetLayout => {
+                self.state.layout = Layout::default();
+                self.state.layout.hold(self.state.view.panes());
+            }
+            UiCommand::NewPane => self.new_pane(),
+            UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
+            UiCommand::NextPane => self.activate_pane(self.state.panes().next()),
+            UiCommand::ToggleLinks => self.toggle_links(),
             UiCommand::Palette => self.state.overlay = Overlay::Palette { text: String::new(), chosen: 0 },
             UiCommand::Settings => self.state.overlay = Overlay::Settings,
             UiCommand::Log => self.state.overlay = Overlay::Log,
@@ -130,10 +141,10 @@ impl App {
             UiCommand::ExportNumbers => self.export(ExportKind::Numbers),
             UiCommand::ExportTrace => self.export(ExportKind::Trace),
             UiCommand::ExportRecipe => self.export(ExportKind::Recipe),
-            UiCommand::ResetView => self.state.view.replace(View::default()),
+            UiCommand::ResetView => self.state.view.look_through(MapLens::default()),
             UiCommand::ZoomToFit => self.state.view.change(&ViewChange::Shown(Rect::SQUARE)),
             UiCommand::ToggleGrid => {
-                let grid = !self.state.view.now().grid;
+                let grid = !self.state.lens().grid;
                 self.state.view.change(&ViewChange::Grid(grid));
             }
             UiCommand::AllLayersAndHeads => self.look_at_all_layers_and_heads(),
@@ -143,6 +154,7 @@ impl App {
             UiCommand::PreviousHead => self.step_heads(false),
             UiCommand::NextQuantity => self.next_quantity(),
             UiCommand::NextEncoder => self.next_encoder(),
+            UiCommand::Evidence => self.show_evidence(),
         }
     }
 
@@ -173,9 +185,6 @@ impl App {
                 let shown = self.state.conversations.current().into_iter();
                 let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
                 self.state.pictures.make_room(PIXELS, |other| other == id || shown.contains(&other));
-                for key in self.state.traces.uploading(id) {
-                    self.upload_trace(key);
-                }
                 self.ask_what_waited_for(id);
             }
             Finished::Picture(id, _, Err(error)) => {
@@ -186,9 +195,6 @@ impl App {
                 } else {
                     // What is about it says so.
                     self.state.notices.log(NoticeKind::Failure, error.clone());
-                }
-                for key in self.state.traces.uploading(id) {
-                    self.state.traces.set_upload(key, TraceUpload::Failed(error.clone()));
                 }
                 self.state.pictures.set_state(id, PictureState::Failed(error));
                 self.ask_what_waited_for(id);
@@ -203,14 +209,7 @@ impl App {
             Finished::PastedText(text) => self.paste_text(&text),
             Finished::Attach(path, now) => self.attach_as_now(path, now),
             Finished::Hub(models) => self.state.hub = Some(models),
-            Finished::Uploaded(key, Ok(on_gpu)) => {
-                self.state.traces.set_upload(key, TraceUpload::Ready(Arc::new(on_gpu)));
-            }
-            Finished::Uploaded(key, Err(error)) => {
-                // The panel of maps says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
-                self.state.traces.set_upload(key, TraceUpload::Failed(error));
-            }
+            Finished::Uploaded(trace, ended) => self.uploaded(ended, |gpu, upload| gpu.end_trace(&trace, upload)),
             Finished::Dropped(dropped) => self.take_dropped(dropped),
             Finished::Pasted(id, picture, unkept) => {
                 if let Some(why) = unkept {
@@ -218,9 +217,16 @@ impl App {
                 }
                 self.take_finished(Finished::Picture(id, None, Ok(picture)));
             }
+            Finished::MapsCompared(keys, Ok(maps)) => {
+                self.state.comparison.set_maps(keys, MapsCompared::Ready(Arc::new(maps)));
+            }
+            Finished::MapsCompared(keys, Err(error)) => {
+                self.state.comparison.set_maps(keys, MapsCompared::Failed(error));
+            }
+            Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
-            Finished::Grid(key, uploaded) => self.grid_uploaded(key, uploaded),
+            Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -228,7 +234,11 @@ impl App {
     fn apply_view(&mut self, action: ViewAction) {
         match action {
             ViewAction::Change(change) => self.state.view.change(&change),
-            ViewAction::Replace(view) => self.state.view.replace(*view),
+            ViewAction::Replace(lens) => self.state.view.look_through(*lens),
+            ViewAction::Activate(id) => self.activate_pane(id),
+            ViewAction::DuplicatePane => self.new_pane(),
+            ViewAction::ClosePane(id) => self.state.view.close(id),
+            ViewAction::Link(id, what, linked) => self.state.view.link(id, &[what], linked),
             ViewAction::Hover(cell) => self.state.hovered = cell,
             ViewAction::ShowInspector(tab) => self.state.inspector = tab,
             ViewAction::AttendAgain => self.attend_again(),

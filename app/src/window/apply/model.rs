@@ -61,10 +61,11 @@ impl App {
     /// session named. The demo checkpoint's files are put in their place first.
     pub(super) fn inspect_source(&mut self, slot: Slot, source: &str, at_once: bool) {
         if source == demo::NAME {
+            let texts = self.texts();
             self.run_beside(
                 "demo",
                 move |error| Finished::Demo(slot, at_once, Err(error)),
-                move || Finished::Demo(slot, at_once, demo::checkpoint().map_err(|error| error.to_string())),
+                move || Finished::Demo(slot, at_once, demo::checkpoint().map_err(|error| texts.engine.error(&error))),
             );
             return;
         }

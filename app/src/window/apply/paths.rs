@@ -5,6 +5,7 @@ use super::export::with_extension;
 use crate::window::action::{ConversationAction, ModelAction};
 use crate::window::app::{App, Finished};
 use crate::window::dialogs::Asked;
+use crate::window::panels::with_pasted;
 use crate::window::state::Slot;
 use crate::window::state::{ExportKind, NoticeKind, Overlay, PathEntry, PathFor, TypedPath};
 use std::path::{Path, PathBuf};
@@ -20,8 +21,8 @@ impl App {
         self.run_beside(
             "file dialog",
             move |_| Finished::Asked(failed, Asked::NoDialog),
-            move || match (dialogs.ask(show), &what) {
-                (Asked::Chosen(path), PathFor::Export(kind, _)) => match with_extension(path, kind.extension()) {
+            move || match (dialogs.ask(show), what.extension()) {
+                (Asked::Chosen(path), Some(extension)) => match with_extension(path, extension) {
                     Ok(path) => Finished::Asked(what, Asked::Chosen(path)),
                     Err(path) => Finished::Notice(NoticeKind::Failure, format!("{not_asked} {}", path.display())),
                 },
@@ -38,6 +39,7 @@ impl App {
             Asked::NoDialog => {
                 let text = match &what {
                     PathFor::Export(kind, _) => self.export_name(*kind),
+                    PathFor::Evidence(kind) => self.evidence_name(*kind),
                     PathFor::Model(_) | PathFor::Encoder(..) | PathFor::Picture => String::new(),
                 };
                 let home = std::env::home_dir().map(|home| home.join(&text).display().to_string());
@@ -97,9 +99,11 @@ impl App {
                     PathFor::Model(_) => Some(path.clone()),
                     PathFor::Encoder(..) | PathFor::Picture => path.exists().then(|| path.clone()),
                     // Nobody was asked whether a file may be replaced.
-                    PathFor::Export(kind, _) => with_extension(path.clone(), kind.extension())
-                        .ok()
-                        .filter(|named| std::fs::symlink_metadata(named).is_err()),
+                    PathFor::Export(..) | PathFor::Evidence(_) => {
+                        with_extension(path.clone(), what.extension().unwrap_or_default())
+                            .ok()
+                            .filter(|named| std::fs::symlink_metadata(named).is_err())
+                    }
                 };
                 Finished::Typed(path, fits)
             },
@@ -119,7 +123,7 @@ impl App {
                 self.state.overlay = Overlay::None;
                 self.use_path(what, path);
             }
-            (PathFor::Export(..), None) => typed.problem = Some(texts.path_taken.to_owned()),
+            (PathFor::Export(..) | PathFor::Evidence(_), None) => typed.problem = Some(texts.path_taken.to_owned()),
             (_, None) => typed.problem = Some(texts.path_missing.to_owned()),
         }
     }
@@ -132,6 +136,7 @@ impl App {
             PathFor::Encoder(slot, name) => self.set_tower(slot, name, path),
             PathFor::Picture => self.apply_conversation(ConversationAction::AttachFile(path)),
             PathFor::Export(kind, options) => self.export_to(kind, &options, path),
+            PathFor::Evidence(kind) => self.export_evidence(kind, path),
         }
     }
 
@@ -173,7 +178,8 @@ impl App {
 
     /// What was pasted names no file: it is text.
     pub(super) fn paste_text(&mut self, text: &str) {
-        let draft = self.state.conversations.shown().draft.clone() + text;
+        let draft = std::mem::take(&mut self.state.conversations.shown().draft);
+        let draft = with_pasted(&self.ctx, draft, text);
         self.apply_conversation(ConversationAction::SetDraft(draft));
     }
 }

@@ -1,22 +1,24 @@
 //! The cell that is explained when the window opens for the first time: one that shows what the maps are about.
 
 use crate::window::app::App;
-use crate::window::state::{NoticeKind, TraceKey, View, ViewHistory};
+use crate::window::state::{NoticeKind, Panes, TraceKey, ViewChange, ViewHistory};
 use opabinia_engine::probe::Trace;
 use opabinia_shaders::Cell;
 
 impl App {
     /// Selects a telling cell of the first trace that a person sees, and says what the colours mean.
-    pub(super) fn point_at_a_telling_cell(&mut self, key: TraceKey) {
-        if !std::mem::take(&mut self.welcoming) || self.state.view.now() != &View::default() {
+    pub(super) fn point_at_a_telling_cell(&mut self, key: &TraceKey) {
+        if !std::mem::take(&mut self.welcoming) || self.state.panes() != &Panes::default() {
             return;
         }
-        let Some(cell) = self.state.traces.get(key).and_then(|entry| telling(&entry.trace, View::default().encoder))
+        let Some(cell) = self.state.traces.get(key).and_then(|entry| telling(&entry.trace, self.state.lens().encoder))
         else {
             return;
         };
         // Nobody has looked at another view that undoing could bring back.
-        self.state.view = ViewHistory::starting_with(View { selected: Some(cell), ..View::default() });
+        let mut panes = Panes::default();
+        panes.change(&ViewChange::Select(Some(cell)));
+        self.state.view = ViewHistory::starting_with(panes);
         self.state.notices.add(NoticeKind::Info, self.texts().probe.first_colours);
     }
 }

@@ -1,7 +1,7 @@
 //! Traces that are made once more: after a restart the answers are back, and their maps are wanted with them.
 
 use crate::window::app::App;
-use crate::window::state::{Exchange, Model, PictureState, Purpose, Remade, TraceKey};
+use crate::window::state::{Exchange, Model, PictureState, Purpose, Remade, RunRef, TraceKey};
 use opabinia_engine::generate::GenerateOptions;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::worker::{Command, Decoding, Prompt, Record, RunSpec};
@@ -11,20 +11,29 @@ use std::sync::Arc;
 const AT_ONCE: u64 = 100_000_000;
 
 impl App {
-    /// Sees to it that an answer that is shown has its maps, where they can be had in a moment. With a checkpoint that takes
-    /// its time a person asks for them.
-    pub(in crate::window) fn keep_trace_up(&mut self) {
-        let Some(key) = self.state.trace_key().filter(|key| self.state.traces.remade(*key).is_none()) else { return };
+    /// Sees to it that an answer that is shown has its maps, where they can be had in a moment, and that they can be drawn. With
+    /// a checkpoint that takes its time a person asks for them.
+    pub(in crate::window) fn keep_traces_up(&mut self) {
         let quick = |model: &Model| model.is_demo() || model.inspection.parameters() < AT_ONCE;
-        if self.state.models.current().is_some_and(quick) {
-            self.remake_trace(key);
+        let mut wanted: Vec<TraceKey> = self.state.plain_key().into_iter().collect();
+        wanted.extend(
+            self.state.panes().iter().flat_map(|pane| pane.source.runs()).filter_map(|run| self.state.run_key(run)),
+        );
+        for key in wanted {
+            let untried = self.state.traces.remade(&key).is_none();
+            if untried && self.state.models.named(key.model).is_some_and(quick) {
+                self.remake_trace(key);
+            }
         }
+        self.upload_traces();
     }
 
-    /// Asks once more for the maps of what is shown, which a person wants.
+    /// Asks once more for the maps of what the active pane shows, which a person wants.
     pub(super) fn make_maps(&mut self) {
-        if let Some(key) = self.state.trace_key() {
-            self.state.traces.set_remade(key, None);
+        let runs: Vec<RunRef> = self.state.pane().source.runs().cloned().collect();
+        let wanted: Vec<TraceKey> = runs.iter().filter_map(|run| self.state.run_key(run)).collect();
+        for key in wanted.into_iter().chain(self.state.plain_key()) {
+            self.state.traces.set_remade(key.clone(), None);
             self.remake_trace(key);
         }
     }
@@ -32,8 +41,8 @@ impl App {
     /// Asks for the trace named `key` of the picture that is shown, if it was answered about, is not known and is not
     /// being made.
     fn remake_trace(&mut self, key: TraceKey) {
-        let (model, picture) = key;
-        if !self.state.lacks_trace() {
+        let (model, picture) = (key.model, key.picture);
+        if !self.state.lacks_trace(&key) {
             return;
         }
         let Some(conversation) = self.state.conversations.current() else { return };
@@ -53,13 +62,14 @@ impl App {
         let system = Some(exchange.system.clone()).filter(|text| !text.trim().is_empty());
         let spec = RunSpec {
             image: Some(pixels),
+            interventions: key.interventions.clone(),
             // The SVA is done before the first token.
             decoding: Decoding::Generate(GenerateOptions { max_tokens: 0, ..exchange.sampling.options(0) }),
             record: Record::Trace { detail: Detail::Sva, output: None },
             ..RunSpec::new(model, Prompt { system, turns: conversation.turns(at) })
         };
         let job = self.engine.submit(Command::Run(Box::new(spec)));
-        self.state.jobs.begin(job, Purpose::Trace(key));
+        self.state.jobs.begin(job, Purpose::Trace(key.clone()));
         self.state.traces.set_remade(key, Some(Remade::Asked));
     }
 }

@@ -1,8 +1,8 @@
 //! What is looked at.
 
 use crate::window::app::{App, Finished};
-use crate::window::state::{EncoderInput, View, ViewChange};
-use egui::{ColorImage, TextureOptions};
+use crate::window::state::{EncoderInput, InputKey, Linked, MapLens, MapPane, PaneId, ViewChange};
+use egui::ColorImage;
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::Indices;
@@ -10,61 +10,89 @@ use std::sync::Arc;
 
 impl App {
     pub(super) fn look_at_all_layers_and_heads(&mut self) {
-        let all = View { layers: Indices::ALL, heads: Indices::ALL, ..self.state.view.now().clone() };
-        self.state.view.replace(all);
+        let all = MapLens { layers: Indices::ALL, heads: Indices::ALL, ..self.state.lens().clone() };
+        self.state.view.look_through(all);
     }
 
     /// Looks at the SVA layer after or before the one looked at.
     pub(super) fn step_layers(&mut self, forward: bool) {
         let layers = self.state.trace().map_or(0, |entry| entry.trace.layers.len());
-        let next = step(self.state.view.now().layers, layers, forward);
+        let next = step(self.state.lens().layers, layers, forward);
         self.state.view.change(&ViewChange::Layers(next));
     }
 
     /// Looks at the head after or before the one looked at.
     pub(super) fn step_heads(&mut self, forward: bool) {
-        let next = step(self.state.view.now().heads, HEADS, forward);
+        let next = step(self.state.lens().heads, HEADS, forward);
         self.state.view.change(&ViewChange::Heads(next));
     }
 
     pub(super) fn next_quantity(&mut self) {
-        let now = self.state.view.now().quantity;
-        let at = View::QUANTITIES.iter().position(|quantity| *quantity == now).unwrap_or(0);
-        self.state.view.change(&ViewChange::Quantity(View::QUANTITIES[(at + 1) % View::QUANTITIES.len()]));
+        let (now, all) = (self.state.lens().quantity, self.state.pane().source.quantities());
+        let at = all.iter().position(|quantity| *quantity == now).map_or(0, |at| at + 1);
+        if let Some(next) = all.get(at).or(all.first()) {
+            self.state.view.change(&ViewChange::Quantity(*next));
+        }
     }
 
     pub(super) fn next_encoder(&mut self) {
         let encoders = self.state.trace().map_or(0, |entry| entry.trace.encoders.len());
-        if let Some(next) = (self.state.view.now().encoder + 1).checked_rem(encoders) {
+        if let Some(next) = (self.state.lens().encoder + 1).checked_rem(encoders) {
             self.state.view.change(&ViewChange::Encoder(next));
         }
     }
 
-    /// Computes what the encoder that is looked at was shown, unless that was done. However the view came about: by a
+    /// Opens a pane beside the active one, which shows the same at first.
+    pub(super) fn new_pane(&mut self) {
+        if self.state.view.duplicate().is_some() {
+            self.state.layout.hold(self.state.view.panes());
+        }
+    }
+
+    /// Makes `id` the active pane, and shows its tab.
+    pub(super) fn activate_pane(&mut self, id: PaneId) {
+        self.state.view.activate(id);
+        self.state.layout.show(id);
+    }
+
+    /// Links the active pane with the others in everything, or in nothing if it is.
+    pub(super) fn toggle_links(&mut self) {
+        let (id, links) = (self.state.pane().id, self.state.pane().links);
+        let linked = links.broken().next().is_none();
+        self.state.view.link(id, &Linked::ALL, !linked);
+    }
+
+    /// Computes what the encoders that are looked at were shown, unless that was done. However the view came about: by a
     /// click, by undoing, from a file.
-    pub(in crate::window) fn make_input(&mut self) {
-        let Some(encoder) = self.state.view.now().input_of else { return };
-        let Some(key) = self.state.trace_key().map(|trace| (trace, encoder)) else { return };
+    pub(in crate::window) fn make_inputs(&mut self) {
+        let wanted = |pane: &MapPane| {
+            let key = self.state.key_of(pane)?;
+            Some((key.model, key.picture, pane.lens.input_of?))
+        };
+        let wanted: Vec<InputKey> = self.state.panes().iter().filter_map(wanted).collect();
+        for key in wanted {
+            self.make_input(key);
+        }
+    }
+
+    fn make_input(&mut self, key: InputKey) {
+        let (model, picture, encoder) = key;
         if self.state.inputs.get(key).is_some() {
             return;
         }
-        let Some(picture) = self.state.pictures.ready(key.0.1).map(Arc::clone) else { return };
-        let Some(model) = self.state.models.current() else { return };
+        let Some(picture) = self.state.pictures.ready(picture).map(Arc::clone) else { return };
+        let Some(model) = self.state.models.named(model) else { return };
         let Some(pixels) = model.inspection.towers.get(encoder).and_then(|tower| tower.pixels.clone()) else { return };
         self.state.inputs.set(key, EncoderInput::Making);
-        let ctx = self.ctx.clone();
+        let texts = self.texts();
         self.run_beside(
             "encoder input",
             move |error| Finished::Input(key, EncoderInput::Failed(error)),
             move || {
                 let input = pixels.view(&picture, &CancelToken::default()).map(|input| {
-                    let image = ColorImage::from_rgb([input.width, input.height], &input.rgb);
-                    // Pixels are to be seen as they are, however close one looks.
-                    let options =
-                        TextureOptions { magnification: egui::TextureFilter::Nearest, ..TextureOptions::LINEAR };
-                    EncoderInput::Ready(ctx.load_texture("encoder input", image, options))
+                    EncoderInput::Ready(Arc::new(ColorImage::from_rgb([input.width, input.height], &input.rgb)))
                 });
-                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(error.to_string())))
+                Finished::Input(key, input.unwrap_or_else(|error| EncoderInput::Failed(texts.engine.error(&error))))
             },
         );
     }

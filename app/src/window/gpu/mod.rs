@@ -5,19 +5,40 @@
 mod draw;
 mod panes;
 mod photos;
+mod uploads;
 
 pub use draw::DrawMap;
-pub use panes::{PaneId, PaneMaps};
+pub use panes::PaneMaps;
+pub use uploads::Upload;
 
-use opabinia_engine::probe::Trace;
+use super::state::PaneId;
+use egui::{ColorImage, Context, TextureFilter, TextureHandle, TextureOptions};
+use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
-    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Pane, PendingMaps, Result,
-    TraceData,
+    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Normalisation, Pane, PendingMaps,
+    Result, TraceData,
 };
 use panes::PaneCache;
 use photos::Photos;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use uploads::Uploads;
+
+/// How many traces lie on the device: one of the 8B model has 9 MB.
+const TRACES: usize = 16;
+/// How many grids of values do.
+const GRIDS: usize = 16;
+/// How many inputs of encoders do: the largest of the released models' has 4 MB.
+const INPUTS: usize = 8;
+
+/// Which part of a token's attention is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GridPart {
+    /// Decoder layer; `None` is the mean of all.
+    pub layer: Option<usize>,
+    /// Head; `None` is the mean of all.
+    pub head: Option<usize>,
+}
 
 /// Makes maps on the window's device.
 #[derive(Clone)]
@@ -25,7 +46,25 @@ pub struct MapGpu {
     renderer: Arc<MapRenderer>,
     photos: Arc<Mutex<Photos>>,
     panes: Arc<Mutex<PaneCache>>,
+    uploads: Arc<Mutex<Lying>>,
     faults: Faults,
+}
+
+/// What lies on the device.
+#[derive(Debug)]
+struct Lying {
+    traces: Uploads<Trace, (), TraceOnGpu>,
+    grids: Uploads<TokenAttention, GridPart, GridOnGpu>,
+    inputs: Uploads<ColorImage, (), Texture>,
+}
+
+/// A picture that egui draws.
+struct Texture(TextureHandle);
+
+impl std::fmt::Debug for Texture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Texture")
+    }
 }
 
 impl std::fmt::Debug for MapGpu {
@@ -45,12 +84,29 @@ pub struct ShownMaps {
 #[derive(Debug)]
 struct Measured {
     maps: MapSet,
+    /// The two sets that `maps` are the difference of, where they are one.
+    of: Option<(MapSet, MapSet)>,
     /// `None` until a frame has tried to measure them.
     view: Option<MapView>,
     /// Numbers on the way from the device, and what they are the numbers of.
     pending: Option<(MapView, PendingMaps)>,
     /// The numbers that came last, and what they are the numbers of.
     numbers: Option<(MapView, Arc<Vec<Map>>)>,
+    /// The least and the greatest of them, which do not depend on the range of the colours.
+    extent: Option<(MapView, (f32, f32))>,
+}
+
+/// What the extent of the numbers of `view` depends on.
+fn extent_key(view: &MapView) -> MapView {
+    MapView { normalisation: Normalisation::Common, symmetric: false, ..numbers_key(view) }
+}
+
+/// The least and the greatest value of `maps`.
+fn extent(maps: &[Map]) -> Option<(f32, f32)> {
+    let values = maps.iter().flat_map(|map| &map.texels).filter_map(|texel| texel.value());
+    values.fold(None, |range, value| {
+        Some(range.map_or((value, value), |(low, high): (f32, f32)| (low.min(value), high.max(value))))
+    })
 }
 
 /// What the numbers of `view` depend on: which cell is outlined is not a part of it.
@@ -66,10 +122,22 @@ fn alike(of: &MapView, view: &MapView) -> bool {
 }
 
 impl ShownMaps {
-    fn new(renderer: &MapRenderer, trace: &GpuTrace, photo: &GpuPhoto, panes: usize) -> Result<Self> {
+    fn new(
+        renderer: &MapRenderer,
+        (trace, minus): (&GpuTrace, Option<&GpuTrace>),
+        photo: &GpuPhoto,
+        panes: usize,
+    ) -> Result<Self> {
         let maps = renderer.maps(trace)?;
+        let (maps, of) = match minus {
+            None => (maps, None),
+            Some(minus) => {
+                let minus = renderer.maps(minus)?;
+                (renderer.difference_maps(&maps, &minus)?, Some((maps, minus)))
+            }
+        };
         let panes = (0..panes).map(|_| renderer.pane(&maps, Some(photo))).collect::<Result<_>>()?;
-        let measured = Measured { maps, view: None, pending: None, numbers: None };
+        let measured = Measured { maps, of, view: None, pending: None, numbers: None, extent: None };
         Ok(Self { maps: Mutex::new(measured), panes })
     }
 
@@ -91,6 +159,14 @@ impl ShownMaps {
         alike(of, view).then(|| Arc::clone(numbers))
     }
 
+    /// The least and the greatest number of all maps of `view`, whatever range its colours span, once they have come.
+    pub fn extent(&self, view: &MapView) -> Option<(f32, f32)> {
+        let mut measured = self.measured();
+        measured.take_numbers();
+        let (of, range) = measured.extent.as_ref()?;
+        (*of == extent_key(view)).then_some(*range)
+    }
+
     /// Whether numbers of `view` will come once the maps have been drawn in it: ask for them in the next frame.
     pub fn are_awaited(&self, view: &MapView) -> bool {
         let measured = self.measured();
@@ -109,7 +185,10 @@ impl Measured {
         let Some((of, pending)) = &mut self.pending else { return };
         match pending.poll() {
             Ok(None) => return,
-            Ok(Some(maps)) => self.numbers = Some((*of, Arc::new(maps))),
+            Ok(Some(maps)) => {
+                self.extent = extent(&maps).map(|range| (extent_key(of), range));
+                self.numbers = Some((*of, Arc::new(maps)));
+            }
             Err(error) => {
                 tracing::warn!("{error}");
                 self.numbers = None;
@@ -131,7 +210,14 @@ impl Measured {
         }
         // A view that cannot be measured is not tried again in every frame.
         self.view = Some(*view);
-        let measured = renderer.update(encoder, &mut self.maps, view).and_then(|()| {
+        let Self { maps, of, .. } = self;
+        let measured = match of {
+            None => renderer.update(encoder, maps, view),
+            Some((of, minus)) => (renderer.update(encoder, of, view))
+                .and_then(|()| renderer.update(encoder, minus, view))
+                .and_then(|()| renderer.update_difference(encoder, maps, (of, minus), view.normalisation)),
+        };
+        let measured = measured.and_then(|()| {
             let of = numbers_key(view);
             if self.numbers_of() != Some(of) {
                 self.pending = Some((of, renderer.read_later(encoder, &self.maps)?));
@@ -175,6 +261,11 @@ impl MapGpu {
             renderer: Arc::new(renderer.with_faults(faults.clone())),
             photos: Arc::default(),
             panes: Arc::default(),
+            uploads: Arc::new(Mutex::new(Lying {
+                traces: Uploads::of_at_most(TRACES),
+                grids: Uploads::of_at_most(GRIDS),
+                inputs: Uploads::of_at_most(INPUTS),
+            })),
             faults,
         })
     }
@@ -214,16 +305,73 @@ impl MapGpu {
         Ok(GridOnGpu { on_gpu: Arc::new(on_gpu), side: grid.side })
     }
 
-    /// The maps that `pane` draws of `on_gpu`: its own, made when they are first asked for.
+    /// The maps that `pane` draws of `of`, or of the difference of it to `minus`: its own, made when they are first asked for.
     ///
     /// # Errors
     /// In words, if the device cannot hold them.
-    pub fn maps(&self, pane: PaneId, on_gpu: &Arc<TraceOnGpu>) -> std::result::Result<Arc<PaneMaps>, String> {
-        let TraceOnGpu { trace, photo } = on_gpu.as_ref();
-        let shown = |places| ShownMaps::new(&self.renderer, trace, photo, places).map(Arc::new);
-        let make = || Ok(PaneMaps { large: shown(1)?, small: shown(trace.encoders().len() + 1)? });
+    pub fn maps(
+        &self,
+        pane: PaneId,
+        of: &Arc<TraceOnGpu>,
+        minus: Option<&Arc<TraceOnGpu>>,
+    ) -> std::result::Result<Arc<PaneMaps>, String> {
+        let traces = (&of.trace, minus.map(|minus| &minus.trace));
+        let shown = |places| ShownMaps::new(&self.renderer, traces, &of.photo, places).map(Arc::new);
+        let make = || Ok(PaneMaps { large: shown(1)?, small: shown(of.trace.encoders().len() + 1)? });
         let mut panes = self.panes.lock().unwrap_or_else(PoisonError::into_inner);
-        panes.get_or_make(pane, on_gpu, make).map_err(|error| error.to_string())
+        panes.get_or_make(pane, (of, minus), make).map_err(|error| error.to_string())
+    }
+
+    /// How far the upload of `trace` is; `None` if it was not begun.
+    pub fn trace(&self, trace: &Arc<Trace>) -> Option<Upload<TraceOnGpu>> {
+        self.lying().traces.get(trace, &())
+    }
+
+    /// Notes that the upload of `trace` begins; gives whether it was to be begun.
+    pub(super) fn begin_trace(&self, trace: &Arc<Trace>) -> bool {
+        self.lying().traces.begin(trace, ())
+    }
+
+    /// Notes how the upload of `trace` has ended.
+    pub(super) fn end_trace(&self, trace: &Arc<Trace>, upload: Upload<TraceOnGpu>) {
+        self.lying().traces.end(trace, &(), upload);
+    }
+
+    /// How far the upload of a part of a token's attention is; `None` if it was not begun.
+    pub fn grid(&self, attention: &Arc<TokenAttention>, part: GridPart) -> Option<Upload<GridOnGpu>> {
+        self.lying().grids.get(attention, &part)
+    }
+
+    /// Notes that the upload of that part begins; gives whether it was to be begun.
+    pub(super) fn begin_grid(&self, attention: &Arc<TokenAttention>, part: GridPart) -> bool {
+        self.lying().grids.begin(attention, part)
+    }
+
+    /// Notes how the upload of that part has ended.
+    pub(super) fn end_grid(&self, attention: &Arc<TokenAttention>, part: GridPart, upload: Upload<GridOnGpu>) {
+        self.lying().grids.end(attention, &part, upload);
+    }
+
+    /// Lets what could not be drawn of tokens' attention be tried again.
+    pub(super) fn forget_failed_grids(&self) {
+        self.lying().grids.forget_failed();
+    }
+
+    /// The texture of what an encoder was shown.
+    pub fn input(&self, ctx: &Context, image: &Arc<ColorImage>) -> Option<TextureHandle> {
+        let mut lying = self.lying();
+        if lying.inputs.begin(image, ()) {
+            // Pixels are to be seen as they are, however close one looks.
+            let options = TextureOptions { magnification: TextureFilter::Nearest, ..TextureOptions::LINEAR };
+            let texture = Texture(ctx.load_texture("encoder input", Arc::clone(image), options));
+            lying.inputs.end(image, &(), Upload::Ready(Arc::new(texture)));
+        }
+        lying.inputs.get(image, &())?.ready().map(|texture| texture.0.clone())
+    }
+
+    fn lying(&self) -> MutexGuard<'_, Lying> {
+        // Only calls that leave it whole are made while it is held.
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_photo(&self, trace: GpuTrace, picture: &Arc<Picture>) -> Result<TraceOnGpu> {

@@ -59,7 +59,7 @@ pub(super) const ENGLISH: EvidenceTexts = EvidenceTexts {
     question: (
         "The question plays no part",
         "The SVA runs over the picture before the question is read, so these maps are the same for every question about \
-         this picture. What does depend on the question is the language model's own attention: select a token \
+         this picture. Those of sampler layers depend on the system prompt, which stands before the picture. What does depend on the question is the language model's own attention: select a token \
          of the answer.",
     ),
     layers: (
@@ -105,7 +105,7 @@ pub(super) const CHINESE: EvidenceTexts = EvidenceTexts {
     ),
     question: (
         "与问题无关",
-        "SVA 在读到问题之前就处理完图片，因此对同一张图片的任何问题，这些图都相同。真正随问题变化的是语言模型自己的注意力：\
+        "SVA 在读到问题之前就处理完图片，因此对同一张图片的任何问题，这些图都相同；采样层的图还取决于图片之前的系统提示。真正随问题变化的是语言模型自己的注意力：\
          请在回答中选择一个词元。",
     ),
     layers: (

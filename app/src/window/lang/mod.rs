@@ -3,21 +3,29 @@
 //! Every text is a field of a struct, so that a text that is missing in one language does not compile. Each part of
 //! the window has its own struct beside this file.
 
+mod comparison;
 mod controls;
 mod conversation;
+mod engine;
 mod evidence;
+mod evidence_panel;
 mod help;
 mod inspector;
 mod opening;
+mod panes;
 mod probe;
 mod program;
 
+pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
+pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
+pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
 pub use opening::OpeningTexts;
+pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
 
@@ -69,16 +77,24 @@ pub struct Texts {
     pub opening: OpeningTexts,
     /// Asking and answering.
     pub conversation: ConversationTexts,
+    /// Comparing two checkpoints.
+    pub comparison: ComparisonTexts,
     /// Maps and their numbers.
     pub probe: ProbeTexts,
+    /// Panes of maps.
+    pub panes: PaneTexts,
     /// Controls of the view in menus and palette.
     pub controls: ControlTexts,
     /// Guide, glossary, keys.
     pub help: HelpTexts,
     /// What maps are evidence of.
     pub evidence: EvidenceTexts,
+    /// What an answer rests on.
+    pub evidence_panel: EvidencePanelTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
+    /// What the engine says.
+    pub engine: EngineTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -86,11 +102,15 @@ static ENGLISH: Texts = Texts {
     program: program::ENGLISH,
     opening: opening::ENGLISH,
     conversation: conversation::ENGLISH,
+    comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
+    panes: panes::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
+    evidence_panel: evidence_panel::ENGLISH,
     inspector: inspector::ENGLISH,
+    engine: engine::ENGLISH,
 };
 
 static CHINESE: Texts = Texts {
@@ -98,11 +118,15 @@ static CHINESE: Texts = Texts {
     program: program::CHINESE,
     opening: opening::CHINESE,
     conversation: conversation::CHINESE,
+    comparison: comparison::CHINESE,
     probe: probe::CHINESE,
+    panes: panes::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,
     evidence: evidence::CHINESE,
+    evidence_panel: evidence_panel::CHINESE,
     inspector: inspector::CHINESE,
+    engine: engine::CHINESE,
 };
 
 impl Language {

@@ -12,6 +12,8 @@ pub struct ProgramTexts {
     pub menu_edit: &'static str,
     /// Menu of views.
     pub menu_view: &'static str,
+    /// The menu of panes of maps.
+    pub menu_panes: &'static str,
     /// Menu of help.
     pub menu_help: &'static str,
     /// Panel of conversations.
@@ -126,6 +128,8 @@ pub struct ProgramTexts {
     pub stage_decode: &'static str,
     /// Running interventions.
     pub stage_measure: &'static str,
+    /// Comparing the weights of two checkpoints.
+    pub stage_compare: &'static str,
     /// A job waits for its turn.
     pub waiting: &'static str,
     /// Stops what the engine does.
@@ -183,6 +187,7 @@ impl ProgramTexts {
             Stage::Prefill => self.stage_prefill,
             Stage::Decode => self.stage_decode,
             Stage::Measure => self.stage_measure,
+            Stage::Compare => self.stage_compare,
         }
     }
 
@@ -207,6 +212,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     menu_file: "File",
     menu_edit: "Edit",
     menu_view: "View",
+    menu_panes: "Panes",
     menu_help: "Help",
     panel_conversation: "Conversation",
     panel_probe: "Maps",
@@ -264,6 +270,7 @@ pub(super) const ENGLISH: ProgramTexts = ProgramTexts {
     stage_prefill: "prefill",
     stage_decode: "answering",
     stage_measure: "measuring",
+    stage_compare: "comparing weights",
     waiting: "waiting",
     stop: "Stop",
     working: "The engine is at work",
@@ -292,6 +299,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     menu_file: "文件",
     menu_edit: "编辑",
     menu_view: "视图",
+    menu_panes: "窗格",
     menu_help: "帮助",
     panel_conversation: "对话",
     panel_probe: "注意力图",
@@ -349,6 +357,7 @@ pub(super) const CHINESE: ProgramTexts = ProgramTexts {
     stage_prefill: "预填充",
     stage_decode: "回答",
     stage_measure: "测量",
+    stage_compare: "比较权重",
     waiting: "等待",
     stop: "停止",
     working: "引擎正在工作",

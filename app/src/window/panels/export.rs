@@ -15,12 +15,12 @@ const WIDTHS: [u32; 3] = [640, 960, 1920];
 /// Draws the dialog.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, kind: ExportKind, options: ExportOptions, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
-    let view = cx.state.view.now();
+    let lens = cx.state.lens();
     let mut chosen = options;
     ui.heading(texts.export_title(kind));
     ui.add_space(10.0);
     Grid::new("export").num_columns(2).spacing([18.0, 10.0]).show(ui, |ui| {
-        if view.quantity.per_encoder() {
+        if lens.quantity.per_encoder() {
             ui.weak(texts.panels);
             ui.horizontal(|ui| {
                 ui.selectable_value(&mut chosen.only_large, false, texts.every_encoder);
@@ -32,8 +32,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kind: ExportKind, options: ExportOptions, 
         ui.horizontal(|ui| {
             ui.selectable_value(&mut chosen.part, Part::Padded, texts.part_padded);
             ui.selectable_value(&mut chosen.part, Part::Picture, texts.part_picture);
-            if view.shown != Rect::SQUARE {
-                ui.selectable_value(&mut chosen.part, Part::Zoomed(view.shown), texts.part_zoomed);
+            if lens.shown != Rect::SQUARE {
+                ui.selectable_value(&mut chosen.part, Part::Zoomed(lens.shown), texts.part_zoomed);
             }
         });
         ui.end_row();

@@ -1,6 +1,8 @@
 //! What is on the screen. Each panel reads the state and says what was done; none of them changes anything.
 
+mod comparison;
 mod conversation;
+mod evidence;
 mod export;
 mod inspector;
 mod notices;
@@ -8,8 +10,11 @@ mod opening;
 mod overlay;
 mod parts;
 mod probe;
+mod shown;
 mod top_bar;
 mod whose;
+
+pub use conversation::with_pasted;
 
 use super::action::{Action, ProgramAction};
 use super::command::UiCommand;
@@ -18,7 +23,7 @@ use super::lang::Texts;
 use super::layout::{Layout, PanelKind};
 use super::state::{AppState, Overlay};
 use egui::{CentralPanel, Context, Event, Frame, Panel, Popup, Ui};
-use egui_tiles::{Behavior, SimplificationOptions, TileId, UiResponse};
+use egui_tiles::{Behavior, SimplificationOptions, Tabs, TileId, Tiles, UiResponse};
 use std::sync::Arc;
 
 /// What every panel is given.
@@ -76,15 +81,33 @@ struct TilesOf<'a> {
     out: &'a mut Vec<Action>,
 }
 
+impl TilesOf<'_> {
+    /// Draws a line above the pane of maps that keys and menus are about, where there are several.
+    fn mark_active(&self, ui: &Ui, panel: PanelKind) {
+        let panes = self.cx.state.panes();
+        if panes.count() > 1 && panel == PanelKind::Map(panes.active().id) {
+            let area = ui.max_rect().expand(12.0);
+            let line = egui::Stroke::new(2.0, ui.visuals().hyperlink_color);
+            ui.painter().hline(area.x_range(), area.top() + 1.0, line);
+        }
+    }
+}
+
 impl Behavior<PanelKind> for TilesOf<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, panel: &mut PanelKind) -> UiResponse {
         let fill = ui.visuals().panel_fill;
         Frame::new().fill(fill).inner_margin(12).show(ui, |ui| {
             ui.expand_to_include_rect(ui.max_rect());
+            self.mark_active(ui, *panel);
             match panel {
                 PanelKind::Conversation => conversation::show(ui, self.cx, self.conversation, self.out),
-                PanelKind::Probe => probe::show(ui, self.cx, self.out),
+                PanelKind::Map(id) => {
+                    if let Some(pane) = self.cx.state.panes().get(*id) {
+                        probe::show(ui, self.cx, pane, self.out);
+                    }
+                }
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
+                PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
             }
         });
         UiResponse::None
@@ -94,10 +117,28 @@ impl Behavior<PanelKind> for TilesOf<'_> {
         let texts = &self.cx.texts.program;
         match panel {
             PanelKind::Conversation => texts.panel_conversation,
-            PanelKind::Probe => texts.panel_probe,
+            PanelKind::Map(id) => return probe::title(self.cx, *id).into(),
             PanelKind::Inspector => texts.panel_inspector,
+            PanelKind::Evidence => self.cx.texts.evidence_panel.title,
         }
         .into()
+    }
+
+    fn top_bar_right_ui(
+        &mut self,
+        tiles: &Tiles<PanelKind>,
+        ui: &mut Ui,
+        _tile: TileId,
+        tabs: &Tabs,
+        _scroll_offset: &mut f32,
+    ) {
+        let shown = tabs.active.as_ref().and_then(|tab| tiles.get_pane(tab));
+        if let Some(PanelKind::Map(id)) = shown
+            && let Some(pane) = self.cx.state.panes().get(*id)
+        {
+            ui.add_space(4.0);
+            probe::bar(ui, self.cx, pane, self.out);
+        }
     }
 
     fn simplification_options(&self) -> SimplificationOptions {

@@ -22,6 +22,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             (Menu::File, texts.menu_file),
             (Menu::Edit, texts.menu_edit),
             (Menu::View, texts.menu_view),
+            (Menu::Panes, texts.menu_panes),
             (Menu::Help, texts.menu_help),
         ] {
             ui.menu_button(name, |ui| self::menu(ui, cx, menu, out));
@@ -31,6 +32,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         if cx.state.models.current().is_some() {
             ui.separator();
             model(ui, cx, Slot::B, narrow, out);
+        }
+        if cx.state.models.are_two() {
+            let tip = UiCommand::CompareSides.words(cx.texts.language).1;
+            if ui.button(cx.texts.comparison.both).on_hover_text(tip).clicked() {
+                out.push(UiCommand::CompareSides.into());
+            }
         }
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             switches(ui, cx, out);

@@ -1,11 +1,9 @@
 //! What tokens of answers attended to: asked for on demand, kept for a while.
 //!
 //! Ordinary chat asks for none of this. While the maps' source is [`super::MapSource::Token`], the window asks the
-//! engine for the selected token's attention and puts the chosen layer and head of it on the GPU; see
-//! `apply/attention.rs`.
+//! engine for the selected token's attention; see `apply/attention.rs`.
 
 use super::{ConversationId, TokenPlace};
-use crate::window::gpu::GridOnGpu;
 use opabinia_engine::probe::{Mass, TokenAttention};
 use opabinia_engine::run::ModelId;
 use std::collections::HashMap;
@@ -25,28 +23,6 @@ pub enum Attended {
     Failed(String),
 }
 
-/// Which part of a token's attention is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GridKey {
-    /// The token.
-    pub attention: AttentionKey,
-    /// Decoder layer; `None` is the mean of all.
-    pub layer: Option<usize>,
-    /// Head; `None` is the mean of all.
-    pub head: Option<usize>,
-}
-
-/// Whether that part can be drawn.
-#[derive(Debug, Clone)]
-pub enum GridUpload {
-    /// It is on its way to the GPU.
-    Uploading,
-    /// It is there.
-    Ready(Arc<GridOnGpu>),
-    /// It cannot be drawn: why.
-    Failed(String),
-}
-
 /// How many tokens' attention is kept: one has about 2 MB in the 8B model.
 const KEPT: usize = 24;
 
@@ -55,7 +31,6 @@ const KEPT: usize = 24;
 pub struct Attentions {
     entries: HashMap<AttentionKey, Attended>,
     order: Vec<AttentionKey>,
-    grid: Option<(GridKey, GridUpload)>,
 }
 
 impl Attentions {
@@ -93,24 +68,6 @@ impl Attentions {
     pub fn forget_conversation(&mut self, conversation: ConversationId) {
         self.order.retain(|(_, place)| place.conversation != conversation);
         self.entries.retain(|(_, place), _| place.conversation != conversation);
-        if self.grid.as_ref().is_some_and(|(key, _)| key.attention.1.conversation == conversation) {
-            self.grid = None;
-        }
-    }
-
-    /// What was put on the GPU last, or is on its way there.
-    pub fn grid(&self) -> Option<&(GridKey, GridUpload)> {
-        self.grid.as_ref()
-    }
-
-    /// Notes how far the upload of `key` is.
-    pub fn set_grid(&mut self, key: GridKey, upload: GridUpload) {
-        self.grid = Some((key, upload));
-    }
-
-    /// Everything on the GPU is gone: what is shown has to be uploaded again.
-    pub fn lose_uploads(&mut self) {
-        self.grid = None;
     }
 }
 

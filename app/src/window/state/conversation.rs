@@ -1,6 +1,6 @@
 //! Conversations: questions and answers as a tree, of which one path is shown.
 
-use super::{AnswerStatus, AnswerTimes, Exchanges, PictureId, Sampling, TokenRecord};
+use super::{AnswerStatus, AnswerTimes, Exchanges, PictureId, Sampling, Slot, TokenRecord};
 use opabinia_engine::text::Turn;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,6 +52,9 @@ pub struct Exchange {
     /// The type in which its weights were kept; empty in sessions saved before this was kept.
     #[serde(default)]
     pub weights: String,
+    /// The side that is to answer, where both are asked; otherwise whoever answers then. Sides live as long as the window.
+    #[serde(skip)]
+    pub asked: Option<Slot>,
     /// How the answer was chosen.
     pub sampling: Sampling,
     /// Tokens the answer had to begin with.
@@ -83,6 +86,7 @@ impl Exchange {
             model: String::new(),
             directory: String::new(),
             weights: String::new(),
+            asked: None,
             sampling,
             begin: Vec::new(),
             answer: String::new(),
@@ -159,6 +163,18 @@ impl Conversation {
         let mut path: Vec<_> = std::iter::successors(self.leaf, |at| self.exchanges.get(*at)?.parent).collect();
         path.reverse();
         path
+    }
+
+    /// The system prompt under which `picture` was last asked about on the path that is shown; the one of the next question if
+    /// it was not.
+    pub fn system_about(&self, picture: PictureId) -> &str {
+        let mut path = std::iter::successors(self.leaf, |at| self.exchanges.get(*at)?.parent);
+        let about = path.find_map(|at| {
+            self.exchanges
+                .get(at)
+                .filter(|known| known.picture == Some(picture) && (known.is_told() || known.status.is_open()))
+        });
+        about.map_or(&self.system, |exchange| &exchange.system)
     }
 
     /// Exchanges that branch off where `exchange` does, itself among them.

@@ -1,6 +1,6 @@
 //! How what is on the screen is written to a file.
 
-use super::{AppState, MapSource, View};
+use super::{AppState, MapLens, MapSource};
 use crate::figure::Theme;
 use crate::map_figure::Part;
 use crate::recipe::FigureSettings;
@@ -46,9 +46,9 @@ pub struct ExportOptions {
 }
 
 impl ExportOptions {
-    /// What suits `view` at first: as it is zoomed, on the light ground of a paper.
-    pub fn of(view: &View) -> Self {
-        let part = if view.shown == Rect::SQUARE { Part::Padded } else { Part::Zoomed(view.shown) };
+    /// What suits `lens` at first: as it is zoomed, on the light ground of a paper.
+    pub fn of(lens: &MapLens) -> Self {
+        let part = if lens.shown == Rect::SQUARE { Part::Padded } else { Part::Zoomed(lens.shown) };
         Self { only_large: false, part, side: 960, theme: Theme::Light }
     }
 }
@@ -56,33 +56,31 @@ impl ExportOptions {
 impl AppState {
     /// The figure of what is looked at, with `options`. `None` where there is no trace, or the maps are not made from it.
     pub fn figure_settings(&self, options: &ExportOptions) -> Option<FigureSettings> {
+        let MapSource::Run(_) = self.pane().source else { return None };
         let trace = &self.trace()?.trace;
-        let view = self.view.now().fitted(trace);
-        if view.source != MapSource::Sva {
-            return None;
-        }
-        let encoders = if options.only_large && view.quantity.per_encoder() {
-            vec![view.encoder]
+        let lens = self.lens().fitted(trace);
+        let encoders = if options.only_large && lens.quantity.per_encoder() {
+            vec![lens.encoder]
         } else {
             (0..trace.encoders.len()).collect()
         };
-        let map_view = view.map_view();
+        let map_view = lens.map_view();
         Some(FigureSettings {
             encoders,
-            layers: (0..trace.layers.len()).filter(|layer| view.layers.contains(*layer)).collect(),
-            heads: (0..HEADS).filter(|head| view.heads.contains(*head)).collect(),
-            quantity: view.quantity,
-            reduction: view.reduction,
-            granularity: if view.quantity == Quantity::Dominant { Default::default() } else { view.granularity },
+            layers: (0..trace.layers.len()).filter(|layer| lens.layers.contains(*layer)).collect(),
+            heads: (0..HEADS).filter(|head| lens.heads.contains(*head)).collect(),
+            quantity: lens.quantity,
+            reduction: lens.reduction,
+            granularity: if lens.quantity == Quantity::Dominant { Default::default() } else { lens.granularity },
             cell: map_view.focus.cell(),
             only_window: matches!(map_view.focus, opabinia_shaders::Focus::Window(_)),
-            normalisation: view.normalisation,
+            normalisation: lens.normalisation,
             symmetric: map_view.symmetric,
-            colour_map: view.colours(),
-            opacity: view.opacity,
-            grey_photo: view.greys_photo(),
-            filter: view.filter,
-            grid: view.grid,
+            colour_map: lens.colours(),
+            opacity: lens.opacity,
+            grey_photo: lens.greys_photo(),
+            filter: lens.filter,
+            grid: lens.grid,
             part: options.part,
             side: options.side,
             theme: options.theme,

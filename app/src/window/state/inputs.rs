@@ -1,33 +1,25 @@
-//! What encoders are shown of a picture: padded and resized, as textures of the window.
+//! What encoders are shown of a picture: padded and resized.
 
-use super::TraceKey;
-use egui::TextureHandle;
+use super::PictureId;
+use egui::ColorImage;
+use opabinia_engine::run::ModelId;
+use std::sync::Arc;
 
 /// How many are kept: the largest of the released models' has 4 MB.
 const KEPT: usize = 8;
 
-/// Names what one encoder is shown: the load and the picture, and the encoder's place in key order.
-pub type InputKey = (TraceKey, usize);
+/// Names what one encoder is shown: the model, the picture, and the encoder's place in key order.
+pub type InputKey = (ModelId, PictureId, usize);
 
 /// What an encoder is shown, if that is known yet.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum EncoderInput {
     /// It is being computed.
     Making,
     /// It is here.
-    Ready(TextureHandle),
+    Ready(Arc<ColorImage>),
     /// It cannot be shown: why.
     Failed(String),
-}
-
-impl std::fmt::Debug for EncoderInput {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Making => "Making",
-            Self::Ready(_) => "Ready",
-            Self::Failed(_) => "Failed",
-        })
-    }
 }
 
 /// All that are kept, the oldest first.

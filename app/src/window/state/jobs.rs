@@ -1,13 +1,13 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{AttentionKey, ConversationId, ExchangeId, Slot, TraceKey};
+use super::{AttentionKey, ConversationId, EvidenceKey, EvidencePart, ExchangeId, Slot, TraceKey};
 use opabinia_engine::job::Progress;
 use opabinia_engine::worker::JobId;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// What a job is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// Finding out what a checkpoint is.
     Inspect(Slot),
@@ -30,14 +30,16 @@ pub enum Purpose {
     Attend(AttentionKey),
     /// A trace without an answer: the maps of an earlier one.
     Trace(TraceKey),
+    /// What an answer rests on.
+    Evidence(EvidenceKey, EvidencePart),
 }
 
 impl Purpose {
     /// The trace that comes of it.
-    pub fn makes_trace(&self) -> Option<TraceKey> {
+    pub fn makes_trace(&self) -> Option<&TraceKey> {
         match self {
-            Self::Answer { traced, .. } => *traced,
-            Self::Trace(key) => Some(*key),
+            Self::Answer { traced, .. } => traced.as_ref(),
+            Self::Trace(key) => Some(key),
             _ => None,
         }
     }
@@ -96,7 +98,7 @@ impl Jobs {
     }
 
     /// Whether a job that has not been asked to stop makes the trace named `key`.
-    pub fn bring_trace(&self, key: TraceKey) -> bool {
+    pub fn bring_trace(&self, key: &TraceKey) -> bool {
         self.0.values().any(|running| !running.cancelling && running.purpose.makes_trace() == Some(key))
     }
 

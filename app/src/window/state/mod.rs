@@ -1,46 +1,56 @@
 //! The one state of the window. Panels read it; [`super::apply`] changes it.
 //!
-//! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`View`] and the
-//! layout; see [`super::store`]); what lives only as long as the program (models, traces on the GPU, jobs) stands beside them.
+//! What survives a restart is in types that can be serialised ([`Settings`], [`Conversations`], [`Panes`] and the
+//! layout; see [`super::store`]); what lives only as long as the program (models, traces, jobs) stands beside them. What lies
+//! on the GPU is not here at all: [`super::gpu`] keeps it by the data it was made from.
 
 mod answer;
 mod attention;
+mod comparison;
 mod conversation;
+mod evidence;
 mod exchanges;
 mod export;
+mod history;
 mod inputs;
 mod jobs;
 mod kept_path;
+mod lens;
 mod models;
 mod names;
 mod notices;
+mod panes;
 mod pictures;
 mod settings;
 mod traces;
 mod typed_path;
 mod undo;
-mod view;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
-pub use attention::{Attended, AttentionKey, Attentions, GridKey, GridUpload, chosen};
+pub use attention::{Attended, AttentionKey, Attentions, chosen};
+pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
+pub use evidence::{
+    AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
+};
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
+pub use history::ViewHistory;
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
 pub use jobs::{Jobs, Purpose, RunningJob};
+pub use lens::{InspectorTab, MapLens, ViewChange};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts, Slot};
 pub use names::{Names, Which};
 pub use notices::{Notice, NoticeKind, Notices, sentences};
+pub use panes::{Linked, Links, MOST_PANES, MapPane, MapSource, PaneId, Panes, RunRef, Side};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
-pub use traces::{Remade, TraceEntry, TraceKey, TraceUpload, Traces};
+pub use traces::{Remade, TraceEntry, TraceKey, Traces};
 pub use typed_path::{PathEntry, PathFor, TypedPath};
 pub use undo::{Deed, Deeds};
-pub use view::{InspectorTab, MapSource, View, ViewChange, ViewHistory};
 
-use super::gpu::GridOnGpu;
 use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_shaders::Cell;
@@ -84,6 +94,8 @@ pub enum Overlay {
     Path(Box<TypedPath>),
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
+    /// The two checkpoints that are open, side by side.
+    Comparison,
 }
 
 /// Whether what survives a restart is on the disk.
@@ -119,8 +131,12 @@ pub struct AppState {
     pub inputs: EncoderInputs,
     /// What tokens of answers attended to.
     pub attentions: Attentions,
+    /// What answers rest on.
+    pub evidence: Evidences,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
+    /// The comparison of the two checkpoints that are open.
+    pub comparison: Comparison,
     /// What is typed where checkpoints are opened.
     pub drafts: OpeningDrafts,
     /// Where everything is kept; `None` if it is not.
@@ -129,14 +145,16 @@ pub struct AppState {
     pub kept: Kept,
     /// Checkpoints in the hub cache; `None` until they have been looked for.
     pub hub: Option<Vec<CachedModel>>,
-    /// What is looked at, with its history.
+    /// The panes of maps, with their history.
     pub view: ViewHistory,
     /// What was done to conversations and can be taken back.
     pub deeds: Deeds,
     /// The picture that will be attached once it has been read.
     pub attaching: Option<PictureId>,
-    /// The cell under the pointer.
-    pub hovered: Option<Cell>,
+    /// The cell under the pointer, and the pane whose it is.
+    pub hovered: Option<(PaneId, Cell)>,
+    /// Why nothing can be drawn, where the graphics device is gone.
+    pub graphics_lost: Option<String>,
     /// The token looked at.
     pub token: Option<TokenPlace>,
     /// Which part of the inspector is shown.
@@ -167,9 +185,54 @@ impl AppState {
         self.conversations.current()?.picture
     }
 
-    /// The trace of that picture by the model that answers.
+    /// The panes of maps.
+    pub fn panes(&self) -> &Panes {
+        self.view.panes()
+    }
+
+    /// The active pane of maps: the one that keys and menus are about, and that the inspector explains.
+    pub fn pane(&self) -> &MapPane {
+        self.view.panes().active()
+    }
+
+    /// How its maps are drawn.
+    pub fn lens(&self) -> &MapLens {
+        &self.pane().lens
+    }
+
+    /// The model of `side`.
+    pub fn model_of(&self, side: Side) -> Option<&Model> {
+        match side {
+            Side::Answering => self.models.current(),
+            Side::A => self.models.loaded(Slot::A),
+            Side::B => self.models.loaded(Slot::B),
+        }
+    }
+
+    /// The name of the run that `run` means on the picture that is shown, under the system prompt of the latest answer about it.
+    pub fn run_key(&self, run: &RunRef) -> Option<TraceKey> {
+        let conversation = self.conversations.current()?;
+        let (model, picture) = (self.model_of(run.side)?.id, conversation.picture?);
+        let plain = TraceKey::new(model, picture, conversation.system_about(picture));
+        Some(TraceKey { interventions: run.interventions.clone(), ..plain })
+    }
+
+    /// The run whose numbers `pane` shows: the first of a difference, and the plain one beside a token's attention.
+    pub fn key_of(&self, pane: &MapPane) -> Option<TraceKey> {
+        match pane.source.runs().next() {
+            Some(run) => self.run_key(run),
+            None => self.run_key(&RunRef::default()),
+        }
+    }
+
+    /// The same of the active pane.
     pub fn trace_key(&self) -> Option<TraceKey> {
-        Some((self.models.current()?.id, self.picture()?))
+        self.key_of(self.pane())
+    }
+
+    /// The plain run of the picture that is shown, by the model that answers.
+    pub fn plain_key(&self) -> Option<TraceKey> {
+        self.run_key(&RunRef::default())
     }
 
     /// The attention of the selected token by the model that answers.
@@ -177,39 +240,42 @@ impl AppState {
         Some((self.models.current()?.id, self.token?))
     }
 
-    /// The trace that is looked at.
+    /// The trace that `pane` shows the numbers of.
+    pub fn trace_of(&self, pane: &MapPane) -> Option<&TraceEntry> {
+        self.traces.get(&self.key_of(pane)?)
+    }
+
+    /// The trace that is looked at: that of the active pane.
     pub fn trace(&self) -> Option<&TraceEntry> {
-        self.traces.get(self.trace_key()?)
+        self.trace_of(self.pane())
     }
 
-    /// Whether a trace of the picture that is shown is being made.
-    pub fn trace_is_coming(&self) -> bool {
-        self.trace_key().is_some_and(|key| self.jobs.bring_trace(key))
+    /// Whether the trace named `key` is being made.
+    pub fn is_coming(&self, key: &TraceKey) -> bool {
+        self.jobs.bring_trace(key)
     }
 
-    /// Whether an answer about the picture is shown whose maps are neither there nor being made.
-    pub fn lacks_trace(&self) -> bool {
-        let Some(picture) = self.picture().filter(|_| self.trace().is_none() && !self.trace_is_coming()) else {
+    /// Whether an answer about the picture is shown of which there could be the run `key`, which is neither there nor being
+    /// made.
+    pub fn lacks_trace(&self, key: &TraceKey) -> bool {
+        if self.traces.get(key).is_some() || self.is_coming(key) {
             return false;
-        };
+        }
         let Some(shown) = self.conversations.current() else { return false };
         let mut told = false;
         for exchange in shown.path().iter().filter_map(|at| shown.exchanges.get(*at)) {
             if exchange.status.is_open() {
                 return false;
             }
-            told |= exchange.is_told() && exchange.picture == Some(picture);
+            told |= exchange.is_told() && exchange.picture == Some(key.picture);
         }
         told
     }
 
-    /// The language model's attention from the selected token to the visual tokens, as [`MapSource::Token`] shows it.
-    pub fn attention_map(&self) -> Option<&GridOnGpu> {
-        let MapSource::Token { layer, head } = self.view.now().source else { return None };
-        let wanted = GridKey { attention: self.attention_key()?, layer, head };
-        match self.attentions.grid()? {
-            (key, GridUpload::Ready(on_gpu)) if *key == wanted => Some(on_gpu),
-            _ => None,
-        }
+    /// The cell under the pointer, as `pane` shows it: its own, or that of a pane that it is linked with.
+    pub fn hovered_in(&self, pane: &MapPane) -> Option<Cell> {
+        let (id, cell) = self.hovered?;
+        let links = |id| self.panes().get(id).is_some_and(|other| other.links.has(Linked::Cell));
+        (id == pane.id || pane.links.has(Linked::Cell) && links(id)).then_some(cell)
     }
 }

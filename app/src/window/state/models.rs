@@ -98,6 +98,17 @@ pub enum Slot {
     B,
 }
 
+impl Slot {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
 /// One of the two places for a checkpoint.
 #[derive(Debug, Default)]
 struct Place {
@@ -149,6 +160,13 @@ impl Models {
     /// Chooses the slot whose model answers.
     pub fn set_answering(&mut self, slot: Slot) {
         self.b_answers = slot == Slot::B;
+    }
+
+    /// A becomes B and B becomes A; who answers is the same model as before.
+    pub fn swap(&mut self) {
+        let answering = self.answering();
+        std::mem::swap(&mut self.a, &mut self.b);
+        self.set_answering(answering.other());
     }
 
     /// Whether there are two models to choose from.

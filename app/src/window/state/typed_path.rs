@@ -2,6 +2,7 @@
 
 use super::Slot;
 use super::{ExportKind, ExportOptions};
+use crate::evidence::export::EvidenceFile;
 use std::path::{Path, PathBuf};
 
 /// What a path is asked for.
@@ -15,6 +16,8 @@ pub enum PathFor {
     Picture,
     /// The file of an export.
     Export(ExportKind, ExportOptions),
+    /// A file of evidence.
+    Evidence(EvidenceFile),
 }
 
 /// A name in a directory.
@@ -37,6 +40,17 @@ pub struct TypedPath {
     pub listed: Option<(PathBuf, Vec<PathEntry>)>,
     /// Why what was typed cannot be used.
     pub problem: Option<String>,
+}
+
+impl PathFor {
+    /// How the name of a file that is written ends.
+    pub fn extension(&self) -> Option<&'static str> {
+        match self {
+            Self::Export(kind, _) => Some(kind.extension()),
+            Self::Evidence(kind) => Some(kind.extension()),
+            Self::Model(_) | Self::Encoder(..) | Self::Picture => None,
+        }
+    }
 }
 
 impl TypedPath {

@@ -49,6 +49,11 @@ impl Geometry {
         })
     }
 
+    /// Whether it can be written to a file: JSON has no word for infinity.
+    pub(super) fn is_finite(&self) -> bool {
+        self.size.into_iter().chain(self.place.into_iter().flatten()).all(f32::is_finite)
+    }
+
     /// The size to open with.
     pub fn size(&self) -> Vec2 {
         let [width, height] = self.size.map(|side| if side.is_finite() { side.min(MOST) } else { 0.0 });

@@ -14,11 +14,10 @@ mod session;
 mod tidy;
 
 pub use geometry::Geometry;
-pub use session::{KeptPicture, Lost, Session, VERSION};
+pub use session::{KeptPicture, Lost, Parsed, Session, Unreadable, VERSION};
 
 use crate::window::lang::ProgramTexts;
 use opabinia_engine::vision::Picture;
-use session::{Parsed, Unreadable};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};

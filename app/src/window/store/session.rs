@@ -3,7 +3,7 @@
 use super::Geometry;
 use crate::window::layout::Layout;
 use crate::window::state::{
-    AppState, Conversations, InspectorTab, MAX_ID, PictureId, PictureSource, Settings, TokenPlace, View, ViewHistory,
+    AppState, Conversations, InspectorTab, MAX_ID, Panes, PictureId, PictureSource, Settings, TokenPlace, ViewHistory,
 };
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 /// The version this program writes. A program that writes what older ones cannot read counts it up, and goes on reading
 /// what older ones wrote; `tests/window` keeps a file of each version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How many pictures are kept.
 const MAX_PICTURES: usize = 100_000;
@@ -29,8 +29,8 @@ pub struct Session {
     pub layout: Layout,
     /// What was asked and answered.
     pub conversations: Conversations,
-    /// What was looked at.
-    pub view: View,
+    /// What was looked at, in which panes.
+    pub panes: Panes,
     /// What numbers were of.
     pub inspected: Inspected,
     /// Where pictures can be read again.
@@ -67,8 +67,8 @@ pub enum Lost {
     Layout,
     /// [`Session::conversations`].
     Conversations,
-    /// [`Session::view`].
-    View,
+    /// [`Session::panes`].
+    Panes,
     /// [`Session::inspected`].
     Inspected,
     /// [`Session::pictures`].
@@ -84,7 +84,7 @@ impl Lost {
             Self::Settings => "settings",
             Self::Layout => "layout",
             Self::Conversations => "conversations",
-            Self::View => "view",
+            Self::Panes => "panes",
             Self::Inspected => "inspected",
             Self::Pictures => "pictures",
             Self::Window => "window",
@@ -93,11 +93,11 @@ impl Lost {
 }
 
 /// A session, and its parts that could not be read, with the reasons.
-pub(super) type Parsed = (Session, Vec<(Lost, String)>);
+pub type Parsed = (Session, Vec<(Lost, String)>);
 
 /// Why a session cannot be read at all.
 #[derive(Debug)]
-pub(super) enum Unreadable {
+pub enum Unreadable {
     /// A newer version of the program wrote it.
     Newer,
     /// It is no session, for this reason.
@@ -126,7 +126,7 @@ impl Session {
             settings: state.settings.clone(),
             layout: state.layout.clone(),
             conversations: state.conversations.clone(),
-            view: state.view.now().clone(),
+            panes: state.panes().clone(),
             inspected: Inspected { tab: state.inspector, token: state.token },
             pictures,
             window,
@@ -141,7 +141,8 @@ impl Session {
             state.pictures.reserve(picture);
         }
         state.conversations = self.conversations;
-        state.view = ViewHistory::starting_with(self.view);
+        state.view = ViewHistory::starting_with(self.panes);
+        state.layout.hold(state.view.panes());
         state.inspector = self.inspected.tab;
         let conversations = &state.conversations;
         state.token = self.inspected.token.filter(|place| {
@@ -155,7 +156,10 @@ impl Session {
     }
 
     /// Reads a file, part by part: what is damaged in one does not take the others along.
-    pub(super) fn parse(text: &[u8]) -> Result<Parsed, Unreadable> {
+    ///
+    /// # Errors
+    /// [`Unreadable`] if it is of a newer version or no session at all.
+    pub fn parse(text: &[u8]) -> Result<Parsed, Unreadable> {
         let damaged = |why: serde_json::Error| Unreadable::Damaged(why.to_string());
         // A file without damage, as nearly all are, is read in one go.
         let whole = serde_json::from_slice::<Parts>(text);
@@ -174,19 +178,21 @@ impl Session {
             settings: part(text, Lost::Settings, &mut lost),
             layout: part(text, Lost::Layout, &mut lost),
             conversations: part(text, Lost::Conversations, &mut lost),
-            view: part(text, Lost::View, &mut lost),
+            panes: part(text, Lost::Panes, &mut lost),
             inspected: part(text, Lost::Inspected, &mut lost),
             pictures: part(text, Lost::Pictures, &mut lost),
             window: part(text, Lost::Window, &mut lost),
         });
         hold(&mut parts.layout, Layout::is_sound, Lost::Layout, &mut lost);
         hold(&mut parts.conversations, Conversations::is_sound, Lost::Conversations, &mut lost);
+        hold(&mut parts.panes, Panes::is_sound, Lost::Panes, &mut lost);
         hold(&mut parts.pictures, |kept| are_sound(kept), Lost::Pictures, &mut lost);
+        hold(&mut parts.window, |window| window.is_none_or(|at| at.is_finite()), Lost::Window, &mut lost);
         parts.settings.settle();
         parts.conversations.settle();
-        parts.view.settle();
-        let Parts { version: _, settings, layout, conversations, view, inspected, pictures, window } = parts;
-        Ok((Self { version: VERSION, settings, layout, conversations, view, inspected, pictures, window }, lost))
+        parts.panes.settle();
+        let Parts { version: _, settings, layout, conversations, panes, inspected, pictures, window } = parts;
+        Ok((Self { version: VERSION, settings, layout, conversations, panes, inspected, pictures, window }, lost))
     }
 
     /// Takes `part` over from an older session.
@@ -200,7 +206,7 @@ impl Session {
                 let known: HashSet<_> = self.pictures.iter().map(|kept| kept.id).collect();
                 self.pictures.extend(older.pictures.iter().filter(|kept| !known.contains(&kept.id)).cloned());
             }
-            Lost::View => std::mem::swap(&mut self.view, &mut older.view),
+            Lost::Panes => std::mem::swap(&mut self.panes, &mut older.panes),
             Lost::Inspected => std::mem::swap(&mut self.inspected, &mut older.inspected),
             Lost::Pictures => std::mem::swap(&mut self.pictures, &mut older.pictures),
             Lost::Window => std::mem::swap(&mut self.window, &mut older.window),
@@ -208,7 +214,7 @@ impl Session {
     }
 
     /// JSON has no word for infinity and the like; a log-probability that is none becomes the least there is.
-    pub(super) fn make_finite(&mut self) {
+    pub fn make_finite(&mut self) {
         self.conversations.make_finite();
     }
 }
@@ -221,7 +227,7 @@ struct Parts {
     settings: Settings,
     layout: Layout,
     conversations: Conversations,
-    view: View,
+    panes: Panes,
     inspected: Inspected,
     pictures: Vec<KeptPicture>,
     window: Option<Geometry>,
@@ -259,7 +265,7 @@ fn part<T: DeserializeOwned + Default>(text: &[u8], name: Lost, lost: &mut Vec<(
 }
 
 /// Reads one member of an object and passes over the others. A tree of JSON values in between would not hold the
-/// integers of 128 bits in which the view keeps its layers and heads.
+/// integers of 128 bits in which a lens keeps its layers and heads.
 struct Part<T>(&'static str, PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Part<T> {

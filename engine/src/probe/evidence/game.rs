@@ -4,7 +4,7 @@ use super::shapley::{MAX_PLAYERS, Shapley};
 use crate::intervention::{Action, Anatomy, Interventions};
 
 /// How encoders are taken away in a game over coalitions of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GameKind {
     /// They get another image's features: still a picture, and defined when all of them do.
     Swap,

@@ -41,13 +41,13 @@ impl Observer for Probe {
 }
 
 impl Probe {
-    /// The gradients of `log_prob`, that of token `t` of the answer, into `tensors`: `grad.tT.LAYER` `[cells, 16, K]`, and
-    /// `gradxattn.tT.LAYER.encoders` `[cells, n]`, gradient times probability summed over heads and each encoder's keys,
+    /// The gradients of `log_prob`, called `name`, into `tensors`: `grad.NAME.LAYER` `[cells, 16, K]`, and
+    /// `gradxattn.NAME.LAYER.encoders` `[cells, n]`, gradient times probability summed over heads and each encoder's keys,
     /// signed. `sides` are those of the encoders' token grids.
     pub(super) fn read(
         &self,
         log_prob: &Tensor,
-        t: usize,
+        name: &str,
         sides: &[usize],
         tensors: &mut BTreeMap<String, Tensor>,
     ) -> Result<()> {
@@ -66,19 +66,19 @@ impl Probe {
                 start += count;
             }
             let host = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_device(&Device::Cpu)?.contiguous()?) };
-            tensors.insert(format!("grad.t{t}.{layer}"), host(&gradient)?);
-            tensors.insert(format!("gradxattn.t{t}.{layer}.encoders"), host(&Tensor::stack(&encoders, 1)?)?);
+            tensors.insert(format!("grad.{name}.{layer}"), host(&gradient)?);
+            tensors.insert(format!("gradxattn.{name}.{layer}.encoders"), host(&Tensor::stack(&encoders, 1)?)?);
         }
         Ok(())
     }
 }
 
-/// Checks that a reverse pass over `positions` fits into memory, of which `past` others are only read.
+/// Checks that a reverse pass over `positions` fits into memory, from `rows` of logits, where `past` others are only read.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`] with what it takes and what there is.
-pub(super) fn check_memory(model: &Model, positions: usize, past: usize) -> Result<()> {
-    let needed = needed(model, positions, past);
+pub(super) fn check_memory(model: &Model, positions: usize, past: usize, rows: usize) -> Result<()> {
+    let needed = needed(model, positions, past, rows);
     match memory::available(model.device()) {
         Some(available) if needed > available => Err(Error::OutOfMemory {
             what: format!(
@@ -93,7 +93,7 @@ pub(super) fn check_memory(model: &Model, positions: usize, past: usize) -> Resu
 }
 
 /// Bytes of all values between image and answer, which a reverse pass keeps: an upper estimate.
-fn needed(model: &Model, positions: usize, past: usize) -> u64 {
+fn needed(model: &Model, positions: usize, past: usize, rows: usize) -> u64 {
     let (decoder, sva) = (&model.config().decoder, &model.config().sva);
     let (hidden, width) = (decoder.hidden_size as u64, sva.hidden_size as u64);
     let (n, total) = (positions as u64, (positions + past) as u64);
@@ -108,6 +108,6 @@ fn needed(model: &Model, positions: usize, past: usize) -> u64 {
     let connector: u64 = sva.query_sides.iter().map(|side| sva.connector_depth as u64 * sampled(*side, width)).sum();
     let samplers =
         sva.samplers.map_or(0, |layout| layout.count as u64) * (sampled(sva.final_side, hidden) + 6 * n * hidden);
-    let head = 6 * decoder.vocab_size as u64 * 2;
+    let head = 6 * decoder.vocab_size as u64 * rows.max(2) as u64;
     4 * (decoder.layers as u64 * layer + connector + samplers + head)
 }

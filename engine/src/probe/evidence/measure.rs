@@ -1,11 +1,14 @@
 //! Everything that is asked about one answer, in as few passes as it takes.
 
 use super::contribution::Contributions;
+use super::encoders::{EncoderMeans, GradientOf, GradientSums};
+use super::finding::{Also, Finding, Seen};
 use super::game::{Game, GameKind, games};
 use super::lens::Lens;
 use super::score::{Continuation, Score, Scorer};
 use super::shapley::Shapley;
 use super::standard::{Named, standard};
+use crate::advice::Advice;
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
@@ -13,11 +16,12 @@ use crate::generate::{GenerateOptions, ImageInput, Session, Watch};
 use crate::intervention::{Anatomy, Cells, FirstAffected, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
-use crate::observe::{Both, SvaLayer, Unobserved};
+use crate::observe::{Both, Observer, SvaLayer, Unobserved};
+use crate::probe::{Detail, Recorder, trace_file};
 use crate::run::{ImageId, Lane};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{PromptIds, Turn};
-use crate::vision::Picture;
+use crate::vision::{Exif, Picture};
 use candle_core::Tensor;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -46,6 +50,8 @@ pub struct Request {
     pub standard: bool,
     /// The cells that the standard list takes away.
     pub region: Option<Cells>,
+    /// What is measured beside that.
+    pub also: Also,
 }
 
 impl Request {
@@ -54,12 +60,14 @@ impl Request {
     /// # Errors
     /// [`Error::Input`] for interventions that this model does not allow, and for a region of the standard list that is empty.
     pub fn check(&self, anatomy: &Anatomy) -> Result<()> {
-        for with in &self.with {
+        let swapping = self.also.games.contains(&GameKind::Swap) && self.other.is_none();
+        let swapping = swapping.then(|| GameKind::Swap.interventions(0, 1));
+        for with in self.with.iter().chain(&self.also.scored).chain(&swapping) {
             with.check(anatomy)?;
             if with.needs_other() && self.other.is_none() {
                 return Err(Error::input(
                     "features are to be swapped, but there is no other image",
-                    "give one: --other FILE",
+                    Advice::OtherImage,
                 ));
             }
         }
@@ -132,6 +140,10 @@ pub struct Evidence {
     pub region: Option<Cells>,
     /// Runs that were made, the one without interventions included.
     pub runs: usize,
+    /// What each encoder had of the attention and wrote, where that was asked for.
+    pub means: Option<EncoderMeans>,
+    /// The gradients that were asked for, put together for each encoder.
+    pub gradients: Vec<GradientSums>,
     /// What was left out, and why.
     pub notes: Vec<String>,
     /// With the standard list: contributions, the lens and gradients, by name.
@@ -167,6 +179,8 @@ pub struct Measurement {
     /// What the encoders make of the image, and of the other one.
     images: Vec<EncodedImage>,
     phase: Phase,
+    /// What was found and nobody has been told.
+    found: Vec<Finding>,
 }
 
 enum Phase {
@@ -193,6 +207,8 @@ struct Scoring {
     answers: Vec<Continuation>,
     notes: Vec<String>,
     seen: BTreeMap<String, Tensor>,
+    means: Option<EncoderMeans>,
+    gradients: Vec<GradientSums>,
 }
 
 /// One thing to be scored.
@@ -206,6 +222,10 @@ enum Todo {
     With(usize),
     /// Anything else.
     Under(Interventions),
+    /// A game, of which every coalition was scored.
+    Play(GameKind),
+    /// A gradient that was asked for by name.
+    Gradient(GradientOf),
 }
 
 impl Measurement {
@@ -221,7 +241,7 @@ impl Measurement {
         let positions = prompt.ids.len() - 1 + model.visual_positions(size)?;
         let max_tokens = room(model, positions, &request)?;
         let phase = Phase::Encode(encoding(model, session, &request.picture, lane)?);
-        Ok(Self { request, lane, prompt, blind, max_tokens, images: Vec::new(), phase })
+        Ok(Self { request, lane, prompt, blind, max_tokens, images: Vec::new(), phase, found: Vec::new() })
     }
 
     /// Does the next pass, or the passes of one run under interventions; `Some` after the last one.
@@ -251,7 +271,8 @@ impl Measurement {
             Phase::Score(mut scoring) => match scoring.todo.pop_front() {
                 Some(todo) => {
                     watch.job.check()?;
-                    self.score(model, &mut scoring, &todo, watch.job)?;
+                    let found = self.score(model, &mut scoring, &todo, watch.job)?;
+                    self.found.extend(found);
                     Phase::Score(scoring)
                 }
                 None => return self.evidence(model, *scoring, watch.job).map(Some),
@@ -259,6 +280,11 @@ impl Measurement {
             Phase::Over => return Err(Error::Cancelled),
         };
         Ok(None)
+    }
+
+    /// What was found since this was asked last.
+    pub fn take_found(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.found)
     }
 
     /// The features of one more image are there.
@@ -281,6 +307,7 @@ impl Measurement {
             forced: Vec::new(),
             goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
             lane: self.lane,
+            passes: run::Passes::Free,
         };
         Ok(Phase::Answer(Run::new(model, session, request)?))
     }
@@ -309,11 +336,19 @@ impl Measurement {
         let mut order: Vec<Interventions> = list.iter().map(|named| named.interventions.clone()).collect();
         order.sort_by_key(|interventions| std::cmp::Reverse(interventions.first_affected(scorer.anatomy())));
         order.extend(played.iter().flat_map(coalitions));
-        let distinct: HashSet<&Interventions> = order.iter().chain(&self.request.with).collect();
+        let Also { scored, games: also_played, gradients: also_gradients, .. } = &self.request.also;
+        let coalitions_of_also: Vec<Interventions> =
+            also_played.iter().flat_map(coalitions).filter(|coalition| !coalition.is_none()).collect();
+        let distinct: HashSet<&Interventions> =
+            order.iter().chain(&self.request.with).chain(scored).chain(&coalitions_of_also).collect();
         let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64;
         let gradients = self.request.standard.then_some(Todo::Gradients);
         let runs = in_order(order, &self.request.with, scorer.anatomy());
-        let todo = [Todo::Base].into_iter().chain(gradients).chain(runs).collect();
+        let also = scored.iter().chain(&coalitions_of_also).map(|one| Todo::Under(one.clone()));
+        let last = also_played.iter().map(|kind| Todo::Play(*kind));
+        let last = last.chain(also_gradients.iter().map(|of| Todo::Gradient(*of)));
+        let todo = [Todo::Base].into_iter().chain(gradients).chain(runs).chain(also).chain(last).collect();
+        played.extend(also_played.iter().filter(|kind| !played.contains(kind)).copied().collect::<Vec<_>>());
         Ok(Phase::Score(Box::new(Scoring {
             scorer,
             standard: list,
@@ -324,25 +359,16 @@ impl Measurement {
             answers: Vec::new(),
             notes,
             seen: BTreeMap::new(),
+            means: None,
+            gradients: Vec::new(),
         })))
     }
 
-    fn score(&self, model: &Model, scoring: &mut Scoring, todo: &Todo, job: &Job<'_>) -> Result<()> {
+    fn score(&self, model: &Model, scoring: &mut Scoring, todo: &Todo, job: &Job<'_>) -> Result<Option<Finding>> {
         let silent = job.silent();
-        let Scoring { scorer, done, total, answers, notes, seen, .. } = scoring;
+        let Scoring { scorer, done, total, answers, notes, seen, gradients, .. } = scoring;
         let (interventions, before) = match todo {
-            Todo::Base if self.request.standard => {
-                let sides = model.config().towers.iter().map(TowerSpec::side).collect();
-                let mut contributions = Contributions::new(sides);
-                let picture = &self.request.picture;
-                let size = PictureSize { width: picture.width, height: picture.height };
-                let mut lens = Lens::new(model, &Frame::new(model.config().sva.final_side, size), 0)?;
-                scorer.base(&mut Both(&mut contributions, &mut lens), &silent)?;
-                *seen = contributions.into_tensors();
-                seen.extend(lens.into_tensors());
-                return Ok(());
-            }
-            Todo::Base => return scorer.base(&mut Unobserved, &silent),
+            Todo::Base => return self.base(model, scoring, &silent).map(Some),
             Todo::Gradients => {
                 let last = scorer.answer().len() - 1;
                 let ends: &[usize] = if last == 0 { &[0] } else { &[0, last] };
@@ -351,41 +377,83 @@ impl Measurement {
                     Err(Error::OutOfMemory { what, .. }) => notes.push(format!("no gradients: {what}")),
                     Err(error) => return Err(error),
                 }
-                return Ok(());
+                return Ok(None);
             }
+            Todo::Gradient(of) => {
+                let tensors = match scorer.gradients_of(&[*of], &silent) {
+                    Ok(tensors) => tensors,
+                    Err(Error::OutOfMemory { what, .. }) => {
+                        notes.push(format!("no gradients: {what}"));
+                        return Ok(notes.last().cloned().map(Finding::Note));
+                    }
+                    Err(error) => return Err(error),
+                };
+                let sums = GradientSums::new(model, self.size(), *of, &tensors)?;
+                gradients.push(sums.clone());
+                seen.extend(tensors.clone());
+                return Ok(Some(Finding::Gradient(sums, Seen(tensors))));
+            }
+            Todo::Play(kind) => return Ok(play(*kind, scorer, &silent)?.map(Finding::Game)),
             Todo::With(at) => (&self.request.with[*at], scorer.runs()),
             Todo::Under(interventions) => (interventions, scorer.runs()),
         };
-        scorer.score(interventions, &silent)?;
+        let score = scorer.score(interventions, &silent)?;
         if scorer.runs() > before {
             Meter::resumed(job, Stage::Measure, *done, *total).advance(1)?;
             *done += 1;
         }
+        let mut answer = None;
         if let Todo::With(_) = todo {
-            answers.push(scorer.answer_under(interventions, self.max_tokens, &silent)?);
+            answer = Some(scorer.answer_under(interventions, self.max_tokens, &silent)?);
+            answers.extend(answer.clone());
         }
-        Ok(())
+        let name = name_of(interventions, scorer.anatomy());
+        Ok(Some(Finding::Effect(effect(scorer, name, interventions, score, answer))))
     }
 
-    /// Puts together what was measured. Every score is known by now.
-    fn evidence(&self, model: &Model, scoring: Scoring, job: &Job<'_>) -> Result<Evidence> {
-        let Scoring { mut scorer, standard, games, answers, notes, seen, .. } = scoring;
-        let (anatomy, silent) = (model.anatomy(), job.silent());
-        let base = scorer.score(&Interventions::default(), &silent)?;
-        let mut effects = Vec::new();
-        for (with, answer) in self.request.with.iter().zip(answers) {
-            let score = scorer.score(with, &silent)?;
-            // A region of no cells is no intervention, and has to be called something.
-            let name = if with.is_none() { "none".to_owned() } else { with.to_spec(&anatomy) };
-            effects.push(effect(&scorer, name, with, score, Some(answer)));
+    /// Makes the run without interventions, before whoever wants to see it.
+    fn base(&self, model: &Model, scoring: &mut Scoring, job: &Job<'_>) -> Result<Finding> {
+        let (standard, means) = (self.request.standard, self.request.also.means);
+        let Scoring { scorer, .. } = scoring;
+        let sides = model.config().towers.iter().map(TowerSpec::side).collect();
+        let (mut contributions, mut recorder) = (Contributions::new(sides), Recorder::new(Detail::Sva));
+        match (standard, means) {
+            (false, false) => scorer.base(&mut Unobserved, job)?,
+            _ => {
+                let frame = Frame::new(model.config().sva.final_side, self.size());
+                let mut lens = standard.then(|| Lens::new(model, &frame, 0)).transpose()?;
+                let (mut nobody, mut no_lens) = (Unobserved, Unobserved);
+                let probs: &mut dyn Observer = if means { &mut recorder } else { &mut nobody };
+                let states: &mut dyn Observer = match &mut lens {
+                    Some(lens) => lens,
+                    None => &mut no_lens,
+                };
+                let mut inner = Both(&mut contributions, states);
+                scorer.base(&mut Both(probs, &mut inner), job)?;
+                scoring.seen = contributions.into_tensors();
+                scoring.seen.extend(lens.into_iter().flat_map(Lens::into_tensors));
+            }
         }
-        for Named { name, interventions } in &standard {
-            let score = scorer.score(interventions, &silent)?;
-            effects.push(effect(&scorer, name.clone(), interventions, score, None));
+        if means {
+            let subject = ImageInput::plain(Arc::clone(&self.request.picture));
+            let question = self.request.turns.last().map_or("", |turn| turn.question.as_str());
+            let trace =
+                trace_file::recorded(model, &subject, Exif::Ignore, question, recorder.layers(), recorder.tensors())?;
+            scoring.means = Some(EncoderMeans::new(&trace, &scoring.seen, model.anatomy().side())?);
         }
-        let games = games.into_iter().map(|kind| play(kind, &mut scorer, &silent)).collect::<Result<Vec<_>>>()?;
+        let base = scoring.scorer.score(&Interventions::default(), job)?;
+        Ok(Finding::Base(Box::new(self.known(model, scoring, base))))
+    }
+
+    fn size(&self) -> PictureSize {
+        PictureSize { width: self.request.picture.width, height: self.request.picture.height }
+    }
+
+    /// What is known with the run without interventions: everything but effects and games.
+    fn known(&self, model: &Model, scoring: &Scoring, base: Score) -> Evidence {
+        let scorer = &scoring.scorer;
         let token = |&id: &u32| ScoredToken { id, text: model.tokenizer().token_text(id).unwrap_or_default() };
-        Ok(Evidence {
+        Evidence {
             image: self.request.picture.id(),
             other: self.request.other.as_deref().map(Picture::id),
             system: self.request.system.clone(),
@@ -393,15 +461,47 @@ impl Measurement {
             answer: scorer.answer().iter().map(token).collect(),
             text: scorer.text(scorer.answer()),
             base,
-            effects,
-            games: games.into_iter().flatten().collect(),
+            effects: Vec::new(),
+            games: Vec::new(),
             region: self.request.region.clone(),
             runs: scorer.runs(),
-            notes,
-            seen,
-            anatomy,
-        })
+            means: scoring.means.clone(),
+            gradients: scoring.gradients.clone(),
+            notes: scoring.notes.clone(),
+            seen: scoring.seen.clone(),
+            anatomy: model.anatomy(),
+        }
     }
+
+    /// Puts together what was measured. Every score is known by now.
+    fn evidence(&self, model: &Model, mut scoring: Scoring, job: &Job<'_>) -> Result<Evidence> {
+        let (anatomy, silent) = (model.anatomy(), job.silent());
+        let base = scoring.scorer.score(&Interventions::default(), &silent)?;
+        let mut evidence = self.known(model, &scoring, base);
+        let Scoring { scorer, standard, games, answers, .. } = &mut scoring;
+        for (with, answer) in self.request.with.iter().zip(std::mem::take(answers)) {
+            let score = scorer.score(with, &silent)?;
+            evidence.effects.push(effect(scorer, name_of(with, &anatomy), with, score, Some(answer)));
+        }
+        for Named { name, interventions } in standard.iter() {
+            let score = scorer.score(interventions, &silent)?;
+            evidence.effects.push(effect(scorer, name.clone(), interventions, score, None));
+        }
+        for interventions in &self.request.also.scored {
+            let score = scorer.score(interventions, &silent)?;
+            evidence.effects.push(effect(scorer, name_of(interventions, &anatomy), interventions, score, None));
+        }
+        for kind in games.iter() {
+            evidence.games.extend(play(*kind, scorer, &silent)?);
+        }
+        evidence.runs = scorer.runs();
+        Ok(evidence)
+    }
+}
+
+/// What an intervention is called in files. A region of no cells is no intervention, and has to be called something.
+fn name_of(interventions: &Interventions, anatomy: &Anatomy) -> String {
+    if interventions.is_none() { "none".to_owned() } else { interventions.to_spec(anatomy) }
 }
 
 /// The runs of `order`, which begins with what changes last, and of what was asked `with`. A run of the latter may begin at
@@ -426,6 +526,7 @@ fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: 
         forced: Vec::new(),
         goal: Goal::Encode,
         lane,
+        passes: run::Passes::Free,
     };
     Run::new(model, session, request)
 }
@@ -440,7 +541,7 @@ fn room(model: &Model, positions: usize, request: &Request) -> Result<usize> {
             format!(
                 "the question takes {positions} positions and the answer up to {asked}, and this model can see {limit}"
             ),
-            format!("ask for at most {room} tokens: --max-tokens {room}"),
+            Advice::AtMostTokens(room),
         )),
         Some(asked) => Ok(asked),
         None => Ok(TOKENS.min(room)),

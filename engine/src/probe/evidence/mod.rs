@@ -4,11 +4,13 @@
 //! said under the intervention, so that two runs can be compared number by number. [`Scorer`] runs interventions and
 //! reuses what lies before them; [`standard`] is the list of them that a checkpoint and an image allow; [`shapley`] puts
 //! removals of several encoders together; [`Contributions`] and [`Lens`] look on while the question is run plainly; a [`Measurement`]
-//! does what a [`Request`] asks for, pass by pass. Numbers mean what
+//! does what a [`Request`] asks for, pass by pass, and tells of each [`Finding`] on the way. Numbers mean what
 //! `docs/evidence.md` says.
 
 mod contribution;
+mod encoders;
 mod file;
+mod finding;
 mod game;
 mod gradient;
 mod lens;
@@ -18,6 +20,8 @@ mod shapley;
 mod standard;
 
 pub use contribution::Contributions;
+pub use encoders::{CellMeans, EncoderMeans, GradientOf, GradientSums};
+pub use finding::{Also, Finding, Seen};
 pub use game::{Game, GameKind};
 pub use lens::{LENS_TOKENS, Lens};
 pub use measure::{Effect, Evidence, Measurement, Request, ScoredToken, measure};

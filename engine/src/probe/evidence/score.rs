@@ -1,6 +1,8 @@
 //! Runs of one question under interventions, and what a given answer is worth in each.
 
+use super::encoders::GradientOf;
 use super::gradient::{Probe, check_memory};
+use crate::advice::Advice;
 use crate::checkpoint::TowerSpec;
 use crate::error::{Error, Result};
 use crate::intervention::{Anatomy, FirstAffected, Interventions};
@@ -128,7 +130,7 @@ impl Scorer {
                     "the question takes {positions} positions and the answer {}, and this model can see {limit}",
                     answer.len()
                 ),
-                "shorten the answer (--max-tokens) or the question",
+                Advice::ShorterAnswer,
             ));
         }
         let mut cache = model.empty_cache()?;
@@ -239,10 +241,22 @@ impl Scorer {
     /// # Errors
     /// [`Error::OutOfMemory`], before anything is computed, if they do not fit; those of [`Scorer::score`].
     pub fn gradients(&mut self, tokens: &[usize], job: &Job<'_>) -> Result<BTreeMap<String, Tensor>> {
+        let tokens: Vec<GradientOf> = tokens.iter().map(|t| GradientOf::Token(*t)).collect();
+        self.gradients_of(&tokens, job)
+    }
+
+    /// The same for tokens or the whole answer: `grad.NAME.LAYER` and `gradxattn.NAME.LAYER.encoders` with the names of
+    /// [`GradientOf`].
+    ///
+    /// # Errors
+    /// Those of [`Scorer::gradients`].
+    pub fn gradients_of(&mut self, wanted: &[GradientOf], job: &Job<'_>) -> Result<BTreeMap<String, Tensor>> {
         self.base(&mut Unobserved, job)?;
         let model = Arc::clone(&self.model);
         let ids = self.forced(&self.prompt.ids[self.before..]);
-        check_memory(&model, self.positions - self.before + self.answer.len() - 1, self.before)?;
+        let answer = self.answer.len();
+        let rows = if wanted.contains(&GradientOf::Answer) { answer } else { 1 };
+        check_memory(&model, self.positions - self.before + answer - 1, self.before, rows)?;
         let mut probe = Probe::default();
         let visual = model.connect(&self.image, None, &Interventions::default(), job, &mut probe)?;
         // Another view of the same memory, in which nothing is written: what is tracked is not stored.
@@ -252,11 +266,25 @@ impl Scorer {
         let rows = self.answer_rows(&hidden)?;
         let sides: Vec<usize> = model.config().towers.iter().map(TowerSpec::side).collect();
         let mut tensors = BTreeMap::new();
-        for &t in tokens.iter().filter(|t| **t < self.answer.len()) {
-            let logits = model.logits(&rows.narrow(0, t, 1)?)?;
-            let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?.squeeze(0)?;
-            let log_prob = log_probs.narrow(0, self.answer[t] as usize, 1)?.squeeze(0)?;
-            probe.read(&log_prob, t, &sides, &mut tensors)?;
+        for of in wanted {
+            let places = match *of {
+                GradientOf::Answer => 0..answer,
+                GradientOf::Token(t) if t < answer => t..t + 1,
+                GradientOf::Token(_) => continue,
+            };
+            let logits = model.logits(&rows.narrow(0, places.start, places.len())?)?;
+            let log_probs = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
+            let mut sum: Option<Tensor> = None;
+            for (row, t) in places.enumerate() {
+                let log_prob = log_probs.get(row)?.narrow(0, self.answer[t] as usize, 1)?.squeeze(0)?;
+                sum = Some(match sum {
+                    Some(sum) => (sum + log_prob)?,
+                    None => log_prob,
+                });
+            }
+            if let Some(log_prob) = sum {
+                probe.read(&log_prob, &of.name(), &sides, &mut tensors)?;
+            }
             job.check()?;
         }
         Ok(tensors)
@@ -389,7 +417,7 @@ impl Scorer {
         if score.log_probs.iter().any(|p| p.is_nan()) {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type under this intervention",
-                "use --weights f32",
+                Advice::WeightsAs(&["f32"]),
             ));
         }
         Ok((score, first))

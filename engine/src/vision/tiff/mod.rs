@@ -21,8 +21,8 @@ use unpack::Unpacker;
 
 const COLOUR_MAP: u16 = 320;
 
-/// Decodes the first picture of the TIFF file `bytes`, turned by its orientation.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
+/// Decodes the first picture of the TIFF file `bytes`, turned by its orientation, if it has at most so many pixels.
+pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
     if bytes.starts_with(b"MM\0+") {
         return unread("a big-endian BigTIFF file");
     }
@@ -31,11 +31,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture> {
         return damaged(format!("field {field} lies outside the file"));
     }
     let [width, height] = Layout::size(&directory)?;
-    check_size(width as u64, height as u64)?;
+    check_size(width as u64, height as u64, most)?;
     let layout = Layout::read(&directory, bytes.len())?;
     // Tiles may reach beyond the picture, far beyond in a file that means harm.
     let [across, down] = layout.parts();
-    check_size(across as u64 * layout.part[0] as u64, (down as u64).saturating_mul(layout.part[1] as u64))?;
+    let tiled = (across as u64 * layout.part[0] as u64, (down as u64).saturating_mul(layout.part[1] as u64));
+    check_size(tiled.0, tiled.1, most)?;
     let unpacker = Unpacker::new(bytes, &directory, &layout)?;
     let palette = match layout.pixels {
         Pixels::Palette => match directory.numbers(COLOUR_MAP)? {
@@ -127,18 +128,18 @@ mod tests {
 
     #[test]
     fn strips_that_share_their_bytes_cannot_multiply_the_file() {
-        let grey = decode(&shared_strips(3, 1, 2, &[0, 77])).unwrap();
+        let grey = decode(&shared_strips(3, 1, 2, &[0, 77]), u64::MAX).unwrap();
         assert_eq!((grey.width, grey.height, grey.rgb), (1, 3, vec![77; 9]));
         // A million bytes that say nothing, and then one pixel: for each of a thousand strips.
         let mut idle = vec![0x80; 1_000_000];
         idle.extend([0, 77]);
-        let refused = decode(&shared_strips(1000, 1, 1_000_002, &idle)).unwrap_err();
+        let refused = decode(&shared_strips(1000, 1, 1_000_002, &idle), u64::MAX).unwrap_err();
         assert!(format!("{refused:?}").contains("claim 1000002000 bytes"), "{refused:?}");
     }
 
     #[test]
     fn an_index_without_a_palette_is_no_black_picture() {
-        let refused = decode(&shared_strips(3, 3, 2, &[0, 1])).unwrap_err();
+        let refused = decode(&shared_strips(3, 3, 2, &[0, 1]), u64::MAX).unwrap_err();
         assert!(format!("{refused:?}").contains("no palette"), "{refused:?}");
     }
 }

@@ -171,7 +171,7 @@ fn progress(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>) {
         Stage::Connect => texts.stage_connect,
         Stage::Prefill => texts.stage_prefill,
         // The words themselves show how far it is.
-        Stage::Decode | Stage::Inspect | Stage::Load | Stage::Measure => {
+        Stage::Decode | Stage::Inspect | Stage::Load | Stage::Measure | Stage::Compare => {
             if running.cancelling {
                 ui.weak(texts.stopping);
             }

@@ -23,6 +23,7 @@ use crate::window::action::Action;
 use crate::window::state::{AppState, Conversation, ConversationId, ExchangeId, Model};
 use egui::{Align, Context, Frame, Label, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
 use measure::Measures;
+pub use question::with_pasted;
 use thumbnail::Thumbnails;
 
 /// How far beyond what is in view exchanges are laid out, so that scrolling meets measured ones.

@@ -10,8 +10,9 @@ use crate::window::state::{Conversation, Model};
 use egui::text::{CCursor, CCursorRange};
 use egui::text_edit::TextEditState;
 use egui::{
-    Align, Button, CornerRadius, Event, Frame, Id, ImeEvent, Key, KeyboardShortcut, Label, Layout, Margin, Modifiers,
-    Popup, PopupCloseBehavior, Response, RichText, Role, ScrollArea, Stroke, TextEdit, Ui, vec2,
+    Align, Button, Context, CornerRadius, Event, Frame, Id, ImeEvent, Key, KeyboardShortcut, Label, Layout, Margin,
+    Modifiers, Popup, PopupCloseBehavior, Response, RichText, Role, ScrollArea, Stroke, TextBuffer as _, TextEdit, Ui,
+    vec2,
 };
 
 /// At most this many points of a long question are shown at once.
@@ -108,6 +109,18 @@ fn field(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>) 
 /// The field, whichever conversation is shown.
 pub fn field_id() -> Id {
     Id::unique("question field")
+}
+
+/// `draft` with `text` where its cursor stands, in place of what is selected; at its end where nothing was written yet.
+pub fn with_pasted(ctx: &Context, mut draft: String, text: &str) -> String {
+    let mut state = TextEditState::load(ctx, field_id()).unwrap_or_default();
+    let end = CCursor::new(draft.chars().count());
+    let chosen = state.cursor.char_range().unwrap_or(CCursorRange::one(end));
+    let mut cursor = draft.delete_selected(&chosen);
+    draft.insert_text_at(&mut cursor, text, usize::MAX);
+    state.cursor.set_char_range(Some(CCursorRange::one(cursor)));
+    state.store(ctx, field_id());
+    draft
 }
 
 /// Whether enter was pressed in the field to ask, and not to take over what an input method has composed.

@@ -4,7 +4,7 @@ use super::super::Cx;
 use super::parts::{alone, factor, heading, log_lift, share, signed};
 use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
-use crate::window::state::View;
+use crate::window::state::MapLens;
 use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 use opabinia_engine::probe::{Measure, Measured};
 use opabinia_engine::sva::HEADS;
@@ -80,7 +80,7 @@ impl Scale {
 /// Draws the matrix. Clicking a number looks at its layer and head alone.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
-    let view = &selected.view;
+    let view = &selected.lens;
     let encoder = view.encoder;
     let encoder_name = selected.entry.encoder_names.get(encoder).map(String::as_str).unwrap_or_default();
     let (measure, what) = match view.quantity {
@@ -148,15 +148,15 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
 }
 
 /// The view of one layer and head, with the cell of that layer's own grid that holds the one now selected.
-fn looking_at(selected: &Selected<'_>, layer: usize, head: usize) -> View {
+fn looking_at(selected: &Selected<'_>, layer: usize, head: usize) -> MapLens {
     let side = selected.trace().layers[layer].frame.side;
     let cell = selected.cell;
     let from = |at: usize| u32::try_from((2 * at + 1) * side / (2 * cell.side)).unwrap_or(0);
-    View {
+    MapLens {
         layers: Indices::one(layer),
         heads: Indices::one(head),
         selected: Some(Cell { row: from(cell.row), col: from(cell.column) }),
-        ..selected.view.clone()
+        ..selected.lens.clone()
     }
 }
 

@@ -12,6 +12,8 @@ mod selected;
 mod table;
 mod token;
 
+pub(super) use parts::{encoder_colour, fitted};
+
 use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
 use crate::window::state::InspectorTab;

@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use crate::selection;
-use crate::window::state::{TraceEntry, View};
+use crate::window::state::{MapLens, TraceEntry};
 use opabinia_engine::probe::{Cell, Measure, Measured, Reduction, Trace, reduce};
 use opabinia_engine::sva::{Frame, HEADS};
 
@@ -10,8 +10,8 @@ use opabinia_engine::sva::{Frame, HEADS};
 pub struct Selected<'a> {
     /// The trace with the names of its encoders.
     pub entry: &'a TraceEntry,
-    /// What is looked at, as this trace has it.
-    pub view: View,
+    /// How it is looked at, as this trace has it.
+    pub lens: MapLens,
     /// Layers, as places in the trace.
     pub layers: Vec<usize>,
     /// Heads.
@@ -26,20 +26,20 @@ impl<'a> Selected<'a> {
     /// What the view chooses; `None` if there is no trace, or no cell of it.
     pub fn of(cx: &Cx<'a>) -> Option<Self> {
         let entry = cx.state.trace()?;
-        let view = cx.state.view.now().fitted(&entry.trace);
-        let cell = view.selected?;
-        let layers: Vec<usize> = (0..entry.trace.layers.len()).filter(|at| view.layers.contains(*at)).collect();
+        let lens = cx.state.lens().fitted(&entry.trace);
+        let cell = lens.selected?;
+        let layers: Vec<usize> = (0..entry.trace.layers.len()).filter(|at| lens.layers.contains(*at)).collect();
         let side = entry.trace.finest_side(&layers)?;
         let cell = Cell { side, row: cell.row as usize, column: cell.col as usize };
         if cell.row >= side || cell.column >= side {
             return None;
         }
-        let reduction = match view.reduction {
+        let reduction = match lens.reduction {
             opabinia_shaders::Reduction::Mean => Reduction::Mean,
             opabinia_shaders::Reduction::Max => Reduction::Max,
         };
-        let heads = (0..HEADS).filter(|head| view.heads.contains(*head)).collect();
-        Some(Self { entry, view, layers, heads, reduction, cell })
+        let heads = (0..HEADS).filter(|head| lens.heads.contains(*head)).collect();
+        Some(Self { entry, lens, layers, heads, reduction, cell })
     }
 
     /// The trace.

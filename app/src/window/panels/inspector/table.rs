@@ -1,11 +1,12 @@
 //! The maps as a table: what a screen reader, or a person who wants numbers, reads instead of colours.
 
 use super::super::Cx;
+use super::super::shown::Shown;
 use super::parts::{alone, fitted, grouped, share};
 use crate::map_figure;
 use crate::window::action::{Action, ProgramAction, ViewAction};
-use crate::window::gpu::PaneId;
-use crate::window::state::{ExportKind, MapSource, TraceUpload, ViewChange};
+use crate::window::gpu::GridPart;
+use crate::window::state::{ExportKind, MapSource, ViewChange};
 use egui::{Align2, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
 use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         return;
     };
     ui.label(RichText::new(format!("{} {}", texts.table_of, alone(&table.what))).strong());
-    let of_token = cx.state.view.now().source != MapSource::Sva;
+    let of_token = cx.state.pane().source.is_token();
     let evidence = if of_token { texts.token_table_evidence } else { texts.table_evidence };
     ui.label(RichText::new(evidence).small().weak());
     ui.horizontal(|ui| {
@@ -79,31 +80,28 @@ impl Table {
 /// What is on the screen as numbers; `None` until they are here.
 fn table(cx: &Cx<'_>) -> Option<Table> {
     let texts = &cx.texts.inspector;
-    let view = cx.state.view.now();
-    if view.source != MapSource::Sva {
-        let grid = cx.state.attention_map()?;
-        let shown = cx.gpu?.maps(PaneId::MAIN, &grid.on_gpu).ok()?;
+    let (pane, gpu) = (cx.state.pane(), cx.gpu?);
+    if let MapSource::TokenAttention { layer, head } = pane.source {
+        let attention = cx.state.attentions.ready(cx.state.attention_key()?)?;
+        let grid = gpu.grid(attention, GridPart { layer, head })?;
+        let shown = gpu.maps(pane.id, &grid.ready()?.on_gpu, None).ok()?;
         let maps = shown.large.numbers(&MapView::of(Quantity::Share))?;
         let name = texts.attention.to_owned();
         return Some(Table { what: texts.attention.to_owned(), names: vec![name], maps, of_cells: true });
     }
-    let entry = cx.state.trace()?;
-    let view = view.fitted(&entry.trace);
-    let TraceUpload::Ready(on_gpu) = &entry.upload else { return None };
-    let map_view = view.map_view();
-    let shown = cx.gpu?.maps(PaneId::MAIN, on_gpu).ok()?;
-    let shown = if view.quantity.per_encoder() { &shown.small } else { &shown.large };
-    let maps = shown.numbers(&map_view)?;
+    let Shown { entry, lens, maps: shown, view } = Shown::of(cx, pane).ok()??;
+    let shown = if lens.quantity.per_encoder() { &shown.small } else { &shown.large };
+    let maps = shown.numbers(&view)?;
     let names =
-        if view.quantity.per_encoder() { entry.encoder_names.clone() } else { vec![texts.all_encoders.to_owned()] };
-    let what = match view.quantity {
+        if lens.quantity.per_encoder() { entry.encoder_names.clone() } else { vec![texts.all_encoders.to_owned()] };
+    let what = match lens.quantity {
         Quantity::Share => texts.share.to_owned(),
         Quantity::Lift => format!("log₂ {}", texts.lift),
         Quantity::Entropy => format!("{} ({})", texts.entropy, texts.bits),
         Quantity::NormalisedEntropy => cx.texts.probe.normalised_entropy.0.to_owned(),
         Quantity::Dominant => cx.texts.probe.dominant.0.to_owned(),
     };
-    let cells = view.side(&entry.trace);
+    let cells = lens.side(&entry.trace);
     let of_cells = maps.iter().all(|map| map.side == cells);
     Some(Table { what, names, maps, of_cells })
 }
@@ -116,7 +114,7 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec
     let room = ((ui.available_width() - PLACE - 12.0) / columns.max(1) as f32).max(COLUMN);
     let font = FontId::monospace(11.5);
     let small = FontId::proportional(11.0);
-    let selected = cx.state.view.now().selected;
+    let selected = cx.state.lens().selected;
     ScrollArea::horizontal().id_salt("table").auto_shrink(false).show(ui, |ui| {
         let width = PLACE + room * columns as f32;
         let weak = ui.visuals().weak_text_color();

@@ -4,7 +4,8 @@ use super::super::Cx;
 use super::super::conversation::token_text;
 use super::parts::{Bar, NARROW, alone, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
-use crate::window::state::{Attended, Exchange, GridUpload, MapSource, TokenPlace, TokenRecord, ViewChange, chosen};
+use crate::window::gpu::{GridPart, Upload};
+use crate::window::state::{Attended, Exchange, MapSource, RunRef, TokenPlace, TokenRecord, ViewChange, chosen};
 use egui::{Button, RichText, Ui};
 use opabinia_engine::probe::{Mass, TokenAttention};
 use std::cmp::Ordering;
@@ -23,15 +24,15 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     facts(ui, cx, place, exchange, token);
     alternatives(ui, cx, place, exchange, token, out);
     heading(ui, texts.attended);
-    match cx.state.view.now().source {
-        MapSource::Sva => {
+    match cx.state.pane().source {
+        MapSource::Run(_) | MapSource::Difference(..) => {
             let button = ui.add_enabled(exchange.picture.is_some(), Button::new(texts.show_attended));
             let button = button.on_hover_text(texts.show_attended_tip).on_disabled_hover_text(texts.no_picture);
             if button.clicked() {
-                out.push(ViewChange::Source(MapSource::Token { layer: None, head: None }).into());
+                out.push(ViewChange::Source(MapSource::TOKEN).into());
             }
         }
-        MapSource::Token { layer, head } => attention(ui, cx, layer, head, out),
+        MapSource::TokenAttention { layer, head } => attention(ui, cx, layer, head, out),
     }
     evidence(ui, texts.evidence, texts.token_evidence);
 }
@@ -134,7 +135,13 @@ fn attention(ui: &mut Ui, cx: &Cx<'_>, layer: Option<usize>, head: Option<usize>
     let texts = &cx.texts.inspector;
     let known = cx.state.attention_key().and_then(|key| cx.state.attentions.get(key));
     match known {
-        Some(Attended::Ready(attention)) => attended(ui, cx, attention, (layer, head)),
+        Some(Attended::Ready(attention)) => {
+            attended(ui, cx, attention, (layer, head));
+            let upload = cx.gpu.and_then(|gpu| gpu.grid(attention, GridPart { layer, head }));
+            if let Some(Upload::Failed(reason)) = upload {
+                failed(ui, cx, &reason, out);
+            }
+        }
         Some(Attended::Failed(reason)) => failed(ui, cx, reason, out),
         Some(Attended::Asked) | None => {
             ui.horizontal(|ui| {
@@ -143,12 +150,9 @@ fn attention(ui: &mut Ui, cx: &Cx<'_>, layer: Option<usize>, head: Option<usize>
             });
         }
     }
-    if let Some((_, GridUpload::Failed(reason))) = cx.state.attentions.grid() {
-        failed(ui, cx, reason, out);
-    }
     ui.add_space(6.0);
     if ui.button(texts.back_to_sva).clicked() {
-        out.push(ViewChange::Source(MapSource::Sva).into());
+        out.push(ViewChange::Source(MapSource::Run(RunRef::default())).into());
     }
 }
 

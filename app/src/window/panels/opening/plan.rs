@@ -31,7 +31,7 @@ pub fn show(
         for note in &inspection.notes {
             ui.horizontal_top(|ui| {
                 parts::weak(ui, "•");
-                ui.add(Label::new(note).wrap());
+                ui.add(Label::new((cx.texts.engine.said)(note)).wrap());
             });
         }
     }
@@ -79,7 +79,7 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, inspection: &Inspection, out: 
                 Ok((directory, rule)) => {
                     ui.label(tower.input_side.map_or_else(String::new, |side| format!("{side} px")));
                     ui.label(count(tower.parameters));
-                    ui.add(Label::new(RichText::new(rule).weak()).truncate())
+                    ui.add(Label::new(RichText::new((cx.texts.engine.said)(rule)).weak()).truncate())
                         .on_hover_text(directory.display().to_string());
                 }
                 Err(_) => {
@@ -119,10 +119,10 @@ fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerRe
     });
     CollapsingHeader::new(RichText::new(texts.looked_in).small()).default_open(true).show(ui, |ui| {
         for place in &why.details {
-            ui.add(Label::new(RichText::new(place).small().weak()).wrap());
+            ui.add(Label::new(RichText::new((cx.texts.engine.said)(place)).small().weak()).wrap());
         }
         if let Some(help) = &why.help {
-            ui.add(Label::new(RichText::new(help).small()).wrap());
+            ui.add(Label::new(RichText::new((cx.texts.engine.advice)(help)).small()).wrap());
         }
     });
 }

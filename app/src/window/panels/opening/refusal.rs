@@ -21,7 +21,7 @@ pub fn page(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), error: 
             out.push(ModelAction::Dismiss(slot).into());
         }
         if ui.button(cx.texts.program.copy).clicked() {
-            out.push(crate::window::action::ProgramAction::Copy(error.to_string()).into());
+            out.push(crate::window::action::ProgramAction::Copy(cx.texts.engine.error(error)).into());
         }
     });
 }
@@ -31,10 +31,13 @@ pub fn reason(ui: &mut Ui, cx: &Cx<'_>, error: &Error) {
     let texts = &cx.texts.opening;
     match error {
         Error::Refused(refusal) => refused(ui, cx, refusal),
-        Error::Input { what, help } => grid(ui, &[(texts.problem, what), (texts.what_to_do, help)]),
-        Error::OutOfMemory { what, help } => grid(ui, &[(texts.memory, what), (texts.what_to_do, help)]),
+        Error::Input { what, help } | Error::OutOfMemory { what, help } => {
+            let problem = if matches!(error, Error::Input { .. }) { texts.problem } else { texts.memory };
+            let engine = &cx.texts.engine;
+            grid(ui, &[(problem, (engine.said)(what)), (texts.what_to_do, (engine.advice)(help))]);
+        }
         other => {
-            ui.add(Label::new(sentences(&other.to_string())).wrap());
+            ui.add(Label::new(sentences(&cx.texts.engine.error(other))).wrap());
         }
     }
 }
@@ -42,16 +45,15 @@ pub fn reason(ui: &mut Ui, cx: &Cx<'_>, error: &Error) {
 /// What is wrong with which file.
 pub fn refused(ui: &mut Ui, cx: &Cx<'_>, refusal: &Refusal) {
     let texts = &cx.texts.opening;
-    let file = refusal.file.display().to_string();
-    let details = refusal.details.join("\n");
+    let engine = &cx.texts.engine;
     let lines = [
-        (texts.file, Some(file.as_str())),
-        (texts.key, refusal.key.as_deref()),
-        (texts.problem, Some(refusal.problem.as_str())),
-        (texts.expected, refusal.expected.as_deref()),
-        (texts.found, refusal.found.as_deref()),
-        (texts.details, Some(details.as_str())),
-        (texts.what_to_do, refusal.help.as_deref()),
+        (texts.file, Some(refusal.file.display().to_string())),
+        (texts.key, refusal.key.clone()),
+        (texts.problem, Some((engine.said)(&refusal.problem))),
+        (texts.expected, refusal.expected.as_deref().map(engine.said)),
+        (texts.found, refusal.found.as_deref().map(engine.said)),
+        (texts.details, Some((engine.said)(&refusal.details.join("\n")))),
+        (texts.what_to_do, refusal.help.as_ref().map(engine.advice)),
     ];
     let said = lines.into_iter().filter_map(|(label, text)| Some((label, text.filter(|text| !text.is_empty())?)));
     grid(ui, &said.collect::<Vec<_>>());

@@ -18,6 +18,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, typed: &TypedPath, out: &mut Vec<Action>) 
         PathFor::Encoder(_, name) => format!("{} {name}", texts.pick_folder),
         PathFor::Picture => cx.texts.conversation.attach.to_owned(),
         PathFor::Export(kind, _) => cx.texts.inspector.export_title(*kind).to_owned(),
+        PathFor::Evidence(kind) => cx.texts.evidence_panel.export_title(*kind).to_owned(),
     };
     heading(ui, cx, &title, out);
     ui.add(Label::new(texts.no_dialog).wrap());

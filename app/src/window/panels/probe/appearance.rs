@@ -30,12 +30,12 @@ pub fn button(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Actio
 }
 
 fn choices(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<Action>) {
-    let view = &source.view;
+    let lens = &source.lens;
     ui.small(texts.colours);
     colour_maps(ui, texts, source, out);
     ui.add_space(6.0);
     let label = ui.small(texts.opacity);
-    let mut opacity = view.opacity * 100.0;
+    let mut opacity = lens.opacity * 100.0;
     ui.spacing_mut().slider_width = WIDTH - 70.0;
     let slider = Slider::new(&mut opacity, 0.0..=100.0).integer().suffix(" %");
     if ui.add(slider).labelled_by(label.id).changed() {
@@ -50,7 +50,7 @@ fn choices(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<A
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             for (granularity, (name, tip)) in [(Granularity::Cells, texts.cells), (Granularity::Tokens, texts.tokens)] {
-                let chosen = view.granularity == granularity;
+                let chosen = lens.granularity == granularity;
                 if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
                     out.push(ViewChange::Granularity(granularity).into());
                 }
@@ -59,19 +59,19 @@ fn choices(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<A
     }
     ui.add_space(6.0);
     ui.horizontal(|ui| {
-        let mut smooth = view.filter == Filter::Bilinear;
+        let mut smooth = lens.filter == Filter::Bilinear;
         if ui.add(Checkbox::new(&mut smooth, texts.smooth.0)).on_hover_text(texts.smooth.1).changed() {
             let filter = if smooth { Filter::Bilinear } else { Filter::Nearest };
             out.push(ViewChange::Filter(filter).into());
         }
         ui.add_space(12.0);
-        let mut grid = view.grid;
+        let mut grid = lens.grid;
         if ui.add(Checkbox::new(&mut grid, texts.grid.0)).on_hover_text(texts.grid.1).changed() {
             out.push(ViewChange::Grid(grid).into());
         }
     });
-    if view.photo_confounds() {
-        let mut grey = view.grey_photo;
+    if lens.photo_confounds() {
+        let mut grey = lens.grey_photo;
         if ui.add(Checkbox::new(&mut grey, texts.grey_photo.0)).on_hover_text(texts.grey_photo.1).changed() {
             out.push(ViewChange::GreyPhoto(grey).into());
         }
@@ -84,13 +84,13 @@ fn choices(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<A
 
 /// One strip for each colour map, and one for that which fits the quantity.
 fn colour_maps(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<Action>) {
-    let fitting = crate::map_figure::default_colours(source.view.quantity);
+    let fitting = crate::map_figure::default_colours(source.lens.quantity);
     let all = std::iter::once(None).chain(ColourMap::ALL.map(Some));
     ui.spacing_mut().item_spacing.y = 1.0;
     for choice in all {
         let colours = choice.unwrap_or(fitting);
         let name = texts.colour_map_name(choice);
-        let chosen = source.view.colour_map == choice;
+        let chosen = source.lens.colour_map == choice;
         let (rect, response) = ui.allocate_exact_size(vec2(WIDTH, 22.0), Sense::click());
         let label = format!("{}: {name}", texts.colours);
         response.widget_info(|| WidgetInfo::selected(egui::Role::RadioButton, true, chosen, &label));
@@ -114,7 +114,7 @@ fn colour_maps(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut V
 }
 
 fn ranges(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<Action>) {
-    let now = source.view.normalisation;
+    let now = source.lens.normalisation;
     let fixed = match now {
         Normalisation::Fixed { low, high } => (low, high),
         _ => shown_range(source),

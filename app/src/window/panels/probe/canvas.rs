@@ -38,16 +38,24 @@ pub fn show(
     out: &mut Vec<Action>,
 ) -> Option<Pointed> {
     let rect = rect.round_to_pixels(ui.pixels_per_point());
-    let response = ui.interact(rect, Id::unique("large map"), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::labeled(egui::Role::Canvas, true, cx.texts.probe.large_map));
-    let frame = Frame::new(rect, source.view.shown);
+    let response = ui.interact(rect, Id::unique(("large map", source.pane.id)), Sense::click_and_drag());
+    response.widget_info(|| {
+        WidgetInfo::labeled(egui::Role::Canvas, true, super::named(cx, source.pane, cx.texts.probe.large_map))
+    });
+    let frame = Frame::new(rect, source.lens.shown);
     ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
-    match source.view.input_of {
+    match source.lens.input_of {
         None => {
-            let drawn = On { rect, frame, pane: (source.pane, source.view.encoder), line: 1.0 };
-            ui.painter().add(drawn.shape(ui, cx, gpu, &source.large));
+            let drawn = On {
+                rect,
+                frame,
+                place: (source.place, source.lens.encoder),
+                line: 1.0,
+                hover: cx.state.hovered_in(source.pane),
+            };
+            ui.painter().add(drawn.shape(ui, gpu, &source.large));
         }
-        Some(encoder) => input(ui, cx, source, encoder, rect, &frame),
+        Some(encoder) => input(ui, cx, gpu, source, encoder, (rect, &frame)),
     }
     if response.has_focus() {
         let ring = Stroke::new(1.5, ui.visuals().hyperlink_color);
@@ -65,23 +73,25 @@ pub struct On {
     pub rect: Rect,
     /// What of the square it shows.
     pub frame: Frame,
-    /// Pane and encoder.
-    pub pane: (usize, usize),
+    /// Place and encoder.
+    pub place: (usize, usize),
     /// Width of lines, in points.
     pub line: f32,
+    /// The cell under a pointer, here or elsewhere.
+    pub hover: Option<Cell>,
 }
 
 impl On {
     /// The shape that draws one of `maps` here.
-    pub fn shape(&self, ui: &Ui, cx: &Cx<'_>, gpu: &MapGpu, maps: &Maps) -> Shape {
+    pub fn shape(&self, ui: &Ui, gpu: &MapGpu, maps: &Maps) -> Shape {
         let look = Look {
             shown: self.frame.shown(),
             background: theme::map_background(ui.visuals().dark_mode),
             line_px: self.line * ui.pixels_per_point(),
-            hover: cx.state.hovered,
+            hover: self.hover,
             ..maps.look
         };
-        DrawMap::shape(gpu, &maps.shown, self.pane, &maps.view, &look, self.rect)
+        DrawMap::shape(gpu, &maps.shown, self.place, &maps.view, &look, self.rect)
     }
 }
 
@@ -96,7 +106,7 @@ fn use_pointer(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame,
         response.request_focus();
         let cell = response.interact_pointer_pos().and_then(|at| frame.cell(at, source.side));
         // The same cell again, or a place beside the square: nothing is selected any more.
-        out.push(ViewChange::Select(cell.filter(|cell| source.view.selected != Some(*cell))).into());
+        out.push(ViewChange::Select(cell.filter(|cell| source.lens.selected != Some(*cell))).into());
     }
     if response.double_clicked() {
         out.push(ViewChange::Shown(opabinia_shaders::Rect::SQUARE).into());
@@ -133,14 +143,14 @@ fn use_keys(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame, ou
             let moved = |at: u32, by: i32| at.saturating_add_signed(by).min(source.side - 1);
             let middle = Cell { row: source.side / 2, col: source.side / 2 };
             let next = source
-                .view
+                .lens
                 .selected
                 .map_or(middle, |cell| Cell { row: moved(cell.row, down), col: moved(cell.col, right) });
             out.push(ViewChange::Select(Some(next)).into());
         }
     }
     if pressed(Key::Escape) {
-        if source.view.selected.is_some() {
+        if source.lens.selected.is_some() {
             out.push(ViewChange::Select(None).into());
         } else {
             response.surrender_focus();
@@ -159,11 +169,13 @@ fn use_keys(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame, ou
 }
 
 /// What `encoder` was shown, in the place of the map: its square is the padded square.
-fn input(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, encoder: usize, rect: Rect, frame: &Frame) {
-    let known = cx.state.trace_key().and_then(|trace| cx.state.inputs.get((trace, encoder)));
+fn input(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, encoder: usize, (rect, frame): (Rect, &Frame)) {
+    let key = cx.state.key_of(source.pane);
+    let known = key.and_then(|key| cx.state.inputs.get((key.model, key.picture, encoder)));
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     match known {
-        Some(EncoderInput::Ready(texture)) => {
+        Some(EncoderInput::Ready(image)) => {
+            let Some(texture) = gpu.input(ui.ctx(), image) else { return };
             let whole = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
             painter.image(texture.id(), frame.on_screen(opabinia_shaders::Rect::SQUARE), whole, Color32::WHITE);
             outlines(&painter, cx, source, frame);
@@ -186,10 +198,11 @@ fn outlines(painter: &egui::Painter, cx: &Cx<'_>, source: &Source<'_>, frame: &F
         painter.rect_stroke(rect, 0.0, Stroke::new(width + 2.0, Color32::from_black_alpha(150)), StrokeKind::Middle);
         painter.rect_stroke(rect, 0.0, Stroke::new(width, colour), StrokeKind::Middle);
     };
-    if let Some(cell) = cx.state.hovered.filter(|cell| cell.row < source.side && cell.col < source.side) {
+    if let Some(cell) = cx.state.hovered_in(source.pane).filter(|cell| cell.row < source.side && cell.col < source.side)
+    {
         lined(cell, Color32::from_rgb(255, 204, 64), 1.25);
     }
-    if let Some(cell) = source.view.selected {
+    if let Some(cell) = source.lens.selected {
         lined(cell, Color32::WHITE, 2.0);
     }
 }

@@ -3,7 +3,6 @@
 use super::super::Cx;
 use super::source::{Maps, Source};
 use crate::figure::ticks::ticks;
-use crate::window::lang::ProbeTexts;
 use egui::{
     Color32, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, StrokeKind, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
@@ -41,12 +40,12 @@ pub fn swatch(ui: &mut Ui, colour: Color32) {
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>) {
     let texts = &cx.texts.probe;
     let full = ui.available_width();
-    let apart = source.small.is_some() && !source.view.quantity.per_encoder();
+    let apart = source.small.is_some() && !source.lens.quantity.per_encoder();
     ui.allocate_ui_with_layout(vec2(full, HEIGHT), egui::Layout::left_to_right(egui::Align::Min), |ui| {
         ui.set_height(HEIGHT);
         ui.spacing_mut().item_spacing.x = 28.0;
         let width = if apart { (full - 28.0) / 2.0 } else { full }.min(WIDEST);
-        if source.view.quantity == Quantity::Dominant && !source.is_token() {
+        if source.lens.quantity == Quantity::Dominant && !source.is_token() {
             legend(ui, cx, source, width);
         } else {
             let of = match source.large.view.normalisation {
@@ -54,20 +53,21 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>) {
                 Normalisation::PerMap if source.small.is_some() => Some(texts.only_large),
                 _ => None,
             };
-            let at = if source.view.quantity.per_encoder() { source.view.encoder } else { 0 };
-            bar(ui, width, texts, &source.large, at, (unit(texts, source, &source.large), of));
+            let at = if source.lens.quantity.per_encoder() { source.lens.encoder } else { 0 };
+            bar(ui, width, &source.large, at, &Said::of(cx, source, &source.large, of));
         }
         if let Some(small) =
             source.small.as_ref().filter(|_| apart && source.large.view.normalisation != Normalisation::PerMap)
         {
-            bar(ui, width, texts, small, 0, (unit(texts, source, small), Some(texts.only_small)));
+            bar(ui, width, small, 0, &Said::of(cx, source, small, Some(texts.only_small)));
         }
     });
 }
 
 /// What is measured, with its unit.
-pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps) -> &'static str {
-    match maps.view.quantity {
+pub fn unit(cx: &Cx<'_>, source: &Source<'_>, maps: &Maps) -> String {
+    let texts = &cx.texts.probe;
+    let unit = match maps.view.quantity {
         _ if source.is_token() => texts.attention_unit,
         Quantity::Share if maps.view.granularity == Granularity::Tokens => texts.token_share_unit,
         Quantity::Share => texts.share_unit,
@@ -75,7 +75,8 @@ pub fn unit(texts: &ProbeTexts, source: &Source<'_>, maps: &Maps) -> &'static st
         Quantity::Entropy => texts.entropy_unit,
         Quantity::NormalisedEntropy => texts.normalised_entropy_unit,
         Quantity::Dominant => texts.dominant_unit,
-    }
+    };
+    if source.is_difference() { format!("{}: {unit}", cx.texts.panes.difference) } else { unit.to_owned() }
 }
 
 fn legend(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, width: f32) {
@@ -94,30 +95,43 @@ fn legend(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, width: f32) {
     });
 }
 
+/// What is said of a bar.
+struct Said {
+    title: String,
+    /// What its ends mean, where the middle is 0.
+    ends: Option<(&'static str, &'static str)>,
+}
+
+impl Said {
+    /// Of the bar of `maps`, which are only `of` these maps.
+    fn of(cx: &Cx<'_>, source: &Source<'_>, maps: &Maps, of: Option<&str>) -> Self {
+        let (texts, panes) = (&cx.texts.probe, &cx.texts.panes);
+        let label = unit(cx, source, maps);
+        let ends = match maps.view.quantity {
+            _ if source.is_difference() => Some(panes.difference_ends),
+            Quantity::Lift => Some((texts.less_than_uniform, texts.more_than_uniform)),
+            _ => None,
+        };
+        Self { title: of.map_or_else(|| label.clone(), |of| format!("{label} · {of}")), ends }
+    }
+}
+
 /// One bar, with the range of map `at` of `maps`.
-fn bar(
-    ui: &mut Ui,
-    width: f32,
-    texts: &ProbeTexts,
-    maps: &Maps,
-    at: usize,
-    (label, of): (&str, Option<&str>),
-) -> Response {
+fn bar(ui: &mut Ui, width: f32, maps: &Maps, at: usize, said: &Said) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, HEIGHT), Sense::hover());
     let known = maps.shown.last_numbers(&maps.view);
     let range = known.as_ref().and_then(|maps| {
         let own = maps.get(at).and_then(|map| map.range);
         own.or_else(|| maps.iter().find_map(|map| map.range))
     });
-    let title = of.map_or_else(|| label.to_owned(), |of| format!("{label} · {of}"));
     response.widget_info(|| {
         let ends = range.map_or_else(String::new, |(low, high)| format!(": {} … {}", number(low), number(high)));
-        WidgetInfo::labeled(egui::Role::Label, true, format!("{title}{ends}"))
+        WidgetInfo::labeled(egui::Role::Label, true, format!("{}{ends}", said.title))
     });
     let strip = Rect::from_min_size(pos2(rect.left(), rect.top() + 18.0), vec2(width, BAR));
     ui.painter().add(gradient(strip, maps.look.colour_map));
     ui.painter().rect_stroke(strip, 1.0, ui.visuals().widgets.noninteractive.bg_stroke, StrokeKind::Outside);
-    words(ui, rect, texts, maps.view.quantity, &title);
+    words(ui, rect, said);
     if let Some((low, high)) = range {
         numbers(ui, strip, low, high);
     }
@@ -125,17 +139,17 @@ fn bar(
 }
 
 /// The line above a bar.
-fn words(ui: &Ui, rect: Rect, texts: &ProbeTexts, quantity: Quantity, title: &str) {
+fn words(ui: &Ui, rect: Rect, said: &Said) {
     let font = TextStyle::Small.resolve(ui.style());
     let (text, weak) = (ui.visuals().text_color(), ui.visuals().weak_text_color());
     let painter = ui.painter();
-    if quantity != Quantity::Lift {
-        painter.text(rect.min, egui::Align2::LEFT_TOP, title, font, text);
+    let Some((less, more)) = said.ends else {
+        painter.text(rect.min, egui::Align2::LEFT_TOP, &said.title, font, text);
         return;
-    }
-    let less = painter.layout_no_wrap(texts.less_than_uniform.to_owned(), font.clone(), weak);
-    let more = painter.layout_no_wrap(texts.more_than_uniform.to_owned(), font.clone(), weak);
-    let title = painter.layout_no_wrap(title.to_owned(), font, text);
+    };
+    let less = painter.layout_no_wrap(less.to_owned(), font.clone(), weak);
+    let more = painter.layout_no_wrap(more.to_owned(), font.clone(), weak);
+    let title = painter.layout_no_wrap(said.title.clone(), font, text);
     let gap = 12.0;
     let middle = pos2(rect.center().x - title.size().x / 2.0, rect.top());
     let fits = less.size().x.max(more.size().x) + gap <= middle.x - rect.left();

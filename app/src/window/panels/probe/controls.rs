@@ -6,7 +6,7 @@ use super::{appearance, source::Source};
 use crate::window::action::Action;
 use crate::window::command::UiCommand;
 use crate::window::lang::ProbeTexts;
-use crate::window::state::{MapSource, View, ViewChange};
+use crate::window::state::{MapPane, MapSource, RunRef, ViewChange};
 use egui::{Align, Layout, Ui, vec2};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Rect, Reduction};
@@ -16,13 +16,13 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
     let texts = &cx.texts.probe;
     ui.spacing_mut().item_spacing.y = 5.0;
     ui.horizontal_wrapped(|ui| {
-        self::source(ui, cx, out);
+        self::source(ui, cx, source.pane, out);
         if !source.is_token() {
             quantities(ui, cx, source, out);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             appearance::button(ui, cx, source, out);
-            if source.view.shown != Rect::SQUARE {
+            if source.lens.shown != Rect::SQUARE {
                 let fit = chip(ui, texts.fit.0, false, texts.fit.0).on_hover_text(texts.fit.1);
                 if fit.clicked() {
                     out.push(UiCommand::ZoomToFit.into());
@@ -30,31 +30,31 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
             }
         });
     });
-    match source.view.source {
-        MapSource::Sva => layers_and_heads(ui, texts, source, out),
-        MapSource::Token { layer, head } => decoder_layers_and_heads(ui, cx, (layer, head), out),
+    match source.pane.source {
+        MapSource::Run(_) | MapSource::Difference(..) => layers_and_heads(ui, texts, source, out),
+        MapSource::TokenAttention { layer, head } => decoder_layers_and_heads(ui, cx, (layer, head), out),
     }
 }
 
 /// Draws the rows that a token's map has, while it has not come: nothing moves when it does.
-pub fn without_map(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+pub fn without_map(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
     ui.spacing_mut().item_spacing.y = 5.0;
-    ui.horizontal_wrapped(|ui| source(ui, cx, out));
-    if let MapSource::Token { layer, head } = cx.state.view.now().source {
+    ui.horizontal_wrapped(|ui| source(ui, cx, pane, out));
+    if let MapSource::TokenAttention { layer, head } = pane.source {
         decoder_layers_and_heads(ui, cx, (layer, head), out);
     }
 }
 
 /// What the maps are made from. Always there, so that nothing moves when a token is selected.
-fn source(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+fn source(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
-    let is_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
-    let token = MapSource::Token { layer: None, head: None };
+    let is_token = pane.source.is_token();
+    let sva = MapSource::Run(RunRef::default());
     ui.spacing_mut().item_spacing.x = 2.0;
     for (source, (name, tip), chosen) in
-        [(MapSource::Sva, texts.source_sva, !is_token), (token, texts.source_token, is_token)]
+        [(sva, texts.source_sva, !is_token), (MapSource::TOKEN, texts.source_token, is_token)]
     {
-        let possible = chosen || source == MapSource::Sva || cx.state.token.is_some();
+        let possible = chosen || !source.is_token() || cx.state.token.is_some();
         let response = ui.add_enabled_ui(possible, |ui| chip(ui, name, chosen, name)).inner;
         let response = response.on_hover_text(tip).on_disabled_hover_text(texts.no_token_map);
         if response.clicked() && !chosen {
@@ -66,11 +66,11 @@ fn source(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
 
 fn quantities(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     ui.spacing_mut().item_spacing.x = 2.0;
-    for quantity in View::QUANTITIES {
-        let (name, tip) = cx.texts.probe.quantity_words(quantity);
-        let chosen = source.view.quantity == quantity;
+    for quantity in source.pane.source.quantities() {
+        let (name, tip) = cx.texts.probe.quantity_words(*quantity);
+        let chosen = source.lens.quantity == *quantity;
         if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
-            out.push(ViewChange::Quantity(quantity).into());
+            out.push(ViewChange::Quantity(*quantity).into());
         }
     }
 }
@@ -88,7 +88,7 @@ fn layers_and_heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &
             kind: &|letters| texts.layer_kind(letters),
             about: &|at| texts.layer_about(&source.entry.trace, at),
             gesture: texts.several_tip,
-            chosen: source.view.layers,
+            chosen: source.lens.layers,
         };
         if let Some(chosen) = all.show(ui) {
             out.push(ViewChange::Layers(chosen).into());
@@ -102,14 +102,14 @@ fn layers_and_heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &
             kind: &|_| None,
             about: &|at| texts.head_about(at),
             gesture: texts.several_tip,
-            chosen: source.view.heads,
+            chosen: source.lens.heads,
         };
         if let Some(chosen) = all.show(ui) {
             out.push(ViewChange::Heads(chosen).into());
         }
         ui.add_space(4.0);
         for (reduction, (name, tip)) in [(Reduction::Mean, texts.mean), (Reduction::Max, texts.max)] {
-            let chosen = source.view.reduction == reduction;
+            let chosen = source.lens.reduction == reduction;
             if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
                 out.push(ViewChange::Reduction(reduction).into());
             }
@@ -129,12 +129,12 @@ fn decoder_layers_and_heads(
     let width = [texts.layers.0, texts.heads.0].map(|name| name_width(ui, name)).into_iter().fold(0.0, f32::max);
     row(ui, (texts.layers.0, texts.decoder_layers), width, |ui| {
         if let Some(layer) = one_of(ui, texts, (texts.layer, texts.decoder_layers), layer, known.layers) {
-            out.push(ViewChange::Source(MapSource::Token { layer, head }).into());
+            out.push(ViewChange::Source(MapSource::TokenAttention { layer, head }).into());
         }
     });
     row(ui, (texts.heads.0, texts.decoder_heads), width, |ui| {
         if let Some(head) = one_of(ui, texts, (texts.head, texts.decoder_heads), head, known.heads) {
-            out.push(ViewChange::Source(MapSource::Token { layer, head }).into());
+            out.push(ViewChange::Source(MapSource::TokenAttention { layer, head }).into());
         }
     });
 }

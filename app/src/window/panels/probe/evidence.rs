@@ -24,7 +24,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
             explanation(ui, cx, source, out);
         });
         let biased =
-            most_keys(source).filter(|_| source.view.quantity == Quantity::Share && source.view.input_of.is_none());
+            most_keys(source).filter(|_| source.lens.quantity == Quantity::Share && source.lens.input_of.is_none());
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if biased.is_some() && ui.small_button(texts.show_lift).clicked() {
                 out.push(ViewChange::Quantity(Quantity::Lift).into());
@@ -47,7 +47,7 @@ fn most_keys(source: &Source<'_>) -> Option<usize> {
 
 fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
     let texts = &cx.texts.evidence;
-    if source.view.input_of.is_some() {
+    if source.lens.input_of.is_some() {
         texts.input.to_owned()
     } else if source.is_token() {
         texts.token.to_owned()
@@ -88,7 +88,7 @@ fn explanation(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Acti
             .collect();
         ui.label(RichText::new(shares.join(" · ")).size(12.5));
         ui.add(Label::new(RichText::new(texts.windows.1).size(12.5)).wrap());
-        if source.view.quantity != Quantity::Lift && ui.button(texts.show_lift).clicked() {
+        if source.lens.quantity != Quantity::Lift && ui.button(texts.show_lift).clicked() {
             out.push(ViewChange::Quantity(Quantity::Lift).into());
         }
         ui.add_space(6.0);

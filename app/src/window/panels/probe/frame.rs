@@ -1,11 +1,11 @@
 //! Where on the screen a place of the padded square is, and back.
 
-use crate::window::state::View;
+use crate::window::state::MapLens;
 use egui::{Pos2, Vec2, pos2, vec2};
 use opabinia_shaders::{Cell, Rect};
 
 /// The smallest part of the square that can be zoomed to.
-const CLOSEST: f32 = View::CLOSEST;
+const CLOSEST: f32 = MapLens::CLOSEST;
 
 /// A rectangle of the screen that shows a part of the padded square.
 #[derive(Debug, Clone, Copy)]

@@ -11,16 +11,20 @@ mod colour_bar;
 mod controls;
 mod evidence;
 mod frame;
+mod pane_bar;
 mod readout;
 mod scrubber;
 mod small;
 mod source;
 
+pub use pane_bar::{show as bar, title};
+
 use super::conversation::token_text;
+use super::shown::Shown;
 use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
-use crate::window::gpu::{MapGpu, PaneId};
-use crate::window::state::{Attended, GridUpload, MapSource, Remade, TraceUpload, ViewChange};
+use crate::window::gpu::{GridPart, MapGpu, Upload};
+use crate::window::state::{Attended, MapPane, MapSource, PictureState, Remade, RunRef, ViewChange};
 use arrange::arrange;
 use canvas::Pointed;
 use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
@@ -34,24 +38,40 @@ const TITLE: f32 = 22.0;
 /// How soon numbers are asked for again.
 const SOON: Duration = Duration::from_millis(10);
 
-/// Draws the panel.
-pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
-    let Some(entry) = cx.state.trace() else {
-        return without_trace(ui, cx, out);
-    };
-    let (on_gpu, gpu) = match (&entry.upload, cx.gpu) {
-        (TraceUpload::Ready(on_gpu), Some(gpu)) => (on_gpu, gpu),
-        (TraceUpload::Failed(reason), _) => return says(ui, reason),
-        _ => return waits(ui, cx.texts.probe.uploading),
-    };
-    let grid = cx.state.attention_map();
-    let of_token = matches!(cx.state.view.now().source, MapSource::Token { .. });
-    if of_token && grid.is_none() {
-        return without_token_map(ui, cx, out);
+/// Draws `pane`. Where something is done in it, it becomes the active one first.
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
+    let mut done = Vec::new();
+    drawn(ui, cx, pane, &mut done);
+    let pressed = ui.input(|input| input.pointer.any_pressed()) && ui.rect_contains_pointer(ui.max_rect());
+    let is_about_it = |action: &Action| !matches!(action, Action::View(ViewAction::Hover(_)));
+    if cx.state.pane().id != pane.id && (pressed || done.iter().any(is_about_it)) {
+        out.push(ViewAction::Activate(pane.id).into());
     }
-    let source = match grid {
-        None => gpu.maps(PaneId::MAIN, on_gpu).map(|maps| Source::of_sva(cx, entry, &maps)),
-        Some(grid) => gpu.maps(PaneId::MAIN, &grid.on_gpu).map(|maps| Source::of_token(cx, entry, grid.side, &maps)),
+    out.append(&mut done);
+}
+
+fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
+    let Some(gpu) = cx.gpu else {
+        let reason = cx.state.graphics_lost.as_deref();
+        return says(ui, reason.unwrap_or(cx.texts.program.no_graphics));
+    };
+    let source = match &pane.source {
+        MapSource::Run(_) | MapSource::Difference(..) => match Shown::of(cx, pane) {
+            Ok(Some(shown)) => Ok(Source::of_sva(pane, shown)),
+            Ok(None) => return without_maps(ui, cx, gpu, pane, out),
+            Err(reason) => Err(reason),
+        },
+        MapSource::TokenAttention { layer, head } => {
+            let Some(entry) = cx.state.trace_of(pane) else { return without_trace(ui, cx, &RunRef::default(), out) };
+            let key = cx.state.attention_key();
+            let attention = key.and_then(|key| cx.state.attentions.ready(key));
+            let upload = attention.and_then(|known| gpu.grid(known, GridPart { layer: *layer, head: *head }));
+            let Some(grid) = upload.as_ref().and_then(Upload::ready) else {
+                let failed = if let Some(Upload::Failed(reason)) = &upload { Some(reason.as_str()) } else { None };
+                return without_token_map(ui, cx, pane, failed, out);
+            };
+            gpu.maps(pane.id, &grid.on_gpu, None).map(|maps| Source::of_token(pane, entry, grid.side, &maps))
+        }
     };
     let source = match source {
         Ok(source) => source,
@@ -71,17 +91,41 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     });
 }
 
-/// Why there are no maps, and what brings them.
-fn without_trace(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+/// What `name` is called where there are several panes: with the number of its own.
+pub fn named(cx: &Cx<'_>, pane: &MapPane, name: &str) -> String {
+    if cx.state.panes().count() == 1 {
+        return name.to_owned();
+    }
+    format!("{name} · {} {}", cx.texts.panes.pane, cx.state.panes().number(pane.id))
+}
+
+/// Why the maps of `pane` cannot be drawn yet, by the first run of it that is not on the device.
+fn without_maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Vec<Action>) {
+    for run in pane.source.runs() {
+        let key = cx.state.run_key(run);
+        let Some((key, entry)) = key.as_ref().and_then(|key| Some((key, cx.state.traces.get(key)?))) else {
+            return without_trace(ui, cx, run, out);
+        };
+        match (gpu.trace(&entry.trace), cx.state.pictures.get(key.picture).map(|picture| &picture.state)) {
+            (Some(Upload::Ready(_)), _) => {}
+            (Some(Upload::Failed(reason)), _) => return says(ui, &reason),
+            (None, Some(PictureState::Failed(reason))) => return says(ui, reason),
+            (Some(Upload::Underway) | None, _) => return waits(ui, cx.texts.probe.uploading),
+        }
+    }
+}
+
+/// Why there are no maps of `run`, and what brings them.
+fn without_trace(ui: &mut Ui, cx: &Cx<'_>, run: &RunRef, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
-    let Some(key) = cx.state.trace_key() else { return says(ui, texts.no_picture) };
-    if cx.state.trace_is_coming() {
+    let Some(key) = cx.state.run_key(run) else { return says(ui, texts.no_picture) };
+    if cx.state.is_coming(&key) {
         return says(ui, texts.trace_coming);
     }
-    if !cx.state.lacks_trace() {
+    if !cx.state.lacks_trace(&key) {
         return says(ui, texts.no_trace);
     }
-    let reason = match cx.state.traces.remade(key) {
+    let reason = match cx.state.traces.remade(&key) {
         Some(Remade::Failed(reason)) => reason.as_str(),
         Some(Remade::Asked) | None => texts.maps_missing,
     };
@@ -95,24 +139,23 @@ fn without_trace(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
 }
 
 /// Why there is no map of a token, below the controls, which stay.
-fn without_token_map(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+fn without_token_map(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, failed: Option<&str>, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
-    controls::without_map(ui, cx, out);
+    controls::without_map(ui, cx, pane, out);
     let Some(key) = cx.state.attention_key() else { return says(ui, cx.texts.probe.no_token_map) };
-    let upload = cx.state.attentions.grid().filter(|(known, _)| known.attention == key).map(|(_, upload)| upload);
-    match (cx.state.attentions.get(key), upload) {
-        (Some(Attended::Failed(reason)), _) | (Some(Attended::Ready(_)), Some(GridUpload::Failed(reason))) => {
-            says(ui, reason);
-            ui.vertical_centered(|ui| {
-                ui.add_space(8.0);
-                if ui.button(texts.again).clicked() {
-                    out.push(ViewAction::AttendAgain.into());
-                }
-            });
+    let reason = match (cx.state.attentions.get(key), failed) {
+        (Some(Attended::Failed(reason)), _) => reason.as_str(),
+        (Some(Attended::Ready(_)), Some(reason)) => reason,
+        (Some(Attended::Ready(_)), None) => return waits(ui, cx.texts.probe.uploading),
+        (Some(Attended::Asked) | None, _) => return waits(ui, texts.attending),
+    };
+    says(ui, reason);
+    ui.vertical_centered(|ui| {
+        ui.add_space(8.0);
+        if ui.button(texts.again).clicked() {
+            out.push(ViewAction::AttendAgain.into());
         }
-        (Some(Attended::Ready(_)), _) => waits(ui, cx.texts.probe.uploading),
-        (Some(Attended::Asked) | None, _) => waits(ui, texts.attending),
-    }
+    });
 }
 
 /// What is being done, in the middle of the panel.
@@ -143,36 +186,37 @@ fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut V
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };
     let places = arrange(area.size(), count);
     let mut large = places.large.translate(area.min.to_vec2());
-    title(ui, cx, source, egui::Rect::from_min_size(large.min, vec2(large.width(), TITLE)), out);
+    heading(ui, cx, source, egui::Rect::from_min_size(large.min, vec2(large.width(), TITLE)), out);
     large.min.y += TITLE;
     let mut pointed = canvas::show(ui, cx, gpu, source, large, out);
     for (k, place) in places.small.iter().enumerate() {
         let place = place.translate(area.min.to_vec2());
         pointed = small::show(ui, cx, gpu, source, (k, place), out).or(pointed);
     }
-    link(ui, cx, pointed, out);
+    link(ui, cx, source.pane, pointed, out);
     pointed
 }
 
 /// Tells all maps, here and elsewhere, which cell the pointer is over. When it leaves the maps, that is said once:
 /// another panel may point at cells of its own.
-fn link(ui: &Ui, cx: &Cx<'_>, pointed: Option<Pointed>, out: &mut Vec<Action>) {
-    let over = Id::unique("pointer over a map");
+fn link(ui: &Ui, cx: &Cx<'_>, pane: &MapPane, pointed: Option<Pointed>, out: &mut Vec<Action>) {
+    let over = Id::unique(("pointer over a map", pane.id));
     let was = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(over), pointed.is_some()));
-    let cell = pointed.map(|pointed| pointed.cell);
-    if (was || cell.is_some()) && cell != cx.state.hovered {
+    let cell = pointed.map(|pointed| (pane.id, pointed.cell));
+    let own = cx.state.hovered.is_none_or(|(of, _)| of == pane.id);
+    if (cell.is_some() || was && own) && cell != cx.state.hovered {
         out.push(ViewAction::Hover(cell).into());
     }
 }
 
 /// What the large map shows.
-fn title(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out: &mut Vec<Action>) {
+fn heading(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
     let mut ui =
         ui.new_child(egui::UiBuilder::new().max_rect(area).layout(egui::Layout::left_to_right(egui::Align::Center)));
     ui.spacing_mut().item_spacing.x = 6.0;
-    let chosen = source.encoders.get(source.view.input_of.unwrap_or(source.view.encoder));
-    if source.view.input_of.is_some() {
+    let chosen = source.encoders.get(source.lens.input_of.unwrap_or(source.lens.encoder));
+    if source.lens.input_of.is_some() {
         let name = chosen.map_or("", |encoder| encoder.name);
         if scrubber::chip(&mut ui, texts.back_to_maps, false, texts.back_to_maps).clicked() {
             out.push(ViewChange::InputOf(None).into());
@@ -180,10 +224,10 @@ fn title(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out: &
         ui.add(Label::new(RichText::new(format!("{} {name}", texts.input_of)).strong()).truncate());
         return;
     }
-    let quantity = texts.quantity_words(source.view.quantity).0;
+    let quantity = texts.quantity_words(source.lens.quantity).0;
     if source.is_token() {
         token_title(&mut ui, cx);
-    } else if let Some(encoder) = chosen.filter(|_| source.view.quantity.per_encoder()) {
+    } else if let Some(encoder) = chosen.filter(|_| source.lens.quantity.per_encoder()) {
         ui.strong(encoder.name);
         let about = format!("{quantity} · {}", texts.geometry(encoder.tokens, encoder.window));
         ui.add(Label::new(RichText::new(about).small().weak()).truncate());

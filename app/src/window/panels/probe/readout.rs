@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, pointed: Option<Point
     ui.allocate_ui(vec2(full, height(full)), |ui| {
         ui.set_height(height(full));
         ui.spacing_mut().item_spacing.y = 3.0;
-        let cell = cx.state.hovered.or(source.view.selected);
+        let cell = cx.state.hovered_in(source.pane).or(source.lens.selected);
         let text = match cell.filter(|cell| cell.row < source.side && cell.col < source.side) {
             Some(cell) => of_cell(cx, source, cell, pointed),
             None => cx.texts.probe.point.to_owned(),
@@ -42,7 +42,7 @@ fn of_cell(cx: &Cx<'_>, source: &Source<'_>, cell: Cell, pointed: Option<Pointed
     let small = source.small.as_ref().and_then(Maps::numbers);
     let read = |map: &Map| reading(texts, source, map, cell, pointed);
     let mut values = Vec::new();
-    if !source.view.quantity.per_encoder() || source.small.is_none() {
+    if !source.lens.quantity.per_encoder() || source.small.is_none() {
         match large.as_ref().and_then(|maps| maps.first()) {
             Some(map) if map.quantity == Quantity::Dominant => values.push(dominant(texts, source, map, cell)),
             Some(map) => values.push(read(map)),
@@ -81,7 +81,7 @@ fn reading(texts: &ProbeTexts, source: &Source<'_>, map: &Map, cell: Cell, point
     let per_cell = (map.side / source.side).max(1);
     let texel = |row: u32, col: u32| map.texels.get((row * map.side + col) as usize).copied();
     let one = |texel: Option<MapTexel>| match texel {
-        Some(MapTexel::Value(value)) => valued(map.quantity, value),
+        Some(MapTexel::Value(value)) => valued(source, map.quantity, value),
         Some(MapTexel::Padding) => texts.padding.to_owned(),
         Some(MapTexel::Masked) => texts.masked.to_owned(),
         Some(MapTexel::Outside) | None => texts.outside.to_owned(),
@@ -101,37 +101,38 @@ fn reading(texts: &ProbeTexts, source: &Source<'_>, map: &Map, cell: Cell, point
     match (least, most) {
         (Some(least), Some(most)) => {
             let count = texts.tokens_in(values.len());
-            format!("{} … {} ({count})", number(map.quantity, least), valued(map.quantity, most))
+            format!("{} … {} ({count})", number(source, map.quantity, least), valued(source, map.quantity, most))
         }
         _ => one(texel(cell.row * per_cell, cell.col * per_cell)),
     }
 }
 
 /// A value as it is read off a map, with its unit where it would be taken for a ratio.
-fn valued(quantity: Quantity, value: f32) -> String {
+fn valued(source: &Source<'_>, quantity: Quantity, value: f32) -> String {
     let unit = if quantity == Quantity::Lift { " log₂" } else { "" };
-    number(quantity, value) + unit
+    number(source, quantity, value) + unit
 }
 
-fn number(quantity: Quantity, value: f32) -> String {
-    let sign = if quantity == Quantity::Lift && value > 0.0 { "+" } else { "" };
+fn number(source: &Source<'_>, quantity: Quantity, value: f32) -> String {
+    let signed = quantity == Quantity::Lift || source.is_difference();
+    let sign = if signed && value > 0.0 { "+" } else { "" };
     format!("{sign}{}", significant(value, 4))
 }
 
 /// What is measured and over what, in words.
 fn of_what(cx: &Cx<'_>, source: &Source<'_>) -> String {
     let texts = &cx.texts.probe;
-    let mut parts = vec![unit(texts, source, &source.large).to_owned()];
-    if let MapSource::Token { layer, head } = source.view.source {
+    let mut parts = vec![unit(cx, source, &source.large)];
+    if let MapSource::TokenAttention { layer, head } = source.pane.source {
         parts.push(cx.texts.inspector.of_decoder(layer, head));
     } else {
         let trace = &source.entry.trace;
-        let view = &source.view;
+        let lens = &source.lens;
         let chosen = |among: Indices, count| (0..count).filter(|at| among.contains(*at)).collect::<Vec<_>>();
-        let layers = chosen(view.layers, trace.layers.len());
-        let heads = chosen(view.heads, HEADS);
+        let layers = chosen(lens.layers, trace.layers.len());
+        let heads = chosen(lens.heads, HEADS);
         if layers.len() * heads.len() > 1 {
-            let reduction = if view.reduction == Reduction::Mean { texts.mean } else { texts.max };
+            let reduction = if lens.reduction == Reduction::Mean { texts.mean } else { texts.max };
             parts.push(reduction.0.to_owned());
         }
         let (layer, head) = (texts.layers.0.to_lowercase(), texts.heads.0.to_lowercase());

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::source::Source;
 use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::MapGpu;
-use crate::window::state::{View, ViewChange};
+use crate::window::state::{MapLens, ViewChange};
 use egui::emath::GuiRounding as _;
 use egui::{
     Align, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2,
@@ -26,13 +26,15 @@ pub fn show(
     let (maps, encoder) = (source.small.as_ref()?, source.encoders.get(k)?);
     let rect = rect.round_to_pixels(ui.pixels_per_point());
     caption(ui, cx, source, k, rect, out);
-    let response = ui.interact(rect, Id::unique(("small map", k)), Sense::click());
-    let name = format!("{} {}", cx.texts.probe.small_map, encoder.name);
-    let chosen = source.large.view.quantity.per_encoder() && source.view.encoder == k;
+    let response = ui.interact(rect, Id::unique(("small map", source.pane.id, k)), Sense::click());
+    let name = super::named(cx, source.pane, &format!("{} {}", cx.texts.probe.small_map, encoder.name));
+    let chosen = source.large.view.quantity.per_encoder() && source.lens.encoder == k;
     response.widget_info(|| WidgetInfo::selected(egui::Role::Image, true, chosen, &name));
-    let frame = Frame::new(rect, source.view.shown);
+    let frame = Frame::new(rect, source.lens.shown);
     ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
-    ui.painter().add(On { rect, frame, pane: (k, k), line: 0.7 }.shape(ui, cx, gpu, maps));
+    ui.painter().add(
+        On { rect, frame, place: (k, k), line: 0.7, hover: cx.state.hovered_in(source.pane) }.shape(ui, gpu, maps),
+    );
     if chosen || response.hovered() || response.has_focus() {
         let visuals = ui.visuals();
         let colour = if chosen { visuals.hyperlink_color } else { visuals.weak_text_color() };
@@ -47,11 +49,11 @@ pub fn show(
 /// Shows the map of encoder `k` in the large one. Where that shows something that all encoders have in common, it shows
 /// their shares afterwards.
 fn shown_large(source: &Source<'_>, k: usize) -> Action {
-    if source.view.quantity.per_encoder() && source.view.input_of.is_none() {
+    if source.lens.quantity.per_encoder() && source.lens.input_of.is_none() {
         return ViewChange::Encoder(k).into();
     }
-    let each = source.view.of_each_encoder();
-    ViewAction::Replace(Box::new(View { encoder: k, input_of: None, ..each })).into()
+    let each = source.lens.of_each_encoder();
+    ViewAction::Replace(Box::new(MapLens { encoder: k, input_of: None, ..each })).into()
 }
 
 fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect, out: &mut Vec<Action>) {
@@ -64,14 +66,14 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
     ui.spacing_mut().interact_size.y = 17.0;
     let line = vec2(area.width(), 17.0);
     ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
-        let shown = source.view.input_of == Some(k);
+        let shown = source.lens.input_of == Some(k);
         let name = format!("{} {}", texts.input_of, encoder.name);
         let response = picture_button(ui, shown, &name).on_hover_text(format!("{name}\n{}", texts.input_tip));
         if response.clicked() {
             out.push(ViewChange::InputOf((!shown).then_some(k)).into());
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let colour = (source.view.quantity == Quantity::Dominant).then(|| super::colour_bar::encoder_colour(k));
+            let colour = (source.lens.quantity == Quantity::Dominant).then(|| super::colour_bar::encoder_colour(k));
             if let Some(colour) = colour {
                 super::colour_bar::swatch(ui, colour);
             }

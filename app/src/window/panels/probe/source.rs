@@ -1,8 +1,8 @@
 //! The maps that are shown, whatever they are made from.
 
-use super::super::Cx;
+use super::super::shown::Shown;
 use crate::window::gpu::{PaneMaps, ShownMaps};
-use crate::window::state::{MapSource, TraceEntry, View};
+use crate::window::state::{MapLens, MapPane, TraceEntry};
 use opabinia_shaders::{Look, Map, MapView, Quantity};
 use std::sync::Arc;
 
@@ -36,14 +36,16 @@ pub struct Encoder<'a> {
 
 /// What the panel shows.
 pub struct Source<'a> {
-    /// The trace that all of it belongs to.
+    /// The pane.
+    pub pane: &'a MapPane,
+    /// The trace that all of it belongs to; of a difference, the first one.
     pub entry: &'a TraceEntry,
-    /// What is looked at, as this trace has it.
-    pub view: View,
+    /// How it is drawn, as this trace has it.
+    pub lens: MapLens,
     /// The large map's.
     pub large: Maps,
-    /// The pane of the large map.
-    pub pane: usize,
+    /// The place of the large map among those of its set.
+    pub place: usize,
     /// One for each encoder; `None` where the large map is the only one.
     pub small: Option<Maps>,
     /// Encoders, in key order.
@@ -53,50 +55,52 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The SVA's maps of `entry`.
-    pub fn of_sva(cx: &Cx<'a>, entry: &'a TraceEntry, maps: &PaneMaps) -> Self {
-        let view = cx.state.view.now().fitted(&entry.trace);
-        let each = view.of_each_encoder();
-        // What an encoder was shown takes the place of the large map: only the small ones are left.
-        let view = if view.input_of.is_some() { each.clone() } else { view };
-        let encoders = encoders_of(entry, view.side(&entry.trace));
+    /// The SVA's maps, or those of a difference of two traces.
+    pub fn of_sva(pane: &'a MapPane, shown: Shown<'a>) -> Self {
+        let Shown { entry, lens, maps, view } = shown;
+        let each = lens.of_each_encoder();
+        let encoders = encoders_of(entry, lens.side(&entry.trace));
         // Where every encoder has a map, the large one is one of theirs, and nothing is measured twice.
-        let own = view.quantity.per_encoder();
+        let own = lens.quantity.per_encoder();
+        let small_view = if own { view } else { each.map_view() };
         Self {
-            large: Maps {
-                shown: Arc::clone(if own { &maps.small } else { &maps.large }),
-                view: view.map_view(),
-                look: view.look(),
-            },
-            pane: if own { encoders.len() } else { 0 },
-            small: Some(Maps { shown: Arc::clone(&maps.small), view: each.map_view(), look: each.look() }),
-            side: view.side(&entry.trace),
+            pane,
+            large: Maps { shown: Arc::clone(if own { &maps.small } else { &maps.large }), view, look: lens.look() },
+            place: if own { encoders.len() } else { 0 },
+            small: Some(Maps { shown: Arc::clone(&maps.small), view: small_view, look: each.look() }),
+            side: lens.side(&entry.trace),
             encoders,
             entry,
-            view,
+            lens,
         }
     }
 
     /// The attention of the selected token, whose grid is `side` cells wide.
-    pub fn of_token(cx: &Cx<'a>, entry: &'a TraceEntry, side: u32, maps: &PaneMaps) -> Self {
-        let mut view = cx.state.view.now().fitted(&entry.trace);
-        (view.quantity, view.encoder, view.input_of) = (Quantity::Share, 0, None);
-        view.selected = view.selected.filter(|cell| cell.row < side && cell.col < side);
-        let alone = MapView { focus: view.map_view().focus, ..MapView::of(Quantity::Share) };
+    pub fn of_token(pane: &'a MapPane, entry: &'a TraceEntry, side: u32, maps: &PaneMaps) -> Self {
+        let mut lens = pane.lens.fitted(&entry.trace);
+        (lens.quantity, lens.encoder, lens.input_of) = (Quantity::Share, 0, None);
+        lens.selected = lens.selected.filter(|cell| cell.row < side && cell.col < side);
+        let alone = MapView { focus: lens.map_view().focus, ..MapView::of(Quantity::Share) };
         Self {
-            large: Maps { shown: Arc::clone(&maps.large), view: alone, look: view.look() },
-            pane: 0,
+            pane,
+            large: Maps { shown: Arc::clone(&maps.large), view: alone, look: lens.look() },
+            place: 0,
             small: None,
             encoders: encoders_of(entry, side),
             side,
             entry,
-            view,
+            lens,
         }
     }
 
     /// Whether this is the attention of a token.
     pub fn is_token(&self) -> bool {
-        matches!(self.view.source, MapSource::Token { .. })
+        self.pane.source.is_token()
+    }
+
+    /// Whether this is the difference of two runs.
+    pub fn is_difference(&self) -> bool {
+        self.pane.source.is_difference()
     }
 
     /// Whether numbers are on their way from the device.

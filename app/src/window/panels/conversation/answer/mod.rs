@@ -7,7 +7,7 @@
 mod markdown;
 mod piece;
 
-use super::super::Cx;
+use super::super::{Cx, evidence};
 use super::exchange::Shown;
 use super::{token, token_text};
 use crate::window::action::{Action, ConversationAction};
@@ -51,6 +51,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) 
         }
     }
     tokens.step_by_keys(ui, out);
+    evidence::legend_under(ui, cx, shown.conversation.id, shown.at, exchange);
     if let Some(place) = chosen
         && let Some(known) = exchange.tokens.get(place)
     {
@@ -262,12 +263,15 @@ struct Tokens<'a> {
     entrance: Option<usize>,
     /// How many parts of each token have been drawn.
     parts: Vec<usize>,
+    /// What each word's evidence colours it with; empty where nothing does.
+    colours: Vec<Option<Color32>>,
 }
 
 impl<'a> Tokens<'a> {
     fn new(ui: &Ui, cx: &'a Cx<'a>, shown: &'a Shown<'a>, chosen: Option<usize>) -> Self {
         let parts = vec![0; shown.exchange.tokens.len()];
-        Self { cx, shown, chosen, ids: ui.scope_id().with("tokens"), entrance: chosen, parts }
+        let colours = evidence::colour_of(cx, shown.conversation.id, shown.at, shown.exchange);
+        Self { cx, shown, chosen, ids: ui.scope_id().with("tokens"), entrance: chosen, parts, colours }
     }
 
     fn id(&self, token: usize, part: usize) -> Id {
@@ -303,6 +307,9 @@ impl<'a> Tokens<'a> {
         let chosen = self.chosen == Some(token);
         let sense = if token == entrance && part == 0 { Sense::click() } else { Sense::CLICK };
         let response = ui.interact(rect, self.id(token, part), sense).on_hover_cursor(CursorIcon::PointingHand);
+        if let Some(colour) = self.colours.get(token).copied().flatten() {
+            ui.painter().rect_filled(rect, CornerRadius::same(3), colour);
+        }
         paint(ui, known, rect, chosen, response.hovered() || response.has_focus());
         if part == 0 {
             response.widget_info(|| {

@@ -1,5 +1,6 @@
-//! What is looked at: which maps, of which layers and heads, in which colours. Every change can be undone.
+//! How a map is drawn: of which layers and heads, in which colours, which part of it.
 
+use super::{Linked, MapSource};
 use crate::map_figure::{default_colours, photo_confounds};
 use opabinia_engine::probe::Trace;
 use opabinia_engine::sva::HEADS;
@@ -8,26 +9,8 @@ use opabinia_shaders::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How many views can be gone back to.
-const HISTORY: usize = 200;
-
 /// How far zooming and dragging may come to lie outside of the square.
 const ROUNDING: f32 = 1e-3;
-
-/// What the maps are made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum MapSource {
-    /// The SVA's attention: where the visual tokens came from. Does not depend on the question.
-    #[default]
-    Sva,
-    /// The language model's attention from the selected token to the visual tokens. Depends on the question.
-    Token {
-        /// Decoder layer; `None` is the mean of all.
-        layer: Option<usize>,
-        /// Head; `None` is the mean of all.
-        head: Option<usize>,
-    },
-}
 
 /// Which part of the inspector is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -43,12 +26,11 @@ pub enum InspectorTab {
     Model,
 }
 
-/// What is looked at.
+/// How the maps of a pane are drawn, whatever they are made from: the one answer to that, for the screen, the session, and
+/// (through [`super::AppState::figure_settings`]) for files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct View {
-    /// What the maps are made from.
-    pub source: MapSource,
+pub struct MapLens {
     /// What is measured.
     pub quantity: Quantity,
     /// The encoder of the large map.
@@ -81,10 +63,9 @@ pub struct View {
     pub input_of: Option<usize>,
 }
 
-impl Default for View {
+impl Default for MapLens {
     fn default() -> Self {
         Self {
-            source: MapSource::default(),
             quantity: Quantity::Lift,
             encoder: 0,
             layers: Indices::ALL,
@@ -104,7 +85,7 @@ impl Default for View {
     }
 }
 
-impl View {
+impl MapLens {
     /// Quantities, in the order in which they are stepped through.
     pub const QUANTITIES: [Quantity; 5] =
         [Quantity::Share, Quantity::Lift, Quantity::Entropy, Quantity::NormalisedEntropy, Quantity::Dominant];
@@ -135,7 +116,7 @@ impl View {
         }
     }
 
-    /// This view as `trace` can show it: with an encoder, layers, heads and a cell that it has. A view is kept when
+    /// This lens as `trace` can be seen through it: with an encoder, layers, heads and a cell that it has. A lens is kept when
     /// another picture or another model comes.
     pub fn fitted(&self, trace: &Trace) -> Self {
         let among = |chosen: Indices, count| {
@@ -174,7 +155,7 @@ impl View {
         }
     }
 
-    /// This view, with a quantity that every encoder has: the same, or lift for the dominant encoder, which goes by it, or
+    /// This lens, with a quantity that every encoder has: the same, or lift for the dominant encoder, which goes by it, or
     /// else share.
     pub fn of_each_encoder(&self) -> Self {
         if self.quantity.per_encoder() {
@@ -186,6 +167,12 @@ impl View {
             each.normalisation = Normalisation::Common;
         }
         each
+    }
+
+    /// This lens, as a difference is seen through it: with a quantity that has one, and colours that have a middle.
+    pub fn of_a_difference(&self) -> Self {
+        let quantity = if self.quantity == Quantity::Dominant { Quantity::Lift } else { self.quantity };
+        Self { quantity, colour_map: Some(self.colour_map.unwrap_or(ColourMap::Diverging)), ..self.clone() }
     }
 
     /// The colours that are used.
@@ -256,13 +243,33 @@ pub enum ViewChange {
 }
 
 impl ViewChange {
-    fn apply(&self, view: &mut View) {
+    /// What of linked panes it changes in all of them.
+    pub(super) fn linked(&self) -> Option<Linked> {
         match self {
-            Self::Source(source) => {
-                view.source = *source;
-                // Who asks for a map wants to see it.
-                view.input_of = None;
-            }
+            Self::Select(_) => Some(Linked::Cell),
+            Self::Shown(_) => Some(Linked::Zoom),
+            Self::Layers(_) => Some(Linked::Layers),
+            Self::Heads(_) => Some(Linked::Heads),
+            Self::Normalisation(_) => Some(Linked::Range),
+            Self::Source(_)
+            | Self::Quantity(_)
+            | Self::Encoder(_)
+            | Self::Reduction(_)
+            | Self::Granularity(_)
+            | Self::ColourMap(_)
+            | Self::Opacity(_)
+            | Self::GreyPhoto(_)
+            | Self::Filter(_)
+            | Self::Grid(_)
+            | Self::InputOf(_) => None,
+        }
+    }
+
+    /// Does it to a lens. What a map is made from is not a part of that.
+    pub(super) fn apply(&self, view: &mut MapLens) {
+        match self {
+            // Who asks for a map wants to see it.
+            Self::Source(_) => view.input_of = None,
             Self::Quantity(quantity) => {
                 // A range of one quantity means nothing for another.
                 if *quantity != view.quantity && matches!(view.normalisation, Normalisation::Fixed { .. }) {
@@ -292,7 +299,7 @@ impl ViewChange {
     }
 
     /// Whether `self` goes on with what `before` began, as dragging a slider does: both are one step of the history.
-    fn continues(&self, before: &Self) -> bool {
+    pub(super) fn continues(&self, before: &Self) -> bool {
         match (self, before) {
             (Self::Opacity(_), Self::Opacity(_))
             | (Self::Shown(_), Self::Shown(_))
@@ -313,129 +320,15 @@ fn grows(all: Indices, part: Indices) -> bool {
     all != Indices::ALL && all != part && (0..128).all(|index| all.contains(index) || !part.contains(index))
 }
 
-/// The view with its past and its undone future.
-#[derive(Debug, Default)]
-pub struct ViewHistory {
-    now: View,
-    past: Vec<View>,
-    future: Vec<View>,
-    last: Option<ViewChange>,
-    position: u64,
-}
-
-impl ViewHistory {
-    /// A history that begins with `view`.
-    pub fn starting_with(view: View) -> Self {
-        Self { now: view, ..Self::default() }
-    }
-
-    /// What is looked at.
-    pub fn now(&self) -> &View {
-        &self.now
-    }
-
-    /// Changes one property.
-    pub fn change(&mut self, change: &ViewChange) {
-        let mut next = self.now.clone();
-        change.apply(&mut next);
-        if next == self.now {
-            return;
-        }
-        let continued = self.last.as_ref().is_some_and(|last| change.continues(last));
-        if continued {
-            self.now = next;
-        } else {
-            self.replace(next);
-        }
-        self.last = Some(change.clone());
-    }
-
-    /// Replaces the whole view.
-    pub fn replace(&mut self, next: View) {
-        self.last = None;
-        if next == self.now {
-            return;
-        }
-        if self.past.len() == HISTORY {
-            self.past.remove(0);
-        }
-        self.past.push(std::mem::replace(&mut self.now, next));
-        self.position += 1;
-        self.future.clear();
-    }
-
-    /// How many steps of the history lie behind what is looked at, those forgotten included: two places of it compare as
-    /// what was done earlier and later.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Whether there is a view to go back to.
-    pub fn can_undo(&self) -> bool {
-        !self.past.is_empty()
-    }
-
-    /// Whether there is a view to go forward to.
-    pub fn can_redo(&self) -> bool {
-        !self.future.is_empty()
-    }
-
-    /// Goes one view back.
-    pub fn undo(&mut self) {
-        if let Some(before) = self.past.pop() {
-            self.future.push(std::mem::replace(&mut self.now, before));
-            self.position = self.position.saturating_sub(1);
-            self.last = None;
-        }
-    }
-
-    /// Goes one view forward.
-    pub fn redo(&mut self) {
-        if let Some(after) = self.future.pop() {
-            self.past.push(std::mem::replace(&mut self.now, after));
-            self.position += 1;
-            self.last = None;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn chosen(indices: impl IntoIterator<Item = usize>) -> Indices {
-        indices.into_iter().collect()
-    }
-
-    #[test]
-    fn dragging_is_one_step_of_the_history_and_choosing_another_is_not() {
-        let mut history = ViewHistory::default();
-        for end in 1..4 {
-            history.change(&ViewChange::Layers(chosen(0..end)));
-        }
-        history.change(&ViewChange::Layers(chosen([5])));
-        history.undo();
-        assert_eq!(history.now().layers, chosen(0..3));
-        history.undo();
-        assert_eq!(history.now().layers, Indices::ALL);
-        assert!(!history.can_undo());
-    }
-
     #[test]
     fn the_photo_is_grey_where_its_colours_would_be_taken_for_values() {
-        let greys = |quantity| View { quantity, ..View::default() }.greys_photo();
+        let greys = |quantity| MapLens { quantity, ..MapLens::default() }.greys_photo();
         assert!(greys(Quantity::Lift) && greys(Quantity::Dominant));
         assert!(!greys(Quantity::Share) && !greys(Quantity::Entropy));
-        assert!(!View { quantity: Quantity::Dominant, grey_photo: false, ..View::default() }.greys_photo());
-    }
-
-    #[test]
-    fn a_range_of_one_quantity_is_not_taken_for_another() {
-        let mut history = ViewHistory::default();
-        history.change(&ViewChange::Normalisation(Normalisation::Fixed { low: -3.0, high: 3.0 }));
-        history.change(&ViewChange::Quantity(Quantity::Share));
-        assert_eq!(history.now().normalisation, Normalisation::Common);
-        history.undo();
-        assert_eq!(history.now().normalisation, Normalisation::Fixed { low: -3.0, high: 3.0 });
+        assert!(!MapLens { quantity: Quantity::Dominant, grey_photo: false, ..MapLens::default() }.greys_photo());
     }
 }

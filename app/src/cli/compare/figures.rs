@@ -1,0 +1,71 @@
+//! Figures of one question: A, B and their difference, each with the recipe that draws it again.
+
+use super::answers::Compared;
+use super::questions::Question;
+use super::sides::LoadedSide;
+use crate::cli::failure::{Failure, Result};
+use crate::difference_figure::DifferenceFigure;
+use crate::recipe::{self, FigureSettings, Recipe};
+use opabinia_engine::probe::Trace;
+use opabinia_shaders::{ColourMap, Gpu, Normalisation};
+use std::path::{Path, PathBuf};
+
+/// Draws the figures of question number `at` into `folder`; gives the pictures that were written.
+pub fn write(
+    gpu: &Gpu,
+    folder: &Path,
+    at: usize,
+    question: &Question,
+    compared: &Compared,
+    sides: &[LoadedSide; 2],
+) -> Result<Vec<PathBuf>> {
+    let (Some(maps), [Some(a), Some(b)], Some((path, picture))) = (&compared.maps, &compared.traces, &question.image)
+    else {
+        return Ok(Vec::new());
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let traces: [&Trace; 2] = [a, b];
+    let mut settings = traces.map(FigureSettings::of_all);
+    // One range of colours, so that the two can be compared.
+    let mut range: Option<(f32, f32)> = None;
+    for (trace, settings) in traces.into_iter().zip(&settings) {
+        if trace.layers.is_empty() {
+            return Ok(Vec::new());
+        }
+        for (_, map) in settings.figure(trace, picture, &name)?.draw(gpu)?.maps {
+            if let Some((low, high)) = map.range {
+                let (least, most) = range.unwrap_or((low, high));
+                range = Some((least.min(low), most.max(high)));
+            }
+        }
+    }
+    if let Some((low, high)) = range.filter(|(low, high)| low < high) {
+        settings.iter_mut().for_each(|settings| settings.normalisation = Normalisation::Fixed { low, high });
+    }
+    let mut written = Vec::with_capacity(3);
+    for ((trace, settings), side) in traces.into_iter().zip(&settings).zip(["a", "b"]) {
+        let drawn = settings.figure(trace, picture, &name)?.draw(gpu)?;
+        let image = drawn.figure.draw().map_err(Failure::internal)?;
+        let target = folder.join(format!("q{:03}.{side}.png", at + 1));
+        recipe::write_png(&target, &image)?;
+        Recipe::write(&target.with_extension("recipe.json"), trace, picture, &name, settings)?;
+        written.push(target);
+    }
+    let [_, settings] = settings;
+    let settings = FigureSettings {
+        normalisation: Normalisation::Common,
+        symmetric: true,
+        colour_map: ColourMap::Diverging,
+        grey_photo: true,
+        ..settings
+    };
+    let names = sides.each_ref().map(LoadedSide::name);
+    let names = names.each_ref().map(String::as_str);
+    let figure = DifferenceFigure { traces, names, maps, picture, picture_name: &name, settings: &settings };
+    let image = figure.draw(gpu)?.figure.draw().map_err(Failure::internal)?;
+    let target = folder.join(format!("q{:03}.difference.png", at + 1));
+    recipe::write_png(&target, &image)?;
+    Recipe::write_difference(&target.with_extension("recipe.json"), traces, picture, &name, &settings)?;
+    written.push(target);
+    Ok(written)
+}

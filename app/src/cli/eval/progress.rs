@@ -1,0 +1,68 @@
+//! How far a run is, how fast it goes, and when it will be done.
+
+use super::super::console::Console;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, Instant};
+
+/// How often a line is written where there is no terminal.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// The progress of one shard.
+pub struct Progress {
+    console: Console,
+    bar: Option<ProgressBar>,
+    total: usize,
+    before: usize,
+    done: usize,
+    started: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    /// Of `total` items, `done` were finished before.
+    pub fn new(console: Console, total: usize, done: usize) -> Self {
+        let bar = console.shows_progress().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+            let template = "{prefix:>10} {bar:32.cyan/dim} {pos}/{len} questions, {msg}";
+            // The template is this file's own; where it were wrong, the plain bar serves.
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar.set_prefix("asking");
+            bar.set_position(done as u64);
+            bar
+        });
+        Self { console, bar, total, before: done, done, started: Instant::now(), said: Instant::now() }
+    }
+
+    /// `count` more are finished.
+    pub fn add(&mut self, count: usize) {
+        self.done += count;
+        let rate = (self.done - self.before) as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+        let left = Duration::from_secs_f64(((self.total - self.done) as f64 / rate.max(1e-6)).min(1e9));
+        let text = format!("{rate:.1}/s, {} left", words(left));
+        if let Some(bar) = &self.bar {
+            bar.set_message(text);
+            bar.set_position(self.done as u64);
+        } else if self.said.elapsed() > EVERY {
+            self.said = Instant::now();
+            self.console.say(&format!("{}/{} questions, {text}", self.done, self.total));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds < 120 => format!("{seconds} s"),
+        seconds if seconds < 7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}

@@ -1,0 +1,271 @@
+//! What answers rest on: asked for in the batch lane, so that a question goes first; taken in piece by piece; written to files.
+
+use crate::evidence::export::{EvidenceFile, Export};
+use crate::evidence::plan;
+use crate::figure::Theme;
+use crate::window::action::EvidenceAction;
+use crate::window::app::{App, Finished};
+use crate::window::state::{
+    AnswerStatus, EvidenceKey, EvidencePart, Model, NoticeKind, PartState, PathFor, PictureState, Purpose, sentences,
+};
+use opabinia_engine::intervention::{Anatomy, Cells, Interventions};
+use opabinia_engine::probe::evidence::{Also, Finding, GameKind, Request};
+use opabinia_engine::run::Lane;
+use opabinia_engine::sva::PictureSize;
+use opabinia_engine::vision::Picture;
+use opabinia_engine::worker::{Command, EvidenceSpec, JobId};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl App {
+    pub(super) fn apply_evidence(&mut self, action: EvidenceAction) {
+        let view = &mut self.state.evidence.view;
+        match action {
+            EvidenceAction::Measure(part) => self.measure(part),
+            EvidenceAction::Stop => self.stop_measuring(),
+            EvidenceAction::ShowSection(section) => view.section = section,
+            EvidenceAction::OfToken(of_token) => view.of_token = of_token,
+            EvidenceAction::SetRemoval(removal) => view.removal = removal,
+            EvidenceAction::SetTarget(target) => view.target = target,
+            EvidenceAction::ColourWords(words) => view.words = words,
+            EvidenceAction::SetOther(other) => {
+                self.state.evidence.set_other(other);
+                if let Some(other) = other {
+                    self.read_picture(other);
+                }
+            }
+            EvidenceAction::TypeRegion(text) => (view.region_text, view.region_problem) = (text, None),
+            EvidenceAction::UseRegion => self.use_typed_region(),
+            EvidenceAction::SetRegion(cells) => self.set_region(cells),
+            EvidenceAction::Export(kind) => self.pick_evidence_file(kind),
+            EvidenceAction::ExportTo(kind, path) => self.export_evidence(kind, path),
+        }
+    }
+
+    /// What is typed becomes the region, if it is one.
+    fn use_typed_region(&mut self) {
+        let side = self.state.models.current().map_or(1, |model| model.inspection.config.anatomy().side());
+        match Cells::parse(&self.state.evidence.view.region_text, side) {
+            Ok(cells) => self.set_region(Some(cells)),
+            Err(error) => self.state.evidence.view.region_problem = Some(sentences(&error.to_string())),
+        }
+    }
+
+    /// Takes other cells for the region, and measures them.
+    fn set_region(&mut self, cells: Option<Cells>) {
+        let view = &mut self.state.evidence.view;
+        view.region_problem = None;
+        if let Some((rows, columns)) = cells.as_ref().and_then(|cells| match cells.rectangles().as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        }) {
+            view.region_text = format!("{}:{},{}:{}", rows.start, rows.end, columns.start, columns.end);
+        }
+        view.region = cells.filter(|cells| !cells.is_empty());
+        let region = self.state.jobs.find(|purpose| matches!(purpose, Purpose::Evidence(_, EvidencePart::Region)));
+        if let Some((job, _)) = region {
+            self.cancel(job);
+        }
+        if let Ok((key, _)) = self.state.evidence_about()
+            && let Some(known) = self.state.evidence.get_mut(key)
+        {
+            known.set_part(EvidencePart::Region, None);
+        }
+        if self.state.evidence.view.region.is_some() {
+            self.measure(EvidencePart::Region);
+        }
+    }
+
+    /// Asks for what is not known of `part`, about the answer that is shown.
+    fn measure(&mut self, part: EvidencePart) {
+        let Ok((key, exchange)) = self.state.evidence_about() else { return };
+        let exchange = exchange.clone();
+        let Some(model) = self.state.models.current() else { return };
+        let anatomy = model.inspection.config.anatomy();
+        let picture = match self.pixels_of(exchange.picture) {
+            Ok(Some(picture)) => picture,
+            // Asked for again once it was read.
+            Ok(None) => return,
+            Err(why) => {
+                let entry = self.state.evidence.entry(key, &exchange);
+                return entry.set_part(part, Some(PartState::Failed(why)));
+            }
+        };
+        let other = match self.pixels_of(self.state.evidence.view.other) {
+            Ok(None) if self.state.evidence.view.other.is_some() => return,
+            Ok(other) => other,
+            Err(_) => None,
+        };
+        let also = self.wanted(key, part, &anatomy, &picture, other.is_some());
+        let entry = self.state.evidence.entry(key, &exchange);
+        if entry.part(part) == Some(&PartState::Asked) {
+            return;
+        }
+        if also.is_empty() {
+            return entry.set_part(part, Some(PartState::Done));
+        }
+        entry.set_part(part, Some(PartState::Asked));
+        let Some(conversation) = self.state.conversations.get(key.1) else { return };
+        let request = Request {
+            system: Some(exchange.system.clone()).filter(|text| !text.trim().is_empty()),
+            turns: conversation.turns(key.2),
+            picture,
+            other,
+            answer: Some(exchange.tokens.iter().map(|token| token.id).collect()),
+            max_tokens: None,
+            with: Vec::new(),
+            standard: false,
+            region: None,
+            also,
+        };
+        let spec = EvidenceSpec { model: key.0, request, output: None, lane: Lane::Batch };
+        let job = self.engine.submit(Command::Evidence(Box::new(spec)));
+        self.state.jobs.begin(job, Purpose::Evidence(key, part));
+    }
+
+    /// What of `part` is not known yet.
+    fn wanted(
+        &self,
+        key: EvidenceKey,
+        part: EvidencePart,
+        anatomy: &Anatomy,
+        picture: &Picture,
+        has_other: bool,
+    ) -> Also {
+        let exchange = self.state.conversations.get(key.1).and_then(|known| known.exchanges.get(key.2));
+        let known = exchange.and_then(|exchange| self.state.evidence.get(key, exchange)?.findings());
+        let unknown = |one: &Interventions| known.is_none_or(|known| known.effect(one).is_none());
+        let missing = |list: Vec<Interventions>| list.into_iter().filter(|one| unknown(one)).collect::<Vec<_>>();
+        let means = known.is_none_or(|known| known.evidence().means.is_none());
+        let mut also = Also { means, ..Also::default() };
+        let size = PictureSize { width: picture.width, height: picture.height };
+        match part {
+            EvidencePart::Encoders => {
+                also.scored = missing(plan::encoders(anatomy, has_other));
+                let played = |kind: &GameKind| known.is_some_and(|known| known.evidence().game(*kind).is_some());
+                also.games = plan::games(anatomy, has_other).into_iter().filter(|kind| !played(kind)).collect();
+            }
+            EvidencePart::Gradient(of) => {
+                let gradient = known.is_none_or(|known| known.evidence().gradient(of).is_none());
+                also.gradients = gradient.then_some(of).into_iter().collect();
+            }
+            EvidencePart::Layers => also.scored = missing(plan::layers(anatomy)),
+            EvidencePart::Cells(target) => {
+                let blocks = plan::blocks(anatomy.side(), size).into_iter();
+                also.scored = missing(blocks.map(|block| plan::block(anatomy, target, block)).collect());
+            }
+            EvidencePart::Region => {
+                let region = self.state.evidence.view.region.as_ref();
+                also.scored = missing(region.map(|cells| plan::regions(anatomy, cells)).unwrap_or_default());
+            }
+        }
+        if also.scored.is_empty() && also.games.is_empty() && also.gradients.is_empty() {
+            return Also::default();
+        }
+        also
+    }
+
+    /// The pixels of a picture; `None` while they are being read, or where there is no picture.
+    fn pixels_of(&mut self, picture: Option<crate::window::state::PictureId>) -> Result<Option<Arc<Picture>>, String> {
+        let Some(picture) = picture else { return Ok(None) };
+        match self.state.pictures.get(picture).map(|entry| &entry.state) {
+            Some(PictureState::Ready(pixels)) => Ok(Some(Arc::clone(pixels))),
+            Some(PictureState::Failed(error)) => Err(error.clone()),
+            Some(PictureState::Unread | PictureState::Reading) => {
+                self.read_picture(picture);
+                Ok(None)
+            }
+            None => Err(self.texts().conversation.picture_gone.to_owned()),
+        }
+    }
+
+    /// Stops whatever is being measured about the answer that is shown. What was found stays.
+    fn stop_measuring(&mut self) {
+        let Ok((key, _)) = self.state.evidence_about() else { return };
+        let of_it = |purpose: &Purpose| matches!(purpose, Purpose::Evidence(known, _) if *known == key);
+        let jobs: Vec<JobId> =
+            self.state.jobs.iter().filter(|(_, running)| of_it(&running.purpose)).map(|(job, _)| job).collect();
+        for job in jobs {
+            self.cancel(job);
+        }
+    }
+
+    /// Something was measured for `job`.
+    pub(super) fn take_finding(&mut self, job: JobId, finding: Finding) {
+        let Some(Purpose::Evidence(key, _)) = self.state.jobs.get(job).map(|running| running.purpose.clone()) else {
+            return;
+        };
+        if let Some(known) = self.state.evidence.get_mut(key) {
+            known.add(finding);
+        }
+    }
+
+    /// A measurement has ended.
+    pub(super) fn measured(&mut self, (key, part): (EvidenceKey, EvidencePart), ended: PartState) {
+        if let Some(known) = self.state.evidence.get_mut(key)
+            && known.part(part) == Some(&PartState::Asked)
+        {
+            known.set_part(part, Some(ended));
+        }
+    }
+
+    /// A measurement was stopped, or failed.
+    pub(super) fn measuring_ended_early(&mut self, of: (EvidenceKey, EvidencePart), status: AnswerStatus) {
+        let ended = match status {
+            AnswerStatus::Failed(why) => PartState::Failed(why),
+            _ => PartState::Stopped,
+        };
+        self.measured(of, ended);
+    }
+
+    /// What a file of evidence is called unless a person says otherwise.
+    pub(super) fn evidence_name(&self, kind: EvidenceFile) -> String {
+        format!("{}-evidence.{}", self.export_stem(), kind.extension())
+    }
+
+    /// Asks for the name of a file.
+    fn pick_evidence_file(&mut self, kind: EvidenceFile) {
+        let title = self.texts().evidence_panel.export_title(kind);
+        let name = self.evidence_name(kind);
+        self.ask_for_path(PathFor::Evidence(kind), move || {
+            let extension = kind.extension();
+            rfd::FileDialog::new().set_title(title).add_filter(title, &[extension]).set_file_name(name).save_file()
+        });
+    }
+
+    /// Writes what is known about the answer that is shown to `path`, beside the window; a notice says how that went.
+    pub(super) fn export_evidence(&mut self, kind: EvidenceFile, path: PathBuf) {
+        let Some(export) = self.evidence_export() else {
+            return self.state.notices.add(NoticeKind::Warning, self.texts().evidence_panel.nothing_to_export);
+        };
+        let written = self.texts().inspector.written;
+        let task = move || match export.write(kind, &path) {
+            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
+            Err(error) => Finished::Notice(NoticeKind::Failure, error.to_string()),
+        };
+        self.write_beside("evidence", |error| Finished::Notice(NoticeKind::Failure, error), task);
+    }
+
+    fn evidence_export(&self) -> Option<Export> {
+        let (key, exchange) = self.state.evidence_about().ok()?;
+        let findings = self.state.evidence.get(key, exchange)?.findings()?.clone();
+        let entry = self.state.pictures.get(exchange.picture?);
+        let swapped = findings.evidence().other.is_some();
+        let other = self.state.evidence.view.other.filter(|_| swapped);
+        Some(Export {
+            findings,
+            shown: self.state.evidence_figure(),
+            model: self.state.models.current().map(Model::name)?,
+            image: entry.map(|entry| entry.source.name()).unwrap_or_default(),
+            picture: Arc::clone(self.state.pictures.ready(exchange.picture?)?),
+            other: other.and_then(|other| self.state.pictures.ready(other)).map(Arc::clone),
+            turns: self.state.conversations.get(key.1)?.turns(key.2),
+            theme: if self.ctx.theme() == egui::Theme::Dark { Theme::Dark } else { Theme::Light },
+        })
+    }
+
+    /// Shows the panel of evidence, wherever it is.
+    pub(super) fn show_evidence(&mut self) {
+        self.state.layout.show_evidence();
+    }
+}

@@ -1,0 +1,115 @@
+//! What panes show is put on the GPU, once it is there to be drawn and only then.
+
+use crate::window::app::{App, Finished};
+use crate::window::gpu::{GridOnGpu, GridPart, MapGpu, Upload};
+use crate::window::state::{MapSource, NoticeKind, PictureEntry, PictureState, chosen};
+use opabinia_engine::probe::TokenAttention;
+use opabinia_engine::vision::Picture;
+use opabinia_shaders::GridData;
+use std::sync::Arc;
+
+impl App {
+    /// Sees to it that the traces that panes show lie on the GPU.
+    pub(super) fn upload_traces(&mut self) {
+        let Some(gpu) = self.gpu.clone() else { return };
+        let mut wanted: Vec<_> = (self.state.panes().iter())
+            .flat_map(|pane| pane.source.runs())
+            .filter_map(|run| self.state.run_key(run))
+            .collect();
+        // Beside what a token attended to stands what its picture was read as.
+        wanted.extend(self.state.plain_key());
+        for key in wanted {
+            let Some(entry) = self.state.traces.get(&key) else { continue };
+            if gpu.trace(&entry.trace).is_some() {
+                continue;
+            }
+            let (trace, names) = (Arc::clone(&entry.trace), entry.encoder_names.clone());
+            // Its pixels may not have been read yet, or were let go of meanwhile.
+            let Some(picture) = self.state.pictures.ready(key.picture).map(Arc::clone) else {
+                let unread = |entry: &PictureEntry| matches!(entry.state, PictureState::Unread);
+                if self.state.pictures.get(key.picture).is_some_and(unread) {
+                    self.read_picture(key.picture);
+                }
+                continue;
+            };
+            gpu.begin_trace(&trace);
+            let (gpu, failed) = (gpu.clone(), Arc::clone(&trace));
+            self.run_beside(
+                "upload",
+                move |error| Finished::Uploaded(failed, Err(error)),
+                move || {
+                    let uploaded = gpu.upload(&trace, &names, &picture);
+                    Finished::Uploaded(trace, uploaded)
+                },
+            );
+        }
+    }
+
+    /// An upload has ended, and `note` notes that.
+    pub(super) fn uploaded<T>(&mut self, ended: Result<T, String>, note: impl FnOnce(&MapGpu, Upload<T>)) {
+        let upload = match ended {
+            Ok(on_gpu) => Upload::Ready(Arc::new(on_gpu)),
+            Err(error) => {
+                // The pane says so.
+                self.state.notices.log(NoticeKind::Failure, error.clone());
+                Upload::Failed(error)
+            }
+        };
+        if let Some(gpu) = &self.gpu {
+            note(gpu, upload);
+        }
+    }
+
+    /// Sees to it that what panes show of `attention` lies on the GPU.
+    pub(super) fn upload_attention(&mut self, attention: &Arc<TokenAttention>) {
+        let Some(gpu) = self.gpu.clone() else { return };
+        let picture = self.state.token.and_then(|place| self.state.conversations.exchange(place)?.picture);
+        let Some(picture) = picture.and_then(|id| self.state.pictures.ready(id)).map(Arc::clone) else { return };
+        let parts: Vec<GridPart> = (self.state.panes().iter())
+            .filter_map(|pane| match pane.source {
+                MapSource::TokenAttention { layer, head } => Some(GridPart { layer, head }),
+                MapSource::Run(_) | MapSource::Difference(..) => None,
+            })
+            .collect();
+        for part in parts {
+            if !gpu.begin_grid(attention, part) {
+                continue;
+            }
+            let (gpu, picture) = (gpu.clone(), Arc::clone(&picture));
+            let (attention, failed) = (Arc::clone(attention), Arc::clone(attention));
+            self.run_beside(
+                "token upload",
+                move |error| Finished::Grid(failed, part, Err(error)),
+                move || {
+                    let uploaded = upload_part(&gpu, &attention, part, &picture);
+                    Finished::Grid(attention, part, uploaded)
+                },
+            );
+        }
+    }
+}
+
+fn upload_part(
+    gpu: &MapGpu,
+    attention: &TokenAttention,
+    part: GridPart,
+    picture: &Arc<Picture>,
+) -> Result<GridOnGpu, String> {
+    let (values, _) = chosen(attention, part.layer, part.head)
+        .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
+    let number = |count: usize| u32::try_from(count).map_err(|error| error.to_string());
+    let frame = &attention.frame;
+    let (rows, columns) = frame.size_hw();
+    let grid = GridData {
+        label: "token".to_owned(),
+        side: number(frame.side)?,
+        origin_row: number(frame.rows.start)?,
+        origin_col: number(frame.columns.start)?,
+        rows: number(rows)?,
+        cols: number(columns)?,
+        values: &values,
+        image_width: number(picture.width)?,
+        image_height: number(picture.height)?,
+    };
+    gpu.upload_grid(&grid, picture)
+}

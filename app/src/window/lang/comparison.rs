@@ -1,0 +1,239 @@
+//! Comparing the two checkpoints that are open.
+
+use opabinia_engine::compare::{Counts, FindingKind};
+
+/// What the window says while two checkpoints are compared.
+#[derive(Debug)]
+pub struct ComparisonTexts {
+    /// Heading of the page.
+    pub title: &'static str,
+    /// The button that opens it.
+    pub both: &'static str,
+    /// Parts of the page: answers, attention, checkpoints.
+    pub tabs: [&'static str; 3],
+    /// Asks both sides.
+    pub ask_both: &'static str,
+    /// What that does.
+    pub ask_both_tip: &'static str,
+    /// The picture has not been read yet.
+    pub picture_first: &'static str,
+    /// Changes the sides' places.
+    pub swap: &'static str,
+    /// What that does.
+    pub swap_tip: &'static str,
+    /// Closes a side.
+    pub close_side: &'static str,
+    /// Asks one side again.
+    pub ask_again: &'static str,
+    /// Nothing was asked of both yet.
+    pub nothing_asked: &'static str,
+    /// A side has not been asked the question that is shown.
+    pub not_asked: &'static str,
+    /// A side waits for its turn.
+    pub waiting: &'static str,
+    /// The probability of a token follows.
+    pub probability: &'static str,
+    /// All tokens are equal.
+    pub all_equal: &'static str,
+    /// How to read the marks.
+    pub marks: &'static str,
+    /// Both sides are the same checkpoint.
+    pub one_checkpoint: &'static str,
+    /// There are no maps of both.
+    pub no_maps: &'static str,
+    /// They are being compared.
+    pub computing: &'static str,
+    /// Headings of the table: layer, shares, divergence, where most.
+    pub columns: [&'static str; 4],
+    /// Every key of a cell or only encoders: what divergence is taken over.
+    pub over: [&'static str; 2],
+    /// Grids differ.
+    pub resampled: &'static str,
+    /// What is matched with what; both names stand around it.
+    pub matched: &'static str,
+    /// What has no counterpart; a list and the side follow.
+    pub alone: fn(&str, &str) -> String,
+    /// Goes to a cell.
+    pub look: fn(usize, usize) -> String,
+    /// Opens the maps of both and of their difference.
+    pub show_maps: &'static str,
+    /// What that does.
+    pub show_maps_tip: &'static str,
+    /// Nothing differs.
+    pub nowhere: &'static str,
+    /// All keys are masked.
+    pub masked: &'static str,
+    /// What divergence is, and what it is evidence of.
+    pub evidence: &'static str,
+    /// Compares the files.
+    pub compare_files: &'static str,
+    /// What that does.
+    pub compare_files_tip: &'static str,
+    /// Reading them.
+    pub reading: &'static str,
+    /// Stops that.
+    pub stop: &'static str,
+    /// How many tensors stand in which relation.
+    pub counts: fn(&Counts) -> String,
+    /// Both are the same weights.
+    pub same_weights: &'static str,
+    /// Headings of the table of changed tensors: relative change, largest, cosine, tensor.
+    pub tensor_columns: [&'static str; 4],
+    /// The change is from zero.
+    pub from_zero: &'static str,
+    /// Heading of settings, with how many differ and how many are equal.
+    pub settings: fn(usize, usize) -> String,
+    /// A field is absent.
+    pub not_set: &'static str,
+    /// A field changes nothing here.
+    pub no_effect: &'static str,
+    /// The tokenizers are the same, or not.
+    pub tokenizer: [&'static str; 2],
+    /// Heading of what looks wrong.
+    pub wrong: &'static str,
+    /// One of those: the side, the family of weights and how many.
+    pub finding: fn(&str, FindingKind, &str, usize) -> String,
+    /// So many more are not listed.
+    pub more: fn(usize) -> String,
+}
+
+pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
+    title: "Compare A and B",
+    both: "A + B",
+    tabs: ["Answers", "Attention", "Checkpoints"],
+    ask_both: "Ask both",
+    ask_both_tip: "Put the question to A and then to B; each answers in its own column",
+    picture_first: "The picture is still being read; ask again in a moment.",
+    swap: "Swap A and B",
+    swap_tip: "A becomes B and B becomes A; differences are B − A",
+    close_side: "Close",
+    ask_again: "Ask again",
+    nothing_asked: "Ask a question: both answers will stand here side by side.",
+    not_asked: "This side was not asked the question that is shown.",
+    waiting: "waiting for its turn",
+    probability: "probability",
+    all_equal: "Every token is equal.",
+    marks: "Coloured: tokens that differ. Underlined: the same text in other tokens.",
+    one_checkpoint: "Both sides are the same checkpoint with the same weights.",
+    no_maps: "Ask both sides about a picture to compare where they looked.",
+    computing: "comparing",
+    columns: ["layer", "share A → B", "divergence (bits)", "differs most"],
+    over: ["", "over encoders"],
+    resampled: "resampled",
+    matched: "is compared with",
+    alone: |list, side| format!("Without a counterpart, of {side}: {list}"),
+    look: |row, column| format!("cell {row}, {column}"),
+    show_maps: "Maps of A, B and B − A",
+    show_maps_tip: "Opens a pane for each, with cell, zoom, layers, heads and colours linked",
+    nowhere: "nowhere",
+    masked: "masked",
+    evidence: "Jensen–Shannon divergence of a cell's attention, 0 to 1 bit, mean over heads. Evidence: attention (correlational): where the models attended, not how much it contributed.",
+    compare_files: "Compare the files",
+    compare_files_tip: "Reads the weights of both checkpoints once, a few megabytes at a time",
+    reading: "Reading weights",
+    stop: "Stop",
+    counts: |counts| {
+        let Counts { equal, same_values, changed, unlike, only_in: [a, b] } = *counts;
+        let both = equal + same_values + changed + unlike;
+        let only = match (a, b) {
+            (0, 0) => String::new(),
+            (a, b) => format!("; {a} in A alone, {b} in B alone"),
+        };
+        if equal == both && both > 0 {
+            let whose = if a + b == 0 { "" } else { " that both have" };
+            return format!("All {both} tensors{whose} are equal bit for bit{only}.");
+        }
+        format!(
+            "{both} tensors in both: {equal} equal bit for bit, {changed} changed, {same_values} the same numbers in other bits, \
+             {unlike} of other shapes{only}."
+        )
+    },
+    same_weights: "A and B are the same weights.",
+    tensor_columns: ["‖B − A‖ ÷ ‖A‖", "max |Δ|", "cosine", "tensor"],
+    from_zero: "from zero",
+    settings: |differ, equal| match differ {
+        0 => format!("Settings: all {equal} fields are equal"),
+        _ => format!("Settings: {differ} fields differ, {equal} are equal"),
+    },
+    not_set: "not set",
+    no_effect: "without effect here",
+    tokenizer: ["Tokenizer: the same files", "Tokenizer: other files; the same text may become other tokens"],
+    wrong: "What looks wrong",
+    finding: |side, kind, family, weights| match kind {
+        FindingKind::Missing => format!("{side} lacks {family} ({weights} weights on the other side)"),
+        FindingKind::EncoderInside => format!("{side} holds weights of a vision encoder: {family} ({weights})"),
+        FindingKind::Zeros => format!("{side}: {weights} × {family} all zeros"),
+        FindingKind::NotFinite(numbers) => format!("{side}: {numbers} numbers in {family} are NaN or infinite"),
+    },
+    more: |count| format!("and {count} more (opabinia compare lists all)"),
+};
+
+pub(super) const CHINESE: ComparisonTexts = ComparisonTexts {
+    title: "对比 A 与 B",
+    both: "A + B",
+    tabs: ["回答", "注意力", "检查点"],
+    ask_both: "同时提问",
+    ask_both_tip: "先问 A 再问 B，各自在自己的一栏中回答",
+    picture_first: "图片仍在读取，请稍后再问。",
+    swap: "交换 A 与 B",
+    swap_tip: "A 变为 B，B 变为 A；差值为 B − A",
+    close_side: "关闭",
+    ask_again: "再问一次",
+    nothing_asked: "提一个问题，两个回答会并排显示在这里。",
+    not_asked: "这一侧还没有被问过当前问题。",
+    waiting: "等待中",
+    probability: "概率",
+    all_equal: "所有词元都相同。",
+    marks: "着色：不同的词元。下划线：文本相同但词元不同。",
+    one_checkpoint: "两侧是同一个检查点，权重相同。",
+    no_maps: "就一张图片同时提问，即可比较两者看向哪里。",
+    computing: "正在比较",
+    columns: ["层", "占比 A → B", "散度（比特）", "差异最大处"],
+    over: ["", "按编码器"],
+    resampled: "已重采样",
+    matched: "对应",
+    alone: |list, side| format!("{side} 中没有对应项：{list}"),
+    look: |row, column| format!("单元格 {row}, {column}"),
+    show_maps: "A、B 与 B − A 的注意力图",
+    show_maps_tip: "为每一个打开一个面板，联动单元格、缩放、层、注意力头和颜色",
+    nowhere: "无",
+    masked: "已屏蔽",
+    evidence: "单元格注意力的 Jensen–Shannon 散度，0 到 1 比特，对注意力头求平均。证据：注意力（相关性）：模型看向哪里，不代表其贡献。",
+    compare_files: "比较文件",
+    compare_files_tip: "把两个检查点的权重各读一遍，每次只读几兆字节",
+    reading: "正在读取权重",
+    stop: "停止",
+    counts: |counts| {
+        let Counts { equal, same_values, changed, unlike, only_in: [a, b] } = *counts;
+        let both = equal + same_values + changed + unlike;
+        let only = match (a, b) {
+            (0, 0) => String::new(),
+            (a, b) => format!("；仅 A 有 {a} 个，仅 B 有 {b} 个"),
+        };
+        if equal == both && both > 0 {
+            let whose = if a + b == 0 { "" } else { "两侧共有的" };
+            return format!("{whose}全部 {both} 个张量逐位相同{only}。");
+        }
+        format!(
+            "两侧共有 {both} 个张量：{equal} 个逐位相同，{changed} 个已改变，{same_values} 个数值相同但位不同，{unlike} 个形状不同{only}。"
+        )
+    },
+    same_weights: "A 与 B 的权重相同。",
+    tensor_columns: ["‖B − A‖ ÷ ‖A‖", "最大 |Δ|", "余弦", "张量"],
+    from_zero: "从零开始",
+    settings: |differ, equal| match differ {
+        0 => format!("设置：全部 {equal} 个字段相同"),
+        _ => format!("设置：{differ} 个字段不同，{equal} 个相同"),
+    },
+    not_set: "未设置",
+    no_effect: "此处无影响",
+    tokenizer: ["分词器：文件相同", "分词器：文件不同，同一文本可能变成不同的词元"],
+    wrong: "看起来有问题",
+    finding: |side, kind, family, weights| match kind {
+        FindingKind::Missing => format!("{side} 缺少 {family}（另一侧有 {weights} 个）"),
+        FindingKind::EncoderInside => format!("{side} 含有视觉编码器的权重：{family}（{weights} 个）"),
+        FindingKind::Zeros => format!("{side}：{weights} × {family} 全为零"),
+        FindingKind::NotFinite(numbers) => format!("{side}：{family} 中有 {numbers} 个数为 NaN 或无穷"),
+    },
+    more: |count| format!("另有 {count} 个（opabinia compare 可列出全部）"),
+};

@@ -1,0 +1,103 @@
+//! Attention against effect: where they part.
+
+use crate::evidence::sheet::signed;
+use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+
+/// One point.
+pub struct Point {
+    /// What attention, or what was written, says.
+    pub x: f64,
+    /// Δ log p.
+    pub y: f64,
+    /// Its colour.
+    pub colour: Color32,
+    /// What it is.
+    pub name: String,
+}
+
+/// Draws `points` under a heading. `x` names the axis to the right; the one upwards is Δ log p.
+pub fn show(ui: &mut Ui, (title, correlation): (&str, &str), x: &str, points: &[Point]) {
+    ui.strong(title);
+    let rank = spearman(points);
+    let about = rank.map_or_else(String::new, |rho| format!("{correlation} {} (n = {})", signed(rho), points.len()));
+    ui.label(egui::RichText::new(&about).small().weak());
+    let size = vec2(ui.available_width().min(320.0), 150.0);
+    let (area, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Image, true, format!("{title}: {about}")));
+    let plot = Rect::from_min_max(area.min + vec2(6.0, 6.0), area.max - vec2(6.0, 20.0));
+    let (weak, line) = (ui.visuals().weak_text_color(), ui.visuals().window_stroke.color);
+    let painter = ui.painter();
+    painter.rect_stroke(plot, 2, Stroke::new(1.0, line), StrokeKind::Inside);
+    let range = |values: &dyn Fn(&Point) -> f64, with: Option<f64>| {
+        let all = points.iter().map(values).chain(with);
+        let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let pad = ((high - low) * 0.08).max(1e-6);
+        (low - pad, high + pad)
+    };
+    let (left, right) = range(&|point| point.x, None);
+    let (bottom, top) = range(&|point| point.y, Some(0.0));
+    let place = |px: f64, py: f64| {
+        let across = ((px - left) / (right - left)) as f32;
+        let up = ((py - bottom) / (top - bottom)) as f32;
+        pos2(plot.left() + across * plot.width(), plot.bottom() - up * plot.height())
+    };
+    painter.hline(plot.x_range(), place(left, 0.0).y, Stroke::new(1.0, line));
+    let font = FontId::proportional(10.0);
+    painter.text(pos2(plot.left(), area.bottom() - 7.0), Align2::LEFT_CENTER, "↑ Δ log p", font.clone(), weak);
+    painter.text(pos2(plot.right(), area.bottom() - 7.0), Align2::RIGHT_CENTER, format!("{x} →"), font.clone(), weak);
+    let pointer = response.hover_pos();
+    let mut nearest: Option<(f32, &Point)> = None;
+    for point in points {
+        let at = place(point.x, point.y);
+        painter.circle_filled(at, 3.5, point.colour);
+        if let Some(pointer) = pointer {
+            let distance = at.distance(pointer);
+            if distance < 12.0 && nearest.is_none_or(|(known, _)| distance < known) {
+                nearest = Some((distance, point));
+            }
+        }
+    }
+    if let Some((_, point)) = nearest {
+        response.on_hover_text(format!("{}\n{x} {:.3} · Δ log p {}", point.name, point.x, signed(point.y)));
+    }
+}
+
+/// Spearman's rank correlation; `None` where one side is all alike.
+fn spearman(points: &[Point]) -> Option<f64> {
+    let ranks = |values: Vec<f64>| -> Vec<f64> {
+        let rank = |value: f64| {
+            let below = values.iter().filter(|other| **other < value).count() as f64;
+            let alike = values.iter().filter(|other| **other == value).count() as f64;
+            below + (alike - 1.0) / 2.0
+        };
+        values.iter().map(|value| rank(*value)).collect()
+    };
+    let xs = ranks(points.iter().map(|point| point.x).collect());
+    let ys = ranks(points.iter().map(|point| point.y).collect());
+    let mean = (points.len() as f64 - 1.0) / 2.0;
+    let product: f64 = xs.iter().zip(&ys).map(|(x, y)| (x - mean) * (y - mean)).sum();
+    let spread = |ranks: &[f64]| ranks.iter().map(|rank| (rank - mean).powi(2)).sum::<f64>().sqrt();
+    let scale = spread(&xs) * spread(&ys);
+    (points.len() > 2 && scale > 0.0).then(|| product / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[(f64, f64)]) -> Vec<Point> {
+        values.iter().map(|(x, y)| Point { x: *x, y: *y, colour: Color32::WHITE, name: String::new() }).collect()
+    }
+
+    #[test]
+    fn rank_correlation_goes_by_order_alone() {
+        let rho = |values: &[(f64, f64)]| spearman(&of(values));
+        assert_eq!(rho(&[(1.0, 10.0), (2.0, 100.0), (3.0, 1e6)]), Some(1.0));
+        assert_eq!(rho(&[(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]), Some(-1.0));
+        assert_eq!(rho(&[(1.0, 3.0), (1.0, 2.0), (1.0, 1.0)]), None);
+        assert_eq!(rho(&[(1.0, 3.0), (2.0, 2.0)]), None, "two points always lie on a line");
+        // 1 2 3 4 against 1 3 2 4: 1 − 6·2/(4·15).
+        let mixed = rho(&[(1.0, 1.0), (2.0, 3.0), (3.0, 2.0), (4.0, 4.0)]).unwrap();
+        assert!((mixed - 0.8).abs() < 1e-12, "{mixed}");
+    }
+}

@@ -1,0 +1,102 @@
+//! What a measurement has found so far, piece by piece, for whoever does not wait for its end.
+
+use super::encoders::{GradientOf, GradientSums};
+use super::game::{Game, GameKind};
+use super::measure::{Effect, Evidence};
+use crate::intervention::Interventions;
+use candle_core::Tensor;
+use std::collections::BTreeMap;
+
+/// One thing that a measurement found, as soon as it is known. [`Evidence::add`] puts them together.
+#[derive(Debug, Clone)]
+pub enum Finding {
+    /// The answer without interventions, with which everything else is compared. The first of a measurement's findings.
+    Base(Box<Evidence>),
+    /// What an intervention did.
+    Effect(Effect),
+    /// A game over coalitions of encoders was played to its end.
+    Game(Game),
+    /// A gradient.
+    Gradient(GradientSums, Seen),
+    /// Something was left out: why.
+    Note(String),
+}
+
+/// Tensors under their names in files, handed on unseen.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(pub(super) BTreeMap<String, Tensor>);
+
+/// What is measured beside a request's own list, each thing reported as soon as it is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Also {
+    /// Whether each encoder's share, lift and norm are wanted: see [`super::EncoderMeans`].
+    pub means: bool,
+    /// Interventions, measured in this order and without the answer under them.
+    pub scored: Vec<Interventions>,
+    /// Games, played after them.
+    pub games: Vec<GameKind>,
+    /// Gradients, taken last.
+    pub gradients: Vec<GradientOf>,
+}
+
+impl Also {
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Evidence {
+    /// Takes in a finding about the same answer. What is known already is replaced; another [`Finding::Base`] brings only
+    /// what was missing, so that effects stay differences to one run.
+    pub fn add(&mut self, finding: Finding) {
+        match finding {
+            Finding::Base(base) => {
+                let base = *base;
+                self.means = self.means.take().or(base.means);
+                for (name, tensor) in base.seen {
+                    self.seen.entry(name).or_insert(tensor);
+                }
+                self.other = base.other.or(self.other);
+            }
+            Finding::Effect(effect) => {
+                let known = self.effects.iter_mut().find(|known| known.interventions == effect.interventions);
+                match known {
+                    Some(known) => *known = effect,
+                    None => self.effects.push(effect),
+                }
+            }
+            Finding::Game(game) => {
+                self.games.retain(|known| known.kind != game.kind);
+                self.games.push(game);
+            }
+            Finding::Gradient(sums, seen) => {
+                self.gradients.retain(|known| known.of != sums.of);
+                self.gradients.push(sums);
+                self.seen.extend(seen.0);
+            }
+            Finding::Note(note) => {
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
+        }
+    }
+
+    /// Forgets what rests on another image: it is about to be another one.
+    pub fn forget_swaps(&mut self) {
+        self.effects.retain(|effect| !effect.interventions.needs_other());
+        self.games.retain(|game| game.kind != GameKind::Swap);
+        self.other = None;
+    }
+
+    /// The gradient of `of`, if it is known.
+    pub fn gradient(&self, of: GradientOf) -> Option<&GradientSums> {
+        self.gradients.iter().find(|known| known.of == of)
+    }
+
+    /// The game of this kind, if it was played.
+    pub fn game(&self, kind: GameKind) -> Option<&Game> {
+        self.games.iter().find(|game| game.kind == kind)
+    }
+}

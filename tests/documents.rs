@@ -1,0 +1,148 @@
+//! The documents hold what they say: links lead somewhere, the guide's commands run, its numbers are the program's, and its
+//! pictures are what the program draws.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Every page of the repository.
+fn pages() -> Vec<PathBuf> {
+    let folders = ["", "docs", "packaging", "assets/demo/recipe"];
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let pages: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(is_page)
+        .collect();
+    assert!(pages.len() > 6, "the pages are somewhere else: this test looks in the wrong place");
+    pages
+}
+
+/// What stands in the parentheses of each `[…](…)`, outside of fenced code.
+fn links(text: &str) -> Vec<&str> {
+    let mut fenced = false;
+    let prose = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    });
+    prose
+        .flat_map(|line| line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link))
+        .collect()
+}
+
+/// The commands in a page's fenced `sh` blocks that call the program.
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let lines = blocks.flat_map(str::lines).filter(|line| line.starts_with("opabinia "));
+    lines.map(str::to_owned).collect()
+}
+
+/// The program's arguments in `command`: words, and what stands between double quotes.
+fn arguments(command: &str) -> Vec<String> {
+    let mut arguments = Vec::new();
+    for (at, part) in command.split('"').enumerate() {
+        match at % 2 {
+            0 => arguments.extend(part.split_whitespace().map(str::to_owned)),
+            _ => arguments.push(part.to_owned()),
+        }
+    }
+    arguments.split_off(1)
+}
+
+/// Runs the program in `folder` and gives its standard output.
+fn run(folder: &Path, arguments: &[String]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opabinia"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.env_remove("HF_HUB_CACHE").env_remove("RUST_LOG").env("HF_HOME", "/nonexistent/opabinia-tests");
+    let output = command.output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {:?}\n{message}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut checked = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in links(&text) {
+            let file = link.split('#').next().unwrap();
+            if file.is_empty() || file.contains("://") || file.starts_with("mailto:") {
+                continue;
+            }
+            let target = page.parent().unwrap().join(file);
+            assert!(target.exists(), "{}: the link to {link} leads nowhere", page.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "only {checked} links were found: this test reads pages wrongly");
+}
+
+#[test]
+fn the_guide_says_the_same_commands_in_both_languages() {
+    let guide = |name: &str| commands(&std::fs::read_to_string(root().join("docs").join(name)).unwrap());
+    assert_eq!(guide("guide.md"), guide("guide.zh.md"));
+}
+
+#[test]
+fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
+    let commands = commands(&guide);
+    assert!(commands.len() > 6, "the guide's commands are written in another way");
+    let mut answers = Vec::new();
+    for command in &commands {
+        answers.push(run(folder.path(), &arguments(command)));
+    }
+    assert_eq!(answers[0].trim(), "2", "the first answer");
+    // The table of the worked example, line by line.
+    let table = answers.iter().find(|answer| answer.contains("mask:dinov2")).unwrap();
+    let block = guide.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    for line in block.lines().filter(|line| !line.is_empty()) {
+        assert!(table.lines().any(|printed| printed == line), "the guide prints {line:?}, the program\n{table}");
+    }
+    let picture = |path: PathBuf| image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).into_rgb8();
+    let (drawn, shown) =
+        (picture(folder.path().join("vote-lift.png")), picture(root().join("docs/pictures/vote-lift.png")));
+    assert_eq!(drawn.dimensions(), shown.dimensions());
+    // Adapters round differently in the last digit; nobody sees four levels of 255.
+    let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
+    assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
+}
+
+/// Of attention, ConvNeXt has the most and DINOv2 the least; of the effects it is the other way round.
+#[test]
+fn attention_and_intervention_disagree_as_the_guide_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let question = || vec!["--prompt".to_owned(), "Where is the sign?".to_owned()];
+    let trace = [words("trace --quiet --image sample:vote --out vote.safetensors"), question()].concat();
+    run(folder.path(), &trace);
+    let trace = opabinia_engine::probe::trace_file::read(&folder.path().join("vote.safetensors")).unwrap();
+    let mut shares = vec![Vec::new(); trace.encoders.len()];
+    for (at, layer) in trace.layers.iter().enumerate() {
+        for (row, column) in layer.frame.rows.clone().flat_map(|row| layer.frame.columns.clone().map(move |c| (row, c)))
+        {
+            let numbers = trace.cell(at, row, column).unwrap();
+            for (share, encoder) in shares.iter_mut().zip(&numbers.encoders) {
+                share.extend(encoder.share.iter().copied());
+            }
+        }
+    }
+    let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    let shares: Vec<String> = shares.iter().map(|share| format!("{:.0}", 100.0 * mean(share))).collect();
+    assert_eq!(shares, ["10", "29", "9", "52"], "shares in percent, in the order of the encoders");
+
+    let others = words("evidence --quiet --json --image sample:vote --with zero:convnext");
+    let measured: Value = serde_json::from_str(&run(folder.path(), &[others, question()].concat())).unwrap();
+    let effect = measured["interventions"][0]["delta_log_prob"].as_f64().unwrap();
+    assert!((effect + 18.0).abs() < 0.5, "zero:convnext has {effect}");
+}
