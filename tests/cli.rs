@@ -204,7 +204,7 @@ fn a_missing_encoder_is_reported_and_refused() {
 fn answers_are_those_of_the_reference() {
     let (model, wide) = (checkpoint(), image("wide.png"));
     let expected = recorded("wide");
-    let common = ["ask", "--model", &model, "--dtype", "f32", "--max-tokens", "20", "--image", &wide];
+    let common = ["ask", "--model", &model, "--weights", "f32", "--max-tokens", "20", "--image", &wide];
     let streamed = succeed(&[&common[..], &[QUESTION]].concat());
     assert_eq!(stdout(&streamed), format!("{}\n", expected["decoded"].as_str().unwrap()));
     assert!(stderr(&streamed).contains("20 tokens"), "{}", stderr(&streamed));
@@ -215,7 +215,7 @@ fn answers_are_those_of_the_reference() {
     assert_eq!(answer["stop"], "max_tokens");
     assert_eq!(answer["prompt"]["positions"], expected["prompt_len"]);
     assert_eq!(answer["device"], "cpu");
-    assert_eq!(answer["dtype"]["compute"], "f32");
+    assert_eq!(answer["precision"]["products"], "f32");
     for (token, id) in answer["tokens"].as_array().unwrap().iter().zip(ids(&answer["token_ids"])) {
         let alternatives = token["alternatives"].as_array().unwrap();
         assert_eq!(token["id"].as_u64(), Some(id));
@@ -238,7 +238,7 @@ fn answers_are_those_of_the_reference() {
 fn conversations_without_a_picture() {
     let expected = recorded("text_only");
     let model = checkpoint();
-    let args = ["ask", "-m", &model, "--dtype", "f32", "--max-tokens", "20", "--quiet"];
+    let args = ["ask", "-m", &model, "--weights", "f32", "--max-tokens", "20", "--quiet"];
     let output = succeed(&[&args[..], &["Tell me a short story about a rocket."]].concat());
     assert_eq!(stdout(&output).trim(), expected["decoded"].as_str().unwrap().trim());
     assert_eq!(stderr(&output), "", "quiet is quiet");
@@ -285,9 +285,11 @@ fn walk(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn stop_texts_and_notes() {
     let (model, wide) = (checkpoint(), image("wide.png"));
-    let args = ["ask", "-m", &model, "-i", &wide, "--dtype", "f32", "--max-tokens", "20", "--stop", "theta", QUESTION];
+    let args =
+        ["ask", "-m", &model, "-i", &wide, "--weights", "f32", "--max-tokens", "20", "--stop", "theta", QUESTION];
     assert_eq!(stdout(&succeed(&args)), "( x un\n");
-    let output = succeed(&["ask", "-m", &model, "--dtype", "bf16", "--max-tokens", "1", "What?"]);
+    let output =
+        succeed(&["ask", "-m", &model, "--weights", "bf16", "--compute", "exact", "--max-tokens", "1", "What?"]);
     assert!(stderr(&output).contains("note: weights are kept as bf16"), "{}", stderr(&output));
 }
 
@@ -342,7 +344,8 @@ fn a_trace_holds_what_the_reference_recorded() {
     let (model, tall) = (checkpoint(), image("tall.png"));
     let about = recorded("tall");
     let question = about["question"].as_str().unwrap();
-    let common = ["trace", "-m", &model, "-i", &tall, "--dtype", "f32", "--prompt", question, "--json", "--out", &out];
+    let common =
+        ["trace", "-m", &model, "-i", &tall, "--weights", "f32", "--prompt", question, "--json", "--out", &out];
     let report = json(&[&common[..], &["--tensors", "all", "--max-tokens", "20"]].concat());
     assert_eq!(ids(&report["token_ids"]), ids(&about["generated_ids"]));
     let got = std::fs::read(&out).unwrap();
@@ -375,7 +378,7 @@ fn a_trace_holds_what_the_reference_recorded() {
 fn evidence_runs_the_published_encoder_off_study_on_any_answer() {
     let (model, square) = (checkpoint(), image("square.png"));
     let common =
-        ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--dtype", "f32", "--max-tokens", "2", "--json"];
+        ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--weights", "f32", "--max-tokens", "2", "--json"];
     let report = json(&[&common[..], &["--preset", "cur-2507.03262", "--answer-ids", "5,9"]].concat());
     assert_eq!(report["answer"]["token_ids"], serde_json::json!([5, 9]));
     let measured: Vec<&str> =
@@ -396,7 +399,7 @@ fn evidence_says_what_an_answer_rests_on() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("e.safetensors").display().to_string();
     let (model, square, tall) = (checkpoint(), image("square.png"), image("tall.png"));
-    let common = ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--dtype", "f32", "--max-tokens", "4"];
+    let common = ["evidence", "-m", &model, "-i", &square, "-p", QUESTION, "--weights", "f32", "--max-tokens", "4"];
     let specs = ["mask:clip", "region:all@0:4,0:4", "swap:all", "skip:C1+context", "region:all@2:2,0:8"];
     let with: Vec<&str> = specs.iter().flat_map(|spec| ["--with", *spec]).collect();
     let report = json(&[&common[..], &with, &["--other", &tall, "--json"]].concat());
@@ -471,7 +474,21 @@ fn maps_are_drawn() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
     let (model, wide, trace) = (checkpoint(), image("wide.png"), path("t.safetensors"));
-    succeed(&["trace", "-m", &model, "-i", &wide, "-p", QUESTION, "-o", &trace, "--max-tokens", "1", "--dtype", "f32"]);
+    succeed(&[
+        "trace",
+        "-m",
+        &model,
+        "-i",
+        &wide,
+        "-p",
+        QUESTION,
+        "-o",
+        &trace,
+        "--max-tokens",
+        "1",
+        "--weights",
+        "f32",
+    ]);
     let (png, csv) = (path("share.png"), path("share.csv"));
     let draw = |rest: &[&str]| {
         let common = ["render", &trace, "--image", &wide];

@@ -7,8 +7,9 @@ mod support;
 use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, StopReason, Watch};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::Job;
-use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
+use opabinia_engine::model::{LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
@@ -43,7 +44,7 @@ fn load_with(variant: &str, fields: &[(&str, Value)]) -> Model {
     let request = LoadRequest {
         source: dir.path().display().to_string(),
         device: "cpu".parse().unwrap(),
-        dtype: DtypeChoice::F32,
+        weights: WeightFormat::F32.into(),
         ..LoadRequest::default()
     };
     Model::load(&request, &Job::unattended()).unwrap().0

@@ -12,8 +12,9 @@ use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Watch};
 use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_engine::job::Job;
-use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
+use opabinia_engine::model::{LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Site, SvaLayer, Unobserved};
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::evidence::{
     Also, Evidence, Finding, GameKind, GradientOf, Measurement, Request, Scorer, measure,
 };
@@ -40,7 +41,7 @@ fn load(directory: &Path) -> Arc<Model> {
     let request = LoadRequest {
         source: directory.display().to_string(),
         device: "cpu".parse().unwrap(),
-        dtype: DtypeChoice::F32,
+        weights: WeightFormat::F32.into(),
         ..LoadRequest::default()
     };
     let loaded = Model::load(&request, &Job::unattended());

@@ -635,7 +635,7 @@ fn a_checkpoint_larger_than_the_machine() {
     let length = write_sparse(&checkpoint.join("model.safetensors"), &tensors);
     assert!(length > 1 << 40);
     ask(&checkpoint, &[]).says(OUT_OF_MEMORY, &["out of memory", "needs", "GB", "are available", "smaller checkpoint"]);
-    ask(&checkpoint, &["--dtype", "f32"]).says(OUT_OF_MEMORY, &["needs", "are available"]);
+    ask(&checkpoint, &["--weights", "f32"]).says(OUT_OF_MEMORY, &["needs", "are available"]);
     // To say what it is needs no room.
     let mut inspect = program(["inspect"]);
     inspect.arg(&checkpoint);

@@ -3,7 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that cannot go on has failed")]
 
-use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::model::LoadRequest;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::worker::Client;
 use opabinia_forge::{Preset, TowerNetwork, forge, size};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ struct Peak {
 /// Asks one question with weights kept as `dtype`, looking at the process all the while.
 fn ask(checkpoint: &Path, dtype: &str) -> Peak {
     let mut child = Command::new(env!("CARGO_BIN_EXE_opabinia"))
-        .args(["ask", "--quiet", "--device", "cpu", "--dtype", dtype, "--max-tokens", "2", "--model"])
+        .args(["ask", "--quiet", "--device", "cpu", "--weights", dtype, "--max-tokens", "2", "--model"])
         .arg(checkpoint)
         .arg("What is this?")
         .stdout(Stdio::null())
@@ -107,7 +108,7 @@ fn open_here(checkpoints: impl Iterator<Item = PathBuf>) {
         let request = LoadRequest {
             source: directory.display().to_string(),
             device: "cpu".parse().unwrap(),
-            dtype: DtypeChoice::F32,
+            weights: WeightFormat::F32.into(),
             ..LoadRequest::default()
         };
         let (_, loading) = client.load(request, None);

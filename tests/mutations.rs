@@ -16,7 +16,8 @@ use opabinia::recipe::{FigureSettings, Ingredients, Recipe};
 use opabinia::window::store::Store;
 use opabinia_engine::Error;
 use opabinia_engine::generate::GenerateOptions;
-use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::model::LoadRequest;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, trace_file};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
@@ -41,7 +42,7 @@ fn load(engine: &mut Client, checkpoint: &Path, replaces: Option<ModelId>) -> (M
     let source = checkpoint.to_str().unwrap().to_owned();
     // Not `auto`: what fits would depend on the machine.
     let (model, loading) =
-        engine.load(LoadRequest { source, dtype: DtypeChoice::F32, ..LoadRequest::default() }, replaces);
+        engine.load(LoadRequest { source, weights: WeightFormat::F32.into(), ..LoadRequest::default() }, replaces);
     (model, engine.wait(loading).map(drop))
 }
 

@@ -12,8 +12,9 @@ use candle_core::Tensor;
 use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Watch};
 use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Job;
-use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
+use opabinia_engine::model::{LoadRequest, Model};
 use opabinia_engine::observe::Unobserved;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::text::{ImageNewline, PromptIds, Turn, encode_prompt_raw};
 use opabinia_engine::vision::{Exif, Picture};
@@ -29,7 +30,7 @@ fn load(root: &Path, variant: &str) -> Model {
     let request = LoadRequest {
         source: root.join(variant).join("checkpoint").display().to_string(),
         device: "cpu".parse().unwrap(),
-        dtype: DtypeChoice::F32,
+        weights: WeightFormat::F32.into(),
         ..LoadRequest::default()
     };
     Model::load(&request, &Job::unattended()).unwrap_or_else(|e| panic!("{variant}: {e}")).0

@@ -8,8 +8,9 @@ use candle_core::{Device, Tensor};
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Sampling, Session, StopReason, Token, Watch};
 use opabinia_engine::job::Job;
-use opabinia_engine::model::{DtypeChoice, LoadRequest, Model};
+use opabinia_engine::model::{LoadRequest, Model};
 use opabinia_engine::observe::{Observer, Unobserved};
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, LastRows, Recorder, TokenAttention};
 use opabinia_engine::sva::{Frame, PictureSize};
 use opabinia_engine::text::{ImageNewline, PromptIds, Turn, encode_prompt_raw};
@@ -78,7 +79,7 @@ fn load(root: &Path, variant: &str) -> Model {
     let request = LoadRequest {
         source: root.join(variant).join("checkpoint").display().to_string(),
         device: "cpu".parse().unwrap(),
-        dtype: DtypeChoice::F32,
+        weights: WeightFormat::F32.into(),
         ..LoadRequest::default()
     };
     Model::load(&request, &Job::unattended()).unwrap().0

@@ -9,7 +9,8 @@ use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, GenerateOptions};
 use opabinia_engine::intervention::{Action, Interventions};
 use opabinia_engine::job::Stage;
-use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::model::LoadRequest;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, evidence};
 use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::sva::HEADS;
@@ -108,7 +109,7 @@ fn load_from(directory: &Path) -> LoadRequest {
     LoadRequest {
         source: directory.display().to_string(),
         device: "cpu".parse().unwrap(),
-        dtype: DtypeChoice::F32,
+        weights: WeightFormat::F32.into(),
         ..LoadRequest::default()
     }
 }
@@ -795,7 +796,7 @@ fn encoders_that_differ_are_not_shared() {
         client.wait(inspecting).unwrap().notes.iter().filter(|note| note.contains("shared")).count()
     };
     assert_eq!(shared(load_from(&directory)), 1);
-    assert_eq!(shared(LoadRequest { dtype: DtypeChoice::Bf16, ..load_from(&directory) }), 0);
+    assert_eq!(shared(LoadRequest { weights: WeightFormat::Bf16.into(), ..load_from(&directory) }), 0);
     let mut weights: Vec<_> = walk(&directory.join("towers"));
     weights.retain(|path| path.extension().is_some_and(|end| end == "safetensors" || end == "bin"));
     assert!(weights.len() >= 4, "{weights:?}");

@@ -1,8 +1,8 @@
-//! Where tensors live and what they are computed in.
+//! Where tensors live.
 
 use crate::advice::Advice;
 use crate::error::{Error, Result};
-use candle_core::{DType, Device};
+use candle_core::Device;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,24 +67,5 @@ impl DeviceChoice {
             Self::Metal => Device::new_metal(0).map_err(|e| missing("metal", e)),
             Self::Auto => Ok(Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu)),
         }
-    }
-}
-
-/// How numbers are kept and computed.
-///
-/// On the CPU everything is computed in f32; half-precision weights stay in memory as they are and are widened inside
-/// the matrix products (see [`crate::nn::Linear`]). On accelerators weights and activations share one type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Precision {
-    /// Type in which weight matrices are kept.
-    pub weights: DType,
-    /// Type of activations, and of the small weights: norms, biases, convolutions, embeddings of positions.
-    pub compute: DType,
-}
-
-impl Precision {
-    /// The precision of `device` when weights are kept as `weights`.
-    pub fn on(device: &Device, weights: DType) -> Self {
-        Self { weights, compute: if device.is_cpu() { DType::F32 } else { weights } }
     }
 }

@@ -24,6 +24,7 @@ pub mod model;
 pub mod nn;
 pub mod observe;
 pub mod output;
+pub mod precision;
 pub mod printable;
 pub mod probe;
 pub mod sva;

@@ -236,10 +236,10 @@ fn many_questions_come_from_a_file() {
     let lines = "{\"image\": \"square.png\", \"prompt\": \"What is this?\"}\n\n{\"prompt\": \"Who are you?\"}\n";
     fs::write(&file, lines).unwrap();
     let yi = golden("tiny-yi");
-    let report = ask(&yi, &yi, &["--questions", text(&file), "--max-tokens", "3", "--dtype-b", "bf16"]);
+    let report = ask(&yi, &yi, &["--questions", text(&file), "--max-tokens", "3", "--weights-b", "bf16"]);
     let questions = list(&report["questions"]);
     assert_eq!(questions.len(), 2);
     assert!(questions[0]["image"].as_str().unwrap().ends_with("square.png"));
     assert_eq!((&questions[1]["image"], &questions[1]["maps"]), (&Value::Null, &Value::Null));
-    assert_eq!(report["sides"][1]["dtype"]["weights"], "bf16");
+    assert_eq!(report["sides"][1]["precision"]["weights"], "bf16");
 }

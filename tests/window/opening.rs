@@ -210,7 +210,7 @@ fn another_type_of_weights_needs_less() {
     window.get_by_label("Load").click();
     wait(&mut window, "the model", |app| app.state().models.loaded(Slot::A).is_some());
     let model = window.state().state().models.loaded(Slot::A).unwrap();
-    assert_eq!(model.inspection.precision.weights.as_str(), "bf16");
+    assert_eq!(model.inspection.precision.weights.name(), "bf16");
 }
 
 #[test]

@@ -6,20 +6,20 @@ use opabinia_engine::checkpoint::Bytes;
 /// What `advice` says to somebody who types commands.
 pub fn words(advice: &Advice) -> String {
     match advice {
-        Advice::SmallerWeights => "choose a smaller --dtype, or close other programs".to_owned(),
+        Advice::SmallerWeights => "choose narrower --weights, or close other programs".to_owned(),
         Advice::SmallerWeightsOrCpu => {
-            "free memory on the device, choose a smaller --dtype, or use --device cpu".to_owned()
+            "free memory on the device, choose narrower --weights, or use --device cpu".to_owned()
         }
         Advice::WeightsThatFit(choices) => {
-            let choices = choices.iter().map(|(name, bytes)| format!("--dtype {name} ({})", Bytes(*bytes)));
+            let choices = choices.iter().map(|(name, bytes)| format!("--weights {name} ({})", Bytes(*bytes)));
             format!("this would fit: {}", choices.collect::<Vec<_>>().join(" or "))
         }
         Advice::WeightsAs(types) => {
-            let flags: Vec<_> = types.iter().map(|name| format!("--dtype {name}")).collect();
+            let flags: Vec<_> = types.iter().map(|name| format!("--weights {name}")).collect();
             format!("use {}", flags.join(" or "))
         }
         Advice::WeightsAsF32OrAnew => {
-            "use --dtype f32; if it stays so, the weights are damaged: download them again".to_owned()
+            "use --weights f32; if it stays so, the weights are damaged: download them again".to_owned()
         }
         Advice::CpuOrFeature(feature) => format!("use --device cpu, or a build with --features {feature}"),
         Advice::FewerTokens => "ask for fewer tokens (--max-tokens), or close other programs".to_owned(),

@@ -1,6 +1,7 @@
 //! Answers in words and numbers: as they come, as JSON, and the figures beside them.
 
 use super::driver::Opened;
+use super::inspect::precision_json;
 use super::json_path;
 use opabinia_engine::generate::{Answer, StopReason};
 use serde_json::{Value, json};
@@ -85,7 +86,7 @@ pub fn answer_json(answer: &Answer, opened: &Opened, image: Option<&Path>, quest
     let ids: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
     let object = json!({
         "device": inspection.device,
-        "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },
+        "precision": precision_json(inspection),
         "template": inspection.template.name(),
         "notes": inspection.notes,
         "question": question,
@@ -131,7 +132,7 @@ pub fn figures(answer: &Answer, opened: &Opened) -> String {
         StopReason::MaxTokens => "stopped by --max-tokens".into(),
         StopReason::ContextFull => "stopped because the context is full".into(),
     });
-    format!("[{} · {}, {}]", parts.join(" · "), opened.inspection.device, opened.inspection.precision.weights.as_str())
+    format!("[{} · {}, {}]", parts.join(" · "), opened.inspection.device, opened.inspection.precision.weights)
 }
 
 #[cfg(test)]

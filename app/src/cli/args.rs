@@ -11,7 +11,8 @@ use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::error::Refusal;
 use opabinia_engine::generate::{GenerateOptions, Sampling};
 use opabinia_engine::intervention::{Anatomy, Interventions};
-use opabinia_engine::model::{DtypeChoice, Inspection, LoadRequest};
+use opabinia_engine::model::{Inspection, LoadRequest};
+use opabinia_engine::precision::{ComputeChoice, WeightChoice};
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::{ImageNewline, Template, Turn};
 use opabinia_engine::vision::{Exif, Picture};
@@ -29,10 +30,19 @@ pub struct LoadArgs {
     /// Where to compute: auto, cpu, cuda:N or metal.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceChoice,
-    /// How to keep weights: auto, f32, bf16 or f16. f32 gives the numbers of the reference; auto takes the widest
-    /// type that fits. The CPU computes in f32 whatever the weights are kept in.
-    #[arg(long, value_name = "TYPE", default_value_t)]
-    pub dtype: DtypeChoice,
+    /// How to keep the checkpoint's weights: auto, f32, bf16, f16, q8_0, q6_k, q5_k or q4_k. f32 gives the numbers of the
+    /// reference. Weights kept in the type they are stored in stay in their files and cost no time to open. With the q
+    /// formats, which take 8 to 4 bits a weight, the SVA and the embeddings stay in 16 bits and the output matrix in 8. auto
+    /// takes f32 for small checkpoints, for others the stored type or else the widest format that fits.
+    #[arg(long, alias = "dtype", value_name = "FORMAT", default_value_t)]
+    pub weights: WeightChoice,
+    /// How to keep the encoders' weights; auto: as --weights, but not below q8_0.
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub encoder_weights: WeightChoice,
+    /// How exactly to multiply on the CPU: exact is f32 throughout; fast rounds activations to bf16 beside weights in bf16,
+    /// and to 8 bits beside q formats, where the processor multiplies those faster; auto is fast unless weights are in f32.
+    #[arg(long, value_name = "HOW", default_value_t)]
+    pub compute: ComputeChoice,
     /// Prompt template: llama_3, vicuna_v1, chatml_direct or phi3; chosen from the checkpoint if left out.
     #[arg(long, value_name = "NAME")]
     pub template: Option<Template>,
@@ -56,7 +66,9 @@ impl LoadArgs {
             source: demo::source(model)?,
             towers: self.tower.clone(),
             device: self.device,
-            dtype: self.dtype,
+            weights: self.weights,
+            encoder_weights: self.encoder_weights,
+            compute: self.compute,
             template: self.template,
             image_newline: if self.keep_newline { ImageNewline::Keep } else { ImageNewline::Reference },
         })

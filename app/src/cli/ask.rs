@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   opabinia ask \"How many red circles are there?\"
   opabinia ask --model cambrian-8b --image desk.jpg \"What is on the desk?\"
-  opabinia ask --model nyu-visionx/cambrian-8b --dtype bf16 -i desk.jpg \"Describe it.\"
+  opabinia ask --model nyu-visionx/cambrian-8b --weights q8_0 -i desk.jpg \"Describe it.\"
   opabinia ask -m cambrian-8b -i desk.jpg --turn \"What is this?\" \"A desk.\" \"What colour is it?\"
   opabinia ask -m cambrian-8b --temperature 0.7 --top-p 0.9 --seed 3 \"Tell me about trilobites.\"
   opabinia ask -m cambrian-8b -i desk.jpg --json --top 5 \"How many cups?\" | jq '.tokens[0]'

@@ -81,6 +81,19 @@ fn sampler_layers(config: &CambrianConfig) -> Vec<usize> {
         .collect()
 }
 
+/// How weights are kept and what is computed in which numbers.
+pub fn precision_json(inspection: &Inspection) -> Value {
+    let (core, encoders) = (inspection.precision, inspection.encoder_precision);
+    json!({
+        "weights": core.weights.name(),
+        "encoder_weights": encoders.weights.name(),
+        "activations": core.compute.as_str(),
+        "compute": core.products.name(),
+        "products": core.product_numbers(),
+        "encoder_products": encoders.product_numbers(),
+    })
+}
+
 fn report_json(inspection: &Inspection) -> Map<String, Value> {
     let config = &inspection.config;
     let decoder = &config.decoder;
@@ -94,14 +107,14 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         });
         json_path::with(fault_json, "file", &fault.file)
     });
-    let needed = inspection.needed.iter().map(|(dtype, need)| {
+    let needed = inspection.needed.iter().map(|(format, need)| {
         let parts = json!({
             "total": need.total(),
             "weights": need.weights,
             "kv_cache": need.kv_cache,
             "activations": need.activations,
         });
-        (dtype.as_str().to_owned(), parts)
+        (format.name().to_owned(), parts)
     });
     let object = json!({
         "family": family(config),
@@ -134,7 +147,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         "needed_bytes": needed.collect::<Map<_, _>>(),
         "available_bytes": inspection.available_bytes,
         "device": inspection.device,
-        "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },
+        "precision": precision_json(inspection),
         "faults": faults.collect::<Value>(),
         "unknown_keys": inspection.survey.unknown.iter().map(|weight| weight.key.as_str()).collect::<Vec<_>>(),
         "notes": inspection.notes,
@@ -260,16 +273,23 @@ fn report_text(inspection: &Inspection) -> String {
         "on disk",
         format!("{} of weight files, mostly {}", Bytes(stored_bytes(inspection)), inspection.stored_dtype),
     );
-    for (dtype, need) in &inspection.needed {
-        let chosen = if *dtype == inspection.precision.weights { "  ← will be used" } else { "" };
+    for (format, need) in &inspection.needed {
+        let chosen = if *format == inspection.precision.weights { "  ← will be used" } else { "" };
         let (total, weights) = (Bytes(need.total()), Bytes(need.weights));
-        report.row(&format!("as {}", dtype.as_str()), format!("{total} needed, {weights} of it weights{chosen}"));
+        report.row(&format!("as {format}"), format!("{total} needed, {weights} of it weights{chosen}"));
     }
     let available = inspection.available_bytes.map_or_else(|| "unknown".into(), |bytes| Bytes(bytes).to_string());
     report.row(
         "available",
         format!("{available} on {}, which computes in {}", inspection.device, inspection.precision.compute.as_str()),
     );
+    for (what, precision) in [("products", inspection.precision), ("of encoders", inspection.encoder_precision)] {
+        let numbers = precision.product_numbers();
+        report.row(
+            what,
+            format!("of {numbers} numbers, with weights in {} ({})", precision.weights, precision.products.name()),
+        );
+    }
 
     report.heading("weights");
     let survey = &inspection.survey;

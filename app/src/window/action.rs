@@ -10,7 +10,7 @@ use crate::evidence::{Removal, Section};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::intervention::Cells;
-use opabinia_engine::model::DtypeChoice;
+use opabinia_engine::precision::WeightChoice;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ pub enum ModelAction {
     /// Where to compute.
     SetDevice(Slot, DeviceChoice),
     /// In which type to keep weights.
-    SetDtype(Slot, DtypeChoice),
+    SetWeights(Slot, WeightChoice),
     /// Load what was inspected.
     Load(Slot),
     /// Give up inspecting or loading.

@@ -54,7 +54,7 @@ def compare(folder: Path, checkpoint: Path, engine: Path) -> list[Difference]:
         item = json.loads(line)
         name = f"{item['index']:04d}"
         command = [engine, "--quiet", "trace", "--model", checkpoint, "--image", folder / f"{name}.png"]
-        command += ["--prompt", item["question"], "--dtype", "f32", "--device", "cpu", "--max-tokens", "64"]
+        command += ["--prompt", item["question"], "--weights", "f32", "--device", "cpu", "--max-tokens", "64"]
         subprocess.run([*command, "--tensors", "all", "--out", trace], check=True, stdout=subprocess.DEVNULL)
         actual = load_file(trace)
         ids, logits = expected[f"{name}.ids"], expected[f"{name}.logits"]

@@ -4,7 +4,7 @@
 use crate::request;
 use criterion::Criterion;
 use opabinia_engine::generate::{Answer, GenerateOptions};
-use opabinia_engine::model::DtypeChoice;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::Detail;
 use opabinia_engine::run::ModelId;
 use opabinia_engine::text::Turn;
@@ -21,7 +21,7 @@ const NEXT: &str = "How many objects are there?";
 pub fn measure(criterion: &mut Criterion) {
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo");
     let mut engine = Client::start().unwrap();
-    let (model, loading) = engine.load(request(&assets.join("checkpoint"), DtypeChoice::F32), None);
+    let (model, loading) = engine.load(request(&assets.join("checkpoint"), WeightFormat::F32), None);
     engine.wait(loading).unwrap();
     let file = assets.join("samples/gift.png");
     let open = || Arc::new(Picture::open(&file, Exif::Ignore).unwrap());

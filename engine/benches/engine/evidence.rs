@@ -4,8 +4,9 @@ use crate::{noise, request};
 use opabinia_engine::generate::{Session, Watch};
 use opabinia_engine::intervention::{Cells, Interventions};
 use opabinia_engine::job::Job;
-use opabinia_engine::model::{DtypeChoice, Model};
+use opabinia_engine::model::Model;
 use opabinia_engine::observe::Unobserved;
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::evidence::{Also, Request, Scorer, measure as measure_evidence};
 use opabinia_engine::text::Turn;
 use std::path::Path;
@@ -17,7 +18,7 @@ const TOKENS: usize = 20;
 
 /// Prints the time of the standard list, and that of as many passes from the image on as it makes runs.
 pub fn measure(directory: &Path) {
-    let (model, _) = Model::load(&request(directory, DtypeChoice::F32), &Job::unattended()).unwrap();
+    let (model, _) = Model::load(&request(directory, WeightFormat::F32), &Job::unattended()).unwrap();
     let model = Arc::new(model);
     let (picture, other) = (Arc::new(noise(640, 640)), Arc::new(noise(480, 640)));
     let turns = vec![Turn { question: "What is in this image?".into(), answer: None }];

@@ -16,13 +16,13 @@ mod work;
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput};
 use opabinia_engine::checkpoint::{Loader, WeightFiles};
-use opabinia_engine::device::Precision;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::{CancelToken, Job, Meter, Stage};
 use opabinia_engine::llm::KvCache;
-use opabinia_engine::model::{DtypeChoice, EncodedImage, Inspection, LoadRequest, Model, VisualTokens};
+use opabinia_engine::model::{EncodedImage, Inspection, LoadRequest, Model, VisualTokens};
 use opabinia_engine::nn::depthwise;
 use opabinia_engine::observe::{Observer, SvaLayer, Unobserved};
+use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::sva::{CrossAttentionLayer, Features, Frame, PictureSize, Scene};
 use opabinia_engine::text::Turn;
@@ -49,18 +49,18 @@ fn main() {
     preprocess(&mut criterion, &directory);
     demo::measure(&mut criterion);
     evidence::measure(&directory);
-    for dtype in [DtypeChoice::F32, DtypeChoice::Bf16, DtypeChoice::F16] {
-        match Model::load(&request(&directory, dtype), &Job::unattended()) {
+    for format in WeightFormat::ALL {
+        match Model::load(&request(&directory, format), &Job::unattended()) {
             Ok((model, inspection)) => measure(&mut criterion, &directory, &Subject::new(model, inspection)),
-            Err(error) => println!("{dtype}: {error}"),
+            Err(error) => println!("{format}: {error}"),
         }
     }
     criterion.final_summary();
 }
 
-fn request(directory: &Path, dtype: DtypeChoice) -> LoadRequest {
+fn request(directory: &Path, format: WeightFormat) -> LoadRequest {
     let source = directory.display().to_string();
-    LoadRequest { source, device: "cpu".parse().unwrap(), dtype, ..LoadRequest::default() }
+    LoadRequest { source, device: "cpu".parse().unwrap(), weights: format.into(), ..LoadRequest::default() }
 }
 
 /// A square picture of noise, which fills every grid and has no value twice in a row.
@@ -116,7 +116,7 @@ fn convolution(criterion: &mut Criterion) {
 /// A picture of 4000 × 3000 pixels to the input of each encoder.
 fn preprocess(criterion: &mut Criterion, directory: &Path) {
     let photo = noise(4000, 3000);
-    let (model, _) = Model::load(&request(directory, DtypeChoice::F32), &Job::unattended()).unwrap();
+    let (model, _) = Model::load(&request(directory, WeightFormat::F32), &Job::unattended()).unwrap();
     let mut group = criterion.benchmark_group("preprocess");
     group.throughput(Throughput::BytesDecimal(photo.rgb.len() as u64));
     for (encoder, tower) in model.encoders().iter().zip(&model.config().towers) {
@@ -170,24 +170,17 @@ impl Subject {
 /// Everything that depends on the type weights are kept in.
 fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
     let Subject { model, inspection, .. } = subject;
-    let dtype = model.precision().weights;
+    let format = model.precision().weights;
     let work = Work(inspection);
     let mut cache = model.empty_cache().unwrap();
     subject.prefill(&mut cache, &mut Unobserved);
     let positions = cache.len();
-    let mut group = criterion.benchmark_group(dtype.as_str());
+    let mut group = criterion.benchmark_group(format.name());
     group.sampling_mode(SamplingMode::Flat);
 
     let stored = inspection.stored_bytes + inspection.towers.iter().map(|tower| tower.stored_bytes).sum::<u64>();
     group.throughput(Throughput::BytesDecimal(stored));
-    let request = request(
-        directory,
-        match dtype {
-            DType::BF16 => DtypeChoice::Bf16,
-            DType::F16 => DtypeChoice::F16,
-            _ => DtypeChoice::F32,
-        },
-    );
+    let request = request(directory, format);
     group.bench_function("load", |b| b.iter(|| Model::load(&request, &Job::unattended()).unwrap()));
 
     for (k, (encoder, pixels)) in model.encoders().iter().zip(&subject.pixels).enumerate() {
@@ -214,7 +207,7 @@ fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
         b.iter(|| subject.prefill(&mut cache, &mut Unobserved));
     });
 
-    group.throughput(Throughput::BytesDecimal(work.decode_bytes(positions, dtype.size_in_bytes())));
+    group.throughput(Throughput::BytesDecimal(work.decode_bytes(positions, format)));
     group.bench_function("decode", |b| {
         b.iter(|| {
             cache.truncate(positions);
@@ -242,7 +235,7 @@ fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
             };
             100.0 * (of(|pair| pair.1) / of(|pair| pair.0) - 1.0)
         });
-        println!("{dtype:?} trace overhead over {} rounds: least {least:+.2} %, median {median:+.2} %\n", rounds.len());
+        println!("{format} trace overhead over {} rounds: least {least:+.2} %, median {median:+.2} %\n", rounds.len());
     }
 }
 
@@ -251,7 +244,7 @@ fn sampler(b: &mut criterion::Bencher<'_>, directory: &Path, subject: &Subject) 
     let config = subject.model.config();
     let weights = WeightFiles::open(directory, &["model", "pytorch_model"]).unwrap();
     let job = Job::unattended();
-    let precision = Precision::on(&Device::Cpu, subject.model.precision().weights);
+    let precision = subject.model.precision();
     let loader = Loader::new(&weights, Device::Cpu, precision, &job).pp("model.vision_sampler_layers.0.layers.0");
     let side = config.sva.final_side;
     let sides: Vec<usize> = config.towers.iter().map(|tower| tower.side() / side).collect();

@@ -3,6 +3,7 @@
 
 use opabinia_engine::checkpoint::TowerFamily;
 use opabinia_engine::model::Inspection;
+use opabinia_engine::precision::WeightFormat;
 
 /// Counts the work of one checkpoint.
 pub struct Work<'a>(pub &'a Inspection);
@@ -57,12 +58,13 @@ impl Work<'_> {
         layers + self.products("lm_head.", |_| 1) + samplers + attention as u64
     }
 
-    /// Bytes read for one token after `positions` others, with numbers of `weight` bytes in the matrices.
-    pub fn decode_bytes(&self, positions: usize, weight: usize) -> u64 {
+    /// Bytes read for one token after `positions` others, with the layers kept as `format`.
+    pub fn decode_bytes(&self, positions: usize, format: WeightFormat) -> u64 {
         let decoder = &self.0.config.decoder;
-        let matrices = (self.products("model.layers.", |_| 1) + self.products("lm_head.", |_| 1)) / 2;
+        // As one matrix of 16 rows, which is what quantised ones come in.
+        let bytes = |prefix: &str, format: WeightFormat| format.bytes(16, self.products(prefix, |_| 1) as usize / 32);
         let cache = 2 * decoder.layers * decoder.kv_heads * decoder.head_dim * positions;
-        matrices * weight as u64 + 4 * cache as u64
+        bytes("model.layers.", format) + bytes("lm_head.", format.of_output()) + 4 * cache as u64
     }
 
     /// Rows that the SVA weight `key` is multiplied with, for `side`² cells.

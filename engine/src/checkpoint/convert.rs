@@ -1,13 +1,19 @@
 //! Stored bytes to numbers of the type wanted, in parallel, without a full-size copy in between.
 
 use super::stored::StoredType;
+use crate::error::Result;
+use crate::nn::Weight;
 use candle_core::WithDType;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Numbers converted at once by one thread; a block of them in f32 stays in the first-level cache.
 const BLOCK: usize = 4096;
+
+/// Numbers looked at by one thread at once where nothing is converted.
+const CHECKED: usize = 1 << 18;
 
 /// A type weights are kept in.
 pub(super) trait Element: WithDType {
@@ -17,6 +23,8 @@ pub(super) trait Element: WithDType {
     fn narrow(block: &[f32], out: &mut [Self]);
     /// Whether the number is neither infinite nor NaN.
     fn finite(self) -> bool;
+    /// A matrix of them.
+    fn weight(values: Vec<Self>, output: usize, input: usize) -> Result<Weight>;
 }
 
 impl Element for f32 {
@@ -26,6 +34,9 @@ impl Element for f32 {
     }
     fn finite(self) -> bool {
         self.is_finite()
+    }
+    fn weight(values: Vec<Self>, output: usize, input: usize) -> Result<Weight> {
+        Weight::of_f32(values, output, input)
     }
 }
 
@@ -37,6 +48,9 @@ impl Element for f16 {
     fn finite(self) -> bool {
         self.is_finite()
     }
+    fn weight(values: Vec<Self>, output: usize, input: usize) -> Result<Weight> {
+        Weight::of_f16(values, output, input)
+    }
 }
 
 impl Element for bf16 {
@@ -46,6 +60,9 @@ impl Element for bf16 {
     }
     fn finite(self) -> bool {
         self.is_finite()
+    }
+    fn weight(values: Vec<Self>, output: usize, input: usize) -> Result<Weight> {
+        Weight::of_bf16(values, output, input)
     }
 }
 
@@ -61,7 +78,7 @@ pub(super) struct NotFinite {
 /// Converts `bytes`, little-endian numbers of type `from`, into `out`, which has room for exactly as many.
 ///
 /// Types that are no floating-point numbers never come here; they convert to nothing.
-pub(super) fn convert<T: Element>(from: StoredType, bytes: &[u8], out: &mut [T]) -> Result<(), NotFinite> {
+pub(super) fn convert<T: Element>(from: StoredType, bytes: &[u8], out: &mut [T]) -> std::result::Result<(), NotFinite> {
     let Some(size) = from.size() else { return Ok(()) };
     let blocks = bytes.par_chunks(BLOCK * size).zip(out.par_chunks_mut(BLOCK)).enumerate();
     let failed = blocks.find_map_first(|(number, (bytes, out))| {
@@ -76,6 +93,68 @@ pub(super) fn convert<T: Element>(from: StoredType, bytes: &[u8], out: &mut [T])
         Some(NotFinite { index: number * BLOCK + index, stored })
     });
     failed.map_or(Ok(()), Err)
+}
+
+/// Looks for a number among `bytes` that is not finite, without converting any.
+pub(super) fn check_finite(from: StoredType, bytes: &[u8]) -> std::result::Result<(), NotFinite> {
+    let Some(size) = from.size() else { return Ok(()) };
+    let failed = bytes.par_chunks(CHECKED * size).enumerate().find_map_first(|(number, bytes)| {
+        let bad = Arch::new().dispatch(CountNotFinite { from, bytes });
+        if bad == 0 {
+            return None;
+        }
+        let (index, stored) =
+            bytes.chunks_exact(size).map(|bytes| read(from, bytes)).enumerate().find(|(_, x)| !x.is_finite())?;
+        Some(NotFinite { index: number * CHECKED + index, stored })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Counts numbers whose exponent has all its bits, compiled once per instruction set.
+struct CountNotFinite<'a> {
+    from: StoredType,
+    bytes: &'a [u8],
+}
+
+impl WithSimd for CountNotFinite<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> u32 {
+        match self.from {
+            StoredType::F32 => count(self.bytes, |b| u32::from_le_bytes(b) & 0x7f80_0000 == 0x7f80_0000),
+            StoredType::BF16 => count(self.bytes, |b| u16::from_le_bytes(b) & 0x7f80 == 0x7f80),
+            StoredType::F16 => count(self.bytes, |b| u16::from_le_bytes(b) & 0x7c00 == 0x7c00),
+            StoredType::F64 => count(self.bytes, |b| !f64::from_le_bytes(b).is_finite()),
+            StoredType::Other(_) => 0,
+        }
+    }
+}
+
+#[inline(always)]
+fn count<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> u32 {
+    let mut count = 0;
+    for bytes in bytes.as_chunks().0 {
+        count += u32::from(bad(*bytes));
+    }
+    count
+}
+
+/// Reads `bytes` as numbers of type `from` into `out`, in f32 and on this thread.
+///
+/// # Errors
+/// For the first that is not finite.
+pub(super) fn widen_checked(from: StoredType, bytes: &[u8], out: &mut [f32]) -> std::result::Result<(), NotFinite> {
+    let Some(size) = from.size() else { return Ok(()) };
+    for (number, (bytes, out)) in bytes.chunks(BLOCK * size).zip(out.chunks_mut(BLOCK)).enumerate() {
+        widen(from, bytes, out);
+        let bad = out.iter().filter(|value| !value.is_finite()).count();
+        if let Some(index) = (bad > 0).then(|| out.iter().position(|value| !value.is_finite())).flatten() {
+            let stored = bytes.chunks_exact(size).nth(index).map_or(f64::NAN, |bytes| read(from, bytes));
+            return Err(NotFinite { index: number * BLOCK + index, stored });
+        }
+    }
+    Ok(())
 }
 
 /// Reads `bytes` as numbers of type `from` into `out`.

@@ -6,9 +6,10 @@ use super::{
     CambrianConfig, Hub, Loader, TowerFamily, TowerOrigin, TowerOverride, TowerSource, TowerSpec, WeightFiles,
 };
 use crate::advice::Advice;
-use crate::device::Precision;
 use crate::error::{Error, Refusal};
 use crate::job::{CancelToken, Job};
+use crate::nn::Linear;
+use crate::precision::{Precision, Products, WeightFormat};
 use candle_core::{DType, Device};
 use opabinia_trace::encoder_name;
 use serde_json::{Value, json};
@@ -280,7 +281,7 @@ fn an_index_is_compared_with_its_shards() {
 
 // ---- the loader ----
 
-const F32: Precision = Precision { weights: DType::F32, compute: DType::F32 };
+const F32: Precision = Precision { weights: WeightFormat::F32, compute: DType::F32, products: Products::Exact };
 
 fn load<T>(values: &[f32], precision: Precision, run: impl Fn(&Loader<'_>) -> T) -> T {
     let (_dir, files) =
@@ -292,15 +293,28 @@ fn load<T>(values: &[f32], precision: Precision, run: impl Fn(&Loader<'_>) -> T)
 #[test]
 fn weights_are_converted() {
     let values: Vec<f32> = (0..20_000).map(|i| (i as f32 - 9_999.5) / 7.0).collect();
-    for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let precision = Precision { weights: dtype, compute: DType::F32 };
-        load(&values, precision, |loader| {
-            let tensor = loader.matrix("m.weight", &[10_000, 2]).unwrap();
-            assert_eq!(tensor.dtype(), dtype);
+    let one = candle_core::Tensor::eye(2, DType::F32, &Device::Cpu).unwrap();
+    for format in [WeightFormat::F32, WeightFormat::F16, WeightFormat::Bf16, WeightFormat::Q8_0, WeightFormat::Q4K] {
+        load(&values, Precision { weights: format, ..F32 }, |loader| {
+            let matrix = loader.matrix("m.weight", 10_000, 2).unwrap();
+            assert_eq!((matrix.format(), matrix.output(), matrix.input()), (Some(format), 10_000, 2));
             let exact = candle_core::Tensor::from_slice(&values, (10_000, 2), &Device::Cpu).unwrap();
-            let exact = exact.to_dtype(dtype).unwrap().to_dtype(DType::F32).unwrap().flatten_all().unwrap();
-            let ours = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
-            assert_eq!(ours.to_vec1::<f32>().unwrap(), exact.to_vec1::<f32>().unwrap());
+            let exact = match format.dtype() {
+                Some(dtype) => exact.to_dtype(dtype).unwrap().to_dtype(DType::F32).unwrap(),
+                None => exact,
+            };
+            let ours = Linear::new(matrix, None, Products::Exact).forward(&one).unwrap().t().unwrap();
+            let off = (ours - &exact).unwrap().abs().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            // A step of the larger of the two numbers of a row.
+            let steps = match format {
+                WeightFormat::Q8_0 => 127.0,
+                WeightFormat::Q4K => 15.0,
+                _ => f32::INFINITY,
+            };
+            for (i, off) in off.into_iter().enumerate() {
+                let row = &values[i / 2 * 2..i / 2 * 2 + 2];
+                assert!(off <= row[0].abs().max(row[1].abs()) / steps, "{format} {i}: {off}");
+            }
         });
     }
 }
@@ -308,7 +322,7 @@ fn weights_are_converted() {
 #[test]
 fn missing_misshapen_and_unknown_weights_are_refused() {
     load(&[1.0; 4], F32, |loader| {
-        let wrong = refusal(loader.tensor("m.weight", &[4, 1]));
+        let wrong = refusal(loader.matrix("m.weight", 4, 1));
         assert_eq!((wrong.expected.as_deref(), wrong.found.as_deref()), (Some("[4, 1]"), Some("[2, 2]")));
         assert_eq!(wrong.key.as_deref(), Some("m.weight"));
         let missing = refusal(loader.pp("m").tensor("gamma", &[4]));
@@ -324,19 +338,28 @@ fn numbers_that_are_not_finite_are_refused() {
     for bad in [f32::NAN, f32::INFINITY] {
         let mut values = vec![1.0; 10_000];
         values[7_001] = bad;
-        let refusal = load(&values, F32, |loader| refusal(loader.tensor("m.weight", &[5_000, 2])));
-        assert!(refusal.problem.contains("NaN") && refusal.found.clone().unwrap().contains("7001"), "{refusal}");
+        let small = load(&values, F32, |loader| refusal(loader.tensor("m.weight", &[5_000, 2])));
+        assert!(small.problem.contains("NaN") && small.found.clone().unwrap().contains("7001"), "{small}");
+        for weights in WeightFormat::ALL {
+            let precision = Precision { weights, ..F32 };
+            let refusal = load(&values, precision, |loader| refusal(loader.matrix("m.weight", 5_000, 2)));
+            assert!(refusal.problem.contains("NaN") && refusal.found.clone().unwrap().contains("7001"), "{refusal}");
+        }
     }
-    let f16 = Precision { weights: DType::F16, compute: DType::F16 };
-    let refusal = load(&[1.0, 1e6], f16, |loader| refusal(loader.tensor("m.weight", &[1, 2])));
-    assert_eq!(refusal.help, Some(Advice::WeightsAs(&["bf16", "f32"])), "{refusal}");
+    for weights in [WeightFormat::F16, WeightFormat::Q8_0, WeightFormat::Q5K] {
+        let values = [1.0, if weights == WeightFormat::F16 { 1e6 } else { 1e9 }];
+        let precision = Precision { weights, ..F32 };
+        let refusal = load(&values, precision, |loader| refusal(loader.matrix("m.weight", 1, 2)));
+        assert_eq!(refusal.help, Some(Advice::WeightsAs(&["bf16", "f32"])), "{refusal}");
+        assert!(refusal.found.clone().unwrap().contains("at index 1"), "{refusal}");
+    }
 }
 
 #[test]
 fn a_survey_collects_instead_of_failing() {
     let (_dir, files) = with_model(&safetensors(TWO));
     let files = files.unwrap();
-    let loader = Loader::survey(&files, Precision { weights: DType::BF16, compute: DType::F32 });
+    let loader = Loader::survey(&files, Precision { weights: WeightFormat::Bf16, ..F32 });
     loader.linear("a", 2, 2, true).unwrap();
     assert_eq!(loader.tensor("c", &[3, 1 << 40]).unwrap().dims(), [3, 1 << 40]);
     loader.finish(|_| false).unwrap();
@@ -345,7 +368,7 @@ fn a_survey_collects_instead_of_failing() {
     assert_eq!(keys, ["a.bias", "c"]);
     assert_eq!(survey.unknown.iter().map(|weight| weight.key.as_str()).collect::<Vec<_>>(), ["b"]);
     assert!(survey.unknown[0].file.ends_with("model.safetensors"));
-    assert_eq!((survey.matrix_elements, survey.small_elements), (4, 2 + (3 << 40)));
+    assert_eq!((survey.parameters(), survey.small_elements), (4 + 2 + (3 << 40), 2 + (3 << 40)));
     assert_eq!(refusal(survey.check()).key.as_deref(), Some("a.bias"));
 }
 

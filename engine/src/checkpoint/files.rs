@@ -4,7 +4,7 @@
 //! that [`TensorView::bytes`] is always exactly the tensor.
 
 use super::json::JsonFile;
-use super::map::MappedFile;
+use super::map::{MappedFile, MappedRange};
 use super::stored::{Located, StoredType};
 use super::{folder, safetensors_header, torch_file};
 use crate::error::{Refusal, Result};
@@ -14,6 +14,7 @@ use opabinia_trace::encoder_name::is_plain_name;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Base names of the weight files of a checkpoint and of towers in the Hugging Face layout.
 pub const HF_STEMS: &[&str] = &["model", "pytorch_model"];
@@ -28,7 +29,7 @@ const MAX_SHARDS: usize = 4096;
 #[derive(Debug)]
 pub struct WeightFiles {
     origin: PathBuf,
-    files: Vec<MappedFile>,
+    files: Vec<Arc<MappedFile>>,
     /// Key → index into `files`, place in it.
     tensors: BTreeMap<String, (usize, Located)>,
     /// Keys that an index names and no file holds.
@@ -102,7 +103,7 @@ pub struct TensorView<'a> {
     pub shape: &'a [usize],
     /// The stored bytes, little-endian, contiguous row-major; exactly `shape · size of dtype` of them.
     pub bytes: &'a [u8],
-    map: &'a MappedFile,
+    map: &'a Arc<MappedFile>,
     start: usize,
 }
 
@@ -110,6 +111,16 @@ impl TensorView<'_> {
     /// Tells the system that `len` of [`Self::bytes`], from `start`, were used and need not stay in memory.
     pub(crate) fn release(&self, start: usize, len: usize) {
         self.map.release(self.start + start, len);
+    }
+
+    /// Tells the system that all of [`Self::bytes`] will be read.
+    pub(super) fn will_need(&self) {
+        self.map.will_need(self.start, self.bytes.len());
+    }
+
+    /// The bytes where they lie in the file, for as long as anybody holds them.
+    pub(super) fn stay(&self) -> MappedRange {
+        MappedRange::new(self.map, self.start, self.bytes.len())
     }
 }
 
@@ -164,7 +175,7 @@ impl WeightFiles {
                 weights.stale.push(key.clone());
                 continue;
             };
-            let found = weights.files.get(*file).map(MappedFile::path);
+            let found = weights.files.get(*file).map(|file| file.path());
             let expected = shard.as_str().map(|shard| dir.join(shard));
             if found != expected.as_deref() {
                 return Err(Refusal::new(index, "the index says this tensor is in a shard that does not hold it")
@@ -192,7 +203,7 @@ impl WeightFiles {
                     entry.insert((self.files.len(), located));
                 }
                 Entry::Occupied(entry) => {
-                    let other = self.files.get(entry.get().0).map_or(path, MappedFile::path);
+                    let other = self.files.get(entry.get().0).map_or(path, |file| file.path());
                     return Err(Refusal::new(path, "this tensor is stored twice")
                         .key(entry.key())
                         .found(format!("also in {}", other.display()))
@@ -201,7 +212,7 @@ impl WeightFiles {
                 }
             }
         }
-        self.files.push(file);
+        self.files.push(Arc::new(file));
         Ok(())
     }
 
@@ -221,7 +232,7 @@ impl WeightFiles {
 
     /// The files that hold tensors, in the order they were opened.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(MappedFile::path)
+        self.files.iter().map(|file| file.path())
     }
 
     /// Whether an index names `key` and no file holds it.

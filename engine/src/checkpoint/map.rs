@@ -1,4 +1,10 @@
 //! A weight file mapped into memory: read where it lies, never copied whole, and given back page by page.
+//!
+//! Weights that are kept as they are stored stay in the mapping for as long as the model lives ([`MappedRange`]). The
+//! file must not be written to in that time: the mapping is private but not a copy, so that new bytes in the same file
+//! would show as other weights (never as anything but numbers: every pattern of bits is one). Whoever puts a new file under the old name,
+//! as downloads and this program's own outputs do, leaves the mapping as it was. A file that is cut short ends the process with
+//! a signal when the missing part is read.
 #![allow(unsafe_code)] // Mapping a file is unsafe by nature; this module is the only one that does it.
 
 use crate::error::{Error, Refusal, Result};
@@ -6,6 +12,7 @@ use memmap2::Mmap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file of known length, readable as bytes.
 #[derive(Debug)]
@@ -30,8 +37,10 @@ impl MappedFile {
         }
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
         // SAFETY: the map is private and read-only, and this type hands out shared slices of bytes only, for which
-        // every content is valid. What remains is another process that shortens the file while it is mapped; that ends
-        // this process with a signal, as it would in every program that maps files, and cannot corrupt memory.
+        // every content is valid, as it is for the numbers they are read as (any bits are an f32, bf16 or f16). Lengths,
+        // offsets and whatever else must not change are copied out when the file is opened. What remains is another process
+        // that writes to the file while it is mapped, which changes numbers, or shortens it, which ends this process with a
+        // signal, as it would in every program that maps files; neither can corrupt memory.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| match e.kind() {
             ErrorKind::OutOfMemory => {
                 Error::no_room(format!("{} takes {} MB to be mapped", path.display(), about.len() / 1_000_000))
@@ -65,5 +74,36 @@ impl MappedFile {
         }
         #[cfg(not(unix))]
         let _ = (start, len);
+    }
+
+    /// Asks the system to have `len` bytes from `start` at hand soon. Best effort.
+    pub(super) fn will_need(&self, start: usize, len: usize) {
+        #[cfg(unix)]
+        if let Err(error) = self.map.advise_range(memmap2::Advice::WillNeed, start, len) {
+            tracing::debug!(file = %self.path.display(), %error, "could not announce mapped pages");
+        }
+        #[cfg(not(unix))]
+        let _ = (start, len);
+    }
+}
+
+/// Part of a mapped file, which stays mapped as long as this lives.
+#[derive(Debug, Clone)]
+pub(super) struct MappedRange {
+    file: Arc<MappedFile>,
+    start: usize,
+    len: usize,
+}
+
+impl MappedRange {
+    /// `len` bytes of `file` from `start`.
+    pub(super) fn new(file: &Arc<MappedFile>, start: usize, len: usize) -> Self {
+        Self { file: Arc::clone(file), start, len }
+    }
+}
+
+impl AsRef<[u8]> for MappedRange {
+    fn as_ref(&self) -> &[u8] {
+        self.file.bytes().get(self.start..self.start + self.len).unwrap_or_default()
     }
 }

@@ -3,10 +3,10 @@
 use super::config::CambrianConfig;
 use super::loader::Survey;
 use crate::advice::Advice;
-use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::limits;
-use candle_core::{DType, Device};
+use crate::precision::{Precision, WeightFormat};
+use candle_core::Device;
 use opabinia_trace::encoder_name::{TowerFamily, TowerSpec};
 use std::fmt;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -81,11 +81,11 @@ pub struct CacheBudgets {
 }
 
 impl MemoryNeed {
-    /// What the checkpoint needs in `precision`.
+    /// What the checkpoint needs in `precision`, beside weights of `weights` bytes.
     ///
     /// `survey` covers the checkpoint and its encoders. The widths of the encoders' features are those their projectors
     /// take.
-    pub fn of(config: &CambrianConfig, survey: &Survey, precision: Precision) -> Self {
+    pub fn of(config: &CambrianConfig, survey: &Survey, precision: Precision, weights: u64) -> Self {
         let width = |k: usize| survey.asked.get(&format!("model.mm_projector_aux_{k}.0.weight"))?.get(1).copied();
         let feature_widths: Vec<usize> = (0..config.towers.len()).map(|k| width(k).unwrap_or_default()).collect();
         let size = precision.compute.size_in_bytes() as u64;
@@ -115,7 +115,7 @@ impl MemoryNeed {
         let joined = (2 * sva.query_sides.len() * sva.hidden_size).saturating_add(3 * decoder.hidden_size);
         let frame = product(&[sva.final_side, sva.final_side, joined]).saturating_mul(size);
         Self {
-            weights: survey.bytes(precision),
+            weights,
             kv_cache: kv.saturating_mul(size),
             activations: prefill.max(encode).max(frame).saturating_add(tokens).saturating_add(features),
             features,
@@ -154,17 +154,17 @@ pub fn available(device: &Device) -> Option<u64> {
     device.is_cpu().then(|| HostMemory::now().available)
 }
 
-/// Checks that `needed` bytes fit into `available`. `choices` are the types weights can be kept in and the bytes needed
+/// Checks that `needed` bytes fit into `available`. `choices` are the formats weights can be kept in and the bytes needed
 /// with each.
 ///
 /// # Errors
-/// [`Error::OutOfMemory`] with the bytes needed and available, and the types that would fit.
-pub fn check(needed: u64, available: Option<u64>, choices: &[(DType, u64)]) -> Result<()> {
+/// [`Error::OutOfMemory`] with the bytes needed and available, and the formats that would fit.
+pub fn check(needed: u64, available: Option<u64>, choices: &[(WeightFormat, u64)]) -> Result<()> {
     let Some(available) = available.filter(|&available| available < needed) else { return Ok(()) };
     let fitting: Vec<_> = choices
         .iter()
         .filter(|(_, bytes)| *bytes <= available)
-        .map(|(dtype, bytes)| (dtype.as_str(), *bytes))
+        .map(|(format, bytes)| (format.name(), *bytes))
         .collect();
     let help = if fitting.is_empty() {
         let least = choices.iter().map(|(_, bytes)| *bytes).min().unwrap_or(needed);

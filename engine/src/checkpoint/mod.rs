@@ -27,7 +27,7 @@ mod zip_directory;
 pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig};
 pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
-pub use loader::{Loader, Survey, UnknownWeight};
+pub use loader::{Loader, Part, Survey, UnknownWeight};
 pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
 pub use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec};
 pub use opabinia_trace::encoder_names;

@@ -1,5 +1,6 @@
 //! What every format of weight files tells about a tensor: its type, its shape and where it lies.
 
+use crate::precision::WeightFormat;
 use std::fmt;
 
 /// Type of the numbers of a stored tensor.
@@ -26,6 +27,14 @@ impl StoredType {
             Self::F16 | Self::BF16 => Some(2),
             Self::Other(_) => None,
         }
+    }
+
+    /// Whether numbers of this type are what `format` keeps.
+    pub fn is(self, format: WeightFormat) -> bool {
+        matches!(
+            (self, format),
+            (Self::F32, WeightFormat::F32) | (Self::BF16, WeightFormat::Bf16) | (Self::F16, WeightFormat::F16)
+        )
     }
 }
 

@@ -4,10 +4,10 @@ use super::attention::{Pass, SelfAttention, causal_mask};
 use super::cache::KvCache;
 use super::mlp::Mlp;
 use super::rotary::Rotary;
-use crate::checkpoint::{DecoderConfig, Loader};
+use crate::checkpoint::{DecoderConfig, Loader, Part};
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Linear, RmsNorm};
+use crate::nn::{Linear, RmsNorm, Weight};
 use crate::observe::{Observer, Site, show};
 use candle_core::{DType, Device, Tensor};
 
@@ -27,8 +27,8 @@ struct DecoderLayer {
 #[derive(Debug, Clone)]
 pub struct Decoder {
     config: DecoderConfig,
-    /// `[V, H]` in the weight type.
-    embeddings: Tensor,
+    /// `[V, H]`.
+    embeddings: Weight,
     layers: Vec<DecoderLayer>,
     norm: RmsNorm,
     head: Linear,
@@ -52,11 +52,15 @@ impl Decoder {
                 })
             })
             .collect::<Result<_>>()?;
-        let embeddings = model.matrix("embed_tokens.weight", &[config.vocab_size, hidden])?;
-        let head = if config.tie_word_embeddings {
-            Linear::new(embeddings.clone(), None)
+        let embeddings = model.of(Part::Exact).matrix("embed_tokens.weight", config.vocab_size, hidden)?;
+        let precision = loader.precision();
+        let head = if !config.tie_word_embeddings {
+            loader.of(Part::Output).linear("lm_head", hidden, config.vocab_size, false)?
+        } else if loader.is_survey() || precision.weights.is_quantised() {
+            let table = model.of(Part::Output).matrix("embed_tokens.weight", config.vocab_size, hidden)?;
+            Linear::new(table, None, precision.products)
         } else {
-            loader.linear("lm_head", hidden, config.vocab_size, false)?
+            Linear::new(embeddings.clone(), None, precision.products)
         };
         Ok(Self {
             embeddings,
@@ -81,8 +85,7 @@ impl Decoder {
 
     /// Embeddings of `ids`: `[n, H]` in the compute type.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        let index = Tensor::new(ids, self.embeddings.device())?;
-        Ok(self.embeddings.index_select(&index, 0)?.to_dtype(self.compute)?)
+        self.embeddings.rows(ids, self.compute)
     }
 
     /// Runs all layers on `x` `[n, H]`, the positions after those in `cache`, and stores their keys and values.

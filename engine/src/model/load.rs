@@ -6,57 +6,29 @@ use super::pool::{EncoderKey, EncoderPool, PooledEncoder};
 use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
-use crate::checkpoint::{CambrianConfig, Loader, TowerSpec, WeightFiles, fields};
-use crate::device::{DeviceChoice, Precision};
+use crate::checkpoint::{CambrianConfig, Loader, StoredType, TowerSpec, WeightFiles, fields};
+use crate::device::DeviceChoice;
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
+use crate::precision::{ComputeChoice, Precision, Products, WeightChoice, WeightFormat};
 use crate::run::ModelId;
 use crate::sva::{Frame, PictureSize};
 use crate::text::{Conversation, ImageNewline, Template, Tokenizer};
 use crate::vision::{Encoder, PixelSpec};
 use candle_core::{DType, Device};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// Base names of a checkpoint's own weight files.
 const CHECKPOINT_STEMS: [&str; 2] = ["model", "pytorch_model"];
 
-/// Types weights can be kept in.
-const WEIGHT_TYPES: [DType; 3] = [DType::F32, DType::BF16, DType::F16];
+/// A checkpoint of which so many copies in f32 would fit is kept in f32 where nothing was asked for: it is fast enough, and
+/// its numbers are those of the reference.
+const SMALL: u64 = 16;
 
 /// What surrounds the image where `mm_use_im_start_end` is set.
 const IMAGE_MARKERS: [&str; 2] = ["<im_start>", "<im_end>"];
-
-/// The type a person asks weights to be kept in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum DtypeChoice {
-    /// On the CPU f32 if it fits, else bf16; on accelerators bf16.
-    #[default]
-    Auto,
-    /// 32-bit: for numbers to be compared with the reference.
-    F32,
-    /// bfloat16.
-    Bf16,
-    /// IEEE half precision.
-    F16,
-}
-
-impl FromStr for DtypeChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "f32" | "float32" => Ok(Self::F32),
-            "bf16" | "bfloat16" => Ok(Self::Bf16),
-            "f16" | "float16" => Ok(Self::F16),
-            _ => Err(format!("`{text}` is no number type: use auto, f32, bf16 or f16")),
-        }
-    }
-}
 
 /// What to load and how.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +39,12 @@ pub struct LoadRequest {
     pub towers: Vec<TowerOverride>,
     /// Where tensors go.
     pub device: DeviceChoice,
-    /// How weights are kept.
-    pub dtype: DtypeChoice,
+    /// How the weights of the checkpoint itself are kept.
+    pub weights: WeightChoice,
+    /// How those of the encoders are kept; [`WeightChoice::Auto`] goes by `weights`.
+    pub encoder_weights: WeightChoice,
+    /// How exactly products are computed on the CPU.
+    pub compute: ComputeChoice,
     /// Prompt template; chosen from the checkpoint if `None`.
     pub template: Option<Template>,
     /// What becomes of the line break after the image.
@@ -123,8 +99,11 @@ pub struct Inspection {
     pub device: String,
     /// The precision that will be used there.
     pub precision: Precision,
-    /// Memory needed with weights kept as f32, bf16 and f16, besides encoders that are in memory already.
-    pub needed: Vec<(DType, MemoryNeed)>,
+    /// The precision of the encoders.
+    pub encoder_precision: Precision,
+    /// Memory needed with weights kept in each format that the device can use, besides encoders that are in memory
+    /// already. The encoders are kept as asked for, or as suits the format.
+    pub needed: Vec<(WeightFormat, MemoryNeed)>,
     /// Bytes of memory free on the device, where it can be known.
     pub available_bytes: Option<u64>,
     /// What a person should know before loading.
@@ -205,7 +184,7 @@ impl Found {
 
     /// Builds the model over loaders that read nothing.
     fn survey(&self) -> Result<Surveyed> {
-        let precision = Precision::on(&self.device, DType::F32);
+        let precision = Precision::on(&self.device, WeightFormat::F32, Products::Exact);
         let mut all = Survey::default();
         let mut notes = Vec::new();
         let mut reports = Vec::with_capacity(self.towers.len());
@@ -253,35 +232,85 @@ impl Found {
         Ok(Surveyed { survey: all, towers: reports, encoders, core: survey, notes })
     }
 
-    /// What names encoder `k` in the pool with weights kept as `weights`; `None` if its files were not found.
-    fn key(&self, pool: &mut EncoderPool, k: usize, weights: DType, job: &Job<'_>) -> Result<Option<EncoderKey>> {
+    /// The formats that weights can be kept in on this device.
+    fn formats(&self) -> impl Iterator<Item = WeightFormat> {
+        let cpu = self.device.is_cpu();
+        WeightFormat::ALL.into_iter().filter(move |format| cpu || !format.is_quantised())
+    }
+
+    /// The precision of the checkpoint itself where its weights are kept as `weights`, and that of its encoders.
+    fn precisions(&self, request: &LoadRequest, weights: WeightFormat) -> (Precision, Precision) {
+        let encoders = match request.encoder_weights {
+            WeightChoice::Format(format) => format,
+            WeightChoice::Auto => weights.of_encoders(),
+        };
+        let on = |weights| Precision::on(&self.device, weights, request.compute.beside(weights));
+        (on(weights), on(encoders))
+    }
+
+    /// What names encoder `k`, kept in `precision`, in the pool; `None` if its files were not found.
+    fn key(&self, pool: &mut EncoderPool, k: usize, precision: Precision, job: &Job<'_>) -> Result<Option<EncoderKey>> {
         let (Some(spec), Some(Ok(files))) = (self.config.towers.get(k), self.towers.get(k)) else { return Ok(None) };
-        let precision = Precision::on(&self.device, weights);
         pool.key(spec, self.config.select_layer, files, precision, self.device.location(), job).map(Some)
     }
 
-    /// The encoders that are in memory with weights kept as `weights`.
-    fn pooled(&self, pool: &mut EncoderPool, weights: DType, job: &Job<'_>) -> Result<Pooled> {
-        let find = |k| Ok(self.key(pool, k, weights, job)?.and_then(|key| pool.find(&key)));
+    /// The encoders that are in memory in `precision`.
+    fn pooled(&self, pool: &mut EncoderPool, precision: Precision, job: &Job<'_>) -> Result<Pooled> {
+        let find = |k| Ok(self.key(pool, k, precision, job)?.and_then(|key| pool.find(&key)));
         (0..self.config.towers.len()).map(find).collect()
     }
 
-    /// Memory needed with weights kept as `weights`, where those of `pooled` are in memory and stay there.
-    fn need(&self, surveyed: &Surveyed, weights: DType, pooled: u64) -> MemoryNeed {
-        let need = MemoryNeed::of(&self.config, &surveyed.survey, Precision::on(&self.device, weights));
-        MemoryNeed { weights: need.weights.saturating_sub(pooled), ..need }
+    /// Memory needed in these precisions of checkpoint and encoders, where `pooled` bytes of the latter are in memory and
+    /// stay there.
+    fn need(&self, surveyed: &Surveyed, (core, encoders): (Precision, Precision), pooled: u64) -> MemoryNeed {
+        let encoder_bytes = surveyed.encoders.iter().map(|survey| survey.bytes(encoders));
+        let weights = encoder_bytes.fold(surveyed.core.bytes(core), u64::saturating_add).saturating_sub(pooled);
+        MemoryNeed::of(&self.config, &surveyed.survey, core, weights)
     }
 
-    /// The precision to use where `available` bytes are free and f32 takes the bytes `wide`.
-    fn precision(&self, request: &LoadRequest, wide: u64, available: Option<u64>) -> Precision {
-        let on = |dtype| Precision::on(&self.device, dtype);
-        match request.dtype {
-            DtypeChoice::F32 => on(DType::F32),
-            DtypeChoice::Bf16 => on(DType::BF16),
-            DtypeChoice::F16 => on(DType::F16),
-            DtypeChoice::Auto if !self.device.is_cpu() => on(DType::BF16),
-            DtypeChoice::Auto => on(if available.is_none_or(|free| wide <= free) { DType::F32 } else { DType::BF16 }),
+    /// The format of most of the checkpoint's own stored numbers.
+    fn stored(&self) -> Option<StoredType> {
+        self.weights.elements_by_type().into_iter().max_by_key(|(_, count)| *count).map(|(stored, _)| stored)
+    }
+
+    /// The format to keep weights in where `available` bytes are free and the formats take the bytes `needed`: the one asked
+    /// for, or the best that fits. For a small checkpoint that is f32. For others it is the type they are stored in, which
+    /// costs nothing to keep and loses nothing, or else the first narrower one.
+    fn choose(
+        &self,
+        request: &LoadRequest,
+        needed: &[(WeightFormat, MemoryNeed)],
+        available: Option<u64>,
+    ) -> Result<WeightFormat> {
+        for choice in [request.weights, request.encoder_weights] {
+            if let WeightChoice::Format(format) = choice
+                && !self.formats().any(|possible| possible == format)
+            {
+                let what = format!("weights in {format} are multiplied on the CPU only");
+                return Err(Error::input(what, "use --device cpu, or --weights bf16"));
+            }
         }
+        if let WeightChoice::Format(format) = request.weights {
+            return Ok(format);
+        }
+        if !self.device.is_cpu() {
+            return Ok(WeightFormat::Bf16);
+        }
+        let fits = |wanted: WeightFormat, times: u64| {
+            let need = needed.iter().find(|(format, _)| *format == wanted).map(|(_, need)| need.total());
+            need.zip(available).is_none_or(|(need, free)| need.saturating_mul(times) <= free)
+        };
+        if fits(WeightFormat::F32, SMALL) {
+            return Ok(WeightFormat::F32);
+        }
+        let candidates: &[WeightFormat] = match self.stored() {
+            Some(StoredType::F16) => &[WeightFormat::F16],
+            Some(StoredType::BF16) => &[WeightFormat::Bf16],
+            _ => &[WeightFormat::F32, WeightFormat::Bf16],
+        };
+        let narrow = [WeightFormat::Q8_0, WeightFormat::Q6K, WeightFormat::Q5K, WeightFormat::Q4K];
+        let best = candidates.iter().chain(&narrow).find(|format| fits(**format, 1));
+        Ok(best.copied().unwrap_or(WeightFormat::Q4K))
     }
 
     fn inspect(&self, request: &LoadRequest, memory: &mut InMemory<'_>, job: &Job<'_>) -> Result<Inspection> {
@@ -295,10 +324,11 @@ impl Found {
         // What is free on an accelerator its driver says only by failing; then the failure is the message.
         let freed = replaced + memory.freed;
         let available_bytes = memory::available(&self.device).map(|free| free.saturating_add(freed));
-        let mut needed = Vec::with_capacity(WEIGHT_TYPES.len());
-        let mut shared = Vec::with_capacity(WEIGHT_TYPES.len());
-        for dtype in WEIGHT_TYPES {
-            let pooled = self.pooled(memory.pool, dtype, job)?;
+        let mut needed = Vec::new();
+        let mut shared = Vec::new();
+        for format in self.formats() {
+            let precisions = self.precisions(request, format);
+            let pooled = self.pooled(memory.pool, precisions.1, job)?;
             // One that only the replaced model holds counts as freed already, and as needed again.
             let is_replaced = |encoder: &Arc<PooledEncoder>| {
                 memory.replaces.is_some_and(|model| model.network.encoders.iter().any(|of| Arc::ptr_eq(of, encoder)))
@@ -306,18 +336,18 @@ impl Found {
             // Beside the pool's own, the one just found is held by its model and by `pooled`.
             let stay = pooled.iter().flatten().filter(|one| !(is_replaced(one) && Arc::strong_count(one) == 2));
             let bytes: u64 = stay.map(|encoder| encoder.bytes()).sum();
-            needed.push((dtype, self.need(&surveyed, dtype, bytes)));
-            shared.push((dtype, pooled.iter().map(Option::is_some).collect::<Vec<_>>(), bytes));
+            needed.push((format, self.need(&surveyed, precisions, bytes)));
+            shared.push((format, pooled.iter().map(Option::is_some).collect::<Vec<_>>(), bytes));
         }
-        let wide = needed.iter().find(|(dtype, _)| *dtype == DType::F32).map_or(0, |(_, need)| need.total());
-        let precision = self.precision(request, wide, available_bytes);
-        let shared = shared.into_iter().find(|(dtype, ..)| *dtype == precision.weights);
+        let weights = self.choose(request, &needed, available_bytes)?;
+        let (precision, encoder_precision) = self.precisions(request, weights);
+        let shared = shared.into_iter().find(|(format, ..)| *format == weights);
         for (report, survey) in surveyed.towers.iter_mut().zip(&surveyed.encoders) {
-            report.bytes = survey.bytes(precision);
+            report.bytes = survey.bytes(encoder_precision);
         }
         let (shared, shared_bytes) = shared.map_or((Vec::new(), 0), |(_, shared, bytes)| (shared, bytes));
-        let stored = self.weights.elements_by_type();
-        let stored_dtype = stored.iter().max_by_key(|(_, count)| **count).map(|(dtype, _)| dtype.to_string());
+        let mut notes = self.notes(request, precision, (&shared, shared_bytes))?;
+        notes.extend(surveyed.notes);
         Ok(Inspection {
             directory: self.directory.clone(),
             template: self.template,
@@ -325,15 +355,16 @@ impl Found {
             core_parameters: surveyed.core.parameters(),
             core_bytes: surveyed.core.bytes(precision),
             stored_bytes: self.weights.stored_bytes(),
-            stored_dtype: stored_dtype.unwrap_or_default(),
+            stored_dtype: self.stored().map(|stored| stored.to_string()).unwrap_or_default(),
             device: format!("{:?}", self.device.location()).to_lowercase(),
             needed,
             available_bytes,
-            notes: self.notes(request, precision, (&shared, shared_bytes))?.into_iter().chain(surveyed.notes).collect(),
+            notes,
             config: self.config.clone(),
             towers: surveyed.towers,
             survey: surveyed.survey,
             precision,
+            encoder_precision,
         })
     }
 
@@ -356,11 +387,20 @@ impl Found {
                 names.join(", ")
             ));
         }
-        if precision.weights != precision.compute {
-            notes.push(format!(
-                "weights are kept as {} and widened to f32 inside every product: the CPU computes in f32",
-                precision.weights.as_str()
-            ));
+        let (weights, numbers) = (precision.weights, precision.product_numbers());
+        if precision.compute == DType::F32 && weights != WeightFormat::F32 {
+            notes.push(match numbers {
+                "bf16" => {
+                    "activations are rounded to bf16 inside products with weights (--compute exact: f32)".to_owned()
+                }
+                "int8" => format!(
+                    "activations are rounded to 8 bits, with a scale for 32 of them, inside products with weights in \
+                     {weights} (--compute exact: f32)"
+                ),
+                _ => format!(
+                    "weights are kept as {weights} and widened to f32 inside every product: the CPU computes in f32"
+                ),
+            });
         }
         let missing = self.template.missing_tokens(&self.tokenizer);
         if !missing.is_empty() {
@@ -406,15 +446,11 @@ impl Inspection {
         Found::new(request, job)?.inspect(request, memory, job)
     }
 
-    /// `request` with the type that was chosen for its weights in place of [`DtypeChoice::Auto`]: loading it does what
-    /// this says, whatever has become of the memory since.
+    /// `request` with the formats that were chosen in place of [`WeightChoice::Auto`]: loading it does what this says,
+    /// whatever has become of the memory since.
     pub fn settled(&self, request: &LoadRequest) -> LoadRequest {
-        let dtype = match self.precision.weights {
-            DType::BF16 => DtypeChoice::Bf16,
-            DType::F16 => DtypeChoice::F16,
-            _ => DtypeChoice::F32,
-        };
-        LoadRequest { dtype, ..request.clone() }
+        let (weights, encoder_weights) = (self.precision.weights.into(), self.encoder_precision.weights.into());
+        LoadRequest { weights, encoder_weights, ..request.clone() }
     }
 
     /// Whether the checkpoint can be loaded.
@@ -426,7 +462,8 @@ impl Inspection {
             return Err(refusal.clone().into());
         }
         self.survey.check()?;
-        let choices: Vec<(DType, u64)> = self.needed.iter().map(|(dtype, need)| (*dtype, need.total())).collect();
+        let choices: Vec<(WeightFormat, u64)> =
+            self.needed.iter().map(|(format, need)| (*format, need.total())).collect();
         memory::check(self.need(self.precision.weights).total(), self.available_bytes, &choices)
     }
 
@@ -438,9 +475,9 @@ impl Inspection {
         Ok(Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)?)
     }
 
-    /// Memory needed with weights kept as `weights`: one of the types in [`Inspection::needed`].
-    pub fn need(&self, weights: DType) -> MemoryNeed {
-        let found = self.needed.iter().find(|(dtype, _)| *dtype == weights);
+    /// Memory needed with weights kept as `weights`: one of the formats in [`Inspection::needed`].
+    pub fn need(&self, weights: WeightFormat) -> MemoryNeed {
+        let found = self.needed.iter().find(|(format, _)| *format == weights);
         found.map_or(MemoryNeed::default(), |(_, need)| *need)
     }
 
@@ -473,14 +510,17 @@ impl Model {
         job: &Job<'_>,
     ) -> Result<(Self, Inspection)> {
         let found = Found::new(request, job)?;
-        let wanted = WEIGHT_TYPES.iter().map(|&dtype| found.pooled(pool, dtype, job)).collect::<Result<Vec<_>>>()?;
+        let wanted = found
+            .formats()
+            .map(|format| found.pooled(pool, found.precisions(request, format).1, job))
+            .collect::<Result<Vec<_>>>()?;
         drop(kept);
         pool.tidy();
         let inspection = found.inspect(request, &mut InMemory { pool, replaces: None, freed: 0 }, job)?;
         inspection.check()?;
-        let precision = inspection.precision;
+        let (precision, encoder_precision) = (inspection.precision, inspection.encoder_precision);
         let keys = (0..found.config.towers.len())
-            .map(|k| found.key(pool, k, precision.weights, job))
+            .map(|k| found.key(pool, k, encoder_precision, job))
             .collect::<Result<Vec<_>>>()?;
         let pooled: Pooled = keys.iter().map(|key| pool.find(key.as_ref()?)).collect();
         drop(wanted);
@@ -488,7 +528,7 @@ impl Model {
         let towers: Vec<TowerFiles> = towers.into_iter().collect::<Result<_, Refusal>>()?;
 
         let meter = Rc::new(Meter::new(job, Stage::Load, inspection.need(precision.weights).weights));
-        let loader = |files| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
+        let loader = |files, precision| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
         let mut encoders = Vec::with_capacity(towers.len());
         for (((spec, files), report), (key, pooled)) in
             config.towers.iter().zip(&towers).zip(&inspection.towers).zip(keys.into_iter().zip(pooled))
@@ -496,7 +536,12 @@ impl Model {
             encoders.push(match (key, pooled) {
                 (_, Some(known)) => known,
                 (Some(key), None) => {
-                    let encoder = Encoder::new(spec, config.select_layer, &files.dir, &loader(&files.weights))?;
+                    let encoder = Encoder::new(
+                        spec,
+                        config.select_layer,
+                        &files.dir,
+                        &loader(&files.weights, encoder_precision),
+                    )?;
                     pool.add(key, encoder, report.bytes)
                 }
                 // Files without a key are files that were not found, and those were refused above.
@@ -506,7 +551,7 @@ impl Model {
         let mut stop_ids = template.stop_ids(&tokenizer);
         stop_ids.extend(&config.eos_token_ids);
         let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
-        let core = Core::new(&config, precision, &widths, &loader(&weights))?;
+        let core = Core::new(&config, precision, &widths, &loader(&weights, precision))?;
         let model = Self {
             id,
             network: Network { encoders, core },
@@ -522,16 +567,5 @@ impl Model {
             budgets: inspection.need(precision.weights).budgets(),
         };
         Ok((model, inspection))
-    }
-}
-
-impl fmt::Display for DtypeChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::F16 => "f16",
-        })
     }
 }

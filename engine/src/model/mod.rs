@@ -9,13 +9,13 @@ pub mod network;
 pub mod pool;
 
 pub use forward::{EncodedImage, VisualTokens};
-pub use load::{DtypeChoice, InMemory, Inspection, LoadRequest, TowerReport};
+pub use load::{InMemory, Inspection, LoadRequest, TowerReport};
 pub use pool::{EncoderId, EncoderPool, PooledEncoder};
 
 use crate::checkpoint::{CacheBudgets, CambrianConfig};
-use crate::device::Precision;
 use crate::error::Result;
 use crate::intervention::Anatomy;
+use crate::precision::Precision;
 use crate::run::ModelId;
 use crate::text::{Conversation, ImageNewline, PromptIds, Template, Tokenizer, Turn};
 use candle_core::Device;
@@ -65,7 +65,7 @@ impl Model {
         self.template
     }
 
-    /// Types of weights and activations.
+    /// How the weights of the checkpoint itself are kept, and in what is computed.
     pub fn precision(&self) -> Precision {
         self.precision
     }

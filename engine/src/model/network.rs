@@ -1,11 +1,11 @@
 //! The tree of modules of a whole model, named as in the checkpoint.
 
 use super::pool::PooledEncoder;
-use crate::checkpoint::{CambrianConfig, Loader};
-use crate::device::Precision;
+use crate::checkpoint::{CambrianConfig, Loader, Part};
 use crate::error::Result;
 use crate::llm::Decoder;
 use crate::nn::{Activation, LayerNorm, Linear};
+use crate::precision::Precision;
 use crate::sva::layer::NORM_EPS;
 use crate::sva::{Connector, Samplers};
 use candle_core::{DType, Device, Tensor};
@@ -59,7 +59,7 @@ impl Core {
     /// This is the one definition of what a checkpoint has to contain: over a surveying [`Loader`] the same calls
     /// find what is missing or misshapen without reading a weight.
     pub fn new(config: &CambrianConfig, precision: Precision, widths: &[usize], loader: &Loader<'_>) -> Result<Self> {
-        let model = loader.pp("model");
+        let model = loader.pp("model").of(Part::Exact);
         let projectors = widths
             .iter()
             .enumerate()

@@ -6,9 +6,9 @@
 
 use crate::checkpoint::hub::encoder_config_file;
 use crate::checkpoint::{TowerFamily, TowerFiles, TowerSpec};
-use crate::device::Precision;
 use crate::error::Result;
 use crate::job::Job;
+use crate::precision::Precision;
 use crate::vision::Encoder;
 use candle_core::DeviceLocation;
 use std::ffi::OsString;

@@ -4,6 +4,7 @@
 //! widened in a register. With some more (a follow-up question, a given answer) each weight vector that was widened
 //! meets several rows of `x`, so that arithmetic decides and no widened copy goes through memory.
 
+use super::host::TASK;
 use half::{bf16, f16};
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
@@ -16,26 +17,50 @@ const TILE: usize = 4;
 const SINGLE: usize = 8;
 
 /// A type weights are kept in. They are finite: that is checked when they are loaded.
-pub(super) trait Weight: Copy + Sync {
+pub(super) trait Number: Copy + Send + Sync {
     /// The same number in f32.
     fn widen(self) -> f32;
+
+    /// Writes `from` as f32 into `to`, of the same length, on all cores.
+    fn widen_all(from: &[Self], to: &mut [f32]) {
+        to.par_chunks_mut(TASK)
+            .zip(from.par_chunks(TASK))
+            .for_each(|(to, from)| Arch::new().dispatch(Widening { from, to }));
+    }
 }
 
-impl Weight for f32 {
+/// Some numbers to be widened, compiled once per instruction set.
+struct Widening<'a, W> {
+    from: &'a [W],
+    to: &'a mut [f32],
+}
+
+impl<W: Number> WithSimd for Widening<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (to, from) in self.to.iter_mut().zip(self.from) {
+            *to = from.widen();
+        }
+    }
+}
+
+impl Number for f32 {
     #[inline(always)]
     fn widen(self) -> f32 {
         self
     }
 }
 
-impl Weight for bf16 {
+impl Number for bf16 {
     #[inline(always)]
     fn widen(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
     }
 }
 
-impl Weight for f16 {
+impl Number for f16 {
     /// Shifts the fields into place and corrects the exponent with a multiplication, which is exact and right for
     /// subnormal numbers too. Unlike a call of the processor's own conversion it becomes part of a vector loop.
     #[inline(always)]
@@ -50,7 +75,7 @@ impl Weight for f16 {
 
 /// `x` `[rows, input]` times the transpose of `w` `[output, input]` → `[output, rows]`. Sums are f32, whatever type the
 /// weights are kept in: weights of equal value give equal results.
-pub(super) fn few_rows<W: Weight>(x: &[f32], w: &[W], rows: usize, input: usize) -> Vec<f32> {
+pub(super) fn few_rows<W: Number>(x: &[f32], w: &[W], rows: usize, input: usize) -> Vec<f32> {
     let output = w.len() / input;
     let mut y = vec![0f32; output * rows];
     let arch = Arch::new();
@@ -74,7 +99,7 @@ struct Block<'a, W> {
     input: usize,
 }
 
-impl<W: Weight> WithSimd for Block<'_, W> {
+impl<W: Number> WithSimd for Block<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -99,7 +124,7 @@ impl<W: Weight> WithSimd for Block<'_, W> {
 
 /// A vector of weights in f32.
 #[inline(always)]
-fn widened<S: Simd, W: Weight>(simd: S, weights: &[W]) -> S::f32s {
+fn widened<S: Simd, W: Number>(simd: S, weights: &[W]) -> S::f32s {
     let mut vector = simd.splat_f32s(0.0);
     let lanes: &mut [f32] = bytemuck::cast_slice_mut(std::slice::from_mut(&mut vector));
     for (lane, weight) in lanes.iter_mut().zip(weights) {
@@ -110,7 +135,7 @@ fn widened<S: Simd, W: Weight>(simd: S, weights: &[W]) -> S::f32s {
 
 /// `Σ x·w` of one row of each, read front to back.
 #[inline(always)]
-fn single<S: Simd, W: Weight>(simd: S, x: &[f32], w: &[W]) -> f32 {
+fn single<S: Simd, W: Number>(simd: S, x: &[f32], w: &[W]) -> f32 {
     let lanes = S::F32_LANES;
     let vectors = S::as_simd_f32s(x).0;
     let mut sums = [simd.splat_f32s(0.0); SINGLE];
@@ -133,7 +158,7 @@ fn single<S: Simd, W: Weight>(simd: S, x: &[f32], w: &[W]) -> f32 {
 
 /// `M` rows of `W`, one after the other in `w`, against every row of `x`; `y` is `[M, rows]`.
 #[inline(always)]
-fn against_all<S: Simd, W: Weight, const M: usize>(
+fn against_all<S: Simd, W: Number, const M: usize>(
     simd: S,
     x: &[f32],
     w: &[W],
@@ -160,7 +185,7 @@ fn against_all<S: Simd, W: Weight, const M: usize>(
 
 /// The products of `M` rows of `W` with `N` rows of `x`, each summed in one vector.
 #[inline(always)]
-fn tile<S: Simd, W: Weight, const M: usize, const N: usize>(
+fn tile<S: Simd, W: Number, const M: usize, const N: usize>(
     simd: S,
     x: &[f32],
     w: &[W],

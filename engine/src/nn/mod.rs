@@ -1,15 +1,21 @@
 //! Building blocks that encoders, SVA and decoders share.
 
 mod activation;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod depthwise;
 mod dot;
 mod few_rows;
+mod gemm;
 mod host;
 mod linear;
 mod norm;
+mod product;
+mod quantised;
 mod resize;
 mod softmax;
 mod tracked;
+mod weight;
 
 pub use activation::{Activation, swiglu};
 pub use depthwise::depthwise;
@@ -17,5 +23,8 @@ pub(crate) use dot::dot;
 pub use linear::Linear;
 pub(crate) use linear::add_bias;
 pub use norm::{LayerNorm, RmsNorm};
+pub(crate) use product::product_numbers;
+pub use quantised::Quantised;
 pub use resize::resize_tokens;
 pub(crate) use softmax::softmax;
+pub use weight::{SharedBytes, Weight};

@@ -3,15 +3,18 @@
 //! Elsewhere candle's reverse pass also makes a gradient of each weight, which costs memory and is not used.
 
 use super::host::values;
+use super::product;
+use super::weight::{Values, Weight, with_host_values};
 use crate::error::Result;
-use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Shape, Storage, Tensor};
+use crate::precision::Products;
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
 
-/// `x` `[rows, input]`, tracked, times the transpose of `weight` `[output, input]`.
-pub(super) fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        return Ok(x.contiguous()?.apply_op1(FrozenProduct { weight: weight.clone() })?);
+/// `x` `[rows, input]`, tracked, times the transpose of `weight`. Exact, whatever products are otherwise.
+pub(super) fn product(x: &Tensor, weight: &Weight) -> Result<Tensor> {
+    if let Values::Tensor(weight) = &weight.values {
+        return Ok(x.matmul(&weight.to_dtype(x.dtype())?.detach().t()?)?);
     }
-    Ok(x.matmul(&weight.to_dtype(x.dtype())?.detach().t()?)?)
+    Ok(x.contiguous()?.apply_op1(FrozenProduct { weight: weight.clone() })?)
 }
 
 /// Softmax over the last dimension of tracked `scores`.
@@ -23,7 +26,7 @@ pub(super) fn softmax(scores: &Tensor) -> Result<Tensor> {
 
 /// A product with a weight of which no gradient is wanted: candle's own would keep one as large as the weight.
 struct FrozenProduct {
-    weight: Tensor,
+    weight: Weight,
 }
 
 impl CustomOp1 for FrozenProduct {
@@ -32,17 +35,16 @@ impl CustomOp1 for FrozenProduct {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let x = Tensor::from_slice(values(storage, layout)?, layout.dims(), &Device::Cpu)?;
-        let y = x.matmul(&self.weight.to_dtype(DType::F32)?.t()?)?.contiguous()?;
-        let (storage, _) = y.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(storage) => Ok((storage.clone(), y.shape().clone())),
-            _ => candle_core::bail!("a product in host memory ended elsewhere"),
-        }
+        let rows = layout.shape().dims2()?.0;
+        let y = product::product(values(storage, layout)?, rows, &self.weight, Products::Exact);
+        let y = y.map_err(candle_core::Error::wrap)?;
+        Ok((CpuStorage::F32(y), Shape::from((rows, self.weight.output()))))
     }
 
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let weight = self.weight.to_dtype(gradient.dtype())?;
-        Ok(Some(gradient.contiguous()?.matmul(&weight)?))
+    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let (rows, input) = x.dims2()?;
+        let back = with_host_values(gradient, |gradient| product::product_back(gradient, rows, &self.weight));
+        let back = back.map_err(candle_core::Error::wrap)?;
+        Tensor::from_vec(back, (rows, input), x.device()).map(Some)
     }
 }

@@ -3,6 +3,7 @@
 use super::answers::Compared;
 use super::questions::Question;
 use super::sides::LoadedSide;
+use crate::cli::inspect::precision_json;
 use crate::cli::json_path;
 use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES, Segment, SegmentKind};
 use opabinia_engine::generate::Answer;
@@ -18,7 +19,7 @@ pub(super) fn side(side: &LoadedSide) -> Value {
     let anatomy = inspection.config.anatomy();
     let object = json!({
         "name": side.name(),
-        "dtype": { "weights": inspection.precision.weights.as_str(), "compute": inspection.precision.compute.as_str() },
+        "precision": precision_json(inspection),
         "template": inspection.template.name(),
         "system": side.system,
         "with": side.interventions.to_spec(&anatomy),

@@ -8,7 +8,8 @@ use crate::cli::failure::{Cause, Failure, Result};
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::model::{DtypeChoice, LoadRequest};
+use opabinia_engine::model::LoadRequest;
+use opabinia_engine::precision::WeightChoice;
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::Template;
 use opabinia_engine::vision::Picture;
@@ -27,12 +28,12 @@ pub struct SideArgs {
     /// The image whose features swap:ENCODERS puts in, on either side.
     #[arg(long, value_name = "FILE")]
     pub other: Option<PathBuf>,
-    /// How A keeps its weights, instead of --dtype.
+    /// How A keeps its weights, instead of --weights.
     #[arg(long, value_name = "TYPE")]
-    pub dtype_a: Option<DtypeChoice>,
-    /// How B keeps its weights, instead of --dtype.
+    pub weights_a: Option<WeightChoice>,
+    /// How B keeps its weights, instead of --weights.
     #[arg(long, value_name = "TYPE")]
-    pub dtype_b: Option<DtypeChoice>,
+    pub weights_b: Option<WeightChoice>,
     /// Prompt template of A, instead of --template.
     #[arg(long, value_name = "NAME")]
     pub template_a: Option<Template>,
@@ -50,10 +51,10 @@ pub struct SideArgs {
 impl SideArgs {
     /// Whether any of them was given.
     pub fn are_given(&self) -> bool {
-        let Self { with_a, with_b, other, dtype_a, dtype_b, template_a, template_b, system_a, system_b } = self;
+        let Self { with_a, with_b, other, weights_a, weights_b, template_a, template_b, system_a, system_b } = self;
         [with_a, with_b, system_a, system_b].into_iter().any(Option::is_some)
-            || dtype_a.is_some()
-            || dtype_b.is_some()
+            || weights_a.is_some()
+            || weights_b.is_some()
             || template_a.is_some()
             || template_b.is_some()
             || other.is_some()
@@ -93,12 +94,12 @@ pub fn load(
     pictures: &[(&Picture, &Path)],
     console: Console,
 ) -> Result<[LoadedSide; 2]> {
-    let dtypes = [args.dtype_a, args.dtype_b].map(|dtype| dtype.unwrap_or(load.dtype));
+    let formats = [args.weights_a, args.weights_b].map(|weights| weights.unwrap_or(load.weights));
     let templates = [args.template_a, args.template_b].map(|template| template.or(load.template));
     let specs = [&args.with_a, &args.with_b];
     let mut requests = Vec::with_capacity(2);
     for side in 0..2 {
-        let own = LoadArgs { dtype: dtypes[side], template: templates[side], ..load.clone() };
+        let own = LoadArgs { weights: formats[side], template: templates[side], ..load.clone() };
         requests.push(own.request(sources[side])?);
     }
     let mut prepared = Vec::with_capacity(2);
@@ -150,7 +151,7 @@ pub fn load(
 
 /// Whether both ask for the same model in memory.
 fn is_same(a: &LoadRequest, b: &LoadRequest) -> bool {
-    (&a.source, a.dtype, a.template) == (&b.source, b.dtype, b.template)
+    (&a.source, a.weights, a.template) == (&b.source, b.weights, b.template)
 }
 
 /// `failure`, naming the side it is about where that is not said.

@@ -184,7 +184,7 @@ impl Asker {
         if log_probs.iter().any(|p| p.is_nan()) {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type",
-                "use --dtype f32",
+                "use --weights f32",
             )
             .into());
         }

@@ -96,7 +96,9 @@ impl AskingArgs {
             add("--tower", &format!("{}={}", tower.name, whole(&tower.dir)));
         }
         add("--device", &self.load.device.to_string());
-        add("--dtype", &self.load.dtype.to_string());
+        add("--weights", &self.load.weights.to_string());
+        add("--encoder-weights", &self.load.encoder_weights.to_string());
+        add("--compute", &self.load.compute.to_string());
         if let Some(template) = self.load.template {
             add("--template", template.name());
         }

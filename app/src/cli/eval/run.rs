@@ -101,7 +101,7 @@ impl RunArgs {
                 fingerprint: fingerprint::of(inspection)?,
                 encoders: inspection.config.anatomy().encoder_names(),
                 template: inspection.template.name().to_owned(),
-                precision: format!("{}, computed in {}", precision.weights.as_str(), precision.compute.as_str()),
+                precision: format!("{}, computed in {}", precision.weights, precision.product_numbers()),
             },
             data: DataPrint {
                 name: set.name.clone(),

@@ -31,7 +31,7 @@ impl App {
             }),
             ModelAction::PickTower(slot, name) => self.pick_tower(slot, name),
             ModelAction::SetDevice(slot, device) => self.change_request(slot, |request| request.device = device),
-            ModelAction::SetDtype(slot, dtype) => self.change_request(slot, |request| request.dtype = dtype),
+            ModelAction::SetWeights(slot, weights) => self.change_request(slot, |request| request.weights = weights),
             ModelAction::Load(slot) => self.load(slot),
             ModelAction::Cancel(slot) => {
                 let opens =

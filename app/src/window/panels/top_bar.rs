@@ -105,7 +105,7 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
 fn facts(model: &Model) -> String {
     let weights = model.inspection.precision.weights;
     let memory = Bytes(model.inspection.need(weights).total());
-    format!("{} · {} · {memory}", model.inspection.device, weights.as_str())
+    format!("{} · {} · {memory}", model.inspection.device, weights)
 }
 
 /// The first letters of a long name.

@@ -75,7 +75,7 @@ impl Model {
 
     /// The type in which its weights are kept, as an exchange notes it.
     pub fn weights(&self) -> &'static str {
-        self.inspection.precision.weights.as_str()
+        self.inspection.precision.weights.name()
     }
 
     /// Whether it gave the answer of `exchange`.

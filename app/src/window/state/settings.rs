@@ -80,8 +80,8 @@ pub struct Recent {
     pub towers: Vec<(String, PathBuf)>,
     /// The device that was asked for, as on the command line.
     pub device: String,
-    /// The type of the weights that was asked for, as on the command line.
-    pub dtype: String,
+    /// The format of the weights that was asked for, as on the command line.
+    pub weights: String,
 }
 
 impl Recent {
@@ -90,7 +90,7 @@ impl Recent {
             source: request.source.clone(),
             towers: request.towers.iter().map(|tower| (tower.name.clone(), tower.dir.clone())).collect(),
             device: request.device.to_string(),
-            dtype: request.dtype.to_string(),
+            weights: request.weights.to_string(),
         }
     }
 
@@ -101,7 +101,7 @@ impl Recent {
             source: self.source.clone(),
             towers: towers.map(|(name, dir)| TowerOverride { name: name.clone(), dir: dir.clone() }).collect(),
             device: self.device.parse().unwrap_or_default(),
-            dtype: self.dtype.parse().unwrap_or_default(),
+            weights: self.weights.parse().unwrap_or_default(),
             ..LoadRequest::default()
         }
     }

@@ -60,7 +60,7 @@ def traced(checkpoint: Path, picture: Path, question: str, *more: object) -> dic
     out = picture.with_suffix(".safetensors")
     engine(
         "trace", "--model", checkpoint, "--image", picture, "--prompt", question, "--out", out,
-        "--tensors", "all", "--dtype", "f32", "--device", "cpu", "--max-tokens", 6, *more,
+        "--tensors", "all", "--weights", "f32", "--device", "cpu", "--max-tokens", 6, *more,
     )  # fmt: skip
     return load_file(out)
 

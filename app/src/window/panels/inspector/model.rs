@@ -97,7 +97,7 @@ fn computing(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
     heading(ui, texts.computing);
     let precision = inspection.precision;
     fact(ui, texts.device, &inspection.device);
-    fact(ui, texts.weights, &format!("{} → {}", precision.weights.as_str(), precision.compute.as_str()));
+    fact(ui, texts.weights, &format!("{} → {}", precision.weights, precision.product_numbers()));
     fact(ui, texts.memory, &Bytes(inspection.need(precision.weights).total()).to_string());
     let towers = inspection.towers.iter().map(|tower| tower.stored_bytes);
     let stored = towers.fold(inspection.stored_bytes, u64::saturating_add);

@@ -7,11 +7,9 @@ use crate::window::state::{Opening, Slot};
 use egui::{CollapsingHeader, Grid, Label, RichText, TextEdit, Ui, vec2};
 use opabinia_engine::checkpoint::{Bytes, TowerOverride};
 use opabinia_engine::device::DeviceChoice;
-use opabinia_engine::model::{DtypeChoice, Inspection, TowerReport};
+use opabinia_engine::model::{Inspection, TowerReport};
+use opabinia_engine::precision::WeightChoice;
 use std::path::PathBuf;
-
-/// Types weights can be kept in, in the order of [`Inspection::needed`].
-const DTYPES: [DtypeChoice; 3] = [DtypeChoice::F32, DtypeChoice::Bf16, DtypeChoice::F16];
 
 /// Draws it.
 pub fn show(
@@ -140,10 +138,10 @@ fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspectio
             parts::weak(ui, heading);
         }
         ui.end_row();
-        for (choice, (dtype, need)) in DTYPES.into_iter().zip(&inspection.needed) {
-            let chosen = inspection.precision.weights == *dtype;
-            if ui.radio(chosen, dtype.as_str()).clicked() {
-                out.push(ModelAction::SetDtype(slot, choice).into());
+        for (format, need) in &inspection.needed {
+            let chosen = inspection.precision.weights == *format;
+            if ui.radio(chosen, format.name()).clicked() {
+                out.push(ModelAction::SetWeights(slot, (*format).into()).into());
             }
             for bytes in [need.weights, need.kv_cache, need.activations] {
                 ui.label(Bytes(bytes).to_string());
@@ -163,11 +161,10 @@ fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspectio
         let free = free.map_or_else(|| texts.unknown.to_owned(), |free| Bytes(free).to_string());
         ui.label(format!("{}: {free}", texts.available)).on_hover_text(texts.memory_note);
         ui.add_space(12.0);
-        let mut auto = opening.request.dtype == DtypeChoice::Auto;
+        let mut auto = opening.request.weights == WeightChoice::Auto;
         if ui.checkbox(&mut auto, texts.weights_auto).changed() {
-            let at = inspection.needed.iter().position(|(dtype, _)| *dtype == inspection.precision.weights);
-            let dtype = if auto { DtypeChoice::Auto } else { DTYPES[at.unwrap_or_default()] };
-            out.push(ModelAction::SetDtype(slot, dtype).into());
+            let weights = if auto { WeightChoice::Auto } else { inspection.precision.weights.into() };
+            out.push(ModelAction::SetWeights(slot, weights).into());
         }
     });
 }

@@ -1,0 +1,657 @@
+//! Products for processors with AVX-512, its bf16 dot products and its 8-bit ones (VNNI).
+//!
+//! Two loops, each for any count of rows, straight from the form the weights are kept in:
+//!
+//! - **bf16**: lanes run along a row. A tile of up to 6 rows of `x` (rounded to bf16 once) and 4 rows of `W` is summed in 24
+//!   registers; nothing is repacked. The tile's rows of `x` stay in the nearest cache while a panel of `W` in the next one
+//!   passes, so that each weight comes from memory once.
+//! - **8 bits**: lanes are the 16 interleaved rows of a quantised group (see [`super::quantised`]), and four neighbouring
+//!   activations meet them all in one instruction. Activations have a scale for 32 of them; sums of 32 products are whole
+//!   numbers, and exact.
+//!
+//! Every result is summed in an order that does not depend on how many rows there are.
+#![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
+
+use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, QUAD, Quantised, SUB};
+use crate::precision::WeightFormat;
+use half::bf16;
+use pulp::bytemuck;
+use rayon::prelude::*;
+use std::arch::x86_64::*;
+use std::sync::OnceLock;
+
+/// Numbers of a row that one bf16 instruction takes.
+const WIDE: usize = 32;
+/// Rows of `x` and of `W` in a tile of the bf16 loop.
+const TILE_X: usize = 6;
+const TILE_W: usize = 4;
+/// Bytes of `W` in a panel of the bf16 loop: part of a second-level cache.
+const PANEL: usize = 256 << 10;
+/// Rows of `x` in a tile of the 8-bit loop.
+const TILE_Q: usize = 8;
+
+/// A sign that this processor has the instructions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    /// Asks the processor, once.
+    pub(super) fn detect() -> Option<Self> {
+        static FOUND: OnceLock<bool> = OnceLock::new();
+        let found = FOUND.get_or_init(|| {
+            is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bf16")
+                && is_x86_feature_detected!("avx512vnni")
+        });
+        found.then_some(Self(()))
+    }
+
+    /// `x` `[rows, input]`, rounded to bf16, times the transpose of `w` `[output, input]` → `[rows, output]`.
+    pub(super) fn bf16_product(self, x: &[f32], rows: usize, w: &[bf16], input: usize) -> Vec<f32> {
+        let output = w.len().checked_div(input).unwrap_or(0);
+        if rows == 0 || output == 0 {
+            return vec![0f32; rows * output];
+        }
+        let padded = input.next_multiple_of(WIDE);
+        let mut rounded = vec![bf16::ZERO; rows * padded];
+        rounded.par_chunks_mut(padded).zip(x.par_chunks(input)).for_each(|(to, from)| {
+            // SAFETY: `self` shows that the processor has the instructions.
+            unsafe { round_row(from, to) }
+        });
+        let panel = (PANEL / (2 * input)).clamp(TILE_W, 256).next_multiple_of(TILE_W);
+        by_columns(rows, output, panel, |first, columns, y| {
+            let w = &w[first * input..(first + columns) * input];
+            // SAFETY: as above.
+            unsafe { bf16_panel(&rounded, padded, w, input, y, columns) }
+        })
+    }
+
+    /// `x` `[rows, input]`, in 8 bits, times the transpose of `w` `[output, input]` → `[rows, output]`.
+    pub(super) fn quantised_product(self, x: &[f32], rows: usize, w: &Quantised) -> Vec<f32> {
+        let (output, input) = w.dims();
+        if rows == 0 || output == 0 || input == 0 {
+            return vec![0f32; rows * output];
+        }
+        let padded = w.padded();
+        let (quads, blocks) = (padded / QUAD, padded / SUB);
+        let mut numbers = vec![0i32; rows * quads];
+        let mut factors = vec![[0f32; 4]; rows * blocks];
+        let by_row = numbers.par_chunks_mut(quads).zip(factors.par_chunks_mut(blocks)).zip(x.par_chunks(input));
+        by_row.for_each(|((numbers, factors), x)| {
+            // SAFETY: `self` shows that the processor has the instructions.
+            unsafe { quantise_row(x, bytemuck::cast_slice_mut(numbers), factors) }
+        });
+        let x = Activations { numbers: &numbers, factors: &factors, quads, blocks, rows };
+        let size = w.group_bytes();
+        by_columns(rows, output, GROUP, |first, columns, y| {
+            let groups = w.bytes()[first / GROUP * size..].chunks_exact(size).take(columns.div_ceil(GROUP));
+            for (group, bytes) in groups.enumerate() {
+                let column = group * GROUP;
+                let wanted = GROUP.min(columns - column);
+                let place = Place { stride: columns, column, wanted };
+                // SAFETY: as above.
+                unsafe {
+                    match w.format() {
+                        WeightFormat::Q8_0 => group_product::<Q8>(bytes, &x, y, place),
+                        WeightFormat::Q6K => group_product::<Q6>(bytes, &x, y, place),
+                        WeightFormat::Q5K => group_product::<K<true>>(bytes, &x, y, place),
+                        _ => group_product::<K<false>>(bytes, &x, y, place),
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// `[rows, output]`, computed in pieces of neighbouring columns on all cores: `run` writes `[rows, columns]` of those from
+/// `first` on. Pieces begin at multiples of `step`.
+fn by_columns(rows: usize, output: usize, step: usize, run: impl Fn(usize, usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut y = vec![0f32; rows * output];
+    // A few pieces for each thread even out their ends.
+    let piece = output.div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
+    if rows == 1 {
+        y.par_chunks_mut(piece).enumerate().for_each(|(i, y)| run(i * piece, y.len(), y));
+        return y;
+    }
+    let mut pieces = vec![0f32; rows * output];
+    pieces.par_chunks_mut(piece * rows).enumerate().for_each(|(i, y)| {
+        let columns = y.len() / rows;
+        let inside = columns.next_multiple_of(step);
+        // One panel after the other.
+        if columns <= step {
+            run(i * piece, columns, y);
+            return;
+        }
+        let mut panel = vec![0f32; rows * step];
+        for first in (0..inside).step_by(step) {
+            let count = step.min(columns - first);
+            let panel = &mut panel[..rows * count];
+            run(i * piece + first, count, panel);
+            for (row, values) in panel.chunks_exact(count).enumerate() {
+                y[row * columns + first..row * columns + first + count].copy_from_slice(values);
+            }
+        }
+    });
+    y.par_chunks_mut(output).enumerate().for_each(|(row, y)| {
+        for (y, piece) in y.chunks_mut(piece).zip(pieces.chunks(piece * rows)) {
+            let columns = y.len();
+            y.copy_from_slice(&piece[row * columns..(row + 1) * columns]);
+        }
+    });
+    y
+}
+
+// ---- bf16 ----
+
+/// Rounds `from` to bf16, to nearest even; what `to` is longer stays as it is.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn round_row(from: &[f32], to: &mut [bf16]) {
+    let (blocks, rest) = from.as_chunks::<16>();
+    for (from, to) in blocks.iter().zip(to.as_chunks_mut::<16>().0) {
+        // SAFETY: both are references to as many numbers as are read and written; the two vectors have one size.
+        unsafe {
+            let rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(from.as_ptr()));
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), std::mem::transmute::<__m256bh, __m256i>(rounded));
+        }
+    }
+    let done = blocks.len() * 16;
+    for (to, from) in to[done..].iter_mut().zip(rest) {
+        *to = bf16::from_f32(*from);
+    }
+}
+
+/// `x` `[·, padded]` against a panel `w` `[columns, input]`; `y` is `[·, columns]`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+fn bf16_panel(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut [f32], columns: usize) {
+    for (x, y) in x.chunks(TILE_X * padded).zip(y.chunks_mut(TILE_X * columns)) {
+        match x.len() / padded {
+            6 => bf16_rows::<6>(x, padded, w, input, y, columns),
+            5 => bf16_rows::<5>(x, padded, w, input, y, columns),
+            4 => bf16_rows::<4>(x, padded, w, input, y, columns),
+            3 => bf16_rows::<3>(x, padded, w, input, y, columns),
+            2 => bf16_rows::<2>(x, padded, w, input, y, columns),
+            _ => bf16_rows::<1>(x, padded, w, input, y, columns),
+        }
+    }
+}
+
+/// `M` rows of `x` against all of the panel.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+fn bf16_rows<const M: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut [f32], columns: usize) {
+    let whole = columns / TILE_W * TILE_W;
+    for first in (0..whole).step_by(TILE_W) {
+        let w = &w[first * input..(first + TILE_W) * input];
+        let sums = bf16_tile::<M, TILE_W>(x, padded, w, input);
+        for (m, sums) in sums.iter().enumerate() {
+            y[m * columns + first..m * columns + first + TILE_W].copy_from_slice(&sum_each(sums));
+        }
+    }
+    for first in whole..columns {
+        let sums = bf16_tile::<M, 1>(x, padded, &w[first * input..(first + 1) * input], input);
+        for (m, [sum]) in sums.iter().enumerate() {
+            let zero = _mm512_setzero_ps();
+            y[m * columns + first] = sum_each(&[*sum, zero, zero, zero])[0];
+        }
+    }
+}
+
+/// Lanes of the products of `M` rows of `x` with `N` rows of `w`, each still to be summed.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
+fn bf16_tile<const M: usize, const N: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize) -> [[__m512; N]; M] {
+    assert!(x.len() >= M * padded && w.len() >= N * input && padded >= input && padded.is_multiple_of(WIDE));
+    let mut sums = [[_mm512_setzero_ps(); N]; M];
+    let whole = input / WIDE;
+    for step in 0..whole {
+        let at = step * WIDE;
+        // SAFETY: `at + 32 ≤ input ≤ padded`, so that row `n < N` of `w` and row `m < M` of `x` hold the 32 numbers from
+        // `at` on, by the lengths asserted above. Vectors of bf16 and of whole numbers have one size.
+        unsafe {
+            let mut ws = [_mm512_setzero_si512(); N];
+            for (n, vector) in ws.iter_mut().enumerate() {
+                *vector = _mm512_loadu_si512(w.as_ptr().add(n * input + at).cast());
+            }
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let x: __m512bh = std::mem::transmute(_mm512_loadu_si512(x.as_ptr().add(m * padded + at).cast()));
+                for (sum, w) in sums.iter_mut().zip(ws) {
+                    *sum = _mm512_dpbf16_ps(*sum, x, std::mem::transmute::<__m512i, __m512bh>(w));
+                }
+            }
+        }
+    }
+    let rest = input - whole * WIDE;
+    if rest > 0 {
+        let (at, mask) = (whole * WIDE, (1u32 << rest) - 1);
+        for (m, sums) in sums.iter_mut().enumerate() {
+            for (n, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: `padded` is a multiple of 32 above `at`, so that `x` holds 32 numbers there; of `w` only the
+                // `rest` that are left of its row are read.
+                unsafe {
+                    let x: __m512bh = std::mem::transmute(_mm512_loadu_si512(x.as_ptr().add(m * padded + at).cast()));
+                    let w = _mm512_maskz_loadu_epi16(mask, w.as_ptr().add(n * input + at).cast());
+                    *sum = _mm512_dpbf16_ps(*sum, x, std::mem::transmute::<__m512i, __m512bh>(w));
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// The sum of the lanes of each vector.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq")]
+fn sum_each(sums: &[__m512; 4]) -> [f32; 4] {
+    let [a, b, c, d] = *sums;
+    let ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    let cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    let low = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)));
+    let high = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)));
+    let all = _mm512_add_ps(low, high);
+    let half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps::<1>(all));
+    let quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
+    let mut out = [0f32; 4];
+    // SAFETY: `out` has room for the four numbers.
+    unsafe { _mm_storeu_ps(out.as_mut_ptr(), quarter) };
+    out
+}
+
+// ---- 8 bits ----
+
+/// Rows of activations in 8 bits.
+struct Activations<'a> {
+    /// Four neighbouring numbers in one, `[rows, quads]`.
+    numbers: &'a [i32],
+    /// For each 32 numbers their scale, and the scale times the sum of the first 16, the last 16 and all of them:
+    /// `[rows, blocks]`.
+    factors: &'a [[f32; 4]],
+    quads: usize,
+    blocks: usize,
+    rows: usize,
+}
+
+/// Quantises a row, 32 numbers at a time; what the row lacks to its last block counts as zero.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn quantise_row(x: &[f32], numbers: &mut [i8], factors: &mut [[f32; 4]]) {
+    for ((x, numbers), factors) in x.chunks(SUB).zip(numbers.as_chunks_mut::<SUB>().0).zip(factors) {
+        let mut block = [0f32; SUB];
+        block[..x.len()].copy_from_slice(x);
+        let mut top = 0f32;
+        for x in block {
+            top = top.max(x.abs());
+        }
+        let (scale, inverse) = if top > 0.0 { (top / 127.0, 127.0 / top) } else { (0.0, 0.0) };
+        let mut sums = [0i32; 2];
+        for (i, (number, x)) in numbers.iter_mut().zip(block).enumerate() {
+            let q = (x * inverse).round_ties_even() as i32;
+            *number = q as i8;
+            sums[i / 16] += q;
+        }
+        let [first, last] = sums.map(|sum| scale * sum as f32);
+        *factors = [scale, first, last, first + last];
+    }
+}
+
+/// Where the results of a group go: `wanted` columns from `column` on, in rows of `stride` numbers.
+#[derive(Clone, Copy)]
+struct Place {
+    stride: usize,
+    column: usize,
+    wanted: usize,
+}
+
+/// How a format's group is read.
+trait Format {
+    /// Bytes of a block.
+    const BLOCK: usize;
+    /// Pieces of 32 weights of each row in a block.
+    const SUBS: usize;
+    /// Whether the two halves of 32 weights have scales of their own.
+    const HALVES: bool;
+    /// The weights of piece `sub`, as numbers without sign: 8 × 4 of each row.
+    unsafe fn weights(block: *const u8, sub: usize) -> [__m512i; 8];
+    /// Scales of the two halves (the second only if [`Format::HALVES`]), and what is added for each unit of the sum of
+    /// activations in them.
+    unsafe fn scales(block: *const u8, sub: usize) -> [[__m512; 2]; 2];
+}
+
+/// A scale in f16 of each of the 16 rows.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn halves(at: *const u8) -> __m512 {
+    // SAFETY: the caller has 32 bytes at `at`.
+    unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
+}
+
+/// A whole number of 8 bits without sign of each of the 16 rows.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn bytes(at: *const u8) -> __m512 {
+    // SAFETY: the caller has 16 bytes at `at`.
+    unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(at.cast()))) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn load(at: *const u8) -> __m512i {
+    // SAFETY: the caller has 64 bytes at `at`.
+    unsafe { _mm512_loadu_si512(at.cast()) }
+}
+
+/// `q8_0`.
+struct Q8;
+
+impl Format for Q8 {
+    const BLOCK: usize = GROUP * (2 + SUB);
+    const SUBS: usize = 1;
+    const HALVES: bool = false;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn weights(block: *const u8, _: usize) -> [__m512i; 8] {
+        let mut out = [_mm512_setzero_si512(); 8];
+        for (i, out) in out.iter_mut().enumerate() {
+            // SAFETY: a block has 8 · 64 bytes after its scales.
+            *out = unsafe { load(block.add(2 * GROUP + 64 * i)) };
+        }
+        out
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn scales(block: *const u8, _: usize) -> [[__m512; 2]; 2] {
+        // SAFETY: a block begins with 16 scales.
+        let scale = unsafe { halves(block) };
+        let added = _mm512_mul_ps(scale, _mm512_set1_ps(-128.0));
+        [[scale, added], [scale, added]]
+    }
+}
+
+/// `q4_k`, and `q5_k` if `FIVE`.
+struct K<const FIVE: bool>;
+
+impl<const FIVE: bool> Format for K<FIVE> {
+    const BLOCK: usize = K_WEIGHTS + 8 * if FIVE { 320 } else { 256 };
+    const SUBS: usize = 8;
+    const HALVES: bool = false;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn weights(block: *const u8, sub: usize) -> [__m512i; 8] {
+        let low = _mm512_set1_epi8(15);
+        let mut out = [_mm512_setzero_si512(); 8];
+        // SAFETY: piece `sub < 8` of a block has 4 · 64 bytes, and 64 more if five bits are kept.
+        unsafe {
+            let piece = block.add(K_WEIGHTS + sub * if FIVE { 320 } else { 256 });
+            for i in 0..4 {
+                let both = load(piece.add(64 * i));
+                out[i] = _mm512_and_si512(both, low);
+                out[i + 4] = _mm512_and_si512(_mm512_srli_epi16::<4>(both), low);
+            }
+            if FIVE {
+                let bits = load(piece.add(256));
+                let fifth = _mm512_set1_epi8(16);
+                let take = |shifted: __m512i| _mm512_and_si512(shifted, fifth);
+                let fifths = [
+                    take(_mm512_slli_epi16::<4>(bits)),
+                    take(_mm512_slli_epi16::<3>(bits)),
+                    take(_mm512_slli_epi16::<2>(bits)),
+                    take(_mm512_slli_epi16::<1>(bits)),
+                    take(bits),
+                    take(_mm512_srli_epi16::<1>(bits)),
+                    take(_mm512_srli_epi16::<2>(bits)),
+                    take(_mm512_srli_epi16::<3>(bits)),
+                ];
+                for (out, fifth) in out.iter_mut().zip(fifths) {
+                    *out = _mm512_or_si512(*out, fifth);
+                }
+            }
+        }
+        out
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn scales(block: *const u8, sub: usize) -> [[__m512; 2]; 2] {
+        // SAFETY: a block begins with two f16 for each row, and then has 8 scales and 8 minima of a byte for each.
+        unsafe {
+            let scale = _mm512_mul_ps(halves(block), bytes(block.add(K_SCALES + sub * GROUP)));
+            let minimum = _mm512_mul_ps(halves(block.add(2 * GROUP)), bytes(block.add(K_MINIMA + sub * GROUP)));
+            let added = _mm512_sub_ps(_mm512_setzero_ps(), minimum);
+            [[scale, added], [scale, added]]
+        }
+    }
+}
+
+/// `q6_k`.
+struct Q6;
+
+impl Format for Q6 {
+    const BLOCK: usize = Q6_WEIGHTS + 8 * Q6_SUB;
+    const SUBS: usize = 8;
+    const HALVES: bool = true;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn weights(block: *const u8, sub: usize) -> [__m512i; 8] {
+        let (low, high) = (_mm512_set1_epi8(15), _mm512_set1_epi8(48));
+        let mut out = [_mm512_setzero_si512(); 8];
+        // SAFETY: piece `sub < 8` of a block has 6 · 64 bytes.
+        unsafe {
+            let piece = block.add(Q6_WEIGHTS + sub * Q6_SUB);
+            for i in 0..4 {
+                let both = load(piece.add(64 * i));
+                out[i] = _mm512_and_si512(both, low);
+                out[i + 4] = _mm512_and_si512(_mm512_srli_epi16::<4>(both), low);
+            }
+            for half in 0..2 {
+                let bits = load(piece.add(256 + 64 * half));
+                let pairs =
+                    [_mm512_slli_epi16::<4>(bits), _mm512_slli_epi16::<2>(bits), bits, _mm512_srli_epi16::<2>(bits)];
+                for (out, pair) in out[4 * half..].iter_mut().zip(pairs) {
+                    *out = _mm512_or_si512(*out, _mm512_and_si512(pair, high));
+                }
+            }
+        }
+        out
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn scales(block: *const u8, sub: usize) -> [[__m512; 2]; 2] {
+        // SAFETY: a block begins with 16 scales in f16, and then has 16 of a byte for each row.
+        unsafe {
+            let whole = halves(block);
+            let mut out = [[whole; 2]; 2];
+            for (half, out) in out.iter_mut().enumerate() {
+                let steps = _mm_loadu_si128(block.add(Q6_SCALES + (2 * sub + half) * GROUP).cast());
+                let scale = _mm512_mul_ps(whole, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(steps)));
+                *out = [scale, _mm512_mul_ps(scale, _mm512_set1_ps(-32.0))];
+            }
+            out
+        }
+    }
+}
+
+/// One group against all rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn group_product<F: Format>(group: &[u8], x: &Activations<'_>, y: &mut [f32], place: Place) {
+    let mut row = 0;
+    while row < x.rows {
+        let count = match x.rows - row {
+            TILE_Q.. => {
+                group_tile::<F, TILE_Q>(group, x, row, y, place);
+                TILE_Q
+            }
+            4.. => {
+                group_tile::<F, 4>(group, x, row, y, place);
+                4
+            }
+            2.. => {
+                group_tile::<F, 2>(group, x, row, y, place);
+                2
+            }
+            _ => {
+                group_tile::<F, 1>(group, x, row, y, place);
+                1
+            }
+        };
+        row += count;
+    }
+}
+
+/// One group against `M` rows from `first` on.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn group_tile<F: Format, const M: usize>(group: &[u8], x: &Activations<'_>, first: usize, y: &mut [f32], place: Place) {
+    let pieces = group.len() / F::BLOCK * F::SUBS;
+    assert!(pieces <= x.blocks && x.quads == 8 * x.blocks && first + M <= x.rows);
+    assert!(x.numbers.len() >= x.rows * x.quads && x.factors.len() >= x.rows * x.blocks);
+    let mut sums = [_mm512_setzero_ps(); M];
+    for (block, bytes) in group.chunks_exact(F::BLOCK).enumerate() {
+        for sub in 0..F::SUBS {
+            let piece = block * F::SUBS + sub;
+            // SAFETY: `bytes` is a whole block, and `sub` one of its pieces. `piece < pieces ≤ x.blocks`, so that each of the
+            // rows, which are rows of `x` by the assertion, has eight quads and one set of factors there.
+            unsafe {
+                let weights = F::weights(bytes.as_ptr(), sub);
+                let scales = F::scales(bytes.as_ptr(), sub);
+                let mut dots = [[_mm512_setzero_si512(); M]; 2];
+                for (i, weights) in weights.into_iter().enumerate() {
+                    let half = if F::HALVES { i / 4 } else { 0 };
+                    for (m, dot) in dots[half].iter_mut().enumerate() {
+                        let quad = *x.numbers.get_unchecked((first + m) * x.quads + piece * 8 + i);
+                        *dot = _mm512_dpbusd_epi32(*dot, weights, _mm512_set1_epi32(quad));
+                    }
+                }
+                for (m, sum) in sums.iter_mut().enumerate() {
+                    let [scale, low, high, all] = *x.factors.get_unchecked((first + m) * x.blocks + piece);
+                    let mut add = |half: usize, part: f32| {
+                        let [by, added] = scales[half];
+                        let by = _mm512_mul_ps(by, _mm512_set1_ps(scale));
+                        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[half][m]), by, *sum);
+                        *sum = _mm512_fmadd_ps(added, _mm512_set1_ps(part), *sum);
+                    };
+                    if F::HALVES {
+                        add(0, low);
+                        add(1, high);
+                    } else {
+                        add(0, all);
+                    }
+                }
+            }
+        }
+    }
+    for (m, sum) in sums.into_iter().enumerate() {
+        let mut lanes = [0f32; GROUP];
+        // SAFETY: `lanes` has room for the 16 numbers.
+        unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), sum) };
+        let at = (first + m) * place.stride + place.column;
+        y[at..at + place.wanted].copy_from_slice(&lanes[..place.wanted]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::quantised::tests::{numbers, quantised};
+    use super::*;
+
+    /// Said where a processor lacks the instructions: then there is nothing to test.
+    fn detected() -> Option<Avx512> {
+        let found = Avx512::detect();
+        if found.is_none() {
+            eprintln!("skipped: this processor has no AVX-512 with bf16 and VNNI");
+        }
+        found
+    }
+
+    /// Every remainder of rows, columns and width, and the boundaries of tiles and panels.
+    fn shapes() -> Vec<(usize, usize, usize)> {
+        let mut shapes = vec![(1, 1, 1), (1, 4096, 16), (13, 31, 130), (64, 257, 70), (7, 300, 1030), (70, 1152, 48)];
+        for rows in 1..=17 {
+            shapes.push((rows, 20 + 29 * rows, 50 - rows));
+        }
+        shapes
+    }
+
+    fn close(got: &[f32], exact: &[f64], scale: &[f64], what: &str) {
+        assert_eq!(got.len(), exact.len(), "{what}");
+        for (at, ((got, exact), scale)) in got.iter().zip(exact).zip(scale).enumerate() {
+            // Sums in f32 of numbers whose magnitudes add up to `scale`.
+            assert!((f64::from(*got) - exact).abs() <= 1e-6 * scale + 1e-12, "{what} at {at}: {got} {exact} ± {scale}");
+        }
+    }
+
+    /// The sums of `x` `[rows, input]` with `w` `[output, input]` in f64, and of the magnitudes of what is added.
+    fn plain(x: &[f64], w: &[f64], input: usize) -> (Vec<f64>, Vec<f64>) {
+        let pairs = x.chunks_exact(input).flat_map(|x| w.chunks_exact(input).map(move |w| (x, w)));
+        let sums = pairs.map(|(x, w)| {
+            let products = x.iter().zip(w).map(|(x, w)| x * w);
+            products.fold((0.0, 0.0), |(sum, size), product| (sum + product, size + product.abs()))
+        });
+        sums.unzip()
+    }
+
+    #[test]
+    fn bf16_products_equal_sums_of_rounded_numbers() {
+        let Some(avx512) = detected() else { return };
+        for (rows, input, output) in shapes() {
+            let x = numbers(rows * input, 3);
+            let w: Vec<bf16> = numbers(output * input, 5).into_iter().map(bf16::from_f32).collect();
+            let rounded: Vec<f64> = x.iter().map(|x| bf16::from_f32(*x).to_f64()).collect();
+            let wide: Vec<f64> = w.iter().map(|w| w.to_f64()).collect();
+            let (exact, scale) = plain(&rounded, &wide, input);
+            close(&avx512.bf16_product(&x, rows, &w, input), &exact, &scale, &format!("{rows}×{input}×{output}"));
+        }
+    }
+
+    #[test]
+    fn products_of_quantised_weights_equal_sums_of_what_they_stand_for() {
+        let Some(avx512) = detected() else { return };
+        for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
+            for (rows, input, output) in shapes() {
+                let x = numbers(rows * input, 3);
+                let w = quantised(format, &numbers(output * input, 5), output, input);
+                let mut wide = vec![0f32; output * input];
+                w.widen(0..output, &mut wide);
+                let wide: Vec<f64> = wide.into_iter().map(f64::from).collect();
+                // Activations as they are in 8 bits, by the definition.
+                let mut rounded = Vec::with_capacity(x.len());
+                for row in x.chunks_exact(input) {
+                    for block in row.chunks(SUB) {
+                        let top = block.iter().fold(0f32, |top, x| top.max(x.abs()));
+                        let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
+                        let scale = f64::from(top / 127.0);
+                        rounded.extend(block.iter().map(|x| scale * f64::from((x * inverse).round_ties_even())));
+                    }
+                }
+                let (exact, scale) = plain(&rounded, &wide, input);
+                // What is added and taken away again (128 for each weight, minima) is larger than the weights.
+                let scale: Vec<f64> = scale.into_iter().map(|scale| 8.0 * scale + 0.01).collect();
+                let got = avx512.quantised_product(&x, rows, &w);
+                close(&got, &exact, &scale, &format!("{format} {rows}×{input}×{output}"));
+            }
+        }
+    }
+
+    /// However many rows are computed at once, each has the same result, to the last bit.
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours() {
+        let Some(avx512) = detected() else { return };
+        let (rows, input, output) = (23, 200, 75);
+        let (x, w) = (numbers(rows * input, 1), numbers(output * input, 2));
+        let half: Vec<bf16> = w.iter().map(|w| bf16::from_f32(*w)).collect();
+        let alone = |product: &dyn Fn(&[f32], usize) -> Vec<f32>| {
+            let all = product(&x, rows);
+            for (x, y) in x.chunks_exact(input).zip(all.chunks_exact(output)) {
+                assert_eq!(product(x, 1), y);
+            }
+        };
+        alone(&|x, rows| avx512.bf16_product(x, rows, &half, input));
+        for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
+            let w = quantised(format, &w, output, input);
+            alone(&|x, rows| avx512.quantised_product(x, rows, &w));
+        }
+    }
+}
