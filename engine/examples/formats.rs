@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release -p opabinia-engine --example formats -- CHECKPOINT SET [COUNT]
 //!
-//! `SET` is a folder as for `answer_set`; its first `COUNT` questions are asked (all, if left out). A question's tokens are
+//! `SET` is a folder as `python -m recipe write-set` writes it; its first `COUNT` questions are asked (all, if left out). A question's tokens are
 //! compared up to the first at which the answers part: so far both read the same text. *KL* is the mean over these tokens of
 //! Σ p ln(p / q), in thousandths of a nat, with p of f32; *same token* how often the most likely one is the same; *same
 //! answer* how often all of them are; *right* how often the answer is the expected text.

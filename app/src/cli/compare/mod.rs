@@ -34,7 +34,7 @@ Examples:
   opabinia compare cambrian-8b nyu-visionx/cambrian-8b --json | jq '.weights.counts'
   opabinia compare demo demo --with-b mask:convnext -i sample:gift -p \"What does the sign say?\"
   opabinia compare cambrian-8b my-finetune -i desk.jpg -p \"What is this?\" -p \"How many cups?\" --out figures
-  opabinia compare cambrian-8b cambrian-8b --weights-a f32 --weights-b q8_0 --questions q.jsonl --json
+  opabinia compare cambrian-8b cambrian-8b --weights-a f32 --weights-b q8_0 --questions q.jsonl
 
 Without a question the files are compared. They are read once, a few megabytes at a time, so that
 checkpoints of any size can be compared; encoders beside them are not a part of them. The weight hash is the

@@ -76,8 +76,8 @@ fn spearman(points: &[Point]) -> Option<f64> {
     let ys = ranks(points.iter().map(|point| point.y).collect());
     let mean = (points.len() as f64 - 1.0) / 2.0;
     let product: f64 = xs.iter().zip(&ys).map(|(x, y)| (x - mean) * (y - mean)).sum();
-    let spread = |ranks: &[f64]| ranks.iter().map(|rank| (rank - mean).powi(2)).sum::<f64>().sqrt();
-    let scale = spread(&xs) * spread(&ys);
+    let squares = |ranks: &[f64]| ranks.iter().map(|rank| (rank - mean).powi(2)).sum::<f64>();
+    let scale = (squares(&xs) * squares(&ys)).sqrt();
     (points.len() > 2 && scale > 0.0).then(|| product / scale)
 }
 
