@@ -80,7 +80,8 @@ pub struct Recent {
     pub towers: Vec<(String, PathBuf)>,
     /// The device that was asked for, as on the command line.
     pub device: String,
-    /// The format of the weights that was asked for, as on the command line.
+    /// The format of the weights that was asked for, as on the command line. Sessions of version 1 call it by its older name.
+    #[serde(alias = "dtype")]
     pub weights: String,
 }
 
