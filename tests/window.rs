@@ -26,6 +26,9 @@ mod docking;
 #[path = "window/evidence.rs"]
 mod evidence;
 
+#[path = "window/downloading.rs"]
+mod downloading;
+
 #[path = "window/exports.rs"]
 mod exports;
 
