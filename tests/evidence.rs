@@ -7,6 +7,9 @@
 
 mod support;
 
+#[path = "evidence/beyond.rs"]
+mod beyond;
+
 use candle_core::Tensor;
 use opabinia_engine::Error;
 use opabinia_engine::generate::{Answer, GenerateOptions, ImageInput, Session, Watch};
@@ -462,6 +465,7 @@ fn findings_come_one_by_one_and_add_up_to_the_whole() {
             scored: scored.clone(),
             games: vec![GameKind::Mask],
             gradients: (0..3).map(GradientOf::Token).chain([GradientOf::Answer]).collect(),
+            ..Also::default()
         };
         let request = Request { answer: Some(vec![5, 9, 300]), also, ..request("What is here?", "square.png") };
         let mut session = Session::default();

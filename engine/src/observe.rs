@@ -58,6 +58,9 @@ pub enum Site {
     HiddenStates(usize),
     /// `[heads, keys]`: self-attention of the last position of the pass over all positions so far, in layer `.0`.
     SelfAttentionRow(usize),
+    /// `[heads, P, positions so far]`: the whole self-attention of layer `.0`. Heads are shown in order, some at a time, as
+    /// many as fit into memory at once.
+    SelfAttention(usize),
     /// `[≤ 4, V]`: logits of the last four positions of the prompt.
     PromptLogits,
     /// `[V]`: the logits that chose generated token `.0`.

@@ -98,7 +98,8 @@ fn rows_of_encoders_hold_the_engine_s_own_numbers() {
     let mut scored = plan::encoders(&anatomy, false);
     scored.reverse();
     let gradients = vec![GradientOf::Answer];
-    let own = by_the_engine(app, Also { means: true, scored, games: vec![GameKind::Mask], gradients });
+    let own =
+        by_the_engine(app, Also { means: true, scored, games: vec![GameKind::Mask], gradients, ..Also::default() });
     let names = app.state().models.current().unwrap().encoder_names.clone();
     let known = findings(app);
     let all = spoken(&window);

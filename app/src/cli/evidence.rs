@@ -6,6 +6,8 @@ use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
 use super::json_path;
+use crate::evidence::chain::DecoderChoice;
+use crate::evidence::curves::curves_of;
 use crate::evidence::export::{EvidenceFile, Export};
 use crate::evidence::recipe::{Ingredients, Recipe};
 use crate::evidence::{Findings, plan};
@@ -14,10 +16,25 @@ use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::checkpoint_name;
 use opabinia_engine::intervention::{Anatomy, Cells, GRAMMAR, Interventions};
-use opabinia_engine::probe::evidence::{Also, Request};
+use opabinia_engine::probe::evidence::{Also, CellOrder, Faithfulness, GradientOf, RANDOM_ORDERS, Request};
 use opabinia_engine::run::Lane;
+use opabinia_engine::sva::PictureSize;
 use opabinia_engine::worker::EvidenceSpec;
 use std::path::{Path, PathBuf};
+
+/// Most random orders.
+const MOST_ORDERS: usize = 1000;
+
+/// The decoder's attention by its name.
+fn parse_decoder(text: &str) -> std::result::Result<DecoderChoice, String> {
+    let number = |text: &str| text.parse().map_err(|_| format!("{text} is no number"));
+    match (text, text.split_once('/')) {
+        ("mean", _) => Ok(DecoderChoice::Mean),
+        ("rollout", _) => Ok(DecoderChoice::Rollout),
+        (_, Some((layer, head))) => Ok(DecoderChoice::Head { layer: number(layer)?, head: number(head)? }),
+        _ => Err("give mean, rollout or LAYER/HEAD".to_owned()),
+    }
+}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +43,8 @@ Examples:
   opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --with swap:clip --other sea.jpg
   opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --standard --other sea.jpg -o e.safetensors
   opabinia evidence -p \"How many red circles are there?\" --preset cur-2507.03262
+  opabinia evidence -p \"How many red circles are there?\" --faithfulness
+  opabinia evidence -p \"How many red circles are there?\" --chain 1 --decoder rollout
   opabinia evidence --recipe desk-evidence.recipe.json -o desk-evidence.png
 
 ";
@@ -46,7 +65,9 @@ pub struct Evidence {
     #[arg(long, short, value_name = "QUESTION", required_unless_present = "recipe")]
     prompt: Option<String>,
     /// An intervention to measure; may be repeated, and each is measured for itself.
-    #[arg(long, value_name = "SPEC", required_unless_present_any = ["standard", "preset", "recipe"])]
+    #[arg(long, value_name = "SPEC", required_unless_present_any = [
+        "standard", "preset", "recipe", "faithfulness", "chain", "features", "lens",
+    ])]
     with: Vec<String>,
     /// Measure the interventions of a published study: cur-2507.03262 turns off each encoder, all but each, and all (zero
     /// output before the projector, as arXiv 2507.03262 does), and takes the first encoder's two ways into the SVA apart.
@@ -58,7 +79,7 @@ pub struct Evidence {
     /// Measure once more what a recipe says, which the window exported, with the picture beside it. --out then writes the
     /// figure (.png, .svg), the numbers (.csv) or the tensors (.safetensors).
     #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
-        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json",
+        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json", "faithfulness", "chain", "features", "lens",
     ])]
     recipe: Option<PathBuf>,
     /// The image whose features swap:ENCODERS puts in.
@@ -72,6 +93,34 @@ pub struct Evidence {
     /// With --standard: the cells to take away, as rows and columns of the query grid over the padded square.
     #[arg(long, value_name = "R0:R1,C0:C1", requires = "standard")]
     region: Option<String>,
+    /// Deletion and insertion: cells of this encoder (or all, if none is named) are taken away one after the other in the order
+    /// of share, lift, norm, gradient × attention and of their own effect, against random orders.
+    #[arg(long, value_name = "ENCODER", num_args = 0..=1, default_missing_value = "all")]
+    faithfulness: Option<String>,
+    /// With --faithfulness: random orders.
+    #[arg(long, value_name = "N", requires = "faithfulness", default_value_t = RANDOM_ORDERS)]
+    random: usize,
+    /// With --faithfulness: also the greedy order, which takes the square of the runs of another, and areas between the random
+    /// orders' (0) and its own (1).
+    #[arg(long, requires = "faithfulness")]
+    greedy: bool,
+    /// With --faithfulness: cells to a side of what is taken away at once; if left out, as few as make 36 squares at most.
+    #[arg(long, value_name = "CELLS", requires = "faithfulness")]
+    unit: Option<usize>,
+    /// Follow token N of the answer (counted from 1) back to pixels: the decoder's attention to cells, the SVA's shares, the
+    /// encoders' windows and the pixels under them, with what each step keeps and drops.
+    #[arg(long, value_name = "N")]
+    chain: Vec<usize>,
+    /// With --chain: the decoder's attention to begin with: mean (over layers and heads), rollout (a heuristic), or LAYER/HEAD
+    /// counted from 0.
+    #[arg(long, value_name = "WHICH", requires = "chain", default_value = "mean", value_parser = parse_decoder)]
+    decoder: DecoderChoice,
+    /// The encoders' features: effective rank, tokens with an abnormal norm and, in --out, three main directions as colours.
+    #[arg(long)]
+    features: bool,
+    /// The five likeliest tokens at each cell before and after each sampler (in --json).
+    #[arg(long)]
+    lens: bool,
     /// Tokens of the answer at most; 64 if left out.
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
@@ -127,6 +176,7 @@ impl Evidence {
         let anatomy = inspection.config.anatomy();
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
+        let also = self.also(&anatomy, PictureSize { width: shown.width, height: shown.height })?;
         let swapped = other.as_deref().zip(self.other.as_deref());
         self.subject.check(prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
         self.say_what_is_left_out(console);
@@ -140,15 +190,15 @@ impl Evidence {
             with,
             standard: self.standard,
             region,
-            also: Also::default(),
+            also,
         };
         measured.check(&anatomy)?;
         let opened = driver.load(request, &inspection)?;
         let spec = EvidenceSpec { model: opened.model, request: measured, output: self.out.clone(), lane: Lane::Batch };
-        let evidence = driver.evidence(spec)?;
+        let findings = Findings::new(driver.evidence(spec)?);
         if self.json {
             let Opened { inspection, .. } = &opened;
-            let mut object = json(&evidence);
+            let mut object = json(&findings, self.decoder);
             object = json_path::with(object, "model", &inspection.directory);
             object = json_path::with(object, "image", image);
             if let Some(other) = &self.other {
@@ -161,14 +211,51 @@ impl Evidence {
         }
         match &self.out {
             // A result, whatever else is wanted quiet.
-            Some(out) if output::is_stdout(out) => complain(&table(&evidence)),
+            Some(out) if output::is_stdout(out) => complain(&table(&findings, self.decoder)),
             Some(out) => {
-                print(&table(&evidence))?;
+                print(&table(&findings, self.decoder))?;
                 console.say(&format!("wrote {}", out.display()));
             }
-            None => print(&table(&evidence))?,
+            None => print(&table(&findings, self.decoder))?,
         }
         Ok(())
+    }
+
+    /// What is measured beside interventions.
+    fn also(&self, anatomy: &Anatomy, picture: PictureSize) -> Result<Also> {
+        let mut also = Also { features: self.features, lens: self.lens, ..Also::default() };
+        for token in &self.chain {
+            let Some(at) = token.checked_sub(1) else {
+                return Err(Error::input("--chain 0: tokens are counted from 1", "the first token is --chain 1").into());
+            };
+            also.readings.push(at);
+        }
+        if let Some(name) = &self.faithfulness {
+            let names = anatomy.encoder_names();
+            let target = match name.as_str() {
+                "all" => None,
+                name => Some(names.iter().position(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
+                    Error::input(
+                        format!("--faithfulness {name}: this model has no such encoder"),
+                        format!("it has {}; leave the name out for all", names.join(", ")),
+                    )
+                })?),
+            };
+            let mut of = curves_of(target, GradientOf::Answer, anatomy.side(), picture);
+            of.unit = self.unit.unwrap_or(of.unit);
+            if of.unit == 0 || of.unit > anatomy.side() || self.random > MOST_ORDERS {
+                return Err(Error::input(
+                    format!("--unit {}, --random {}: not possible", of.unit, self.random),
+                    format!(
+                        "a unit has 1 to {} cells to a side, and {MOST_ORDERS} orders are run at most",
+                        anatomy.side()
+                    ),
+                )
+                .into());
+            }
+            also.curves.push(Faithfulness { of, orders: CellOrder::all(self.random, self.greedy) });
+        }
+        Ok(also)
     }
 
     fn interventions(&self, anatomy: &Anatomy) -> Result<Vec<Interventions>> {

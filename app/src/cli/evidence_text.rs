@@ -1,7 +1,10 @@
 //! Measured evidence as a table for people and as JSON.
 
+use crate::evidence::chain::DecoderChoice;
+use crate::evidence::sheet::{dropped_words, hop_words};
+use crate::evidence::{Findings, sheet::signed};
 use opabinia_engine::printable;
-use opabinia_engine::probe::evidence::{Effect, Evidence};
+use opabinia_engine::probe::evidence::{CurvesOf, Effect, Evidence, Way};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -9,7 +12,8 @@ use std::fmt::Write;
 const SHOWN: usize = 60;
 
 /// Everything that was measured.
-pub fn json(evidence: &Evidence) -> Value {
+pub fn json(findings: &Findings, decoder: DecoderChoice) -> Value {
+    let evidence = findings.evidence();
     let base = &evidence.base;
     let tokens = evidence.answer.iter().zip(&base.log_probs);
     let tokens = tokens.map(|(token, log_prob)| json!({ "id": token.id, "text": token.text, "log_prob": log_prob }));
@@ -30,6 +34,10 @@ pub fn json(evidence: &Evidence) -> Value {
         "encoders": evidence.anatomy.encoder_names(),
         "interventions": evidence.effects.iter().map(|effect| effect_json(evidence, effect)).collect::<Value>(),
         "shapley": games.collect::<serde_json::Map<String, Value>>(),
+        "faithfulness": faithfulness_json(findings),
+        "chains": chains_json(findings, decoder),
+        "features": features_json(evidence),
+        "lens": lens_json(evidence),
         "region_cells": evidence.region,
         "runs": evidence.runs,
         "notes": evidence.notes,
@@ -60,7 +68,8 @@ fn deltas(evidence: &Evidence, effect: &Effect) -> Vec<f32> {
 }
 
 /// The answer, a line for each intervention with its tokens below, and the Shapley values.
-pub fn table(evidence: &Evidence) -> String {
+pub fn table(findings: &Findings, decoder: DecoderChoice) -> String {
+    let evidence = findings.evidence();
     let mut text = String::new();
     let tokens = evidence.answer.len();
     let plural = if tokens == 1 { "" } else { "s" };
@@ -76,7 +85,9 @@ pub fn table(evidence: &Evidence) -> String {
         })
         .collect();
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().max(12);
-    let _ = writeln!(text, "\n{:width$}  Δ log p   KL first  greedy answer", "intervention");
+    if !rows.is_empty() {
+        let _ = writeln!(text, "\n{:width$}  Δ log p   KL first  greedy answer", "intervention");
+    }
     for (name, effect) in rows {
         let pad = width - name.chars().count();
         let sum = effect.score.sum() - evidence.base.sum();
@@ -99,11 +110,173 @@ pub fn table(evidence: &Evidence) -> String {
         let values = names.iter().zip(&game.shapley.values).map(|(name, value)| format!("{name} {value:+.3}"));
         let _ = writeln!(text, "\nShapley values of log p ({kind}): {}", values.collect::<Vec<_>>().join(" · "));
     }
+    for of in kinds(evidence) {
+        curves_table(&mut text, findings, of);
+    }
+    for reading in &evidence.readings {
+        chain_table(&mut text, findings, reading.token, decoder);
+    }
+    if let Some(features) = &evidence.features {
+        text.push_str("\nfeatures: effective rank, tokens with an abnormal norm\n");
+        for (name, map) in names.iter().zip(&features.own) {
+            let _ =
+                writeln!(text, "  {name:<12} {:>8.2}  {} of {}", map.effective_rank, map.sinks.len(), map.norms.len());
+        }
+    }
     for note in &evidence.notes {
         let _ = writeln!(text, "\nnote: {note}");
     }
     text.push_str("\nΔ log p: how the logarithm of the whole answer's probability changed (nats); below 0 it became less likely.\n");
     text
+}
+
+/// The kinds of curves that were measured, in their order.
+fn kinds(evidence: &Evidence) -> Vec<CurvesOf> {
+    let mut kinds: Vec<CurvesOf> = evidence.curves.iter().map(|curve| curve.of).collect();
+    kinds.dedup();
+    kinds
+}
+
+fn curves_table(text: &mut String, findings: &Findings, of: CurvesOf) {
+    let names = findings.anatomy().encoder_names();
+    let target = of.target.and_then(|k| names.get(k)).map_or("all encoders", String::as_str);
+    let _ = writeln!(text, "\ndeletion and insertion of cells, {target}, squares of {0} × {0} (intervention)", of.unit);
+    let _ = writeln!(
+        text,
+        "{:<12} {:>10} {:>11} {:>10} {:>11}",
+        "order", "deletion", "normalised", "insertion", "normalised"
+    );
+    for row in findings.curve_rows(of) {
+        let _ = write!(text, "{:<12}", row.order.to_string());
+        for area in row.areas {
+            let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), signed);
+            let _ = write!(
+                text,
+                " {:>10} {:>11}",
+                number(area.map(|(area, _)| area)),
+                number(area.and_then(|(_, part)| part))
+            );
+        }
+        text.push('\n');
+    }
+    if let [Some((deletion, spread, count)), Some((insertion, other, _))] = findings.random_curves(of) {
+        let name = format!("random ({count})");
+        let _ = writeln!(
+            text,
+            "{name:<12} {:>10} {:>11} {:>10} {:>11}",
+            signed(deletion),
+            format!("± {spread:.3}"),
+            signed(insertion),
+            format!("± {other:.3}")
+        );
+    }
+    text.push_str("area: mean Δ log p along the curve; an order is better the lower it is in deletion and the higher in insertion\n");
+}
+
+fn chain_table(text: &mut String, findings: &Findings, token: usize, decoder: DecoderChoice) {
+    let said = findings.evidence().answer.get(token).map_or("", |token| token.text.as_str());
+    let _ =
+        writeln!(text, "\nchain of token {} ({}): {} (attention)", token + 1, printable::line(said), decoder.words());
+    let Some(chain) = findings.chain(token, decoder) else {
+        text.push_str("  this model has no such layer and head\n");
+        return;
+    };
+    for hop in &chain.hops {
+        let dropped = hop.dropped.iter().map(|(what, mass)| format!("{} {:.2} %", dropped_words(*what), 100.0 * mass));
+        let dropped = dropped.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "  {:<18} kept {:>6.2} %   dropped: {dropped}", hop_words(hop.kind), 100.0 * hop.kept);
+    }
+    let names = findings.anatomy().encoder_names();
+    let each = names.iter().zip(&chain.encoders).map(|(name, one)| format!("{name} {:.2} %", 100.0 * one.mass));
+    let _ = writeln!(text, "  encoders: {}", each.collect::<Vec<_>>().join(" · "));
+}
+
+fn faithfulness_json(findings: &Findings) -> Value {
+    let evidence = findings.evidence();
+    let kind = |of: CurvesOf| {
+        let curves = findings.curves(of).map(|curve| {
+            let normalised = opabinia_engine::probe::evidence::normalised(&evidence.curves, curve);
+            json!({
+                "order": curve.order.to_string(),
+                "way": curve.way.name(),
+                "area": curve.area(),
+                "normalised": normalised,
+                "sequence": curve.sequence,
+                "cells": curve.cells,
+                "log_p": curve.log_p,
+            })
+        });
+        let random = findings.random_curves(of);
+        let random = Way::ALL.iter().zip(random).map(|(way, band)| {
+            let band =
+                band.map(|(mean, deviation, count)| json!({ "mean": mean, "deviation": deviation, "count": count }));
+            (way.name().to_owned(), band.unwrap_or_default())
+        });
+        json!({
+            "encoder": of.target,
+            "of": of.of.name(),
+            "unit": of.unit,
+            "fill": "mean",
+            "curves": curves.collect::<Value>(),
+            "random": random.collect::<serde_json::Map<String, Value>>(),
+        })
+    };
+    kinds(evidence).into_iter().map(kind).collect()
+}
+
+fn chains_json(findings: &Findings, decoder: DecoderChoice) -> Value {
+    let names = findings.anatomy().encoder_names();
+    let one = |token: usize| {
+        let chain = findings.chain(token, decoder)?;
+        let hops = chain.hops.iter().map(|hop| {
+            let dropped = hop.dropped.iter().map(|(what, mass)| (what.name().to_owned(), json!(mass)));
+            let dropped = dropped.collect::<serde_json::Map<String, Value>>();
+            json!({ "hop": hop.kind.name(), "kept": hop.kept, "dropped": dropped })
+        });
+        let encoders = names.iter().zip(&chain.encoders).map(|(name, encoder)| {
+            json!({ "name": name, "mass": encoder.mass, "tokens": encoder.tokens, "pixels": encoder.pixels })
+        });
+        Some(json!({
+            "token": token,
+            "decoder": decoder.words(),
+            "hops": hops.collect::<Value>(),
+            "rows": [chain.frame.rows.start, chain.frame.rows.end],
+            "columns": [chain.frame.columns.start, chain.frame.columns.end],
+            "cells": chain.cells,
+            "encoders": encoders.collect::<Value>(),
+            "total": chain.total(),
+        }))
+    };
+    findings.evidence().readings.iter().filter_map(|reading| one(reading.token)).collect()
+}
+
+fn features_json(evidence: &Evidence) -> Value {
+    let Some(features) = &evidence.features else { return Value::Null };
+    let names = evidence.anatomy.encoder_names();
+    let one = |(name, (own, shared)): (&String, (_, &opabinia_engine::probe::evidence::FeatureMap))| {
+        let own: &opabinia_engine::probe::evidence::FeatureMap = own;
+        json!({
+            "name": name,
+            "effective_rank": own.effective_rank,
+            "explained": own.explained,
+            "abnormal_norms": own.sinks,
+            "projected": { "effective_rank": shared.effective_rank, "explained": shared.explained, "abnormal_norms": shared.sinks },
+        })
+    };
+    names.iter().zip(features.own.iter().zip(&features.shared)).map(one).collect()
+}
+
+fn lens_json(evidence: &Evidence) -> Value {
+    let Some(lens) = &evidence.lens else { return Value::Null };
+    let samplers = lens
+        .samplers
+        .iter()
+        .map(|sampler| json!({ "after_layer": sampler.layer, "before": sampler.before, "after": sampler.after }));
+    json!({
+        "rows": [lens.frame.rows.start, lens.frame.rows.end],
+        "columns": [lens.frame.columns.start, lens.frame.columns.end],
+        "samplers": samplers.collect::<Value>(),
+    })
 }
 
 /// A text on one line, in quotes and cut where it is long.

@@ -8,7 +8,7 @@ use crate::figure::Theme;
 use crate::output;
 use crate::recipe::write_png;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::probe::evidence::{GradientOf, Score};
+use opabinia_engine::probe::evidence::{Curve, GradientOf, Score, normalised};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::Picture;
 use opabinia_engine::{Error, Result};
@@ -132,12 +132,24 @@ pub fn numbers(findings: &Findings, model: &str, image: &str) -> String {
         }
     }
     for sums in &evidence.gradients {
-        let token = match sums.of {
-            GradientOf::Answer => None,
-            GradientOf::Token(t) => Some(t),
-        };
+        let token = place_of(sums.of);
         for (name, value) in names.iter().zip(&sums.encoders) {
             row(Rung::Gradient.name(), &Measure::Gradient.name(), name, token, *value);
+        }
+        for (name, value) in names.iter().zip(&sums.relevancy) {
+            row(Rung::Gradient.name(), &Measure::Relevancy.name(), name, token, *value);
+        }
+    }
+    for curve in &evidence.curves {
+        let token = place_of(curve.of.of);
+        let of = curve_name(curve, &names);
+        let way = curve.way.name();
+        row(causal, &format!("{way}.area"), &of, token, curve.area());
+        if let Some(value) = normalised(&evidence.curves, curve) {
+            row(causal, &format!("{way}.normalised"), &of, token, value);
+        }
+        for (cells, log_p) in curve.cells.iter().zip(&curve.log_p) {
+            row(causal, &format!("{way}.log_p"), &format!("{of}:{cells}"), token, *log_p);
         }
     }
     for game in &evidence.games {
@@ -146,6 +158,20 @@ pub fn numbers(findings: &Findings, model: &str, image: &str) -> String {
         }
     }
     table
+}
+
+/// What a curve takes away, and in which order.
+fn curve_name(curve: &Curve, names: &[String]) -> String {
+    let target = curve.of.target.and_then(|k| names.get(k)).map_or("all", String::as_str);
+    format!("{target}/{}×{}/{}", curve.of.unit, curve.of.unit, curve.order)
+}
+
+/// A token's place; `None` for the whole answer.
+pub(super) fn place_of(of: GradientOf) -> Option<usize> {
+    match of {
+        GradientOf::Answer => None,
+        GradientOf::Token(t) => Some(t),
+    }
 }
 
 /// Interventions that a command lists; a recipe holds them all.

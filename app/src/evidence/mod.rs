@@ -1,14 +1,18 @@
 //! What an answer rests on, as people read it: which interventions are measured for each view, which numbers stand in
 //! which place, and how they become a table, a figure or a recipe. The same in the window as on the command line.
 
+pub mod chain;
+pub mod curves;
 pub mod export;
 pub mod plan;
 pub mod recipe;
 pub mod sheet;
+pub mod study;
 
+use chain::DecoderChoice;
 use opabinia_engine::intervention::{Action, Anatomy, Interventions, Place};
 use opabinia_engine::observe::SvaLayer;
-use opabinia_engine::probe::evidence::{Effect, Evidence, Finding, GameKind, GradientOf, Score, Shapley};
+use opabinia_engine::probe::evidence::{Effect, Evidence, Finding, GameKind, GradientOf, GradientSums, Score, Shapley};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -96,6 +100,8 @@ pub enum Measure {
     Norm,
     /// Gradient × attention.
     Gradient,
+    /// Chefer's relevancy.
+    Relevancy,
     /// Δ log p when it is taken away.
     Removal(Removal),
     /// Its Shapley value.
@@ -104,11 +110,12 @@ pub enum Measure {
 
 impl Measure {
     /// All of them, in the order of columns.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Share,
         Self::Lift,
         Self::Norm,
         Self::Gradient,
+        Self::Relevancy,
         Self::Removal(Removal::MaskContext),
         Self::Removal(Removal::Mask),
         Self::Removal(Removal::ZeroRaw),
@@ -124,7 +131,7 @@ impl Measure {
         match self {
             Self::Share | Self::Lift => Rung::Attention,
             Self::Norm => Rung::Contribution,
-            Self::Gradient => Rung::Gradient,
+            Self::Gradient | Self::Relevancy => Rung::Gradient,
             Self::Removal(_) | Self::Shapley(_) => Rung::Intervention,
         }
     }
@@ -144,6 +151,7 @@ impl Measure {
             Self::Lift => "lift".into(),
             Self::Norm => "norm".into(),
             Self::Gradient => "gradient_x_attention".into(),
+            Self::Relevancy => "relevancy".into(),
             Self::Removal(removal) => format!("delta_log_p.{}", removal.name()),
             Self::Shapley(kind) => format!("shapley.{}", kind.name()),
         }
@@ -176,6 +184,14 @@ pub enum Section {
     Layers,
     /// Cells of the query grid.
     Cells,
+    /// Deletion and insertion.
+    Curves,
+    /// From a token back to pixels.
+    Chain,
+    /// What encoders made of the image.
+    Features,
+    /// What the decoder would say at a cell.
+    Lens,
 }
 
 /// What is looked at: everything about a figure but its numbers.
@@ -190,6 +206,15 @@ pub struct Shown {
     pub removal: Removal,
     /// The encoder whose cells are replaced; `None` for all.
     pub target: Option<usize>,
+    /// The decoder's attention that a chain begins with.
+    #[serde(default)]
+    pub decoder: DecoderChoice,
+    /// Features after the projector instead of each encoder's own.
+    #[serde(default)]
+    pub shared: bool,
+    /// The cell that the lens is about, row and column of the query grid.
+    #[serde(default)]
+    pub cell: Option<[usize; 2]>,
 }
 
 /// Where attention and intervention name different encoders, or the same.
@@ -316,9 +341,14 @@ impl Findings {
             Measure::Share => known(means.map(|means| means.share.as_slice())),
             Measure::Lift => known(means.map(|means| means.lift.as_slice())),
             Measure::Norm => known(means.map(|means| means.norm.as_slice())),
-            Measure::Gradient => {
+            Measure::Gradient | Measure::Relevancy => {
                 let of = token.map_or(GradientOf::Answer, GradientOf::Token);
-                known(self.evidence.gradient(of).map(|sums| sums.encoders.as_slice()))
+                let sums = self.evidence.gradient(of);
+                let pick = |sums: &'_ GradientSums| match measure {
+                    Measure::Relevancy => sums.relevancy.clone(),
+                    _ => sums.encoders.clone(),
+                };
+                known(sums.map(pick).as_deref())
             }
             Measure::Removal(removal) => (0..n).map(|k| self.delta_under(&removal.of(k), token)).collect(),
             Measure::Shapley(kind) => known(self.shapley(kind, token).as_ref().map(|game| game.values.as_slice())),

@@ -5,11 +5,11 @@
 //! measured is checked against the model before anything is run.
 
 use super::Shown;
-use super::export::Export;
+use super::export::{Export, place_of};
 use crate::figure::Theme;
 use crate::recipe::write_picture;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::probe::evidence::{Also, GameKind, GradientOf, Request};
+use opabinia_engine::probe::evidence::{Also, CellOrder, Curve, CurvesOf, Faithfulness, GameKind, GradientOf, Request};
 use opabinia_engine::run::ImageId;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
@@ -21,7 +21,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Version of the format. Raised when a reader of the old one would be misled.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// No recipe is larger: a few thousand interventions.
 const MAX_BYTES: u64 = 8 << 20;
@@ -59,11 +59,40 @@ pub struct Recipe {
     games: Vec<String>,
     /// Gradients: `null` of the whole answer, or a token's place from 0.
     gradients: Vec<Option<usize>>,
+    /// Deletion and insertion.
+    #[serde(default)]
+    curves: Vec<RecipeCurves>,
+    /// Tokens whose attention in the decoder is wanted, from 0.
+    #[serde(default)]
+    readings: Vec<usize>,
+    /// Whether the encoders' features are wanted.
+    #[serde(default)]
+    features: bool,
+    /// Whether the lens is wanted before and after each sampler.
+    #[serde(default)]
+    lens: bool,
     /// What a figure shows.
     shown: Shown,
     /// In which colours.
     theme: Theme,
 }
+
+/// Curves of one kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecipeCurves {
+    /// The encoder whose cells are taken away, from 0; `null` for all.
+    target: Option<usize>,
+    /// The token that they are of, from 0; `null` for the whole answer.
+    token: Option<usize>,
+    /// Cells to a side of what is taken away at once.
+    unit: usize,
+    /// The orders by their names.
+    orders: Vec<String>,
+}
+
+/// Largest unit, and most orders, that a recipe may ask for.
+const MAX_CURVES: usize = 1024;
 
 /// A recipe with what it names.
 #[derive(Debug)]
@@ -130,7 +159,11 @@ impl Recipe {
             means: evidence.means.is_some(),
             interventions: evidence.effects.iter().map(|effect| effect.interventions.clone()).collect(),
             games: evidence.games.iter().map(|game| game.kind.name().to_owned()).collect(),
-            gradients: evidence.gradients.iter().map(|sums| place(sums.of)).collect(),
+            gradients: evidence.gradients.iter().map(|sums| place_of(sums.of)).collect(),
+            curves: curves(&evidence.curves),
+            readings: evidence.readings.iter().map(|reading| reading.token).collect(),
+            features: evidence.features.is_some(),
+            lens: evidence.lens.is_some(),
             shown: export.shown,
             theme: export.theme,
         }
@@ -208,10 +241,13 @@ impl Recipe {
             return Err(bad("holds no answer".to_owned()));
         }
         let outside = |token: &Option<usize>| token.is_some_and(|t| t >= length);
-        if self.gradients.iter().chain([&self.shown.token]).any(outside) {
+        let readings = self.readings.iter().copied().map(Some).collect::<Vec<_>>();
+        let of_curves: Vec<Option<usize>> = self.curves.iter().map(|curves| curves.token).collect();
+        if self.gradients.iter().chain([&self.shown.token]).chain(&readings).chain(&of_curves).any(outside) {
             return Err(bad(format!("names a token that the answer of {length} tokens has not")));
         }
         let gradients = self.gradients.iter().map(|t| t.map_or(GradientOf::Answer, GradientOf::Token)).collect();
+        let curves = self.curves.iter().map(|curves| curves.read(bad)).collect::<Result<_>>()?;
         let turns = self.turns.into_iter().map(|(question, answer)| Turn { question, answer }).collect();
         let request = Request {
             system: self.system,
@@ -223,17 +259,46 @@ impl Recipe {
             with: Vec::new(),
             standard: false,
             region: None,
-            also: Also { means: self.means, scored: self.interventions, games, gradients },
+            also: Also {
+                means: self.means,
+                scored: self.interventions,
+                games,
+                gradients,
+                curves,
+                readings: self.readings,
+                features: self.features,
+                lens: self.lens,
+            },
         };
         let (model, image_name) = (self.model, self.image_name);
         Ok(Ingredients { request, model, image_name, shown: self.shown, theme: self.theme, read })
     }
 }
 
-/// A gradient as it stands in a recipe.
-fn place(of: GradientOf) -> Option<usize> {
-    match of {
-        GradientOf::Answer => None,
-        GradientOf::Token(t) => Some(t),
+/// The kinds of `known` curves with their orders, in the order in which these were measured first.
+fn curves(known: &[Curve]) -> Vec<RecipeCurves> {
+    let mut all: Vec<(CurvesOf, Vec<String>)> = Vec::new();
+    for curve in known {
+        let order = curve.order.to_string();
+        match all.iter_mut().find(|(of, _)| *of == curve.of) {
+            Some((_, orders)) if orders.contains(&order) => {}
+            Some((_, orders)) => orders.push(order),
+            None => all.push((curve.of, vec![order])),
+        }
+    }
+    let kind = |(CurvesOf { target, of, unit }, orders)| RecipeCurves { target, token: place_of(of), unit, orders };
+    all.into_iter().map(kind).collect()
+}
+
+impl RecipeCurves {
+    /// What is asked for.
+    fn read(&self, bad: &dyn Fn(String) -> Error) -> Result<Faithfulness> {
+        if self.unit == 0 || self.unit > MAX_CURVES || self.orders.len() > MAX_CURVES {
+            return Err(bad(format!("asks for curves of more than {MAX_CURVES} cells or orders, or of none")));
+        }
+        let order = |name: &String| CellOrder::parse(name).ok_or_else(|| bad(format!("there is no order `{name}`")));
+        let of = self.token.map_or(GradientOf::Answer, GradientOf::Token);
+        let orders = self.orders.iter().map(order).collect::<Result<_>>()?;
+        Ok(Faithfulness { of: CurvesOf { target: self.target, of, unit: self.unit }, orders })
     }
 }

@@ -1,9 +1,11 @@
 //! Evidence as a figure: the numbers of one part of it, with the words without which they would mislead.
 
+use super::curves::Band;
 use super::{Findings, Joint, LayerColumn, Measure, Removal, Rung, Section, Shown, plan, ranks};
 use crate::figure::Theme;
 use crate::figure::sheet::{Field, Row, Sheet};
-use opabinia_engine::probe::evidence::GameKind;
+use opabinia_engine::probe::chain::{Dropped, HopKind};
+use opabinia_engine::probe::evidence::{GameKind, GradientOf, Way};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::ColourMap;
 
@@ -23,6 +25,7 @@ pub fn sheet(findings: &Findings, shown: &Shown, model: &str, image: &str, theme
         subtitle,
         heads: Vec::new(),
         rows: Vec::new(),
+        plots: Vec::new(),
         field: (74, 28),
         scale: None,
         caption: Vec::new(),
@@ -33,6 +36,10 @@ pub fn sheet(findings: &Findings, shown: &Shown, model: &str, image: &str, theme
         Section::Tokens => tokens(findings, shown, empty),
         Section::Layers => layers(findings, shown, empty),
         Section::Cells => cells(findings, shown, empty),
+        Section::Curves => curves(findings, shown, empty),
+        Section::Chain => chain(findings, shown, empty),
+        Section::Features => features(findings, shown, empty),
+        Section::Lens => lens(findings, shown, empty),
     }
 }
 
@@ -152,6 +159,142 @@ fn cells(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
     coloured(Sheet { title, field: (size, size), caption, ..sheet }, rows, size >= 48)
 }
 
+fn curves(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
+    let names = findings.anatomy().encoder_names();
+    let target = shown.target.and_then(|k| names.get(k).cloned()).unwrap_or_else(|| "all encoders".to_owned());
+    let title = format!("How faithful orders of cells are ({target})");
+    let wanted = shown.token.map_or(GradientOf::Answer, GradientOf::Token);
+    let known = findings.evidence().curves.iter().map(|curve| curve.of);
+    let Some(of) = known.filter(|of| of.target == shown.target && of.of == wanted).next_back() else {
+        return Sheet { title, ..sheet };
+    };
+    let plots = Way::ALL.map(|way| (way.name().to_owned(), findings.curve_plot(of, way))).to_vec();
+    let field = |value: Option<f64>| Field { text: value.map_or_else(|| "–".to_owned(), signed), fill: None };
+    let mut rows: Vec<Row> = findings
+        .curve_rows(of)
+        .iter()
+        .map(|row| {
+            let fields =
+                row.areas.iter().flat_map(|area| [area.map(|(area, _)| area), area.and_then(|(_, part)| part)]);
+            Row { name: row.order.to_string(), fields: fields.map(field).collect() }
+        })
+        .collect();
+    let random = findings.random_curves(of);
+    if let Some((_, _, count)) = random[0] {
+        let mean = |band: &Band| band.map(|(mean, deviation, _)| format!("{} ± {deviation:.3}", signed(mean)));
+        let fields = random.iter().flat_map(|band| [mean(band), band.map(|_| signed(0.0))]);
+        let fields = fields.map(|text| Field { text: text.unwrap_or_default(), fill: None }).collect();
+        rows.push(Row { name: format!("random ({count})"), fields });
+    }
+    let heads = ["deletion", "insertion"]
+        .iter()
+        .flat_map(|way| ["area", "normalised"].map(|what| vec![(*way).to_owned(), what.to_owned()]));
+    let caption = vec![
+        format!(
+            "Interventions: squares of {0} × {0} cells of {target} are replaced by the mean over all of the encoder's tokens, one after the              other (deletion), or given back (insertion). Area: mean Δ log p along the curve (nats); a faithful order has a low one in              deletion and a high one in insertion. Normalised: 0 is the mean of the random orders, 1 the greedy order. Grey: the range of the              random orders.",
+            of.unit
+        ),
+        BASELINE.to_owned(),
+    ];
+    Sheet { title, plots, heads: heads.collect(), rows, field: (104, 28), caption, ..sheet }
+}
+
+fn chain(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
+    let title = "From a token back to pixels".to_owned();
+    let Some(chain) = shown.token.and_then(|token| findings.chain(token, shown.decoder)) else {
+        return Sheet { title, ..sheet };
+    };
+    let part = |value: f64| Field { text: format!("{:.2} %", 100.0 * value), fill: None };
+    let mut rows: Vec<Row> = Vec::new();
+    for hop in &chain.hops {
+        rows.push(Row { name: hop_words(hop.kind).to_owned(), fields: vec![part(hop.kept), Field::default()] });
+        for (what, mass) in &hop.dropped {
+            rows.push(Row { name: dropped_words(*what).to_owned(), fields: vec![Field::default(), part(*mass)] });
+        }
+        if hop.kind == HopKind::Sva {
+            for (name, encoder) in findings.anatomy().encoder_names().iter().zip(&chain.encoders) {
+                rows.push(Row { name: format!("· {name}"), fields: vec![part(encoder.mass), Field::default()] });
+            }
+        }
+    }
+    let caption = vec![format!(
+        "Attention (correlational), of 1: {}; then the SVA's, averaged over its layers and heads. What is kept at last and all that was          dropped add up to 1. Where it was read, not what that was worth; states mix in every layer, and encoders see more than the          patch a token lies over.",
+        shown.decoder.words()
+    )];
+    let heads = vec![vec!["kept".to_owned()], vec!["dropped".to_owned()]];
+    Sheet { title, heads, rows, field: (110, 26), caption, ..sheet }
+}
+
+/// A step of a chain in words.
+pub fn hop_words(kind: HopKind) -> &'static str {
+    match kind {
+        HopKind::Decoder => "token → cells",
+        HopKind::Sva => "cells → encoders",
+        HopKind::Windows => "encoders → tokens",
+        HopKind::Pixels => "tokens → pixels",
+    }
+}
+
+/// What a chain drops, in words.
+pub fn dropped_words(what: Dropped) -> &'static str {
+    match what {
+        Dropped::Before => "text before",
+        Dropped::Newlines => "newline tokens",
+        Dropped::After => "text after",
+        Dropped::Unread => "unread cells",
+        Dropped::PaddedTokens => "padded tokens",
+        Dropped::PaddedPixels => "padded pixels",
+    }
+}
+
+fn features(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
+    let names = findings.anatomy().encoder_names();
+    let k = shown.target.unwrap_or(0);
+    let directions = if shown.shared { "after the projector, shared directions" } else { "own directions" };
+    let title = format!("Features of {} ({directions})", names.get(k).map_or("?", String::as_str));
+    let features = findings.evidence().features.as_ref();
+    let maps = features.map(|features| if shown.shared { &features.shared } else { &features.own });
+    let Some(map) = maps.and_then(|maps| maps.get(k)) else {
+        return Sheet { title, ..sheet };
+    };
+    let byte = |part: f32| (part.clamp(0.0, 1.0) * 255.0).round() as u8;
+    let fields = map.colours.iter().enumerate().map(|(token, colour)| Field {
+        text: if map.sinks.contains(&token) { "×".to_owned() } else { String::new() },
+        fill: colour.map(|colour| colour.map(byte)),
+    });
+    let fields: Vec<Field> = fields.collect();
+    let rows = fields.chunks(map.side.max(1)).map(|row| Row { name: String::new(), fields: row.to_vec() }).collect();
+    let size = (560 / map.side.max(1) as u32).clamp(6, 64);
+    let [red, green, blue] = map.explained.map(|part| 100.0 * part);
+    let caption = vec![format!(
+        "Features (correlational): the three directions in which the encoder's tokens differ most, as red ({red:.0} % of the variance), green          ({green:.0} %) and blue ({blue:.0} %), each from its 2nd to its 98th percentile; a direction points to where its distribution leans.          Effective rank {:.1}. ×: a token with an abnormal norm. Empty: padding.",
+        map.effective_rank
+    )];
+    Sheet { title, rows, field: (size, size), caption, ..sheet }
+}
+
+fn lens(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
+    let title = "What the decoder would say at a cell".to_owned();
+    let Some((lens, [row, column])) = findings.evidence().lens.as_ref().zip(shown.cell) else {
+        return Sheet { title, ..sheet };
+    };
+    let Some(cell) = lens.cell(row, column) else { return Sheet { title, ..sheet } };
+    let words = |tokens: Option<&Vec<(String, f32)>>| Field {
+        text: tokens.into_iter().flatten().map(|(text, _)| quoted(text)).collect::<Vec<_>>().join(" "),
+        fill: None,
+    };
+    let rows = lens.samplers.iter().map(|sampler| Row {
+        name: format!("after layer {}", sampler.layer),
+        fields: vec![words(sampler.before.get(cell)), words(sampler.after.get(cell))],
+    });
+    let rows = rows.collect();
+    let caption = vec![format!(
+        "Logit lens, a hint: the five likeliest tokens of the hidden state at cell ({row}, {column}) before and after each sampler, through the          final norm and the output matrix. States between layers are not trained to be read this way; a blank lens is not a blank token."
+    )];
+    let heads = vec![vec!["before the sampler".to_owned()], vec!["after it".to_owned()]];
+    Sheet { title, heads, rows, field: (330, 28), caption, ..sheet }
+}
+
 /// `rows` of effects, coloured on one scale about 0; with their numbers if `written`.
 fn coloured(sheet: Sheet, rows: Vec<(String, Vec<Option<f64>>)>, written: bool) -> Sheet {
     let table = ColourMap::Diverging.table();
@@ -182,6 +325,7 @@ fn head(measure: Measure) -> Vec<String> {
         Measure::Lift => vec!["attention".into(), "lift".into()],
         Measure::Norm => vec!["contribution".into(), "norm".into()],
         Measure::Gradient => vec!["gradient".into(), "× attention".into()],
+        Measure::Relevancy => vec!["gradient".into(), "relevancy".into()],
         Measure::Removal(removal) => vec!["Δ log p".into(), removal.name().into()],
         Measure::Shapley(GameKind::Mask) => vec!["Shapley".into(), "mask".into()],
         Measure::Shapley(GameKind::Swap) => vec!["Shapley".into(), "swap".into()],
@@ -194,6 +338,7 @@ pub fn number(measure: Measure, value: f64) -> String {
         Measure::Share => format!("{value:.3}"),
         Measure::Lift => format!("×{value:.2}"),
         Measure::Norm => format!("{value:.3}"),
+        Measure::Relevancy => format!("{value:.4}"),
         Measure::Gradient | Measure::Removal(_) | Measure::Shapley(_) => signed(value),
     }
 }

@@ -25,6 +25,55 @@ pub struct Row {
     pub fields: Vec<Field>,
 }
 
+/// A line in a plot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What it is.
+    pub name: String,
+    /// Its colour.
+    pub colour: [u8; 3],
+    /// Its points, from left to right.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Lines over one axis.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plot {
+    /// The lines; later ones lie over earlier ones.
+    pub lines: Vec<Line>,
+    /// What lies behind them: lowest and highest value at some places.
+    pub band: Vec<(f64, f64, f64)>,
+    /// What goes to the right.
+    pub across: String,
+    /// What goes upwards.
+    pub up: String,
+}
+
+impl Plot {
+    /// The lowest and highest values across and up, 0 among those upwards.
+    pub fn ranges(&self) -> [(f64, f64); 2] {
+        let band = self.band.iter().flat_map(|(x, low, high)| [(*x, *low), (*x, *high)]);
+        let all = self.lines.iter().flat_map(|line| line.points.iter().copied()).chain(band);
+        let mut ranges = [(f64::INFINITY, f64::NEG_INFINITY), (0.0, 0.0)];
+        for (x, y) in all {
+            for ((low, high), value) in ranges.iter_mut().zip([x, y]) {
+                (*low, *high) = (low.min(value), high.max(value));
+            }
+        }
+        ranges.map(|(low, high)| if high > low { (low, high) } else { (0.0, 1.0) })
+    }
+
+    /// The value of a line through `points` at `x`.
+    fn value_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
+        let next = points.iter().position(|point| point.0 >= x)?;
+        let (right, value) = points[next];
+        match next.checked_sub(1).map(|before| points[before]) {
+            Some((left, before)) if right > left => Some(before + (value - before) * (x - left) / (right - left)),
+            _ => Some(value),
+        }
+    }
+}
+
 /// A table with what it takes to read it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sheet {
@@ -36,6 +85,8 @@ pub struct Sheet {
     pub heads: Vec<Vec<String>>,
     /// The rows.
     pub rows: Vec<Row>,
+    /// Plots above the table, beside each other, with what stands over each.
+    pub plots: Vec<(String, Plot)>,
     /// Width and height of a field in pixels.
     pub field: (u32, u32),
     /// Colours from the lowest value to the highest, these values, and what they are.
@@ -54,6 +105,8 @@ const SMALL: f32 = 14.0;
 const BAR: u32 = 14;
 const NAMES: f32 = 190.0;
 const NARROWEST: f32 = 620.0;
+const PLOT_HEIGHT: u32 = 200;
+const PLOT_GAP: u32 = 24;
 
 /// Something that is drawn.
 enum Mark {
@@ -130,6 +183,71 @@ impl Sheet {
         Ok(svg)
     }
 
+    /// Plots in one row from `top` on; returns where what follows begins.
+    fn lay_out_plots(&self, face: &Typeface, marks: &mut Vec<Mark>, top: u32, inner: u32) -> u32 {
+        let line = Typeface::line_height(SMALL) as u32;
+        let count = self.plots.len().max(1) as u32;
+        let width = (inner - PLOT_GAP * (count - 1)) / count;
+        let (ink, faint) = (self.theme.ink(), self.theme.faint());
+        for (at, (title, plot)) in self.plots.iter().enumerate() {
+            let left = MARGIN + at as u32 * (width + PLOT_GAP);
+            let text = |text: &str, left: u32, top: u32, colour| Mark::Text {
+                text: face.shorten(text, SMALL, width as f32),
+                size: SMALL,
+                left: left as f32,
+                top: top as f32,
+                colour,
+            };
+            marks.push(text(title, left, top, ink));
+            let area = Area { left, top: top + line + 4, width, height: PLOT_HEIGHT };
+            marks.push(Mark::Fill(area, self.theme.padding()));
+            let [(from, to), (low, high)] = plot.ranges();
+            let y = |value: f64| {
+                let part = ((high - value) / (high - low)).clamp(0.0, 1.0);
+                area.top + (part * f64::from(area.height - 2)) as u32
+            };
+            let column = |step: u32| from + (to - from) * f64::from(step) / f64::from(width.max(2) - 1);
+            let (lows, highs): (Vec<_>, Vec<_>) =
+                plot.band.iter().map(|(x, low, high)| ((*x, *low), (*x, *high))).unzip();
+            for step in 0..width {
+                let values = (Plot::value_at(&lows, column(step)), Plot::value_at(&highs, column(step)));
+                if let (Some(low), Some(high)) = values {
+                    let (first, last) = (y(high), y(low));
+                    let strip = Area { left: left + step, top: first, width: 1, height: last - first + 2 };
+                    marks.push(Mark::Fill(strip, self.theme.line()));
+                }
+            }
+            marks.push(Mark::Fill(Area { left, top: y(0.0), width, height: 1 }, faint));
+            for one in &plot.lines {
+                let mut before = None;
+                for step in 0..width {
+                    let Some(now) = Plot::value_at(&one.points, column(step)).map(y) else { continue };
+                    let from = before.unwrap_or(now).min(now);
+                    let height = before.unwrap_or(now).max(now) - from + 2;
+                    marks.push(Mark::Fill(Area { left: left + step, top: from, width: 1, height }, one.colour));
+                    before = Some(now);
+                }
+            }
+            let below = area.top + area.height + 3;
+            marks.push(text(&format!("↑ {} {} … {}", plot.up, signed(low), signed(high)), left, below, faint));
+            marks.push(text(&format!("→ {} {from:.0} … {to:.0}", plot.across), left, below + line, faint));
+        }
+        let mut top = top + PLOT_HEIGHT + 3 * line + 16;
+        let mut left = MARGIN;
+        let names = self.plots.first().map(|(_, plot)| plot.lines.as_slice()).unwrap_or_default();
+        for one in names {
+            let wide = face.width(&one.name, SMALL) as u32 + 34;
+            if left + wide > MARGIN + inner {
+                (left, top) = (MARGIN, top + line);
+            }
+            marks.push(Mark::Fill(Area { left, top: top + line / 2 - 1, width: 14, height: 3 }, one.colour));
+            let (text, size) = (one.name.clone(), SMALL);
+            marks.push(Mark::Text { text, size, left: left as f32 + 18.0, top: top as f32, colour: ink });
+            left += wide;
+        }
+        top + line + 16
+    }
+
     fn lay_out(&self, face: &Typeface) -> Drawing {
         let (field_width, field_height) = self.field;
         let columns = self.heads.len().max(self.rows.iter().map(|row| row.fields.len()).max().unwrap_or(0)) as u32;
@@ -151,6 +269,9 @@ impl Sheet {
             }
         }
         top += 16;
+        if !self.plots.is_empty() {
+            top = self.lay_out_plots(face, &mut marks, top, inner);
+        }
         let lines = self.heads.iter().map(Vec::len).max().unwrap_or(0);
         for (column, head) in self.heads.iter().enumerate() {
             // Heads stand on the fields: the last line is the lowest.
@@ -239,6 +360,7 @@ mod tests {
                 name: "SigLIP".into(),
                 fields: vec![field("0.5", Some([200, 10, 10])), field("−1.2", None)],
             }],
+            plots: Vec::new(),
             field: (80, 28),
             scale: Some((vec![[1, 2, 3], [4, 5, 6]], -1.0, 1.0, "nats".into())),
             caption: vec!["In words.".into()],
@@ -261,5 +383,25 @@ mod tests {
         assert!(svg.contains(&format!("width=\"{}\" height=\"{}\"", image.width(), image.height())), "{svg}");
         assert!(svg.contains("About &lt;one&gt; &amp; another") && svg.contains(">SigLIP</text>"), "{svg}");
         assert!(svg.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn lines_are_drawn_over_their_band_and_named_below() {
+        let line = Line { name: "effect".into(), colour: [213, 94, 0], points: vec![(0.0, 0.0), (1.0, -4.0)] };
+        let plot = Plot {
+            lines: vec![line],
+            band: vec![(0.0, 0.0, 0.0), (0.5, -3.0, -1.0), (1.0, -4.0, -4.0)],
+            across: "cells".into(),
+            up: "Δ log p".into(),
+        };
+        assert_eq!(plot.ranges(), [(0.0, 1.0), (-4.0, 0.0)]);
+        assert_eq!(Plot::value_at(&plot.lines[0].points, 0.25), Some(-1.0));
+        assert_eq!(Plot::value_at(&[], 0.5), None);
+        let with = Sheet { plots: vec![("Deletion".into(), plot)], ..sheet() };
+        let (image, svg) = (with.draw().unwrap(), with.svg().unwrap());
+        assert!(image.height() > sheet().draw().unwrap().height() + PLOT_HEIGHT);
+        let drawn = |colour: [u8; 3]| image.pixels().filter(|pixel| pixel.0 == colour).count();
+        assert!(drawn([213, 94, 0]) > 600 && drawn(Theme::Light.line()) > 10_000);
+        assert!(svg.contains(">effect</text>") && svg.contains(">Deletion</text>"));
     }
 }

@@ -5,6 +5,7 @@ use super::state::{
     BranchId, ComparisonTab, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab,
     Linked, MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange, WordColours,
 };
+use crate::evidence::chain::DecoderChoice;
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Removal, Section};
 use opabinia_engine::checkpoint::TowerOverride;
@@ -209,6 +210,12 @@ pub enum EvidenceAction {
     OfToken(bool),
     /// How encoders are taken away where one way has to be chosen.
     SetRemoval(Removal),
+    /// The decoder's attention that chains begin with.
+    SetDecoder(DecoderChoice),
+    /// Follow the chain of this token, of which everything is known.
+    Follow(usize),
+    /// Features after the projector instead of each encoder's own.
+    ShowShared(bool),
     /// The encoder whose cells are replaced; `None` for all.
     SetTarget(Option<usize>),
     /// What the words of answers are coloured by.

@@ -10,16 +10,17 @@ use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, DownloadTask, EncoderInput, InputKey, MapSource, NoticeKind, Overlay, PaneId, PathEntry, PathFor,
-    PictureId, SCALES, Slot, Stamp, TraceKey,
+    AppState, DownloadTask, EncoderInput, EvidenceKey, InputKey, MapSource, NoticeKind, Overlay, PaneId, PathEntry,
+    PathFor, PictureId, SCALES, Slot, Stamp, TraceKey,
 };
 use super::theme;
+use crate::evidence::chain::DecoderChoice;
 use crate::image_source::ImageSource;
 use crate::pulling::Needs;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::compare::{Checkpoints, Maps};
-use opabinia_engine::probe::{TokenAttention, Trace};
+use opabinia_engine::probe::{Chain, TokenAttention, Trace};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::worker::{Engine, EventKind};
@@ -73,6 +74,8 @@ pub enum Finished {
     Pasted(PictureId, Picture, Option<String>),
     /// Two traces were compared.
     MapsCompared([TraceKey; 2], Result<Maps, String>),
+    /// The chain of a token was followed; `None` where there is no such layer and head.
+    Followed(EvidenceKey, usize, DecoderChoice, Option<Arc<Chain>>),
     /// The files of two models were compared.
     FilesCompared([ModelId; 2], Result<Checkpoints, String>),
     /// The session was saved, or could not be.

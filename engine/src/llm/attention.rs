@@ -100,6 +100,7 @@ impl SelfAttention {
         let total = keys.dims()[1];
         let q = (q * (self.head_dim as f64).powf(-0.5))?.reshape((self.kv_heads, group * n, self.head_dim))?;
         let observed = observer.wants(Site::SelfAttentionRow(layer));
+        let whole = observer.wants(Site::SelfAttention(layer));
         let at_once = (SCORES_AT_ONCE / (group * n * total)).clamp(1, self.kv_heads);
         let mut mixed = Vec::new();
         let mut rows = Vec::new();
@@ -114,6 +115,9 @@ impl SelfAttention {
             let probs = softmax(scores)?;
             if observed {
                 rows.push(probs.narrow(1, n - 1, 1)?.squeeze(1)?);
+            }
+            if whole {
+                observer.observe(Site::SelfAttention(layer), &probs)?;
             }
             let probs = probs.reshape((count, group * n, total))?.to_dtype(values.dtype())?;
             mixed.push(probs.matmul(&values.narrow(0, first, count)?)?);

@@ -26,5 +26,6 @@ pub use norm::{LayerNorm, RmsNorm};
 pub(crate) use product::product_numbers;
 pub use quantised::Quantised;
 pub use resize::resize_tokens;
+pub(crate) use resize::taps;
 pub(crate) use softmax::softmax;
 pub use weight::{SharedBytes, Weight};

@@ -4,7 +4,7 @@ use crate::error::Result;
 use candle_core::{DType, Tensor};
 
 /// Source rows and weight of every target row along one axis: `lo`, `hi`, `weight of hi`.
-fn taps(from: usize, to: usize) -> Vec<(u32, u32, f32)> {
+pub(crate) fn taps(from: usize, to: usize) -> Vec<(u32, u32, f32)> {
     let scale = from as f32 / to as f32;
     (0..to)
         .map(|o| {

@@ -141,7 +141,7 @@ impl Observer for Recorder {
             // Hidden states of the prompt, not of every generated token.
             (Detail::All, Site::HiddenStates(_)) => self.steps.is_empty(),
             // Derived from what is kept, and large.
-            (Detail::All, Site::SvaLayerIn(_) | Site::SvaKeyVectors(_)) => false,
+            (Detail::All, Site::SvaLayerIn(_) | Site::SvaKeyVectors(_) | Site::SelfAttention(_)) => false,
             // The same where no sampler follows; otherwise seen with it.
             (Detail::All, Site::DecoderLayer(_)) => false,
             (Detail::All, _) => true,
@@ -175,7 +175,7 @@ impl Observer for Recorder {
                 self.hidden.push(to_host(value)?);
                 self.keep("inputs_embeds".into(), value)
             }
-            Site::DecoderLayer(_) | Site::SvaLayerIn(_) | Site::SvaKeyVectors(_) => Ok(()),
+            Site::DecoderLayer(_) | Site::SvaLayerIn(_) | Site::SvaKeyVectors(_) | Site::SelfAttention(_) => Ok(()),
             Site::HiddenStates(_) => {
                 self.hidden.push(to_host(value)?);
                 Ok(())

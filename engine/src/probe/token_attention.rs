@@ -122,6 +122,11 @@ pub struct LastRows {
 }
 
 impl LastRows {
+    /// Rows that were kept elsewhere: `[heads][positions]` of each layer.
+    pub(crate) fn of(layers: Vec<Vec<Vec<f32>>>) -> Self {
+        Self { layers }
+    }
+
     /// Sorts what was seen into parts. The visual tokens of `frame` begin at position `image_start`.
     ///
     /// # Errors

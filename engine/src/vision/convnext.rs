@@ -143,6 +143,11 @@ impl ConvNext {
         self.stages.iter().map(|stage| stage.width)
     }
 
+    /// Pixels of the input to a side of a token of the last stage.
+    pub(super) fn stride(&self) -> usize {
+        STEM_SIDE * DOWNSAMPLE_SIDE.pow(self.stages.len().saturating_sub(1) as u32)
+    }
+
     /// Blocks in all.
     pub(super) fn layers(&self) -> u64 {
         self.stages.iter().map(|stage| stage.blocks.len() as u64).sum()

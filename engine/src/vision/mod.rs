@@ -46,6 +46,15 @@ pub struct Encoder {
     multi_stage: bool,
 }
 
+/// The patches of an encoder's input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PatchGrid {
+    /// How many to a side.
+    pub side: usize,
+    /// The part of the input's side that one takes. Where patches do not fill it, the rest is seen by none.
+    pub part: f64,
+}
+
 #[derive(Debug)]
 enum Network {
     Vit(Vit),
@@ -98,6 +107,16 @@ impl Encoder {
             Network::Vit(vit) => vit.blocks.len() as u64,
             Network::ConvNext(network) => network.layers(),
         }
+    }
+
+    /// The patches that its features were before they were resized to its token grid: how many to a side, and how much of
+    /// the input's side one takes. Of several stages, those of the last.
+    pub fn patches(&self) -> PatchGrid {
+        let (patch, input) = match &self.network {
+            Network::Vit(vit) => (vit.patches.side().unwrap_or(1), self.pixels.size),
+            Network::ConvNext(network) => (network.stride(), self.pixels.size),
+        };
+        PatchGrid { side: (input / patch.max(1)).max(1), part: patch as f64 / input.max(1) as f64 }
     }
 
     /// What the encoder wants to be shown.

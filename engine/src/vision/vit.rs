@@ -53,7 +53,8 @@ impl PatchEmbedding {
         self.project(&patches)
     }
 
-    fn side(&self) -> Result<usize> {
+    /// Pixels to a side of a patch.
+    pub(super) fn side(&self) -> Result<usize> {
         Ok(self.weight.dim(3)?)
     }
 

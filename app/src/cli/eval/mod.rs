@@ -3,6 +3,7 @@
 mod asker;
 mod audit;
 mod conditions;
+mod evidence;
 mod fingerprint;
 mod merge;
 mod options;
@@ -27,6 +28,8 @@ Examples:
   opabinia eval -m cambrian-8b --data test_2d.parquet --out cvb8 --conditions as_is,no_image,encoders:swap
   opabinia eval audit --data assets/demo/questions
                                                   what the questions give away; needs no model
+  opabinia eval evidence --data assets/demo/questions --out study.csv
+                                                  what its answers rest on, against where it looked
   opabinia eval slurm run --array 16%4 --partition gpu --gres gpu:1 -m cambrian-8b --data nyu-visionx/CV-Bench
   opabinia eval merge run
 
@@ -50,6 +53,7 @@ pub struct Eval {
 enum Command {
     Show(show::Show),
     Audit(audit::Audit),
+    Evidence(Box<evidence::StudyArgs>),
     Merge(merge::Merge),
     Slurm(Box<slurm::Slurm>),
 }
@@ -64,6 +68,7 @@ impl Eval {
             None => self.run.run(console),
             Some(Command::Show(show)) => show.run(console),
             Some(Command::Audit(audit)) => audit.run(console),
+            Some(Command::Evidence(study)) => study.run(console),
             Some(Command::Merge(merge)) => merge.run(console),
             Some(Command::Slurm(slurm)) => slurm.run(console),
         }

@@ -1,5 +1,7 @@
 //! What answers rest on: asked for in the batch lane, so that a question goes first; taken in piece by piece; written to files.
 
+use crate::evidence::chain::{DecoderChoice, follow};
+use crate::evidence::curves::curves_of;
 use crate::evidence::export::{EvidenceFile, Export};
 use crate::evidence::plan;
 use crate::figure::Theme;
@@ -9,7 +11,8 @@ use crate::window::state::{
     AnswerStatus, EvidenceKey, EvidencePart, Model, NoticeKind, PartState, PathFor, PictureState, Purpose, sentences,
 };
 use opabinia_engine::intervention::{Anatomy, Cells, Interventions};
-use opabinia_engine::probe::evidence::{Also, Finding, GameKind, Request};
+use opabinia_engine::probe::Chain;
+use opabinia_engine::probe::evidence::{Also, CellOrder, Faithfulness, Finding, GameKind, RANDOM_ORDERS, Request};
 use opabinia_engine::run::Lane;
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::vision::Picture;
@@ -26,6 +29,9 @@ impl App {
             EvidenceAction::ShowSection(section) => view.section = section,
             EvidenceAction::OfToken(of_token) => view.of_token = of_token,
             EvidenceAction::SetRemoval(removal) => view.removal = removal,
+            EvidenceAction::SetDecoder(decoder) => view.decoder = decoder,
+            EvidenceAction::Follow(token) => self.follow(token),
+            EvidenceAction::ShowShared(shared) => view.shared = shared,
             EvidenceAction::SetTarget(target) => view.target = target,
             EvidenceAction::ColourWords(words) => view.words = words,
             EvidenceAction::SetOther(other) => {
@@ -154,12 +160,27 @@ impl App {
                 let blocks = plan::blocks(anatomy.side(), size).into_iter();
                 also.scored = missing(blocks.map(|block| plan::block(anatomy, target, block)).collect());
             }
+            EvidencePart::Curves(target, of) => {
+                let of = curves_of(target, of, anatomy.side(), size);
+                let mut wanted = Faithfulness { of, orders: CellOrder::all(RANDOM_ORDERS, true) };
+                if let Some(known) = known {
+                    wanted.orders = known.missing_curves(&wanted);
+                }
+                also.curves.extend((!wanted.orders.is_empty()).then_some(wanted));
+            }
+            EvidencePart::Chain(token) => {
+                let read = known.is_some_and(|known| known.evidence().reading(token).is_some());
+                also.readings.extend((!read).then_some(token));
+            }
+            EvidencePart::Features => also.features = known.is_none_or(|known| known.evidence().features.is_none()),
+            EvidencePart::Lens => also.lens = known.is_none_or(|known| known.evidence().lens.is_none()),
             EvidencePart::Region => {
                 let region = self.state.evidence.view.region.as_ref();
                 also.scored = missing(region.map(|cells| plan::regions(anatomy, cells)).unwrap_or_default());
             }
         }
-        if also.scored.is_empty() && also.games.is_empty() && also.gradients.is_empty() {
+        // The means alone are no reason to run.
+        if (Also { means: false, ..also.clone() }).is_empty() {
             return Also::default();
         }
         also
@@ -216,6 +237,34 @@ impl App {
             _ => PartState::Stopped,
         };
         self.measured(of, ended);
+    }
+
+    /// Follows the chain of a token beside the window.
+    fn follow(&mut self, token: usize) {
+        let choice = self.state.evidence.view.decoder;
+        let Ok((key, _)) = self.state.evidence_about() else { return };
+        let Some(known) = self.state.evidence.get_mut(key).filter(|known| !known.follows(token, choice)) else {
+            return;
+        };
+        let Some(evidence) = known.findings().map(|findings| findings.evidence()) else { return };
+        let (Some(reading), Some(trace)) = (evidence.reading(token).cloned(), evidence.trace.clone()) else { return };
+        let patches = evidence.patches.clone();
+        known.set_chain(token, choice, None);
+        let task =
+            move || Finished::Followed(key, token, choice, follow(&reading, &trace, &patches, choice).map(Arc::new));
+        self.run_beside("chain", move |_| Finished::Followed(key, token, choice, None), task);
+    }
+
+    /// A chain was followed.
+    pub(in crate::window) fn followed(
+        &mut self,
+        key: EvidenceKey,
+        (token, choice): (usize, DecoderChoice),
+        chain: Option<Arc<Chain>>,
+    ) {
+        if let Some(known) = self.state.evidence.get_mut(key) {
+            known.set_chain(token, choice, chain);
+        }
     }
 
     /// What a file of evidence is called unless a person says otherwise.

@@ -222,6 +222,7 @@ impl App {
                 }
                 self.take_finished(Finished::Picture(id, None, Ok(picture)));
             }
+            Finished::Followed(key, token, choice, chain) => self.followed(key, (token, choice), chain),
             Finished::MapsCompared(keys, Ok(maps)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Ready(Arc::new(maps)));
             }

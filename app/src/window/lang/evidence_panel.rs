@@ -302,6 +302,10 @@ pub(super) const ENGLISH: EvidencePanelTexts = EvidencePanelTexts {
             "gradient × attn",
             "∂ log p ∕ ∂ attention times attention, summed over its keys, signed: local sensitivity.",
         ),
+        Measure::Relevancy => (
+            "relevancy",
+            "Chefer's: what of gradient × attention is above 0, averaged over heads; it hides suppression. Sensitivity.",
+        ),
         Measure::Shapley(GameKind::Mask) => (
             "Shapley, mask",
             "Its Shapley value of log p over all coalitions of encoders, the others masked; above 0 it helped.",
@@ -437,6 +441,9 @@ pub(super) const CHINESE: EvidencePanelTexts = EvidencePanelTexts {
         Measure::Lift => ("提升度", "占比 ÷ 对未屏蔽的键均匀分配注意力时的占比；×1 表示与均匀相同。"),
         Measure::Norm => ("范数", "它的键经输出矩阵写入单元格的向量之范数，对层与单元格取平均。"),
         Measure::Gradient => ("梯度 × 注意力", "∂ log p ∕ ∂ 注意力乘以注意力，对它的键求和，带符号：局部敏感性。"),
+        Measure::Relevancy => {
+            ("相关度", "Chefer：梯度 × 注意力中大于 0 的部分，对注意力头取平均；看不出抑制。敏感性。")
+        }
         Measure::Shapley(GameKind::Mask) => {
             ("Shapley，屏蔽", "对编码器的所有组合、其余屏蔽时，log p 的 Shapley 值；大于 0 表示有帮助。")
         }

@@ -9,6 +9,7 @@ mod conversation;
 mod download;
 mod engine;
 mod evidence;
+mod evidence_further;
 mod evidence_panel;
 mod help;
 mod inspector;
@@ -24,6 +25,7 @@ pub use conversation::ConversationTexts;
 pub use download::DownloadTexts;
 pub use engine::EngineTexts;
 pub use evidence::EvidenceTexts;
+pub use evidence_further::EvidenceFurtherTexts;
 pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
 pub use inspector::InspectorTexts;
@@ -99,6 +101,8 @@ pub struct Texts {
     pub evidence: EvidenceTexts,
     /// What an answer rests on.
     pub evidence_panel: EvidencePanelTexts,
+    /// Orders of cells, chains, features and the lens.
+    pub evidence_further: EvidenceFurtherTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
     /// What the engine says.
@@ -119,6 +123,7 @@ static ENGLISH: Texts = Texts {
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     evidence_panel: evidence_panel::ENGLISH,
+    evidence_further: evidence_further::ENGLISH,
     inspector: inspector::ENGLISH,
     engine: engine::ENGLISH,
 };
@@ -137,6 +142,7 @@ static CHINESE: Texts = Texts {
     help: help::CHINESE,
     evidence: evidence::CHINESE,
     evidence_panel: evidence_panel::CHINESE,
+    evidence_further: evidence_further::CHINESE,
     inspector: inspector::CHINESE,
     engine: engine::CHINESE,
 };

@@ -4,11 +4,14 @@
 //! that nothing is measured twice and what was measured before a measurement was stopped stays.
 
 use super::{AppState, ConversationId, Exchange, ExchangeId, PictureId};
+use crate::evidence::chain::DecoderChoice;
 use crate::evidence::{Findings, Removal, Section, Shown};
 use opabinia_engine::intervention::Cells;
+use opabinia_engine::probe::Chain;
 use opabinia_engine::probe::evidence::{Finding, GradientOf};
 use opabinia_engine::run::ModelId;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Names the evidence about an answer: the model that measured it, and the answer.
 pub type EvidenceKey = (ModelId, ConversationId, ExchangeId);
@@ -26,6 +29,14 @@ pub enum EvidencePart {
     Cells(Option<usize>),
     /// The cells that were brushed.
     Region,
+    /// Deletion and insertion of the cells of one encoder or of all.
+    Curves(Option<usize>, GradientOf),
+    /// What this token of the answer attended to, and the way on from there.
+    Chain(usize),
+    /// What encoders made of the picture.
+    Features,
+    /// What the decoder would say at each cell, before and after each sampler.
+    Lens,
 }
 
 /// How far the measuring of a part is.
@@ -48,6 +59,8 @@ pub struct AnswerEvidence {
     ids: Vec<u32>,
     findings: Option<Findings>,
     parts: HashMap<EvidencePart, PartState>,
+    /// Chains that were followed; `None` while one is, or where there is no such layer and head.
+    chains: HashMap<(usize, DecoderChoice), Option<Arc<Chain>>>,
 }
 
 impl AnswerEvidence {
@@ -67,6 +80,21 @@ impl AnswerEvidence {
             Some(state) => self.parts.insert(part, state),
             None => self.parts.remove(&part),
         };
+    }
+
+    /// The chain of a token, if it was followed to its end.
+    pub fn chain(&self, token: usize, choice: DecoderChoice) -> Option<&Arc<Chain>> {
+        self.chains.get(&(token, choice))?.as_ref()
+    }
+
+    /// Whether a chain is known, or being followed.
+    pub fn follows(&self, token: usize, choice: DecoderChoice) -> bool {
+        self.chains.contains_key(&(token, choice))
+    }
+
+    /// Keeps a chain; `None` while it is being followed.
+    pub fn set_chain(&mut self, token: usize, choice: DecoderChoice, chain: Option<Arc<Chain>>) {
+        self.chains.insert((token, choice), chain);
     }
 
     /// Takes in a finding. What comes before the answer was scored without interventions has nothing to be compared with.
@@ -117,6 +145,10 @@ pub struct EvidenceView {
     pub region_problem: Option<String>,
     /// The picture whose features are swapped in.
     pub other: Option<PictureId>,
+    /// The decoder's attention that a chain begins with.
+    pub decoder: DecoderChoice,
+    /// Features after the projector, in directions that all encoders share, instead of each encoder's own.
+    pub shared: bool,
 }
 
 /// How many answers' evidence is kept: with the tensors of all parts one has a few MB.
@@ -231,10 +263,24 @@ impl AppState {
         place.filter(|_| self.evidence.view.of_token).map(|place| place.token)
     }
 
+    /// The token of the answer that is selected.
+    pub fn evidence_place(&self) -> Option<usize> {
+        let (key, _) = self.evidence_about().ok()?;
+        let place = self.token.filter(|place| (place.conversation, place.exchange) == (key.1, key.2));
+        place.map(|place| place.token)
+    }
+
+    /// The cell of the query grid that is pointed at, or else selected.
+    pub fn evidence_cell(&self) -> Option<[usize; 2]> {
+        let cell = self.hovered.map(|(_, cell)| cell).or(self.lens().selected)?;
+        Some([cell.row as usize, cell.col as usize])
+    }
+
     /// What is looked at, as figures take it.
     pub fn evidence_figure(&self) -> Shown {
-        let EvidenceView { section, removal, target, .. } = self.evidence.view;
-        Shown { section, removal, target, token: self.evidence_token() }
+        let EvidenceView { section, removal, target, decoder, shared, .. } = self.evidence.view;
+        let token = if section == Section::Chain { self.evidence_place() } else { self.evidence_token() };
+        Shown { section, removal, target, decoder, shared, cell: self.evidence_cell(), token }
     }
 
     /// The command that measures again what is known about the answer that is shown: the same question, answer and

@@ -64,6 +64,8 @@ pub struct GradientSums {
     pub of: GradientOf,
     /// `[n]`: sums over SVA layers, cells, heads and keys.
     pub encoders: Vec<f64>,
+    /// `[n]`: Chefer's relevancy, of the same products what is above 0, averaged over heads; sums over layers, cells and keys.
+    pub relevancy: Vec<f64>,
     /// `[side²][n]`: sums over layers, heads and keys in each cell of the padded query grid.
     pub cells: Vec<Vec<f64>>,
 }
@@ -166,7 +168,7 @@ impl EncoderMeans {
 }
 
 impl GradientSums {
-    /// The sums of the `gradxattn.NAME.LAYER.encoders` among `tensors`, for an image of this size.
+    /// The sums of the `gradxattn.NAME.LAYER.encoders` and `relevancy.…` among `tensors`, for an image of this size.
     pub(super) fn new(
         model: &Model,
         size: PictureSize,
@@ -175,7 +177,8 @@ impl GradientSums {
     ) -> Result<Self> {
         let anatomy = model.anatomy();
         let (n, side) = (anatomy.encoders().len(), anatomy.side());
-        let mut sums = Self { of, encoders: vec![0.0; n], cells: vec![vec![0.0; n]; side * side] };
+        let mut sums =
+            Self { of, encoders: vec![0.0; n], relevancy: vec![0.0; n], cells: vec![vec![0.0; n]; side * side] };
         for layer in anatomy.layers() {
             let frame = frame_of(model, layer, size);
             let values = numbers(tensors, &format!("gradxattn.{}.{layer}.encoders", of.name()))?;
@@ -188,6 +191,10 @@ impl GradientSums {
                         sums.cells[*cell][k] += value / fine.len() as f64;
                     }
                 }
+            }
+            let relevancy = numbers(tensors, &format!("relevancy.{}.{layer}.encoders", of.name()))?;
+            for values in relevancy.chunks_exact(n.max(1)) {
+                sums.relevancy.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
             }
         }
         Ok(sums)

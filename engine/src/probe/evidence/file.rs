@@ -1,5 +1,6 @@
 //! Evidence as a file: safetensors under fixed names, with what they belong to in the metadata.
 
+use super::faithfulness::{Curve, CurvesOf};
 use super::game::Game;
 use super::measure::Evidence;
 use super::score::Score;
@@ -36,6 +37,33 @@ impl Evidence {
             tensors.insert(format!("shapley.{name}.coalitions"), of(coalitions, &[coalitions.len()])?);
             tensors.insert(format!("shapley.{name}.interactions"), of(&shapley.interactions, &[n, n])?);
         }
+        for curve in &self.curves {
+            let name = curve.name();
+            let points = curve.log_p.len();
+            tensors.insert(name.clone(), Tensor::from_slice(&curve.log_p, points, &Device::Cpu)?);
+            let cells: Vec<i64> = curve.cells.iter().map(|cells| *cells as i64).collect();
+            tensors.insert(format!("{name}.cells"), Tensor::from_vec(cells, points, &Device::Cpu)?);
+        }
+        for reading in &self.readings {
+            let (rows, frame) = (&reading.rows, reading.rows.frame.size_hw());
+            let shape = (rows.layers, rows.heads, frame.0, frame.1);
+            let name = format!("attention.t{}", reading.token);
+            tensors.insert(name.clone(), Tensor::from_slice(&rows.visual, shape, &Device::Cpu)?);
+            let rolled = Tensor::from_slice(&reading.rollout.visual, frame, &Device::Cpu)?;
+            tensors.insert(format!("{name}.rollout"), rolled);
+        }
+        for (kind, maps) in self.features.iter().flat_map(|of| [("own", &of.own), ("shared", &of.shared)]) {
+            for (k, map) in maps.iter().enumerate() {
+                let colours = map.colours.iter().flat_map(|colour| colour.unwrap_or([f32::NAN; 3])).collect::<Vec<_>>();
+                let name = format!("features.{kind}.{k}");
+                tensors.insert(name.clone(), Tensor::from_vec(colours, (map.side, map.side, 3), &Device::Cpu)?);
+                tensors.insert(
+                    format!("{name}.norm"),
+                    Tensor::from_slice(&map.norms, (map.side, map.side), &Device::Cpu)?,
+                );
+                tensors.insert(format!("{name}.effective_rank"), Tensor::new(&[map.effective_rank], &Device::Cpu)?);
+            }
+        }
         Ok(tensors)
     }
 
@@ -62,6 +90,15 @@ impl Evidence {
             "region_cells": self.region,
         });
         write_tensors(&self.tensors()?, METADATA_KEY, &description, path)
+    }
+}
+
+impl Curve {
+    /// Its name in files: `curve.TARGET.OF.UNIT.ORDER.WAY`.
+    fn name(&self) -> String {
+        let CurvesOf { target, of, unit } = self.of;
+        let target = target.map_or_else(|| "all".to_owned(), |k| k.to_string());
+        format!("curve.{target}.{}.{unit}.{}.{}", of.name(), self.order, self.way.name())
     }
 }
 

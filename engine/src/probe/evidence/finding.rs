@@ -1,11 +1,16 @@
 //! What a measurement has found so far, piece by piece, for whoever does not wait for its end.
 
 use super::encoders::{GradientOf, GradientSums};
+use super::faithfulness::{Curve, Faithfulness};
+use super::features::Features;
 use super::game::{Game, GameKind};
+use super::lens::LensMap;
 use super::measure::{Effect, Evidence};
+use super::reading::Reading;
 use crate::intervention::Interventions;
 use candle_core::Tensor;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One thing that a measurement found, as soon as it is known. [`Evidence::add`] puts them together.
 #[derive(Debug, Clone)]
@@ -18,6 +23,14 @@ pub enum Finding {
     Game(Game),
     /// A gradient.
     Gradient(GradientSums, Seen),
+    /// How log p goes while cells go or come.
+    Curve(Curve),
+    /// What a token of the answer attended to in the decoder.
+    Reading(Arc<Reading>),
+    /// What encoders made of the image.
+    Features(Box<Features>),
+    /// What the decoder would say at each cell, before and after each sampler.
+    Lens(Box<LensMap>),
     /// Something was left out: why.
     Note(String),
 }
@@ -37,6 +50,14 @@ pub struct Also {
     pub games: Vec<GameKind>,
     /// Gradients, taken last.
     pub gradients: Vec<GradientOf>,
+    /// Deletion and insertion, after all that.
+    pub curves: Vec<Faithfulness>,
+    /// Tokens whose attention in the decoder is wanted, with the trace of the SVA that a [`crate::probe::Chain`] goes on in.
+    pub readings: Vec<usize>,
+    /// Whether the encoders' features are wanted as colours.
+    pub features: bool,
+    /// Whether the lens is wanted before and after each sampler.
+    pub lens: bool,
 }
 
 impl Also {
@@ -54,6 +75,7 @@ impl Evidence {
             Finding::Base(base) => {
                 let base = *base;
                 self.means = self.means.take().or(base.means);
+                self.trace = self.trace.take().or(base.trace);
                 for (name, tensor) in base.seen {
                     self.seen.entry(name).or_insert(tensor);
                 }
@@ -75,6 +97,17 @@ impl Evidence {
                 self.gradients.push(sums);
                 self.seen.extend(seen.0);
             }
+            Finding::Curve(curve) => {
+                let same = |known: &Curve| (known.of, known.order, known.way) == (curve.of, curve.order, curve.way);
+                self.curves.retain(|known| !same(known));
+                self.curves.push(curve);
+            }
+            Finding::Reading(reading) => {
+                self.readings.retain(|known| known.token != reading.token);
+                self.readings.push(reading);
+            }
+            Finding::Features(features) => self.features = Some(*features),
+            Finding::Lens(lens) => self.lens = Some(*lens),
             Finding::Note(note) => {
                 if !self.notes.contains(&note) {
                     self.notes.push(note);
@@ -93,6 +126,11 @@ impl Evidence {
     /// The gradient of `of`, if it is known.
     pub fn gradient(&self, of: GradientOf) -> Option<&GradientSums> {
         self.gradients.iter().find(|known| known.of == of)
+    }
+
+    /// What `token` attended to in the decoder, if that is known.
+    pub fn reading(&self, token: usize) -> Option<&Arc<Reading>> {
+        self.readings.iter().find(|known| known.token == token)
     }
 
     /// The game of this kind, if it was played.

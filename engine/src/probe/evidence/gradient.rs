@@ -43,7 +43,8 @@ impl Observer for Probe {
 impl Probe {
     /// The gradients of `log_prob`, called `name`, into `tensors`: `grad.NAME.LAYER` `[cells, 16, K]`, and
     /// `gradxattn.NAME.LAYER.encoders` `[cells, n]`, gradient times probability summed over heads and each encoder's keys,
-    /// signed. `sides` are those of the encoders' token grids.
+    /// signed; and `relevancy.NAME.LAYER.encoders` `[cells, n]`, of the same products what is above 0, averaged over heads and
+    /// summed over each encoder's keys (Chefer et al. 2021). `sides` are those of the encoders' token grids.
     pub(super) fn read(
         &self,
         log_prob: &Tensor,
@@ -57,20 +58,28 @@ impl Probe {
                 Some(gradient) => gradient.clone(),
                 None => probs.zeros_like()?,
             };
-            let products = (&gradient * probs)?.sum(1)?;
-            let keys = products.dims2()?.1;
-            let mut start = 0;
-            let mut encoders = Vec::with_capacity(sides.len());
-            for count in super::contribution::keys_of_each(sides, keys) {
-                encoders.push(products.narrow(1, start, count)?.sum(1)?);
-                start += count;
-            }
+            let products = (&gradient * probs)?;
+            let signed = of_encoders(&products.sum(1)?, sides)?;
+            let relevancy = of_encoders(&products.relu()?.mean(1)?, sides)?;
             let host = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_device(&Device::Cpu)?.contiguous()?) };
             tensors.insert(format!("grad.{name}.{layer}"), host(&gradient)?);
-            tensors.insert(format!("gradxattn.{name}.{layer}.encoders"), host(&Tensor::stack(&encoders, 1)?)?);
+            tensors.insert(format!("gradxattn.{name}.{layer}.encoders"), host(&signed)?);
+            tensors.insert(format!("relevancy.{name}.{layer}.encoders"), host(&relevancy)?);
         }
         Ok(())
     }
+}
+
+/// Sums of `products` `[cells, K]` over the keys of each encoder: `[cells, n]`.
+fn of_encoders(products: &Tensor, sides: &[usize]) -> Result<Tensor> {
+    let keys = products.dims2()?.1;
+    let mut start = 0;
+    let mut encoders = Vec::with_capacity(sides.len());
+    for count in super::contribution::keys_of_each(sides, keys) {
+        encoders.push(products.narrow(1, start, count)?.sum(1)?);
+        start += count;
+    }
+    Ok(Tensor::stack(&encoders, 1)?)
 }
 
 /// Checks that a reverse pass over `positions` fits into memory, from `rows` of logits, where `past` others are only read.

@@ -24,6 +24,8 @@ pub struct Lens<'m> {
     /// Positions of the cells in the pass.
     cells: Tensor,
     layers: usize,
+    /// Whether only layers that a sampler follows are read.
+    at_samplers: bool,
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -35,7 +37,12 @@ impl<'m> Lens<'m> {
             .flat_map(|row| (0..columns).map(move |column| (start + row * (columns + 1) + column) as u32))
             .collect();
         let cells = Tensor::new(cells, model.device())?;
-        Ok(Self { model, cells, layers: model.config().decoder.layers, tensors: BTreeMap::new() })
+        Ok(Self { model, cells, layers: model.config().decoder.layers, at_samplers: false, tensors: BTreeMap::new() })
+    }
+
+    /// The same of the layers alone that a sampler follows.
+    pub fn at_samplers(self) -> Self {
+        Self { at_samplers: true, ..self }
     }
 
     /// Everything read, by name.
@@ -85,7 +92,7 @@ fn likeliest(log_probs: &[f64]) -> Vec<usize> {
 impl Observer for Lens<'_> {
     fn wants(&self, site: Site) -> bool {
         match site {
-            Site::DecoderLayer(_) => true,
+            Site::DecoderLayer(layer) => !self.at_samplers || self.is_sampled(layer),
             Site::HiddenStates(layer) => self.is_sampled(layer),
             _ => false,
         }
@@ -97,5 +104,60 @@ impl Observer for Lens<'_> {
             Site::HiddenStates(layer) => self.read(&format!("{layer}.after"), value, layer + 1 == self.layers),
             _ => Ok(()),
         }
+    }
+}
+
+/// The likeliest tokens of each cell before and after each sampler, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LensMap {
+    /// The cells, on the query grid.
+    pub frame: Frame,
+    /// Each sampler, in order.
+    pub samplers: Vec<LensLayer>,
+}
+
+/// What one sampler changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LensLayer {
+    /// The decoder layer that the sampler follows.
+    pub layer: usize,
+    /// `[cells]`: tokens with their log-probabilities before it, likeliest first.
+    pub before: Vec<Vec<(String, f32)>>,
+    /// The same after it.
+    pub after: Vec<Vec<(String, f32)>>,
+}
+
+impl LensMap {
+    /// What was read into `tensors`, in the words of `model`'s tokenizer.
+    pub(super) fn new(model: &Model, frame: Frame, tensors: &BTreeMap<String, Tensor>) -> Result<Self> {
+        let tokens = |layer: usize, when: &str| -> Result<Option<Vec<Vec<(String, f32)>>>> {
+            let (Some(ids), Some(log_probs)) =
+                (tensors.get(&format!("lens.{layer}.{when}.ids")), tensors.get(&format!("lens.{layer}.{when}.logp")))
+            else {
+                return Ok(None);
+            };
+            let text = |id: i32| u32::try_from(id).ok().and_then(|id| model.tokenizer().token_text(id));
+            let cells = ids.to_vec2::<i32>()?.into_iter().zip(log_probs.to_vec2::<f32>()?);
+            let cell = |(ids, log_probs): (Vec<i32>, Vec<f32>)| {
+                ids.into_iter().map(|id| text(id).unwrap_or_default()).zip(log_probs).collect()
+            };
+            Ok(Some(cells.map(cell).collect()))
+        };
+        let layout = model.config().sva.samplers;
+        let mut samplers = Vec::new();
+        for layer in layout.iter().flat_map(|layout| (0..layout.count).map(|n| layout.follows(n))) {
+            if let (Some(before), Some(after)) = (tokens(layer, "before")?, tokens(layer, "after")?) {
+                samplers.push(LensLayer { layer, before, after });
+            }
+        }
+        Ok(Self { frame, samplers })
+    }
+
+    /// The place of a cell of the query grid in the lists of cells, if it holds some of the image.
+    pub fn cell(&self, row: usize, column: usize) -> Option<usize> {
+        let columns = self.frame.columns.len();
+        self.frame
+            .contains(row, column)
+            .then(|| (row - self.frame.rows.start) * columns + column - self.frame.columns.start)
     }
 }

@@ -2,9 +2,12 @@
 
 use super::contribution::Contributions;
 use super::encoders::{EncoderMeans, GradientOf, GradientSums};
+use super::faithfulness::{CellOrder, Curve, Reckonings, Runner};
+use super::features::Features;
 use super::finding::{Also, Finding, Seen};
 use super::game::{Game, GameKind, games};
-use super::lens::Lens;
+use super::lens::{Lens, LensMap};
+use super::reading::{Attention, Reading};
 use super::score::{Continuation, Score, Scorer};
 use super::shapley::Shapley;
 use super::standard::{Named, standard};
@@ -17,11 +20,11 @@ use crate::intervention::{Anatomy, Cells, FirstAffected, Interventions};
 use crate::job::{Job, Meter, Stage};
 use crate::model::{EncodedImage, Model};
 use crate::observe::{Both, Observer, SvaLayer, Unobserved};
-use crate::probe::{Detail, Recorder, trace_file};
+use crate::probe::{Detail, Recorder, Trace, trace_file};
 use crate::run::{ImageId, Lane};
 use crate::sva::{Frame, PictureSize};
 use crate::text::{PromptIds, Turn};
-use crate::vision::{Exif, Picture};
+use crate::vision::{Exif, PatchGrid, Picture};
 use candle_core::Tensor;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -70,6 +73,13 @@ impl Request {
                     Advice::OtherImage,
                 ));
             }
+        }
+        let encoders = anatomy.encoders().len();
+        if let Some(k) = self.also.curves.iter().filter_map(|wanted| wanted.of.target).find(|k| *k >= encoders) {
+            return Err(Error::input(
+                format!("cells of encoder {k} are to be taken away"),
+                format!("this model has {encoders} encoders, counted from 0"),
+            ));
         }
         let Some(region) = &self.region else { return Ok(()) };
         let side = anatomy.side();
@@ -144,6 +154,18 @@ pub struct Evidence {
     pub means: Option<EncoderMeans>,
     /// The gradients that were asked for, put together for each encoder.
     pub gradients: Vec<GradientSums>,
+    /// Deletion and insertion.
+    pub curves: Vec<Curve>,
+    /// What tokens of the answer attended to in the decoder.
+    pub readings: Vec<Arc<Reading>>,
+    /// Where the SVA looked, where readings were asked for.
+    pub trace: Option<Arc<Trace>>,
+    /// The patches of each encoder's input.
+    pub patches: Vec<PatchGrid>,
+    /// What encoders made of the image, where that was asked for.
+    pub features: Option<Features>,
+    /// The lens before and after each sampler, where that was asked for.
+    pub lens: Option<LensMap>,
     /// What was left out, and why.
     pub notes: Vec<String>,
     /// With the standard list: contributions, the lens and gradients, by name.
@@ -178,6 +200,8 @@ pub struct Measurement {
     max_tokens: usize,
     /// What the encoders make of the image, and of the other one.
     images: Vec<EncodedImage>,
+    /// What encoders made of the image, before their projectors, where that is wanted.
+    raw: Vec<Tensor>,
     phase: Phase,
     /// What was found and nobody has been told.
     found: Vec<Finding>,
@@ -209,6 +233,15 @@ struct Scoring {
     seen: BTreeMap<String, Tensor>,
     means: Option<EncoderMeans>,
     gradients: Vec<GradientSums>,
+    curves: Vec<Curve>,
+    /// The curves that are being measured.
+    runner: Option<Runner>,
+    readings: Vec<Arc<Reading>>,
+    trace: Option<Arc<Trace>>,
+    features: Option<Features>,
+    lens: Option<LensMap>,
+    /// Projected tokens, where features are wanted.
+    projected: Vec<Tensor>,
 }
 
 /// One thing to be scored.
@@ -226,6 +259,10 @@ enum Todo {
     Play(GameKind),
     /// A gradient that was asked for by name.
     Gradient(GradientOf),
+    /// The encoders' features as colours.
+    Features,
+    /// Curves, run by run: those that were asked for in this place of the list.
+    Curves(usize),
 }
 
 impl Measurement {
@@ -241,7 +278,17 @@ impl Measurement {
         let positions = prompt.ids.len() - 1 + model.visual_positions(size)?;
         let max_tokens = room(model, positions, &request)?;
         let phase = Phase::Encode(encoding(model, session, &request.picture, lane)?);
-        Ok(Self { request, lane, prompt, blind, max_tokens, images: Vec::new(), phase, found: Vec::new() })
+        Ok(Self {
+            request,
+            lane,
+            prompt,
+            blind,
+            max_tokens,
+            images: Vec::new(),
+            raw: Vec::new(),
+            phase,
+            found: Vec::new(),
+        })
     }
 
     /// Does the next pass, or the passes of one run under interventions; `Some` after the last one.
@@ -273,6 +320,9 @@ impl Measurement {
                     watch.job.check()?;
                     let found = self.score(model, &mut scoring, &todo, watch.job)?;
                     self.found.extend(found);
+                    if matches!(todo, Todo::Curves(_)) && scoring.runner.is_some() {
+                        scoring.todo.push_front(todo);
+                    }
                     Phase::Score(scoring)
                 }
                 None => return self.evidence(model, *scoring, watch.job).map(Some),
@@ -293,6 +343,9 @@ impl Measurement {
         let shown = if self.images.is_empty() { Some(picture) } else { other.as_ref() };
         if let Some(shown) = shown {
             let size = PictureSize { width: shown.width, height: shown.height };
+            if self.images.is_empty() && self.request.also.features {
+                self.raw = features.to_vec();
+            }
             self.images.push(model.project(size, features, &mut Unobserved)?);
         }
         if let (1, Some(other)) = (self.images.len(), other) {
@@ -318,6 +371,13 @@ impl Measurement {
         let Some(image) = images.next() else { return Ok(Phase::Over) };
         let (prompt, blind) = (self.prompt.clone(), self.blind.clone());
         let has_other = self.request.other.is_some();
+        let projected = if self.request.also.features { image.tokens.clone() } else { Vec::new() };
+        if let Some(token) = self.request.also.readings.iter().find(|token| **token >= answer.len()) {
+            return Err(Error::input(
+                format!("token {} is to be followed, and the answer has {}", token + 1, answer.len()),
+                format!("take one from 1 to {}", answer.len()),
+            ));
+        }
         let scorer = Scorer::new(Arc::clone(model), image, images.next(), prompt, blind, answer)?;
         let (mut list, mut played, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         if self.request.standard {
@@ -336,18 +396,22 @@ impl Measurement {
         let mut order: Vec<Interventions> = list.iter().map(|named| named.interventions.clone()).collect();
         order.sort_by_key(|interventions| std::cmp::Reverse(interventions.first_affected(scorer.anatomy())));
         order.extend(played.iter().flat_map(coalitions));
-        let Also { scored, games: also_played, gradients: also_gradients, .. } = &self.request.also;
+        let Also { scored, games: also_played, gradients: also_gradients, curves, features, .. } = &self.request.also;
+        let frame = Frame::new(scorer.anatomy().side(), self.size());
         let coalitions_of_also: Vec<Interventions> =
             also_played.iter().flat_map(coalitions).filter(|coalition| !coalition.is_none()).collect();
         let distinct: HashSet<&Interventions> =
             order.iter().chain(&self.request.with).chain(scored).chain(&coalitions_of_also).collect();
-        let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64;
+        let total = distinct.iter().filter(|interventions| !interventions.is_none()).count() as u64
+            + curves.iter().map(|wanted| Runner::runs(wanted, &frame)).sum::<u64>();
         let gradients = self.request.standard.then_some(Todo::Gradients);
         let runs = in_order(order, &self.request.with, scorer.anatomy());
         let also = scored.iter().chain(&coalitions_of_also).map(|one| Todo::Under(one.clone()));
         let last = also_played.iter().map(|kind| Todo::Play(*kind));
         let last = last.chain(also_gradients.iter().map(|of| Todo::Gradient(*of)));
-        let todo = [Todo::Base].into_iter().chain(gradients).chain(runs).chain(also).chain(last).collect();
+        let last = last.chain((0..curves.len()).map(Todo::Curves));
+        let seen = features.then_some(Todo::Features);
+        let todo = [Todo::Base].into_iter().chain(seen).chain(gradients).chain(runs).chain(also).chain(last).collect();
         played.extend(also_played.iter().filter(|kind| !played.contains(kind)).copied().collect::<Vec<_>>());
         Ok(Phase::Score(Box::new(Scoring {
             scorer,
@@ -361,14 +425,21 @@ impl Measurement {
             seen: BTreeMap::new(),
             means: None,
             gradients: Vec::new(),
+            curves: Vec::new(),
+            runner: None,
+            readings: Vec::new(),
+            trace: None,
+            features: None,
+            lens: None,
+            projected,
         })))
     }
 
-    fn score(&self, model: &Model, scoring: &mut Scoring, todo: &Todo, job: &Job<'_>) -> Result<Option<Finding>> {
+    fn score(&self, model: &Model, scoring: &mut Scoring, todo: &Todo, job: &Job<'_>) -> Result<Vec<Finding>> {
         let silent = job.silent();
-        let Scoring { scorer, done, total, answers, notes, seen, gradients, .. } = scoring;
+        let Scoring { scorer, done, total, answers, notes, seen, .. } = scoring;
         let (interventions, before) = match todo {
-            Todo::Base => return self.base(model, scoring, &silent).map(Some),
+            Todo::Base => return self.base(model, scoring, &silent),
             Todo::Gradients => {
                 let last = scorer.answer().len() - 1;
                 let ends: &[usize] = if last == 0 { &[0] } else { &[0, last] };
@@ -377,23 +448,16 @@ impl Measurement {
                     Err(Error::OutOfMemory { what, .. }) => notes.push(format!("no gradients: {what}")),
                     Err(error) => return Err(error),
                 }
-                return Ok(None);
+                return Ok(Vec::new());
             }
-            Todo::Gradient(of) => {
-                let tensors = match scorer.gradients_of(&[*of], &silent) {
-                    Ok(tensors) => tensors,
-                    Err(Error::OutOfMemory { what, .. }) => {
-                        notes.push(format!("no gradients: {what}"));
-                        return Ok(notes.last().cloned().map(Finding::Note));
-                    }
-                    Err(error) => return Err(error),
-                };
-                let sums = GradientSums::new(model, self.size(), *of, &tensors)?;
-                gradients.push(sums.clone());
-                seen.extend(tensors.clone());
-                return Ok(Some(Finding::Gradient(sums, Seen(tensors))));
+            Todo::Gradient(of) => return Ok(self.gradient(model, scoring, *of, &silent)?.into_iter().collect()),
+            Todo::Features => {
+                let features = Features::new(&self.raw, &scoring.projected, self.size())?;
+                scoring.features = Some(features.clone());
+                return Ok(vec![Finding::Features(Box::new(features))]);
             }
-            Todo::Play(kind) => return Ok(play(*kind, scorer, &silent)?.map(Finding::Game)),
+            Todo::Curves(at) => return self.curves(model, scoring, *at, job),
+            Todo::Play(kind) => return Ok(play(*kind, scorer, &silent)?.map(Finding::Game).into_iter().collect()),
             Todo::With(at) => (&self.request.with[*at], scorer.runs()),
             Todo::Under(interventions) => (interventions, scorer.runs()),
         };
@@ -408,41 +472,140 @@ impl Measurement {
             answers.extend(answer.clone());
         }
         let name = name_of(interventions, scorer.anatomy());
-        Ok(Some(Finding::Effect(effect(scorer, name, interventions, score, answer))))
+        Ok(vec![Finding::Effect(effect(scorer, name, interventions, score, answer))])
+    }
+
+    /// The gradient of `of`, or a note why there is none.
+    fn gradient(&self, model: &Model, scoring: &mut Scoring, of: GradientOf, job: &Job<'_>) -> Result<Option<Finding>> {
+        let tensors = match scoring.scorer.gradients_of(&[of], job) {
+            Ok(tensors) => tensors,
+            Err(Error::OutOfMemory { what, .. }) => {
+                scoring.notes.push(format!("no gradients: {what}"));
+                return Ok(scoring.notes.last().cloned().map(Finding::Note));
+            }
+            Err(error) => return Err(error),
+        };
+        let sums = GradientSums::new(model, self.size(), of, &tensors)?;
+        scoring.gradients.push(sums.clone());
+        scoring.seen.extend(tensors.clone());
+        Ok(Some(Finding::Gradient(sums, Seen(tensors))))
+    }
+
+    /// One run more of the curves in place `at` of the request; they are over when no runner is left.
+    fn curves(&self, model: &Model, scoring: &mut Scoring, at: usize, job: &Job<'_>) -> Result<Vec<Finding>> {
+        let Some(wanted) = self.request.also.curves.get(at) else { return Ok(Vec::new()) };
+        let silent = job.silent();
+        let mut found = Vec::new();
+        let of = wanted.of.of;
+        if scoring.runner.is_none() {
+            let by_gradient = wanted.orders.contains(&CellOrder::Gradient);
+            if by_gradient && scoring.gradients.iter().all(|known| known.of != of) {
+                found.extend(self.gradient(model, scoring, of, &silent)?);
+            }
+            let frame = Frame::new(scoring.scorer.anatomy().side(), self.size());
+            scoring.runner = Some(Runner::new(wanted, &frame, scoring.scorer.anatomy().encoders().len()));
+        }
+        let Scoring { scorer, done, total, notes, means, gradients, curves, runner, .. } = scoring;
+        let Some(running) = runner else { return Ok(found) };
+        let before = scorer.runs();
+        let known = Reckonings {
+            side: scorer.anatomy().side(),
+            means: means.as_ref().map(|means| means.cells.as_slice()),
+            gradient: gradients.iter().find(|known| known.of == of),
+        };
+        // What is known needs no run: on to the next that does.
+        while scorer.runs() == before && !running.is_over() {
+            match running.advance(scorer, &known, &silent)? {
+                None => {}
+                Some(Ok(curve)) => {
+                    curves.push(curve.clone());
+                    found.push(Finding::Curve(curve));
+                }
+                Some(Err(order)) => {
+                    let note = format!("no cells in the order of {order}: it is not known");
+                    notes.push(note.clone());
+                    found.push(Finding::Note(note));
+                }
+            }
+        }
+        if scorer.runs() > before && *done < *total {
+            Meter::resumed(job, Stage::Measure, *done, *total).advance(1)?;
+            *done += 1;
+        }
+        if running.is_over() {
+            *runner = None;
+        }
+        Ok(found)
     }
 
     /// Makes the run without interventions, before whoever wants to see it.
-    fn base(&self, model: &Model, scoring: &mut Scoring, job: &Job<'_>) -> Result<Finding> {
-        let (standard, means) = (self.request.standard, self.request.also.means);
-        let Scoring { scorer, .. } = scoring;
+    fn base(&self, model: &Model, scoring: &mut Scoring, job: &Job<'_>) -> Result<Vec<Finding>> {
+        let (standard, also) = (self.request.standard, &self.request.also);
+        let tokens = &also.readings;
+        let means = also.means || !also.curves.is_empty() || !tokens.is_empty();
+        let scorer = &mut scoring.scorer;
         let sides = model.config().towers.iter().map(TowerSpec::side).collect();
         let (mut contributions, mut recorder) = (Contributions::new(sides), Recorder::new(Detail::Sva));
-        match (standard, means) {
-            (false, false) => scorer.base(&mut Unobserved, job)?,
-            _ => {
-                let frame = Frame::new(model.config().sva.final_side, self.size());
-                let mut lens = standard.then(|| Lens::new(model, &frame, 0)).transpose()?;
-                let (mut nobody, mut no_lens) = (Unobserved, Unobserved);
-                let probs: &mut dyn Observer = if means { &mut recorder } else { &mut nobody };
-                let states: &mut dyn Observer = match &mut lens {
-                    Some(lens) => lens,
-                    None => &mut no_lens,
-                };
-                let mut inner = Both(&mut contributions, states);
-                scorer.base(&mut Both(probs, &mut inner), job)?;
-                scoring.seen = contributions.into_tensors();
-                scoring.seen.extend(lens.into_iter().flat_map(Lens::into_tensors));
+        let frame = Frame::new(model.config().sva.final_side, self.size());
+        let sampled = also.lens && model.config().sva.samplers.is_some();
+        let lens = || Lens::new(model, &frame, 0);
+        let mut lens = match (standard, sampled) {
+            (true, _) => Some(lens()?),
+            (false, true) => Some(lens()?.at_samplers()),
+            (false, false) => None,
+        };
+        let mut noted = Vec::new();
+        if also.lens && !sampled {
+            noted.push("no lens: this model has no samplers, and it is read before and after each of them".to_owned());
+        }
+        let mut attention = None;
+        if !tokens.is_empty() {
+            let (layers, positions) = (model.config().decoder.layers, scorer.positions_of_pass());
+            match Attention::check(layers, positions, scorer.before()) {
+                Ok(()) => attention = Some(Attention::new(scorer.answer().len(), tokens)),
+                Err(Error::OutOfMemory { what, .. }) => noted.push(format!("no attention of tokens: {what}")),
+                Err(error) => return Err(error),
             }
         }
+        {
+            let (mut first, mut second, mut third, mut fourth) = (Unobserved, Unobserved, Unobserved, Unobserved);
+            let written: &mut dyn Observer = if standard || means { &mut contributions } else { &mut first };
+            let probs: &mut dyn Observer = if means { &mut recorder } else { &mut second };
+            let states: &mut dyn Observer = match &mut lens {
+                Some(lens) => lens,
+                None => &mut third,
+            };
+            let rows: &mut dyn Observer = match &mut attention {
+                Some(attention) => attention,
+                None => &mut fourth,
+            };
+            let (mut sva, mut decoder) = (Both(written, probs), Both(states, rows));
+            scorer.base(&mut Both(&mut sva, &mut decoder), job)?;
+        }
+        scoring.seen = contributions.into_tensors();
+        let read = lens.map(Lens::into_tensors).unwrap_or_default();
+        if sampled {
+            scoring.lens = Some(LensMap::new(model, frame.clone(), &read)?);
+        }
+        scoring.seen.extend(read);
         if means {
             let subject = ImageInput::plain(Arc::clone(&self.request.picture));
             let question = self.request.turns.last().map_or("", |turn| turn.question.as_str());
             let trace =
                 trace_file::recorded(model, &subject, Exif::Ignore, question, recorder.layers(), recorder.tensors())?;
             scoring.means = Some(EncoderMeans::new(&trace, &scoring.seen, model.anatomy().side())?);
+            scoring.trace = (!tokens.is_empty()).then(|| Arc::new(trace));
         }
+        if let Some(attention) = attention {
+            let readings = attention.readings(tokens, &frame, scoring.scorer.before())?;
+            scoring.readings = readings.into_iter().map(Arc::new).collect();
+        }
+        scoring.notes.extend(noted.iter().cloned());
         let base = scoring.scorer.score(&Interventions::default(), job)?;
-        Ok(Finding::Base(Box::new(self.known(model, scoring, base))))
+        let base = Finding::Base(Box::new(self.known(model, scoring, base)));
+        let readings = scoring.readings.iter().map(|reading| Finding::Reading(Arc::clone(reading)));
+        let lens = scoring.lens.iter().map(|lens| Finding::Lens(Box::new(lens.clone())));
+        Ok([base].into_iter().chain(readings).chain(lens).chain(noted.into_iter().map(Finding::Note)).collect())
     }
 
     fn size(&self) -> PictureSize {
@@ -467,6 +630,12 @@ impl Measurement {
             runs: scorer.runs(),
             means: scoring.means.clone(),
             gradients: scoring.gradients.clone(),
+            curves: scoring.curves.clone(),
+            readings: scoring.readings.clone(),
+            trace: scoring.trace.clone(),
+            patches: model.encoders().iter().map(|encoder| encoder.patches()).collect(),
+            features: scoring.features.clone(),
+            lens: scoring.lens.clone(),
             notes: scoring.notes.clone(),
             seen: scoring.seen.clone(),
             anatomy: model.anatomy(),

@@ -4,27 +4,36 @@
 //! said under the intervention, so that two runs can be compared number by number. [`Scorer`] runs interventions and
 //! reuses what lies before them; [`standard`] is the list of them that a checkpoint and an image allow; [`shapley`] puts
 //! removals of several encoders together; [`Contributions`] and [`Lens`] look on while the question is run plainly; a [`Measurement`]
-//! does what a [`Request`] asks for, pass by pass, and tells of each [`Finding`] on the way. Numbers mean what
+//! does what a [`Request`] asks for, pass by pass, and tells of each [`Finding`] on the way. A [`Curve`] follows log p while cells
+//! go or come; a [`Reading`] is what a token attended to in the decoder; [`Features`] are what encoders made of the image. Numbers mean what
 //! `docs/evidence.md` says.
 
 mod contribution;
 mod encoders;
+mod faithfulness;
+mod features;
 mod file;
 mod finding;
 mod game;
 mod gradient;
 mod lens;
 mod measure;
+mod reading;
 mod score;
 mod shapley;
 mod standard;
 
 pub use contribution::Contributions;
 pub use encoders::{CellMeans, EncoderMeans, GradientOf, GradientSums};
+pub use faithfulness::{
+    CellOrder, Curve, CurvesOf, Faithfulness, MAX_UNITS, RANDOM_ORDERS, Way, normalised, random_area, unit_for, units,
+};
+pub use features::{FeatureMap, Features};
 pub use finding::{Also, Finding, Seen};
 pub use game::{Game, GameKind};
-pub use lens::{LENS_TOKENS, Lens};
+pub use lens::{LENS_TOKENS, Lens, LensLayer, LensMap};
 pub use measure::{Effect, Evidence, Measurement, Request, ScoredToken, measure};
+pub use reading::Reading;
 pub use score::{Continuation, Score, Scorer};
 pub use shapley::Shapley;
 pub use standard::{Named, standard};

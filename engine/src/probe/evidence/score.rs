@@ -170,6 +170,16 @@ impl Scorer {
         self.runs
     }
 
+    /// Positions before the image.
+    pub(super) fn before(&self) -> usize {
+        self.before
+    }
+
+    /// Positions of one pass over everything from the image on.
+    pub(super) fn positions_of_pass(&self) -> usize {
+        self.positions - self.before + self.answer.len() - 1
+    }
+
     /// What the answer is worth under `interventions`.
     ///
     /// # Errors
@@ -256,7 +266,7 @@ impl Scorer {
         let ids = self.forced(&self.prompt.ids[self.before..]);
         let answer = self.answer.len();
         let rows = if wanted.contains(&GradientOf::Answer) { answer } else { 1 };
-        check_memory(&model, self.positions - self.before + answer - 1, self.before, rows)?;
+        check_memory(&model, self.positions_of_pass(), self.before, rows)?;
         let mut probe = Probe::default();
         let visual = model.connect(&self.image, None, &Interventions::default(), job, &mut probe)?;
         // Another view of the same memory, in which nothing is written: what is tracked is not stored.

@@ -299,6 +299,21 @@ const SAID: &[(&str, &str)] = &[
     ("free memory, or measure with interventions instead", "请释放内存，或改用干预来测量"),
     ("the gradient through {} positions takes {}, and {} are available", "经过 {0} 个位置的梯度需要 {1}，可用 {2}"),
     ("no gradients: {}", "没有梯度：{0}"),
+    ("no attention of tokens: {}", "没有词元的注意力：{0}"),
+    ("no cells in the order of {}: it is not known", "没有按 {0} 排列的单元格：其值未知"),
+    (
+        "no lens: this model has no samplers, and it is read before and after each of them",
+        "没有透镜：此模型没有采样层，而透镜在每个采样层前后读取",
+    ),
+    ("token {} is to be followed, and the answer has {}", "要追溯词元 {0}，而回答只有 {1} 个词元"),
+    ("take one from 1 to {}", "请取 1 到 {0} 之间的一个"),
+    ("cells of encoder {} are to be taken away", "要去除编码器 {0} 的单元格"),
+    ("this model has {} encoders, counted from 0", "此模型有 {0} 个编码器，从 0 开始编号"),
+    (
+        "the attention of {} layers over {} positions takes {}, and {} are kept at most",
+        "{0} 层对 {1} 个位置的注意力需要 {2}，最多保留 {3}",
+    ),
+    ("ask about a shorter text", "请使用更短的文字"),
     // Memory and devices.
     ("keys and values of {} positions take {}, and {} are available", "{0} 个位置的键和值需要 {1}，可用 {2}"),
     ("the checkpoint needs {}, and {} are available", "该检查点需要 {0}，可用 {1}"),

@@ -2,9 +2,9 @@
 
 use super::super::Cx;
 use super::super::inspector::encoder_colour;
-use super::About;
 use super::paint::{effect_colour, legend, reach, table};
 use super::scatter::{self, Point};
+use super::{About, targets};
 use crate::evidence::sheet::signed;
 use crate::evidence::{Block, Findings, plan};
 use crate::window::action::{Action, EvidenceAction, ViewAction};
@@ -25,17 +25,7 @@ const COPY: usize = 192;
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.evidence_panel;
     let view = &cx.state.evidence.view;
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
-        ui.label(RichText::new(texts.cells_of).small().weak());
-        let targets = [(None, texts.all_encoders)].into_iter();
-        let each = about.names.iter().enumerate().map(|(k, name)| (Some(k), name.as_str()));
-        for (target, name) in targets.chain(each.filter(|_| about.names.len() > 1)) {
-            if ui.add(Button::selectable(view.target == target, name).small()).clicked() {
-                out.push(EvidenceAction::SetTarget(target).into());
-            }
-        }
-    });
+    targets(ui, cx, about, out);
     let Some(findings) = about.findings else {
         ui.weak(texts.nothing_yet);
         return;
@@ -284,7 +274,7 @@ fn scatter_of_cells(ui: &mut Ui, cx: &Cx<'_>, findings: &Findings, blocks: &[(Bl
 }
 
 /// A small grey copy of the picture, under whose colours those of the map would be lost.
-fn copy(ui: &Ui, about: &About<'_>, picture: &Picture) -> TextureHandle {
+pub(super) fn copy(ui: &Ui, about: &About<'_>, picture: &Picture) -> TextureHandle {
     let id = Id::unique("grey copy").with((about.exchange.picture, picture.width, picture.height));
     if let Some(known) = ui.data(|data| data.get_temp::<TextureHandle>(id)) {
         return known;

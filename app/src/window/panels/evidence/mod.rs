@@ -4,8 +4,12 @@
 //! others a person does. Numbers appear as they come.
 
 mod cells;
+mod chain;
+mod curves;
 mod encoders;
+mod features;
 mod layers;
+mod lens;
 mod paint;
 mod scatter;
 mod tokens;
@@ -67,7 +71,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     };
     header(ui, cx, &about, out);
     let part = part_of(cx);
-    progress(ui, cx, &about, model, part, out);
+    if let Some(part) = part {
+        progress(ui, cx, &about, model, part, out);
+    }
     ui.add_space(4.0);
     ScrollArea::vertical().id_salt(("evidence", cx.state.evidence.view.section)).auto_shrink(false).show(ui, |ui| {
         ui.set_max_width(ui.available_width() - SCROLL_BAR);
@@ -76,19 +82,44 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Section::Tokens => tokens::show(ui, cx, &about, out),
             Section::Layers => layers::show(ui, cx, &about),
             Section::Cells => cells::show(ui, cx, &about, out),
+            Section::Curves => curves::show(ui, cx, &about, out),
+            Section::Chain => chain::show(ui, cx, &about, out),
+            Section::Features => features::show(ui, cx, &about, out),
+            Section::Lens => lens::show(ui, cx, &about),
         }
         footer(ui, cx, &about, out);
     });
 }
 
-/// The part that the section which is looked at needs.
-fn part_of(cx: &Cx<'_>) -> EvidencePart {
+/// The part that the section which is looked at needs; `None` where something has to be selected first.
+fn part_of(cx: &Cx<'_>) -> Option<EvidencePart> {
     let view = &cx.state.evidence.view;
-    match view.section {
+    let of = cx.state.evidence_token().map_or(GradientOf::Answer, GradientOf::Token);
+    Some(match view.section {
         Section::Encoders | Section::Tokens => EvidencePart::Encoders,
         Section::Layers => EvidencePart::Layers,
         Section::Cells => EvidencePart::Cells(view.target),
-    }
+        Section::Curves => EvidencePart::Curves(view.target, of),
+        Section::Chain => return chain::part(cx),
+        Section::Features => EvidencePart::Features,
+        Section::Lens => EvidencePart::Lens,
+    })
+}
+
+/// The encoder whose cells are replaced.
+fn targets(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
+    let (texts, view) = (&cx.texts.evidence_panel, &cx.state.evidence.view);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
+        ui.label(RichText::new(texts.cells_of).small().weak());
+        let targets = [(None, texts.all_encoders)].into_iter();
+        let each = about.names.iter().enumerate().map(|(k, name)| (Some(k), name.as_str()));
+        for (target, name) in targets.chain(each.filter(|_| about.names.len() > 1)) {
+            if ui.add(Button::selectable(view.target == target, name).small()).clicked() {
+                out.push(EvidenceAction::SetTarget(target).into());
+            }
+        }
+    });
 }
 
 /// Which answer, which part, and of what effects are.
@@ -103,6 +134,10 @@ fn header(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
             (Section::Tokens, texts.tokens),
             (Section::Layers, texts.layers),
             (Section::Cells, texts.cells),
+            (Section::Curves, cx.texts.evidence_further.curves),
+            (Section::Chain, cx.texts.evidence_further.chain),
+            (Section::Features, cx.texts.evidence_further.features),
+            (Section::Lens, cx.texts.evidence_further.lens),
         ] {
             if ui.add(Button::selectable(view.section == section, name)).on_hover_text(tip).clicked() {
                 out.push(EvidenceAction::ShowSection(section).into());
