@@ -8,20 +8,25 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::evidence::export::EvidenceFile;
 use opabinia::evidence::sheet::{number, signed};
-use opabinia::evidence::{Findings, LayerColumn, Measure, Removal, Section, plan};
+use opabinia::evidence::{DecoderChoice, Findings, LayerColumn, Measure, Removal, Section, plan};
+use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
-use opabinia::window::action::{ConversationAction, EvidenceAction, ProgramAction};
+use opabinia::window::action::{ConversationAction, EvidenceAction, ProgramAction, ViewAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::lang::LanguageChoice;
-use opabinia::window::state::{AnswerStatus, EvidencePart, NoticeKind, PartState, Purpose, Slot, WordColours};
+use opabinia::window::state::{
+    AnswerStatus, EvidencePart, NoticeKind, PartState, Purpose, Slot, TokenPlace, ViewChange, WordColours,
+};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_engine::intervention::{Action, Cells, Interventions, Place};
 use opabinia_engine::model::LoadRequest;
-use opabinia_engine::probe::evidence::{Also, GameKind, GradientOf, Request};
+use opabinia_engine::probe::evidence::{
+    Also, CellOrder, Faithfulness, GameKind, GradientOf, RANDOM_ORDERS, Request, Way,
+};
 use opabinia_engine::run::Lane;
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::worker::{Client, EvidenceSpec};
+use opabinia_shaders::Cell;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -481,12 +486,28 @@ fn the_panel_can_be_read_in_both_languages_and_themes() {
     let mut window = open(Start { welcome: true, ..Start::default() }, [1500.0, 940.0]);
     wait(&mut window, "the answer and its maps", shown);
     panel(&mut window);
-    for section in [Section::Encoders, Section::Tokens, Section::Layers, Section::Cells] {
+    select_token(&mut window, 0);
+    window.state_mut().act(ViewChange::Select(Some(Cell { row: 2, col: 2 })));
+    window.run_ok();
+    for section in [
+        Section::Encoders,
+        Section::Tokens,
+        Section::Layers,
+        Section::Cells,
+        Section::Curves,
+        Section::Chain,
+        Section::Features,
+        Section::Lens,
+    ] {
         act(&mut window, EvidenceAction::ShowSection(section));
         let part = match section {
             Section::Encoders | Section::Tokens => EvidencePart::Encoders,
             Section::Layers => EvidencePart::Layers,
             Section::Cells => EvidencePart::Cells(None),
+            Section::Curves => EvidencePart::Curves(None, GradientOf::Answer),
+            Section::Chain => EvidencePart::Chain(0),
+            Section::Features => EvidencePart::Features,
+            Section::Lens => EvidencePart::Lens,
         };
         wait_for(&mut window, part);
         if section == Section::Encoders {
@@ -505,4 +526,148 @@ fn the_panel_can_be_read_in_both_languages_and_themes() {
             shot(&mut window, &format!("evidence-{section:?}-{name}").to_lowercase());
         }
     }
+}
+
+/// Selects a token of the answer that is shown.
+fn select_token(window: &mut Harness<'_, App>, token: usize) {
+    let (key, _) = window.state().state().evidence_about().unwrap();
+    let place = TokenPlace { conversation: key.1, exchange: key.2, token };
+    window.state_mut().act(ConversationAction::SelectToken(Some(place)));
+    window.run_ok();
+}
+
+#[test]
+fn a_token_is_selected_and_its_chain_followed() {
+    let mut window = answered("tiny-llama3", "wide.png", SIZE);
+    panel(&mut window);
+    act(&mut window, EvidenceAction::ShowSection(Section::Chain));
+    assert!(says(&window, "Select a token of the answer to follow its chain."));
+    select_token(&mut window, 1);
+    wait_for(&mut window, EvidencePart::Chain(1));
+    for choice in [DecoderChoice::Mean, DecoderChoice::Rollout, DecoderChoice::Head { layer: 0, head: 1 }] {
+        act(&mut window, EvidenceAction::SetDecoder(choice));
+        wait(&mut window, "the chain", |app| {
+            app.state().evidence_shown().is_some_and(|known| known.chain(1, choice).is_some())
+        });
+        window.run_ok();
+        let app = window.state();
+        let chain = app.state().evidence_shown().unwrap().chain(1, choice).unwrap();
+        assert!((chain.total() - 1.0).abs() < 1e-5, "{choice:?}: {}", chain.total());
+        let own = by_the_engine(app, Also { readings: vec![1], ..Also::default() });
+        let expected = own.chain(1, choice).unwrap();
+        let far = chain.cells.iter().zip(&expected.cells).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(far < 1e-5, "{choice:?}: {far}");
+        // Every step is on the screen, with what it keeps and the largest thing that it drops.
+        for hop in &chain.hops {
+            let (name, _) = app.texts().evidence_further.hop(hop.kind);
+            let kept = format!("{name}: kept {:.2} %", 100.0 * hop.kept);
+            assert!(says(&window, &kept), "{kept}");
+        }
+        let before = &chain.hops[0].dropped[0];
+        let (name, _) = app.texts().evidence_further.dropped(before.0);
+        assert!(says(&window, &format!("dropped: {name} {:.2} %", 100.0 * before.1)));
+        assert!(says(&window, "kept at last + dropped = 100.00 %"));
+    }
+    // A head that there is not says so.
+    act(&mut window, EvidenceAction::SetDecoder(DecoderChoice::Head { layer: 99, head: 0 }));
+    wait(&mut window, "the end of that", |app| {
+        app.state().evidence_shown().is_some_and(|known| known.follows(1, DecoderChoice::Head { layer: 99, head: 0 }))
+    });
+    window.run_ok();
+    assert!(says(&window, "The decoder has no such layer and head."));
+}
+
+#[test]
+fn orders_of_cells_are_compared_and_a_stopped_comparison_keeps_its_curves() {
+    let mut window = answered("tiny-phi3", "square.png", SIZE);
+    panel(&mut window);
+    act(&mut window, EvidenceAction::ShowSection(Section::Curves));
+    let part = EvidencePart::Curves(None, GradientOf::Answer);
+    let known = |app: &App| {
+        let known = app.state().evidence_shown().and_then(|known| known.findings());
+        known.map_or(0, |known| known.evidence().curves.len())
+    };
+    let started = Instant::now();
+    while known(window.state()) < 2 {
+        assert!(started.elapsed() < Duration::from_secs(60), "waited too long for the first curves");
+        window.step();
+    }
+    window.state_mut().act(EvidenceAction::Stop);
+    wait(&mut window, "the end", |app| state_of(app, part) != Some(PartState::Asked));
+    let (stopped, kept) = (state_of(window.state(), part), known(window.state()));
+    assert!(stopped == Some(PartState::Stopped) && kept >= 2, "{stopped:?}, {kept}");
+    let before = findings(window.state()).evidence().curves[0].clone();
+    window.get_by_label("Go on").click();
+    window.step();
+    wait_for(&mut window, part);
+    let all = CellOrder::all(RANDOM_ORDERS, true);
+    assert_eq!(known(window.state()), 2 * all.len());
+    assert_eq!(findings(window.state()).evidence().curves[0], before, "what was measured is not measured again");
+    // What is on the screen is what the engine measures by itself.
+    let of = before.of;
+    let orders = vec![CellOrder::Norm, CellOrder::Effect];
+    let own = by_the_engine(window.state(), Also { curves: vec![Faithfulness { of, orders }], ..Also::default() });
+    let texts = &window.state().texts().evidence_further;
+    for row in own.curve_rows(of) {
+        for (way, area) in Way::ALL.into_iter().zip(row.areas) {
+            let (area, _) = area.unwrap();
+            let got = findings(window.state()).curve_rows(of);
+            let got = got.iter().find(|known| known.order == row.order).unwrap();
+            let got = got.areas[usize::from(way == Way::Insertion)].unwrap().0;
+            assert!((got - area).abs() < 2e-4, "{:?} {way:?}: {got} instead of {area}", row.order);
+            let written = format!("{} · {} · area: {}", texts.order(row.order).0, texts.way(way).0, signed(got));
+            assert!(says(&window, &written), "{written}");
+        }
+    }
+    // It is written, and made again from its recipe byte for byte.
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let recipe = path("e.recipe.json");
+    export(&mut window, EvidenceFile::Recipe, &recipe);
+    let model = crate::harness::checkpoint("tiny-phi3");
+    for (kind, ending) in [(EvidenceFile::Numbers, "csv"), (EvidenceFile::Svg, "svg")] {
+        let (first, again) = (path(&format!("e.{ending}")), path(&format!("again.{ending}")));
+        export(&mut window, kind, &first);
+        let arguments = ["-m", &model, "--recipe", recipe.to_str().unwrap(), "-o", again.to_str().unwrap()];
+        let (made, message) = run(&arguments);
+        assert!(made, "{message}");
+        assert!(std::fs::read(&first).unwrap() == std::fs::read(&again).unwrap(), "{ending}: another file");
+    }
+    let table = std::fs::read_to_string(path("e.csv")).unwrap();
+    assert!(table.contains(",deletion.normalised,") && table.contains("/effect:"), "{table}");
+}
+
+#[test]
+fn features_and_the_lens_are_read_of_the_cell_that_is_pointed_at() {
+    let mut window = answered("tiny-llama3", "wide.png", SIZE);
+    panel(&mut window);
+    act(&mut window, EvidenceAction::ShowSection(Section::Features));
+    wait_for(&mut window, EvidencePart::Features);
+    window.run_ok();
+    let features = findings(window.state()).evidence().features.clone().unwrap();
+    for map in &features.own {
+        assert!(says(&window, &format!("effective rank: {:.1}", map.effective_rank)));
+    }
+    act(&mut window, EvidenceAction::ShowShared(true));
+    assert!(says(&window, &format!("effective rank: {:.1}", features.shared[0].effective_rank)));
+    act(&mut window, EvidenceAction::ShowSection(Section::Lens));
+    wait_for(&mut window, EvidencePart::Lens);
+    window.run_ok();
+    assert!(says(&window, "Point at a cell of the map, or select one."));
+    let lens = findings(window.state()).evidence().lens.clone().unwrap();
+    let (row, column) = (lens.frame.rows.start, lens.frame.columns.start + 1);
+    window.state_mut().act(ViewChange::Select(Some(Cell { row: row as u32, col: column as u32 })));
+    window.run_ok();
+    let cell = lens.cell(row, column).unwrap();
+    for sampler in &lens.samplers {
+        let (text, log_prob) = &sampler.after[cell][0];
+        let written = format!("“{}” {log_prob:.2}", opabinia_engine::printable::line(text));
+        let spoken = format!("Sampler after decoder layer {} · after · {written}", sampler.layer);
+        assert!(says(&window, &spoken), "{spoken}");
+    }
+    // Another cell is another reading; the padding has none.
+    let pane = window.state().state().pane().id;
+    window.state_mut().act(ViewAction::Hover(Some((pane, Cell { row: 0, col: 0 }))));
+    window.run_ok();
+    assert!(says(&window, "This cell lies in the padding"), "wide.png leaves the first row empty");
 }

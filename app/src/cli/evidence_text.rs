@@ -1,6 +1,6 @@
 //! Measured evidence as a table for people and as JSON.
 
-use crate::evidence::chain::DecoderChoice;
+use crate::evidence::DecoderChoice;
 use crate::evidence::sheet::{dropped_words, hop_words};
 use crate::evidence::{Findings, sheet::signed};
 use opabinia_engine::printable;

@@ -1,40 +1,10 @@
 //! From a token of the answer back to pixels, as people choose and read it.
 
-use super::Findings;
+use super::{DecoderChoice, Findings};
 use opabinia_engine::probe::chain::SvaChoice;
 use opabinia_engine::probe::evidence::Reading;
 use opabinia_engine::probe::{Chain, Trace};
 use opabinia_engine::vision::PatchGrid;
-use serde::{Deserialize, Serialize};
-
-/// Which attention of the decoder a chain begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DecoderChoice {
-    /// The mean over all layers and heads.
-    #[default]
-    Mean,
-    /// The rollout through all layers: a heuristic.
-    Rollout,
-    /// One head.
-    Head {
-        /// Its layer, from 0.
-        layer: usize,
-        /// Its number, from 0.
-        head: usize,
-    },
-}
-
-impl DecoderChoice {
-    /// In words, for figures and the command line.
-    pub fn words(self) -> String {
-        match self {
-            Self::Mean => "mean over the decoder's layers and heads".to_owned(),
-            Self::Rollout => "attention rollout (a heuristic)".to_owned(),
-            Self::Head { layer, head } => format!("decoder layer {layer}, head {head}"),
-        }
-    }
-}
 
 /// The chain of a token, of what is known of it; `None` where there is no such layer and head. The SVA's attention is averaged
 /// over its layers and heads.

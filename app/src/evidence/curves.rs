@@ -82,6 +82,14 @@ impl Findings {
     }
 }
 
+/// A token's place; `None` for the whole answer.
+pub(super) fn place_of(of: GradientOf) -> Option<usize> {
+    match of {
+        GradientOf::Answer => None,
+        GradientOf::Token(t) => Some(t),
+    }
+}
+
 /// The colour of an order, in figures and on the screen: Okabe and Ito's, which can be told apart without red and green.
 pub fn colour(order: CellOrder) -> [u8; 3] {
     match order {

@@ -4,12 +4,12 @@
 pub mod chain;
 pub mod curves;
 pub mod export;
+pub mod measured;
 pub mod plan;
 pub mod recipe;
 pub mod sheet;
 pub mod study;
 
-use chain::DecoderChoice;
 use opabinia_engine::intervention::{Action, Anatomy, Interventions, Place};
 use opabinia_engine::observe::SvaLayer;
 use opabinia_engine::probe::evidence::{Effect, Evidence, Finding, GameKind, GradientOf, GradientSums, Score, Shapley};
@@ -192,6 +192,35 @@ pub enum Section {
     Features,
     /// What the decoder would say at a cell.
     Lens,
+}
+
+/// Which attention of the decoder a chain begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecoderChoice {
+    /// The mean over all layers and heads.
+    #[default]
+    Mean,
+    /// The rollout through all layers: a heuristic.
+    Rollout,
+    /// One head.
+    Head {
+        /// Its layer, from 0.
+        layer: usize,
+        /// Its number, from 0.
+        head: usize,
+    },
+}
+
+impl DecoderChoice {
+    /// In words, for figures and the command line.
+    pub fn words(self) -> String {
+        match self {
+            Self::Mean => "mean over the decoder's layers and heads".to_owned(),
+            Self::Rollout => "attention rollout (a heuristic)".to_owned(),
+            Self::Head { layer, head } => format!("decoder layer {layer}, head {head}"),
+        }
+    }
 }
 
 /// What is looked at: everything about a figure but its numbers.

@@ -5,7 +5,7 @@ use super::state::{
     BranchId, ComparisonTab, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab,
     Linked, MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange, WordColours,
 };
-use crate::evidence::chain::DecoderChoice;
+use crate::evidence::DecoderChoice;
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Removal, Section};
 use opabinia_engine::checkpoint::TowerOverride;
@@ -238,7 +238,7 @@ pub enum EvidenceAction {
 #[derive(Debug, Clone)]
 pub enum ProgramAction {
     /// Which language it speaks.
-    SetLanguage(super::lang::LanguageChoice),
+    SetLanguage(crate::language::LanguageChoice),
     /// Light, dark, or as the system has it.
     SetTheme(super::theme::ThemeChoice),
     /// Close whatever lies over the panels.

@@ -4,7 +4,7 @@
 //! that nothing is measured twice and what was measured before a measurement was stopped stays.
 
 use super::{AppState, ConversationId, Exchange, ExchangeId, PictureId};
-use crate::evidence::chain::DecoderChoice;
+use crate::evidence::DecoderChoice;
 use crate::evidence::{Findings, Removal, Section, Shown};
 use opabinia_engine::intervention::Cells;
 use opabinia_engine::probe::Chain;
@@ -296,11 +296,6 @@ impl AppState {
         };
         let turns = self.conversations.get(key.1)?.turns(key.2);
         Some(crate::evidence::export::command(findings, &name, &image, &exchange.system, &turns))
-    }
-
-    /// Whether any of the evidence about this answer is being measured.
-    pub fn measures_evidence(&self, key: EvidenceKey) -> bool {
-        self.jobs.find(|purpose| matches!(purpose, super::Purpose::Evidence(known, _) if *known == key)).is_some()
     }
 }
 

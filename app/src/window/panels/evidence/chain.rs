@@ -4,7 +4,7 @@ use super::super::Cx;
 use super::super::inspector::encoder_colour;
 use super::About;
 use super::cells::copy;
-use crate::evidence::chain::DecoderChoice;
+use crate::evidence::DecoderChoice;
 use crate::window::action::{Action, EvidenceAction};
 use crate::window::state::EvidencePart;
 use egui::{
