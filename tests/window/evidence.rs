@@ -4,6 +4,7 @@
 use crate::demo::shown;
 use crate::harness::{ask, last, open, shot, wait};
 use crate::inspecting::answered;
+use crate::intervening::middle_of;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::evidence::export::EvidenceFile;
@@ -670,4 +671,35 @@ fn features_and_the_lens_are_read_of_the_cell_that_is_pointed_at() {
     window.state_mut().act(ViewAction::Hover(Some((pane, Cell { row: 0, col: 0 }))));
     window.run_ok();
     assert!(says(&window, "This cell lies in the padding"), "wide.png leaves the first row empty");
+}
+
+#[test]
+fn a_region_brushed_on_the_large_map_is_read_in_the_panel() {
+    let mut window = open(Start { welcome: true, ..Start::default() }, SIZE);
+    wait(&mut window, "the answer and its maps", shown);
+    panel(&mut window);
+    act(&mut window, EvidenceAction::ShowSection(Section::Cells));
+    wait_for(&mut window, EvidencePart::Cells(None));
+    let of = |row: u32, col: u32| Cell { row, col };
+    let (from, to) = (middle_of(&window, of(2, 1)), middle_of(&window, of(3, 2)));
+    window.event(egui::Event::ModifiersChanged(egui::Modifiers::SHIFT));
+    window.hover_at(from);
+    window.step();
+    window.drag_at(from);
+    window.step();
+    for part in 1..=4 {
+        window.hover_at(from + (to - from) * (part as f32 / 4.0));
+        window.step();
+    }
+    window.drop_at(to);
+    window.event(egui::Event::ModifiersChanged(egui::Modifiers::NONE));
+    window.step();
+    window.step();
+    let cells = Cells::rectangle(2..4, 1..3);
+    assert_eq!(window.state().state().evidence.view.region, Some(cells.clone()));
+    wait_for(&mut window, EvidencePart::Region);
+    window.run_ok();
+    let known = findings(window.state());
+    let delta = known.delta_under(&plan::region(known.anatomy(), None, &cells), None).unwrap();
+    assert!(says(&window, &format!("Region · all encoders: Δ log p {}", signed(delta))));
 }

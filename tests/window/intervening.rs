@@ -102,7 +102,7 @@ fn the_last_encoder_cannot_be_masked() {
 }
 
 /// The middle of `cell` of six to a side on the only canvas.
-fn middle_of(window: &Harness<'static, App>, cell: Cell) -> Pos2 {
+pub fn middle_of(window: &Harness<'static, App>, cell: Cell) -> Pos2 {
     let rect = window.get_by_label("Map").rect();
     let place = vec2(cell.col as f32 + 0.5, cell.row as f32 + 0.5) / 6.0 - vec2(0.5, 0.5);
     rect.center() + place * rect.size().min_elem()

@@ -226,6 +226,8 @@ pub enum EvidenceAction {
     TypeRegion(String),
     /// Measure the region that is typed.
     UseRegion,
+    /// These cells were brushed on a large map: they are measured where effects of cells are looked at.
+    Brushed(Cells),
     /// Measure these cells.
     SetRegion(Option<Cells>),
     /// Write what is known to a file the person chooses.

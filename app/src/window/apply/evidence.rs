@@ -1,11 +1,10 @@
 //! What answers rest on: asked for in the batch lane, so that a question goes first; taken in piece by piece; written to files.
 
-use crate::evidence::DecoderChoice;
 use crate::evidence::chain::follow;
 use crate::evidence::curves::curves_of;
 use crate::evidence::export::{self, EvidenceFile};
 use crate::evidence::measured::Measured;
-use crate::evidence::plan;
+use crate::evidence::{DecoderChoice, Section, plan};
 use crate::figure::Theme;
 use crate::window::action::EvidenceAction;
 use crate::window::app::{App, Finished};
@@ -44,6 +43,11 @@ impl App {
             }
             EvidenceAction::TypeRegion(text) => (view.region_text, view.region_problem) = (text, None),
             EvidenceAction::UseRegion => self.use_typed_region(),
+            EvidenceAction::Brushed(cells) => {
+                if view.section == Section::Cells && self.state.layout.shows_evidence() {
+                    self.set_region(Some(cells));
+                }
+            }
             EvidenceAction::SetRegion(cells) => self.set_region(cells),
             EvidenceAction::Export(kind) => self.pick_evidence_file(kind),
             EvidenceAction::ExportTo(kind, path) => self.export_evidence(kind, path),

@@ -68,6 +68,12 @@ impl Layout {
         self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
     }
 
+    /// Whether the panel of evidence is to be seen.
+    pub fn shows_evidence(&self) -> bool {
+        let is_evidence = |id| matches!(self.0.tiles.get(id), Some(Tile::Pane(PanelKind::Evidence)));
+        self.0.active_tiles().into_iter().any(is_evidence)
+    }
+
     /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
     pub fn is_sound(&self) -> bool {
         let tiles = &self.0.tiles;

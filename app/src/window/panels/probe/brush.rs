@@ -1,8 +1,8 @@
-//! Brushing a region on the large map, to switch it off.
+//! Brushing a region on the large map, to switch it off; the panel of evidence says what that was worth, where it is open.
 
 use super::frame::Frame;
 use super::source::Source;
-use crate::window::action::Action;
+use crate::window::action::{Action, EvidenceAction};
 use crate::window::state::{ViewChange, cells_between, with_cells_switched};
 use egui::{Color32, Id, Rect, Response, Stroke, StrokeKind, Ui};
 use opabinia_shaders::Cell;
@@ -24,6 +24,7 @@ pub fn show(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame, ou
             let cells = cells_between(from, to, source.side, trace.anatomy.side());
             let next = with_cells_switched(now, &cells, trace.encoders.len());
             out.push(ViewChange::Source(source.pane.source.intervened(next)).into());
+            out.push(EvidenceAction::Brushed(cells).into());
         }
         return true;
     }
