@@ -4,7 +4,7 @@ use crate::evidence::DecoderChoice;
 use crate::evidence::sheet::{dropped_words, hop_words};
 use crate::evidence::{Findings, sheet::signed};
 use opabinia_engine::printable;
-use opabinia_engine::probe::evidence::{CurvesOf, Effect, Evidence, Way};
+use opabinia_engine::probe::evidence::{CurvesOf, Effect, Evidence, FeatureMap, Way, normalised};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -195,7 +195,7 @@ fn faithfulness_json(findings: &Findings) -> Value {
     let evidence = findings.evidence();
     let kind = |of: CurvesOf| {
         let curves = findings.curves(of).map(|curve| {
-            let normalised = opabinia_engine::probe::evidence::normalised(&evidence.curves, curve);
+            let normalised = normalised(&evidence.curves, curve);
             json!({
                 "order": curve.order.to_string(),
                 "way": curve.way.name(),
@@ -253,8 +253,7 @@ fn chains_json(findings: &Findings, decoder: DecoderChoice) -> Value {
 fn features_json(evidence: &Evidence) -> Value {
     let Some(features) = &evidence.features else { return Value::Null };
     let names = evidence.anatomy.encoder_names();
-    let one = |(name, (own, shared)): (&String, (_, &opabinia_engine::probe::evidence::FeatureMap))| {
-        let own: &opabinia_engine::probe::evidence::FeatureMap = own;
+    let one = |(name, (own, shared)): (&String, (&FeatureMap, &FeatureMap))| {
         json!({
             "name": name,
             "effective_rank": own.effective_rank,

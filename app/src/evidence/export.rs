@@ -9,7 +9,7 @@ use crate::csv;
 use crate::output;
 use crate::recipe::write_png;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::probe::evidence::{Curve, GradientOf, Score, normalised};
+use opabinia_engine::probe::evidence::{Curve, Score, normalised};
 use opabinia_engine::text::Turn;
 use opabinia_engine::{Error, Result};
 use std::fmt::Write as _;

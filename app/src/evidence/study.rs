@@ -334,7 +334,7 @@ impl Study {
             let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
             let mut fields: Vec<String> =
                 question.random.map_or([None; 2], |random| random.map(Some)).map(number).to_vec();
-            fields.extend(question.deltas.iter().map(|value| value.to_string()));
+            fields.extend(question.deltas.iter().map(ToString::to_string));
             for measure in &question.measures {
                 fields.extend((0..self.encoders.len()).map(|k| number(measure.get(k).copied())));
             }

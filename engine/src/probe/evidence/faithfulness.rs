@@ -493,7 +493,7 @@ mod tests {
     #[test]
     fn areas_lie_between_random_and_greedy() {
         let of = |order, low: f64| curve(order, Way::Deletion, &[0.0, low, -4.0]);
-        let curves = vec![
+        let curves = [
             of(CellOrder::Random(0), -1.0),
             of(CellOrder::Random(1), -3.0),
             of(CellOrder::Greedy, -4.0),

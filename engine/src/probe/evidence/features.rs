@@ -264,7 +264,7 @@ mod tests {
         let value = |token: usize, channel: usize| {
             let (row, column) = ((token / 6) as f32, (token % 6) as f32);
             match channel {
-                0 => 5.0 * row,
+                0 => 2.0 * row * row,
                 1 => 3.0 * (column - 2.5).powi(2),
                 2 => {
                     if token == 7 {

@@ -76,15 +76,14 @@ impl Attention {
         }
         let mut readings = Vec::with_capacity(tokens.len());
         for (at, (token, from_end)) in tokens.iter().zip(&self.from_end).enumerate() {
-            let rows = self.layers.iter().map(|layer| layer.rows.get(at).cloned().unwrap_or_default()).collect();
             let rolled: Vec<f32> = rollout(&means, before, *from_end).into_iter().map(|p| p as f32).collect();
             // A row ends with the position that attends: what comes after it is no part of it.
             let cut = |row: Vec<f32>| row[..row.len().saturating_sub(from_end - 1)].to_vec();
             let cut_heads = |heads: Vec<Vec<f32>>| heads.into_iter().map(cut).collect::<Vec<_>>();
-            let rows: Vec<Vec<Vec<f32>>> = rows;
+            let rows = self.layers.iter().map(|layer| cut_heads(layer.rows.get(at).cloned().unwrap_or_default()));
             readings.push(Reading {
                 token: *token,
-                rows: LastRows::of(rows.into_iter().map(cut_heads).collect()).around(frame.clone(), before)?,
+                rows: LastRows::of(rows.collect()).around(frame.clone(), before)?,
                 rollout: LastRows::of(vec![vec![cut(rolled)]]).around(frame.clone(), before)?,
             });
         }
