@@ -287,7 +287,7 @@ fn a_difference_is_that_of_the_numbers_on_a_scale_with_nothing_in_its_middle() {
         for channel in 0..3 {
             let [a, b] = [table[low], table[(low + 1).min(table.len() - 1)]].map(|rgb| f64::from(rgb[channel]));
             let expected = a + (b - a) * part;
-            assert!((f64::from(got[channel]) - expected).abs() <= 1.5, "{at:?}: {got:?}, {expected} of {value}");
+            assert!((f64::from(got[channel]) - expected).abs() <= 1.0, "{at:?}: {got:?}, {expected} of {value}");
         }
         compared += 1;
     }

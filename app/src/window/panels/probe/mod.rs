@@ -33,8 +33,13 @@ use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
 use source::Source;
 use std::time::Duration;
 
-/// The maps have at least this much room; where the panel is lower, it scrolls.
-const LOWEST: f32 = 240.0;
+/// The maps have at least this much room, so that a pane of a quarter of the window shows all it has to say; where it is lower,
+/// it scrolls.
+const LOWEST: f32 = 132.0;
+/// The same where there are more small maps than stand in one row.
+const LOWEST_OF_MANY: f32 = 240.0;
+/// Small maps that stand in one row beside the large one, however low it is.
+const IN_A_ROW: usize = 4;
 /// Line above the large map.
 const TITLE: f32 = 22.0;
 /// How soon numbers are asked for again.
@@ -184,9 +189,10 @@ fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut V
     let gaps = 5.0 * ui.spacing().item_spacing.y;
     let width = ui.available_width();
     let below = colour_bar::HEIGHT + readout::height(width) + evidence::height(width) + gaps + 4.0;
-    let room = vec2(ui.available_width(), (ui.available_height() - below).max(LOWEST));
-    let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };
+    let lowest = if count > IN_A_ROW { LOWEST_OF_MANY } else { LOWEST };
+    let room = vec2(ui.available_width(), (ui.available_height() - below).max(lowest));
+    let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let places = arrange(area.size(), count);
     let mut large = places.large.translate(area.min.to_vec2());
     heading(ui, cx, source, egui::Rect::from_min_size(large.min, vec2(large.width(), TITLE)), out);
