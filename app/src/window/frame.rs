@@ -80,17 +80,17 @@ impl App {
             self.changed();
         }
         for event in events {
-            self.take_event(event);
+            self.apply_event(event);
         }
         let finished: Vec<_> = self.background.results().collect();
         for finished in finished {
-            self.take_finished(finished);
+            self.apply_finished(finished);
         }
-        self.watch_download();
+        self.update_download_rate();
         self.make_inputs();
-        self.keep_intervened_up();
-        self.keep_traces_up();
-        self.keep_attention_up();
+        self.request_missing_answers();
+        self.request_missing_traces();
+        self.request_missing_attention();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }
@@ -142,7 +142,7 @@ impl eframe::App for App {
         self.caret.update(ui.ctx());
         let mut actions: Vec<Action> = Vec::new();
         let texts = self.texts();
-        panels::take_input(ui.ctx(), &self.state, &mut actions);
+        panels::collect_input(ui.ctx(), &self.state, &mut actions);
         let layout = self.panels.show(ui, &self.state, texts, self.gpu.as_ref(), &mut actions);
         if let Some(layout) = layout {
             self.state.layout = layout;
@@ -165,12 +165,12 @@ impl eframe::App for App {
             }
             self.apply(action);
         }
-        self.state.layout.hold(self.state.view.panes());
+        self.state.layout.show_exactly(self.state.view.panes());
         self.entitle();
     }
 
     fn on_exit(&mut self) {
-        self.state.conversations.settle();
+        self.state.conversations.stop_open_answers();
         if let Err(why) = self.save_now() {
             tracing::error!("the session could not be saved: {why}");
         }

@@ -192,7 +192,7 @@ impl App {
     }
 
     /// Something was measured for `job`.
-    pub(super) fn take_finding(&mut self, job: JobId, finding: Finding) {
+    pub(super) fn receive_finding(&mut self, job: JobId, finding: Finding) {
         let Some(Purpose::Evidence(key, _)) = self.state.jobs.get(job).map(|running| running.purpose.clone()) else {
             return;
         };

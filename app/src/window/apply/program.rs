@@ -33,7 +33,7 @@ impl App {
                 move || Finished::Dropped(paths.iter().map(|path| Dropped::of(path)).collect()),
             ),
             ProgramAction::TypePath(text) => self.type_path(text),
-            ProgramAction::UsePath => self.take_typed_path(),
+            ProgramAction::UsePath => self.use_typed_path(),
             ProgramAction::PastedPath(text, path) => self.paste_path(text, path),
             ProgramAction::Pasted(image) => self.paste(image),
             ProgramAction::Restart => self.restart(),
@@ -41,7 +41,7 @@ impl App {
     }
 
     /// Opens and attaches what was dropped: of many pictures the last one, as a question is about one.
-    pub(super) fn take_dropped(&mut self, dropped: Vec<Dropped>) {
+    pub(super) fn open_dropped(&mut self, dropped: Vec<Dropped>) {
         let (mut checkpoint, mut picture) = (None, None);
         // Whatever path was asked for, this is the answer.
         if matches!(self.state.overlay, Overlay::Path(_)) && !dropped.is_empty() {

@@ -267,7 +267,7 @@ impl AppState {
 
     /// Whether the trace named `key` is being made.
     pub fn is_coming(&self, key: &TraceKey) -> bool {
-        self.jobs.bring_trace(key)
+        self.jobs.make_trace(key)
     }
 
     /// Whether an answer about the picture is shown of which there could be the run `key`, which is neither there nor being

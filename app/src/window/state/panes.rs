@@ -70,9 +70,9 @@ impl Panes {
     }
 
     /// Brings what a file said into its bounds.
-    pub fn settle(&mut self) {
+    pub fn clamp(&mut self) {
         for pane in &mut self.all {
-            pane.lens.settle();
+            pane.lens.clamp();
             pane.offset.clamp();
         }
     }

@@ -59,7 +59,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange, token
 /// What is said of a token that the model did not choose, because the answer had to begin with it.
 fn forced(cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange) -> Option<(&'static str, &'static str)> {
     let texts = &cx.texts.inspector;
-    match (place.token + 1).cmp(&exchange.begin.len()) {
+    match (place.token + 1).cmp(&exchange.forced_prefix.len()) {
         Ordering::Less => Some(texts.repeated),
         Ordering::Equal => Some(texts.forced),
         Ordering::Greater => None,
