@@ -59,7 +59,7 @@ impl Keeper {
         // What was put together from damaged files is not put together a second time.
         self.changed = (!remarks.is_empty()).then(Instant::now);
         for remark in remarks {
-            state.notices.add(NoticeKind::Warning, remark.words(&texts.program));
+            state.notices.add(NoticeKind::Warning, remark.words(texts));
         }
         self.tell(state);
     }
@@ -146,7 +146,8 @@ impl App {
         self.keeper.saving = false;
         let failed = saved.err();
         if let Some(why) = failed.as_ref().filter(|_| failed != self.keeper.failed) {
-            let text = format!("{} {why}", self.texts().program.save_failed);
+            let texts = self.texts();
+            let text = format!("{} {}", texts.program.save_failed, (texts.engine.said)(why));
             self.state.notices.add(NoticeKind::Failure, text);
         }
         self.keeper.failed = failed;

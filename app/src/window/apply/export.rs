@@ -2,6 +2,7 @@
 //! beside the window.
 
 use crate::csv;
+use crate::map_figure;
 use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
 use crate::window::app::{App, Finished};
@@ -125,12 +126,13 @@ impl Job {
     /// Does it; the error is in words.
     fn write(&self, path: &Path, texts: &EngineTexts) -> Result<(), String> {
         let words = |error: opabinia_engine::Error| texts.error(&error);
+        let said = texts.said;
         output::check(path, &[]).map_err(words)?;
         match self {
             Self::Trace(trace) => trace_file::save(trace, path).map_err(words),
             Self::Attention { attention, layer, head, about } => {
                 let (values, _) = chosen(attention, *layer, *head)
-                    .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
+                    .ok_or_else(|| said("there is no such layer or head in the language model"))?;
                 let text = attention_csv(attention, &values, &about.fields(*layer, *head));
                 output::write(path, |file| file.write_all(text.as_bytes())).map_err(words)
             }
@@ -140,13 +142,16 @@ impl Job {
                     return Recipe::write(path, trace, picture, name, settings).map_err(words);
                 }
                 // The device that `opabinia render` would take, so that its picture is this one.
-                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| error.to_string())?;
-                let drawn = figure.draw(&gpu).map_err(|error| error.to_string())?;
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
+                let drawn = figure.draw(&gpu).map_err(|error| match error {
+                    map_figure::Error::Input(error) => words(error),
+                    error => said(&error.to_string()),
+                })?;
                 if *kind == ExportKind::Numbers {
                     let text = figure.csv(&drawn.maps);
                     return output::write(path, |file| file.write_all(text.as_bytes())).map_err(words);
                 }
-                write_png(path, &drawn.figure.draw()?).map_err(words)
+                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
             }
         }
     }
