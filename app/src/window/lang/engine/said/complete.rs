@@ -9,14 +9,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What speaks to the window, from the root of the repository.
-const SPEAKERS: [&str; 12] = [
+const SPEAKERS: [&str; 14] = [
     "engine/src",
     "engine/trace/src",
     "engine/hub/src",
     "engine/eval/src",
     "shaders/src",
     "app/src/demo.rs",
+    "app/src/evidence/recipe.rs",
     "app/src/pulling.rs",
+    "app/src/recipe.rs",
     "app/src/window/apply",
     "app/src/window/background.rs",
     "app/src/window/gpu",

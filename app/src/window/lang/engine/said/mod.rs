@@ -16,13 +16,18 @@ mod hub;
 mod loading;
 mod pictures;
 mod question_sets;
+mod recipes;
 mod system;
 mod text;
 mod traces;
 mod weights;
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// Sentences and their translations, by what they are about.
-const SAID: [&[(&str, &str)]; 13] = [
+const SAID: [&[(&str, &str)]; 14] = [
     system::SAID,
     checkpoint::SAID,
     configuration::SAID,
@@ -32,11 +37,89 @@ const SAID: [&[(&str, &str)]; 13] = [
     pictures::SAID,
     evidence::SAID,
     traces::SAID,
+    recipes::SAID,
     drawing::SAID,
     comparison::SAID,
     hub::SAID,
     question_sets::SAID,
 ];
+
+/// A sentence with places in it.
+struct Template {
+    /// What stands around the places.
+    pieces: Vec<&'static str>,
+    /// How many bytes of a text it knows.
+    known: usize,
+    /// Whether it has few letters and nothing else, as `{} and {}` and `layer {}`: it joins or counts names.
+    is_weak: bool,
+    chinese: &'static str,
+}
+
+/// The list as it is searched.
+struct Templates {
+    /// Sentences without places.
+    whole: HashMap<&'static str, &'static str>,
+    /// The others, those that know most first.
+    open: Vec<Template>,
+}
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    let all = || SAID.iter().flat_map(|area| area.iter());
+    let whole = all().filter(|(english, _)| !english.contains("{}")).copied().collect();
+    let open =
+        all().filter(|(english, _)| english.contains("{}")).map(|(english, chinese)| Template::new(english, chinese));
+    let mut open: Vec<Template> = open.collect();
+    open.sort_by_key(|template| Reverse(template.known));
+    Templates { whole, open }
+});
+
+/// Sentences stand in others no deeper than this.
+const DEEPEST: usize = 4;
+
+/// Sentences stand in a row of fewer.
+const LONGEST: usize = 20;
+
+/// Letters that a sentence has at least; what has fewer is a word that joins others, or counts something.
+const LETTERS: usize = 10;
+
+impl Template {
+    fn new(english: &'static str, chinese: &'static str) -> Self {
+        let pieces: Vec<&str> = english.split("{}").collect();
+        let letters = pieces.iter().flat_map(|piece| piece.chars());
+        let is_weak = letters.clone().filter(|letter| letter.is_alphabetic()).count() < LETTERS
+            && letters.clone().any(char::is_alphabetic)
+            && letters.clone().all(|letter| letter.is_alphabetic() || letter == ' ');
+        Self { known: pieces.iter().map(|piece| piece.len()).sum(), pieces, is_weak, chinese }
+    }
+
+    /// What stands in the places, if `text` is such a sentence. It is never nothing.
+    fn holes<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        let [first, between @ .., last] = self.pieces.as_slice() else { return None };
+        let mut rest = text.strip_prefix(first)?.strip_suffix(last)?;
+        let mut found = Vec::with_capacity(self.pieces.len());
+        for piece in between {
+            let (hole, after) = rest.split_once(piece)?;
+            found.push(hole);
+            rest = after;
+        }
+        found.push(rest);
+        (found.iter().all(|hole| !hole.is_empty()) && self.fits(text, &found)).then_some(found)
+    }
+
+    /// Whether it is meant by `text`: what only joins names says nothing of a file called "head and tail.png", nor in the
+    /// words of a library.
+    fn fits(&self, text: &str, found: &[&str]) -> bool {
+        if !self.is_weak {
+            return true;
+        }
+        let is_path = text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\");
+        let is_name = |part: &str| part.split(", ").all(|name| !name.contains(' '));
+        // "row 4 and column 5" are two.
+        let is_one = |part: &str| found.len() > 1 || !part.contains(" and ");
+        let is_known = |part: &str| is_name(part) || is_one(part) && sentence(part, DEEPEST - 1) != *part;
+        !is_path && found.iter().all(|part| is_known(part))
+    }
+}
 
 /// `text` in Chinese, line by line.
 pub(super) fn chinese(text: &str) -> String {
@@ -51,25 +134,16 @@ fn line(text: &str) -> String {
     format!("{before}{}", sentence(rest, 0))
 }
 
-/// Sentences stand in others no deeper than this.
-const DEEPEST: usize = 4;
-
-/// Letters that a sentence has at least; what has fewer is a word that joins others, or counts something.
-const LETTERS: usize = 10;
-
 fn sentence(text: &str, depth: usize) -> String {
-    if depth == DEEPEST {
-        return text.to_owned();
+    if let Some(chinese) = TEMPLATES.whole.get(text).filter(|_| depth < DEEPEST) {
+        return (*chinese).to_owned();
     }
-    let known = SAID.iter().flat_map(|area| area.iter()).filter_map(|(english, chinese)| {
-        let found = holes(english, text)?;
-        fits(english, text, &found).then_some((english, chinese, found))
-    });
-    // The one that knows most of it.
-    let best = known.max_by_key(|(english, ..)| english.replace("{}", "").len());
-    let Some((_, chinese, found)) = best else { return text.to_owned() };
+    let mut open = TEMPLATES.open.iter().filter(|_| depth < DEEPEST);
+    let Some((template, found)) = open.find_map(|template| Some((template, template.holes(text)?))) else {
+        return text.to_owned();
+    };
     // Several sentences in a row, of which the first has a place for the rest.
-    if found.iter().any(|part| part.contains("; ")) {
+    if found.iter().any(|part| part.contains("; ")) && text.matches("; ").count() < LONGEST {
         let row: Vec<(&str, String)> = text.split("; ").map(|part| (part, sentence(part, depth + 1))).collect();
         if row.iter().all(|(part, chinese)| part != chinese) {
             return row.into_iter().map(|(_, chinese)| chinese).collect::<Vec<_>>().join("；");
@@ -77,12 +151,12 @@ fn sentence(text: &str, depth: usize) -> String {
     }
     let parts: Vec<String> = found.iter().map(|part| sentence(part, depth + 1)).collect();
     // What only joins others is translated with one of them.
-    if !chinese.chars().any(char::is_alphabetic) && !found.is_empty() && parts == found {
+    if !template.chinese.chars().any(char::is_alphabetic) && parts == found {
         return text.to_owned();
     }
     // Piece by piece: what stood there may itself hold braces.
     let mut out = String::new();
-    let mut rest = *chinese;
+    let mut rest = template.chinese;
     while let Some((before, after)) = rest.split_once('{') {
         let (at, after) = after.split_once('}').unwrap_or((after, ""));
         join(&mut out, before);
@@ -110,39 +184,6 @@ fn join(text: &mut String, piece: &str) {
         }
         text.push_str(piece);
     }
-}
-
-/// Whether `english` is meant by `text`. What has few letters and nothing else, as `{} and {}` and `layer {}`, joins or counts
-/// names: it says nothing of a file called "head and tail.png", nor in the words of a library.
-fn fits(english: &str, text: &str, found: &[&str]) -> bool {
-    let words = english.replace("{}", "");
-    let is_few = words.chars().filter(|letter| letter.is_alphabetic()).count() < LETTERS;
-    if !is_few || found.is_empty() || !words.chars().all(|c| c.is_alphabetic() || c == ' ') {
-        return true;
-    }
-    let is_path = text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\");
-    let is_name = |part: &str| part.split(", ").all(|name| !name.contains(' '));
-    // "row 4 and column 5" are two.
-    let is_one = |part: &str| found.len() > 1 || !part.contains(" and ");
-    let is_known = |part: &str| is_name(part) || is_one(part) && sentence(part, DEEPEST - 1) != *part;
-    !is_path && found.iter().all(|part| is_known(part))
-}
-
-/// What stands in `text` where `template` has `{}`; `None` where it is another sentence.
-fn holes<'t>(template: &str, text: &'t str) -> Option<Vec<&'t str>> {
-    let mut parts = template.split("{}");
-    let mut rest = text.strip_prefix(parts.next()?)?;
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty().then(Vec::new) };
-    let mut found = Vec::new();
-    for part in parts {
-        let (hole, after) = rest.split_once(part)?;
-        found.push(hole);
-        rest = after;
-    }
-    found.push(rest.strip_suffix(last)?);
-    // What a person is told about is never nothing.
-    found.iter().all(|hole| !hole.is_empty()).then_some(found)
 }
 
 #[cfg(test)]
