@@ -35,7 +35,6 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("a list of texts", "文本的列表"),
     ("at most {}", "最多 {0}"),
     ("at most {} bytes", "最多 {0} 字节"),
-    ("at least {} bytes", "至少 {0} 字节"),
     ("{} bytes", "{0} 字节"),
     // What a checkpoint is.
     ("this is not a Cambrian-1 checkpoint this program can run", "这不是本程序能运行的 Cambrian-1 检查点"),
@@ -52,8 +51,6 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("a ban on repeated sequences is not supported", "不支持禁止重复序列"),
     ("a ban on tokens is not supported", "不支持禁用词元"),
     ("a ban on words is not supported", "不支持禁用词"),
-    ("{} is not supported", "不支持 {0}"),
-    ("{} are not supported", "不支持 {0}"),
     (
         "run this checkpoint with the program it was made for; or, to see what it does without this setting, remove the \
          field from a copy of the file: the numbers are then not those of the reference",

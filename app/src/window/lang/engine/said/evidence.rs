@@ -16,7 +16,6 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("there is no layer `{}`", "没有层“{0}”"),
     ("there is no head {}", "没有注意力头 {0}"),
     ("the heads of every SVA layer are 0 to {}", "每个 SVA 层的注意力头为 0 到 {0}"),
-    ("there is no cell {}", "没有单元格 {0}"),
     ("there is no encoder `{}`", "没有编码器“{0}”"),
     ("there is no encoder {}", "没有编码器 {0}"),
     ("free memory, or measure with interventions instead", "请释放内存，或改用干预来测量"),

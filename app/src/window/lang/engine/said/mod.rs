@@ -112,12 +112,11 @@ impl Template {
         if !self.is_weak {
             return true;
         }
-        let is_path = text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\");
-        let is_name = |part: &str| part.split(", ").all(|name| !name.contains(' '));
+        let is_name = |part: &str| is_path(part) || part.split(", ").all(|name| !name.contains(' '));
         // "row 4 and column 5" are two.
         let is_one = |part: &str| found.len() > 1 || !part.contains(" and ");
         let is_known = |part: &str| is_name(part) || is_one(part) && sentence(part, DEEPEST - 1) != *part;
-        !is_path && found.iter().all(|part| is_known(part))
+        !is_path(text) && found.iter().all(|part| is_known(part))
     }
 }
 
@@ -165,6 +164,11 @@ fn sentence(text: &str, depth: usize) -> String {
     }
     join(&mut out, rest);
     out
+}
+
+/// Whether `text` begins as the whole path of a file does.
+fn is_path(text: &str) -> bool {
+    text.starts_with(['/', '~', '\\']) || text.get(1..3) == Some(":\\")
 }
 
 /// Puts `piece` behind `text`: with a space between Chinese and Latin, and with none between Chinese and Chinese.
@@ -270,6 +274,7 @@ mod tests {
             ),
             // Names of files, and words of libraries.
             ("/a/head and tail.png: the file is empty (0 bytes)", "/a/head and tail.png：文件为空（0 字节）"),
+            ("also in /my models/b.safetensors", "也在 /my models/b.safetensors 中"),
             ("head and tail of it.png: the file is empty (0 bytes)", "head and tail of it.png：文件为空（0 字节）"),
             (
                 "is not valid JSON: expected `,` or `}` at line 3 column 4",

@@ -92,8 +92,6 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("failed to fill whole buffer", "数据在应有的长度之前结束"),
     ("stream did not contain valid UTF-8", "数据不是有效的 UTF-8"),
     ("a socket", "套接字"),
-    ("a pipe", "管道"),
-    ("a device", "设备"),
     ("standard output", "标准输出"),
     // Files of the window.
     ("it has {} MB; remove some conversations", "它有 {0} MB；请删除一些对话"),
