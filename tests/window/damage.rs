@@ -91,7 +91,7 @@ fn a_damaged_part_is_taken_from_the_copy() {
     else {
         panic!("{remarks:?}")
     };
-    let texts = &Language::English.texts().program;
+    let texts = Language::English.texts();
     assert!(part.words(texts).contains("taken from the copy"), "{}", part.words(texts));
     assert!(kept.words(texts).contains(&aside.display().to_string()), "{}", kept.words(texts));
     store.save(&mut drafted("third")).unwrap();
