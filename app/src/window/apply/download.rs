@@ -1,12 +1,12 @@
 //! Bringing checkpoints from the hub.
 
-use crate::cli::failure::{Cause, Failure};
 use crate::pace::Rate;
 use crate::pulling::{self, Needs, Wish};
 use crate::window::app::{App, Finished};
-use crate::window::lang::EngineTexts;
+use crate::window::lang::Texts;
 use crate::window::state::{Download, DownloadPhase, DownloadTask, NoticeKind, Slot};
 use opabinia_engine::checkpoint::Hub;
+use opabinia_engine::printable;
 use opabinia_hub::cache::MAIN;
 use opabinia_hub::names::{Repo, RepoKind};
 use opabinia_hub::progress::Stop;
@@ -30,7 +30,7 @@ impl App {
                 let needs = pulling::session(&hub, stop)
                     .and_then(|session| pulling::needs(&session, &hub, &wish, &|_| {}))
                     .map(Arc::new);
-                Finished::LookedUp(task, needs.map_err(|failure| words(&texts.engine, &failure)))
+                Finished::LookedUp(task, needs.map_err(|error| words(&error, texts)))
             },
         );
     }
@@ -75,7 +75,7 @@ impl App {
                     session.fetch(&needs.plan)?;
                     Ok(session.publish(&needs.plan)?)
                 });
-                Finished::Downloaded(task, brought.map_err(|failure| words(&texts.engine, &failure)))
+                Finished::Downloaded(task, brought.map_err(|error| words(&error, texts)))
             },
         );
     }
@@ -127,10 +127,10 @@ impl App {
     }
 }
 
-/// Why nothing, or not all, was brought.
-fn words(texts: &EngineTexts, failure: &Failure) -> String {
-    match &failure.cause {
-        Cause::Engine(error) => texts.error(error),
-        _ => (texts.said)(&failure.to_string()),
+/// Why nothing came, as the window says it.
+fn words(error: &pulling::Error, texts: &Texts) -> String {
+    match error {
+        pulling::Error::Engine(error) => texts.engine.error(error),
+        pulling::Error::Hub(error) => (texts.engine.said)(&printable::lines(&error.to_string())),
     }
 }

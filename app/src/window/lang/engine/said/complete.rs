@@ -1,8 +1,8 @@
 //! Whatever the window may show of what others say is in the list: their sources are read, and each sentence in them is
 //! looked for.
 //!
-//! A sentence is a text of at least two words, one of them in small letters, outside of comments, attributes, tests and
-//! lines of the log. Of attributes, `#[error("…")]` holds one.
+//! A sentence is a text of at least two words, one of them in small letters, outside of comments, attributes, tests, lines
+//! of the log, and `pick(…)`, where it stands in both languages. Of attributes, `#[error("…")]` holds one.
 
 use super::SAID;
 use std::fs;
@@ -22,7 +22,7 @@ const SPEAKERS: [&str; 14] = [
     "app/src/window/apply",
     "app/src/window/background.rs",
     "app/src/window/gpu",
-    "app/src/window/keeper.rs",
+    "app/src/window/saver.rs",
     "app/src/window/store",
 ];
 
@@ -116,6 +116,7 @@ fn sentences_are_found_in_sources() {
         fn say<'a>(n: usize, c: char) -> Refusal {
             tracing::warn!("not this log line");
             debug_assert!(n > 1, "not this assertion");
+            language.pick("not what stands", "in both");
             let quote = ['"', '\'', '\\'];
             /* "nor this" */
             Refusal::new(format!("it has {n} \"parts\"; \
@@ -129,7 +130,7 @@ fn sentences_are_found_in_sources() {
     "##;
     let found: Vec<String> = literals(source).into_iter().map(|(_, text)| text).collect();
     assert_eq!(found, ["this failed: {}", "it has {} \"parts\"; {at} most {}", "a \"raw\" text", "the last one"]);
-    assert_eq!(literals(source).last().unwrap().0, 18);
+    assert_eq!(literals(source).last().unwrap().0, 19);
     for (text, expected) in [
         ("no such file", true),
         ("a GIMP", true),
@@ -272,6 +273,8 @@ fn literals(source: &str) -> Vec<(usize, String)> {
             }
         } else if word(at) == "tracing" && is_mark(at + 4, '!') {
             at = behind(at + 5);
+        } else if word(at) == "pick" && is_mark(at + 1, '(') {
+            at = behind(at + 1);
         } else if word(at).starts_with("debug_assert") && is_mark(at + 1, '!') {
             at = behind(at + 2);
         } else {
