@@ -16,8 +16,10 @@ pub struct TokenFigure<'a> {
     pub attention: &'a TokenAttention,
     /// Attention to each visual token, of a layer and a head or a mean over them.
     pub values: &'a [f32],
-    /// Which these are, in words.
-    pub of: String,
+    /// The decoder layer; `None` for the mean of all.
+    pub layer: Option<usize>,
+    /// The head; `None` for the mean of all.
+    pub head: Option<usize>,
     /// The token's text, and its place in the answer from 1.
     pub token: (&'a str, usize),
     /// What was asked.
@@ -83,7 +85,7 @@ impl TokenFigure<'_> {
                 format!(
                     "Each patch is one visual token; its colour is the attention that it received from the position at which \
                      the language model chose the token. {}.",
-                    self.of
+                    decoder_words(self.layer, self.head)
                 ),
                 "Evidence: attention (correlational): where the model attended, not how much it contributed.".into(),
             ],
@@ -91,6 +93,13 @@ impl TokenFigure<'_> {
         };
         Ok(Drawn { figure, maps: vec![("token".to_owned(), map)] })
     }
+}
+
+/// Which layer and head of the language model that is, as a caption says it.
+fn decoder_words(layer: Option<usize>, head: Option<usize>) -> String {
+    let one = |what: &str, at: Option<usize>| at.map_or_else(|| format!("all {what}s"), |at| format!("{what} {at}"));
+    let mean = if layer.is_some() && head.is_some() { "D" } else { "Mean over d" };
+    format!("{mean}ecoder {} and {}", one("layer", layer), one("head", head))
 }
 
 /// `values` of `attention` as they are drawn over `picture`.
@@ -104,7 +113,7 @@ pub fn token_grid<'v>(
 ) -> Result<GridData<'v>, EngineError> {
     let number = |size: usize| {
         u32::try_from(size)
-            .map_err(|_| EngineError::input("the grid is too large to draw", "ask about a smaller image"))
+            .map_err(|_| EngineError::input("the grid is too large to draw", "ask for a smaller picture"))
     };
     let frame = &attention.frame;
     let (rows, columns) = frame.size_hw();

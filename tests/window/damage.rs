@@ -94,7 +94,7 @@ fn a_damaged_part_is_taken_from_the_copy() {
     else {
         panic!("{warnings:?}")
     };
-    let texts = &Language::English.texts().program;
+    let texts = Language::English.texts();
     assert!(part.words(texts).contains("taken from the copy"), "{}", part.words(texts));
     assert!(kept.words(texts).contains(&aside.display().to_string()), "{}", kept.words(texts));
     store.save(&mut drafted("third")).unwrap();

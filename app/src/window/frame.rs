@@ -44,7 +44,8 @@ impl App {
         ctx.set_zoom_factor(state.settings.scale);
         let gpu = render_state.and_then(|render_state| {
             let gpu = MapGpu::new(render_state);
-            gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
+            let said = state.settings.language.language().texts().engine.said;
+            gpu.map_err(|error| state.notices.add(NoticeKind::Failure, said(&error.to_string()))).ok()
         });
         let on_processor =
             render_state.is_some_and(|state| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
@@ -113,6 +114,7 @@ impl App {
     fn watch_graphics(&mut self) {
         let Some(gpu) = &self.gpu else { return };
         let (Some(fault), lost) = (gpu.fault(), gpu.is_lost()) else { return };
+        let fault = (self.texts().engine.said)(&fault);
         if !lost {
             if !std::mem::replace(&mut self.fault_said, true) {
                 self.state

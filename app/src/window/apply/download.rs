@@ -131,6 +131,6 @@ impl App {
 fn words(error: &pulling::Error, texts: &Texts) -> String {
     match error {
         pulling::Error::Engine(error) => texts.engine.error(error),
-        pulling::Error::Hub(error) => printable::lines(&error.to_string()).into_owned(),
+        pulling::Error::Hub(error) => (texts.engine.said)(&printable::lines(&error.to_string())),
     }
 }

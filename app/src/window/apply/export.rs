@@ -2,6 +2,7 @@
 //! beside the window.
 
 use crate::csv;
+use crate::map_figure;
 use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
 use crate::token_figure::TokenFigure;
@@ -158,19 +159,25 @@ impl Job {
     /// Does it; the error is in words.
     fn write(&self, path: &Path, texts: &EngineTexts) -> Result<(), String> {
         let words = |error: opabinia_engine::Error| texts.error(&error);
+        let said = texts.said;
+        let failed = |error| match error {
+            map_figure::Error::Input(error) => words(error),
+            error => said(&error.to_string()),
+        };
         output::check(path, &[]).map_err(words)?;
         match self {
             Self::Trace(trace) => trace_file::save(trace, path).map_err(words),
             Self::Attention { attention, layer, head, about } => {
-                let values = values(attention, *layer, *head)?;
+                let values = values(attention, *layer, *head).map_err(said)?;
                 let text = attention_csv(attention, &values, &about.fields(*layer, *head));
                 output::write(path, |file| file.write_all(text.as_bytes())).map_err(words)
             }
             Self::AttentionFigure { attention, layer, head, about, picture, settings } => {
                 let figure = TokenFigure {
                     attention,
-                    values: &values(attention, *layer, *head)?,
-                    of: decoder_words(*layer, *head),
+                    values: &values(attention, *layer, *head).map_err(said)?,
+                    layer: *layer,
+                    head: *head,
                     token: (&about.token, about.place + 1),
                     question: &about.question,
                     model: &about.model,
@@ -178,9 +185,9 @@ impl Job {
                     picture_name: &about.image,
                     settings,
                 };
-                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| error.to_string())?;
-                let drawn = figure.draw(&gpu).map_err(|error| error.to_string())?;
-                write_png(path, &drawn.figure.draw()?).map_err(words)
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
+                let drawn = figure.draw(&gpu).map_err(failed)?;
+                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
             }
             Self::Figure { kind, trace, minus, picture, name, settings } => {
                 let mut figure = settings.figure(trace, picture, name).map_err(words)?;
@@ -190,30 +197,22 @@ impl Job {
                     return Recipe::write(path, trace, picture, name, settings).map_err(words);
                 }
                 // The device that `opabinia render` would take, so that its picture is this one.
-                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| error.to_string())?;
-                let drawn = figure.draw(&gpu).map_err(|error| error.to_string())?;
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
+                let drawn = figure.draw(&gpu).map_err(failed)?;
                 if *kind == ExportKind::Numbers {
                     let text = figure.csv(&drawn.maps);
                     return output::write(path, |file| file.write_all(text.as_bytes())).map_err(words);
                 }
-                write_png(path, &drawn.figure.draw()?).map_err(words)
+                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
             }
         }
     }
 }
 
 /// Attention to each visual token in a layer and a head of the language model, or its mean.
-fn values(attention: &TokenAttention, layer: Option<usize>, head: Option<usize>) -> Result<Vec<f32>, String> {
-    let (values, _) = chosen(attention, layer, head)
-        .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
+fn values(attention: &TokenAttention, layer: Option<usize>, head: Option<usize>) -> Result<Vec<f32>, &'static str> {
+    let (values, _) = chosen(attention, layer, head).ok_or("there is no such layer or head in the language model")?;
     Ok(values)
-}
-
-/// Which layer and head of the language model that is, as a caption says it.
-fn decoder_words(layer: Option<usize>, head: Option<usize>) -> String {
-    let one = |what: &str, at: Option<usize>| at.map_or_else(|| format!("all {what}s"), |at| format!("{what} {at}"));
-    let mean = if layer.is_some() && head.is_some() { "D" } else { "Mean over d" };
-    format!("{mean}ecoder {} and {}", one("layer", layer), one("head", head))
 }
 
 impl AttentionOf {

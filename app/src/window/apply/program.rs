@@ -84,7 +84,8 @@ impl App {
     /// cannot be saved is not left behind.
     fn restart(&mut self) {
         if let Err(why) = self.save_now() {
-            let text = format!("{} {why}", self.texts().program.save_failed);
+            let texts = self.texts();
+            let text = format!("{} {}", texts.program.save_failed, (texts.engine.said)(&why));
             self.state.notices.add(NoticeKind::Failure, text);
             return;
         }
@@ -99,7 +100,8 @@ impl App {
                 if kept {
                     self.saver.reacquire();
                 }
-                let text = format!("{} {error}", self.texts().program.restart_failed);
+                let texts = self.texts();
+                let text = format!("{} {}", texts.program.restart_failed, (texts.engine.said)(&error.to_string()));
                 self.state.notices.add(NoticeKind::Failure, text);
             }
         }

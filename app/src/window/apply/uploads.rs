@@ -51,7 +51,7 @@ impl App {
             Ok(on_gpu) => Upload::Ready(Arc::new(on_gpu)),
             Err(error) => {
                 // The pane says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
+                self.state.notices.log(NoticeKind::Failure, (self.texts().engine.said)(&error));
                 Upload::Failed(error)
             }
         };

@@ -16,7 +16,7 @@ mod tidy;
 pub use geometry::Geometry;
 pub use session::{KeptPicture, Parsed, Session, SessionPart, Unreadable, VERSION};
 
-use crate::window::lang::ProgramTexts;
+use crate::window::lang::Texts;
 use opabinia_engine::vision::Picture;
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -81,18 +81,19 @@ pub enum LoadWarning {
 
 impl LoadWarning {
     /// In the words of `texts`.
-    pub fn words(&self, texts: &ProgramTexts) -> String {
+    pub fn words(&self, texts: &Texts) -> String {
+        let (said, texts) = (texts.engine.said, &texts.program);
         match self {
             Self::KeptAside(path, why) => {
-                let why = why.as_deref().unwrap_or(texts.newer);
+                let why = why.as_deref().map_or_else(|| texts.newer.to_owned(), said);
                 format!("{} {}\n{why}", texts.kept_aside, path.display())
             }
             Self::FromCopy => texts.from_copy.to_owned(),
-            Self::PartLost(part, why) => format!("{} {}\n{why}", texts.part_lost, part.name()),
-            Self::PartFromCopy(part, why) => format!("{} {}\n{why}", texts.part_from_copy, part.name()),
+            Self::PartLost(part, why) => format!("{} {}\n{}", texts.part_lost, part.name(), said(why)),
+            Self::PartFromCopy(part, why) => format!("{} {}\n{}", texts.part_from_copy, part.name(), said(why)),
             Self::DamagedKept(path) => format!("{} {}", texts.damaged_kept, path.display()),
             Self::SecondWindow => texts.second_window.to_owned(),
-            Self::Unusable(why) => format!("{} {why}", texts.save_failed),
+            Self::Unusable(why) => format!("{} {}", texts.save_failed, said(why)),
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
     if !inspection.notes.is_empty() {
         heading(ui, texts.notes);
         for note in &inspection.notes {
-            ui.label(RichText::new(note).small().weak());
+            ui.label(RichText::new((cx.texts.engine.said)(note)).small().weak());
         }
     }
     ui.add_space(8.0);

@@ -139,7 +139,7 @@ fn attention(ui: &mut Ui, cx: &Cx<'_>, layer: Option<usize>, head: Option<usize>
             attended(ui, cx, attention, (layer, head));
             let upload = cx.gpu.and_then(|gpu| gpu.grid(attention, GridPart { layer, head }));
             if let Some(Upload::Failed(reason)) = upload {
-                failed(ui, cx, &reason, out);
+                failed(ui, cx, &(cx.texts.engine.said)(&reason), out);
             }
         }
         Some(Attended::Failed(reason)) => failed(ui, cx, reason, out),

@@ -74,15 +74,18 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
             let attention = key.and_then(|key| cx.state.attentions.ready(key));
             let upload = attention.and_then(|known| gpu.grid(known, GridPart { layer: *layer, head: *head }));
             let Some(grid) = upload.as_ref().and_then(Upload::ready) else {
-                let failed = if let Some(Upload::Failed(reason)) = &upload { Some(reason.as_str()) } else { None };
-                return without_token_map(ui, cx, pane, failed, out);
+                let failed = match &upload {
+                    Some(Upload::Failed(reason)) => Some((cx.texts.engine.said)(reason)),
+                    _ => None,
+                };
+                return without_token_map(ui, cx, pane, failed.as_deref(), out);
             };
             gpu.maps(pane.id, &grid.on_gpu, None).map(|maps| Source::of_token(pane, entry, grid.side, &maps))
         }
     };
     let source = match source {
         Ok(source) => source,
-        Err(reason) => return says(ui, &reason),
+        Err(reason) => return says(ui, &(cx.texts.engine.said)(&reason)),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
@@ -116,7 +119,7 @@ fn without_maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mu
         };
         match (gpu.trace(&entry.trace), cx.state.pictures.get(key.picture).map(|picture| &picture.state)) {
             (Some(Upload::Ready(_)), _) => {}
-            (Some(Upload::Failed(reason)), _) => return says(ui, &reason),
+            (Some(Upload::Failed(reason)), _) => return says(ui, &(cx.texts.engine.said)(&reason)),
             (None, Some(PictureState::Failed(reason))) => return says(ui, reason),
             (Some(Upload::Underway) | None, _) => return waits(ui, cx.texts.probe.uploading),
         }
