@@ -276,7 +276,7 @@ fn words_of_the_vocabulary_are_defined_once() {
         "ModelId",
         "Interventions",
         "Anatomy",
-        "TowerFamily",
+        "EncoderFamily",
     ];
     for name in names {
         let mut places = Vec::new();
