@@ -156,7 +156,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match part.as_str() {
         "encoders" => encoders(&model, &mut out)?,
         "language" => {
-            let widths: Vec<usize> = inspection.towers.iter().map(|tower| tower.width.unwrap_or(1)).collect();
+            let widths: Vec<usize> = inspection.encoders.iter().map(|encoder| encoder.width.unwrap_or(1)).collect();
             language(&model, &widths, &mut out)?;
         }
         other => return Err(format!("`{other}` is neither encoders nor language").into()),
