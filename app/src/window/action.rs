@@ -36,7 +36,7 @@ pub enum Action {
 /// About the two checkpoints side by side.
 #[derive(Debug, Clone)]
 pub enum ComparisonAction {
-    /// Show them.
+    /// Show the comparison of the two checkpoints.
     Open,
     /// Show this part.
     Show(ComparisonTab),
@@ -48,7 +48,7 @@ pub enum ComparisonAction {
     Swap,
     /// Read their files and compare them.
     CompareFiles,
-    /// Stop that.
+    /// Stop reading the files.
     StopFiles,
     /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
     ShowMaps,
@@ -113,7 +113,7 @@ pub enum ModelAction {
 pub enum ConversationAction {
     /// Begin a new one, and show it.
     New,
-    /// Show this one.
+    /// Show this conversation.
     Show(ConversationId),
     /// Remove this one. That can be taken back.
     Remove(ConversationId),
