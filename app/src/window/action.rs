@@ -8,7 +8,7 @@ use super::state::{
 use crate::evidence::DecoderChoice;
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Removal, Section};
-use opabinia_engine::checkpoint::TowerOverride;
+use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::intervention::Cells;
 use opabinia_engine::precision::WeightChoice;
@@ -37,7 +37,7 @@ pub enum Action {
 /// About the two checkpoints side by side.
 #[derive(Debug, Clone)]
 pub enum ComparisonAction {
-    /// Show them.
+    /// Show the comparison of the two checkpoints.
     Open,
     /// Show this part.
     Show(ComparisonTab),
@@ -49,7 +49,7 @@ pub enum ComparisonAction {
     Swap,
     /// Read their files and compare them.
     CompareFiles,
-    /// Stop that.
+    /// Stop reading the files.
     StopFiles,
     /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
     ShowMaps,
@@ -80,11 +80,11 @@ pub enum ModelAction {
     /// What is typed in the place of the checkpoint that is being opened.
     SetPathDraft(String),
     /// What is typed as the directory of the encoder of this name.
-    SetTowerDraft(String, String),
+    SetEncoderDraft(String, String),
     /// Where the encoder of this name is to be found.
-    SetTower(Slot, TowerOverride),
+    SetEncoder(Slot, EncoderOverride),
     /// Ask the person for the directory of the encoder of this name.
-    PickTower(Slot, String),
+    PickEncoder(Slot, String),
     /// Where to compute.
     SetDevice(Slot, DeviceChoice),
     /// In which type to keep weights.
@@ -114,7 +114,7 @@ pub enum ModelAction {
 pub enum ConversationAction {
     /// Begin a new one, and show it.
     New,
-    /// Show this one.
+    /// Show this conversation.
     Show(ConversationId),
     /// Remove this one. That can be taken back.
     Remove(ConversationId),

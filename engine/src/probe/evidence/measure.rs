@@ -12,7 +12,7 @@ use super::score::{Continuation, Score, Scorer};
 use super::shapley::Shapley;
 use super::standard::{Named, standard};
 use crate::advice::Advice;
-use crate::checkpoint::TowerSpec;
+use crate::checkpoint::EncoderSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
 use crate::generate::{GenerateOptions, ImageInput, Session, Watch};
@@ -333,7 +333,7 @@ impl Measurement {
     }
 
     /// What was found since this was asked last.
-    pub fn take_found(&mut self) -> Vec<Finding> {
+    pub fn drain_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.found)
     }
 
@@ -356,7 +356,7 @@ impl Measurement {
         }
         let request = run::Request {
             prompt: self.prompt.clone(),
-            subject: Some(ImageInput::plain(Arc::clone(&self.request.picture))),
+            image_input: Some(ImageInput::plain(Arc::clone(&self.request.picture))),
             forced: Vec::new(),
             goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
             lane: self.lane,
@@ -544,7 +544,7 @@ impl Measurement {
         let tokens = &also.readings;
         let means = also.means || !also.curves.is_empty() || !tokens.is_empty();
         let scorer = &mut scoring.scorer;
-        let sides = model.config().towers.iter().map(TowerSpec::side).collect();
+        let sides = model.config().towers.iter().map(EncoderSpec::side).collect();
         let (mut contributions, mut recorder) = (Contributions::new(sides), Recorder::new(Detail::Sva));
         let frame = Frame::new(model.config().sva.final_side, self.size());
         let sampled = also.lens && model.config().sva.samplers.is_some();
@@ -589,10 +589,16 @@ impl Measurement {
         }
         scoring.seen.extend(read);
         if means {
-            let subject = ImageInput::plain(Arc::clone(&self.request.picture));
+            let image_input = ImageInput::plain(Arc::clone(&self.request.picture));
             let question = self.request.turns.last().map_or("", |turn| turn.question.as_str());
-            let trace =
-                trace_file::recorded(model, &subject, Exif::Ignore, question, recorder.layers(), recorder.tensors())?;
+            let trace = trace_file::recorded(
+                model,
+                &image_input,
+                Exif::Ignore,
+                question,
+                recorder.layers(),
+                recorder.tensors(),
+            )?;
             scoring.means = Some(EncoderMeans::new(&trace, &scoring.seen, model.anatomy().side())?);
             scoring.trace = (!tokens.is_empty()).then(|| Arc::new(trace));
         }
@@ -691,7 +697,7 @@ fn in_order(order: Vec<Interventions>, with: &[Interventions], anatomy: &Anatomy
 fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: Lane) -> Result<Run> {
     let request = run::Request {
         prompt: PromptIds { ids: Vec::new(), image_index: None },
-        subject: Some(ImageInput::plain(Arc::clone(picture))),
+        image_input: Some(ImageInput::plain(Arc::clone(picture))),
         forced: Vec::new(),
         goal: Goal::Encode,
         lane,

@@ -8,7 +8,7 @@ use egui::{Button, Color32, Label, RichText, ScrollArea, Ui, vec2};
 use opabinia_engine::compare::{Segment, SegmentKind, align};
 use std::sync::Arc;
 
-/// Draws them.
+/// Draws the answers of both sides.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
     let both = cx.state.both_answers().map(|known| known.map(|(_, exchange)| exchange));
