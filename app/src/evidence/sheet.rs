@@ -164,8 +164,8 @@ fn curves(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
     let target = shown.target.and_then(|k| names.get(k).cloned()).unwrap_or_else(|| "all encoders".to_owned());
     let title = format!("How faithful orders of cells are ({target})");
     let wanted = shown.token.map_or(GradientOf::Answer, GradientOf::Token);
-    let known = findings.evidence().curves.iter().map(|curve| curve.of);
-    let Some(of) = known.filter(|of| of.target == shown.target && of.of == wanted).next_back() else {
+    let mut known = findings.evidence().curves.iter().map(|curve| curve.of);
+    let Some(of) = known.rfind(|of| of.target == shown.target && of.of == wanted) else {
         return Sheet { title, ..sheet };
     };
     let plots = Way::ALL.map(|way| (way.name().to_owned(), findings.curve_plot(of, way))).to_vec();

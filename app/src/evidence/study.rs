@@ -359,7 +359,7 @@ mod tests {
     fn question(at: usize, deltas: [f64; 2], share: [f64; 2], deletion: f64) -> Question {
         Question {
             idx: at.to_string(),
-            task: if at % 2 == 0 { "count" } else { "colour" }.to_owned(),
+            task: if at.is_multiple_of(2) { "count" } else { "colour" }.to_owned(),
             cluster: (at / 2).to_string(),
             answer: "two".to_owned(),
             right: at != 1,

@@ -4,7 +4,7 @@ use crate::evidence::chain::follow;
 use crate::evidence::curves::curves_of;
 use crate::evidence::export::{self, EvidenceFile};
 use crate::evidence::measured::Measured;
-use crate::evidence::{DecoderChoice, Section, plan};
+use crate::evidence::{DecoderChoice, Findings, Section, plan};
 use crate::figure::Theme;
 use crate::window::action::EvidenceAction;
 use crate::window::app::{App, Finished};
@@ -255,7 +255,7 @@ impl App {
         let Some(known) = self.state.evidence.get_mut(key).filter(|known| !known.follows(token, choice)) else {
             return;
         };
-        let Some(evidence) = known.findings().map(|findings| findings.evidence()) else { return };
+        let Some(evidence) = known.findings().map(Findings::evidence) else { return };
         let (Some(reading), Some(trace)) = (evidence.reading(token).cloned(), evidence.trace.clone()) else { return };
         let patches = evidence.patches.clone();
         known.set_chain(token, choice, None);

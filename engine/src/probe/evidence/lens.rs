@@ -116,21 +116,24 @@ pub struct LensMap {
     pub samplers: Vec<LensLayer>,
 }
 
+/// `[cells]`: tokens in words with their log-probabilities, likeliest first.
+pub type LikelyTokens = Vec<Vec<(String, f32)>>;
+
 /// What one sampler changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LensLayer {
     /// The decoder layer that the sampler follows.
     pub layer: usize,
-    /// `[cells]`: tokens with their log-probabilities before it, likeliest first.
-    pub before: Vec<Vec<(String, f32)>>,
-    /// The same after it.
-    pub after: Vec<Vec<(String, f32)>>,
+    /// Before it.
+    pub before: LikelyTokens,
+    /// After it.
+    pub after: LikelyTokens,
 }
 
 impl LensMap {
     /// What was read into `tensors`, in the words of `model`'s tokenizer.
     pub(super) fn new(model: &Model, frame: Frame, tensors: &BTreeMap<String, Tensor>) -> Result<Self> {
-        let tokens = |layer: usize, when: &str| -> Result<Option<Vec<Vec<(String, f32)>>>> {
+        let tokens = |layer: usize, when: &str| -> Result<Option<LikelyTokens>> {
             let (Some(ids), Some(log_probs)) =
                 (tensors.get(&format!("lens.{layer}.{when}.ids")), tensors.get(&format!("lens.{layer}.{when}.logp")))
             else {

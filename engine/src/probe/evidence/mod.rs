@@ -31,7 +31,7 @@ pub use faithfulness::{
 pub use features::{FeatureMap, Features};
 pub use finding::{Also, Finding, Seen};
 pub use game::{Game, GameKind};
-pub use lens::{LENS_TOKENS, Lens, LensLayer, LensMap};
+pub use lens::{LENS_TOKENS, Lens, LensLayer, LensMap, LikelyTokens};
 pub use measure::{Effect, Evidence, Measurement, Request, ScoredToken, measure};
 pub use reading::Reading;
 pub use score::{Continuation, Score, Scorer};
