@@ -86,6 +86,20 @@ fn links_lead_somewhere() {
     assert!(checked > 20, "only {checked} links were found: this test reads pages wrongly");
 }
 
+#[test]
+fn the_reference_of_commands_is_what_the_program_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["manual", "--markdown", "."].map(str::to_owned));
+    let [printed, kept] = [folder.path().join("commands.md"), root().join("docs/commands.md")]
+        .map(|page| std::fs::read_to_string(page).unwrap());
+    if printed != kept {
+        let differs = printed.lines().zip(kept.lines()).find(|(printed, kept)| printed != kept);
+        panic!(
+            "docs/commands.md is out of date: run `cargo run -- manual --markdown docs`. First difference: {differs:?}"
+        );
+    }
+}
+
 /// The number in `const NAME: u32 = …;` of a source file.
 fn version(source: &str) -> Option<&str> {
     ["VERSION", "FORMAT"]
