@@ -157,6 +157,45 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
 
 /// Of attention, ConvNeXt has the most and DINOv2 the least; of the effects it is the other way round.
 #[test]
+fn the_encoder_off_study_has_the_numbers_of_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(root().join("docs/encoder-off.md")).unwrap();
+    let command = commands(&page).into_iter().find(|command| command.starts_with("opabinia eval ")).unwrap();
+    let set = root().join("assets/demo/questions").display().to_string();
+    let study: Vec<String> = arguments(&command)
+        .into_iter()
+        .map(|argument| if argument == "assets/demo/questions" { set.clone() } else { argument })
+        .collect();
+    run(folder.path(), &study);
+    let summary = std::fs::read_to_string(folder.path().join("study/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let conditions = summary["conditions"].as_array().unwrap();
+    let right = |name: &str| {
+        let condition = conditions.iter().find(|condition| condition["name"] == name);
+        condition.unwrap_or_else(|| panic!("{name} is no condition of the page's command"))["right"].as_u64().unwrap()
+    };
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let kind = cells[0].split('`').nth(1).unwrap();
+        for (encoder, said) in ["siglip", "clip", "dinov2", "convnext"].iter().zip(&cells[1..]) {
+            let name = match (kind, *encoder) {
+                ("mask_context", "siglip") => "mask:siglip+context".to_owned(),
+                ("mask_context", _) => format!("mask:{encoder}"),
+                _ => format!("{kind}:{encoder}"),
+            };
+            assert_eq!(said.parse(), Ok(right(&name)), "docs/encoder-off.md, {name}");
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, 3, "the table of the page has another shape");
+    let sentence =
+        format!("As it is, the model answers {}; without the picture, {}.", right("as_is"), right("no_image"));
+    assert!(page.contains(&sentence), "docs/encoder-off.md should say: {sentence}");
+    assert_eq!([right("mask:siglip"), right("context")], [60, 56], "docs/encoder-off.md says so");
+}
+
+#[test]
 fn attention_and_intervention_disagree_as_the_guide_says() {
     let folder = tempfile::tempdir().unwrap();
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
