@@ -3,6 +3,7 @@
 mod attention;
 mod comparison;
 mod conversation;
+mod crossing;
 mod download;
 mod engine;
 mod evidence;
@@ -24,8 +25,8 @@ use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
-    ViewChange,
+    Conversation, ExportKind, HelpPage, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState,
+    SidesLook, Slot, ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
@@ -89,7 +90,7 @@ impl App {
             // In place of the one that is asked, which the next question then goes to.
             UiCommand::OpenFolder => self.pick_model(self.state.models.answering()),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
-            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Open),
+            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Toggle),
             UiCommand::AskBoth => self.apply_comparison(ComparisonAction::AskBoth),
             UiCommand::OtherModel => {
                 let other = self.state.models.answering().other();
@@ -127,6 +128,11 @@ impl App {
                 self.state.layout = Layout::default();
                 self.state.layout.hold(self.state.view.panes());
             }
+            UiCommand::LookBeside => self.look_at_sides(SidesLook::Beside),
+            UiCommand::LookSwap => self.look_at_sides(SidesLook::Swap),
+            UiCommand::LookWipe => self.look_at_sides(SidesLook::Wipe),
+            UiCommand::LookDifference => self.look_at_sides(SidesLook::Difference),
+            UiCommand::LookDivergence => self.look_at_sides(SidesLook::Divergence),
             UiCommand::NewPane => self.new_pane(),
             UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
             UiCommand::NextPane => self.activate_pane(self.state.panes().next()),
@@ -228,10 +234,14 @@ impl App {
             Finished::MapsCompared(keys, Err(error)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Failed(error));
             }
+            Finished::Tokenizers(key, same) => self.tokenizers_compared(key, same),
             Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),
+            Finished::Compared(of, part, ended) => {
+                self.uploaded(ended, |gpu, upload| gpu.end_compared(&of, part, upload));
+            }
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }

@@ -3,7 +3,7 @@
 use crate::demo;
 use crate::window::action::ModelAction;
 use crate::window::app::{App, Finished};
-use crate::window::state::{ModelPhase, Opening, Purpose, Slot};
+use crate::window::state::{Model, ModelPhase, Opening, Purpose, Slot};
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
@@ -49,6 +49,11 @@ impl App {
             ModelAction::Download => self.download(),
             ModelAction::PauseDownload => self.pause_download(),
             ModelAction::CloseDownload => self.close_download(),
+            ModelAction::Call(slot, name) => {
+                if let Some(which) = self.state.models.loaded(slot).map(Model::which) {
+                    self.state.settings.call(which, &name);
+                }
+            }
             ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
                 let Some(model) = self.state.models.loaded(slot) else { return };

@@ -52,8 +52,8 @@ pub struct Exchange {
     /// The type in which its weights were kept; empty in sessions saved before this was kept.
     #[serde(default)]
     pub weights: String,
-    /// The side that is to answer, where both are asked; otherwise whoever answers then. Sides live as long as the window.
-    #[serde(skip)]
+    /// The side that is to answer, where one was named; otherwise whoever answers then. Older sessions are without it.
+    #[serde(default)]
     pub asked: Option<Slot>,
     /// How the answer was chosen.
     pub sampling: Sampling,

@@ -8,6 +8,8 @@ mod answer;
 mod attention;
 mod comparison;
 mod conversation;
+mod counterparts;
+mod crossing;
 mod download;
 mod evidence;
 mod exchanges;
@@ -30,10 +32,12 @@ mod undo;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, chosen};
-pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
+pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES, TensorOrder};
 pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
+pub use counterparts::{Counterparts, moved};
+pub use crossing::{CrossKey, Crossing, Crossings};
 pub use download::{Download, DownloadPhase, DownloadTask};
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
@@ -46,9 +50,9 @@ pub use intervened::{Intervened, Off, cells_between, cells_off, off, switched, w
 pub use jobs::{Jobs, Purpose, RunningJob};
 pub use lens::{InspectorTab, MapLens, ViewChange};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts, Slot};
-pub use names::{Names, Which};
+pub use names::{Called, Names, Which};
 pub use notices::{Notice, NoticeKind, Notices, sentences};
-pub use panes::{Linked, Links, MOST_PANES, MapPane, MapSource, PaneId, Panes, RunRef, Side};
+pub use panes::{Linked, Links, MOST_PANES, MapPane, MapSource, PaneId, Panes, RunRef, Side, SidesLook};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use traces::{Remade, TraceEntry, TraceKey, Traces};
@@ -98,8 +102,6 @@ pub enum Overlay {
     Path(Box<TypedPath>),
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
-    /// The two checkpoints that are open, side by side.
-    Comparison,
 }
 
 /// Whether what survives a restart is on the disk.

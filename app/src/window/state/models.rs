@@ -5,6 +5,7 @@ use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{JobId, Loaded};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is typed on the page on which checkpoints are opened.
@@ -90,7 +91,7 @@ impl Model {
 }
 
 /// Which of the two models of the window; the engine knows them by their [`ModelId`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Slot {
     /// The first model.
     A,
@@ -99,6 +100,14 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// What people call it.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::B => "B",
+        }
+    }
+
     /// The other one.
     #[must_use]
     pub fn other(self) -> Self {

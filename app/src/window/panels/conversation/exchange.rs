@@ -1,6 +1,6 @@
 //! One exchange: the question on a card, the answer under it, and what can be done with both.
 
-use super::super::Cx;
+use super::super::{Cx, comparison};
 use super::icon::{self, Icon};
 use super::thumbnail::Thumbnails;
 use super::{answer, intervened, named};
@@ -36,6 +36,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbn
     question(ui, cx, shown, thumbnails, out);
     ui.add_space(6.0);
     // The answer stands under the words of the question.
+    let beside = cx.state.comparison.on && shown.conversation.leaf == Some(shown.at);
+    if beside && cx.state.both_answers().iter().all(Option::is_some) {
+        comparison::answers_of_both(ui, cx, out);
+        footer(ui, cx, shown, out);
+        return;
+    }
     Frame::new().inner_margin(Margin { left: 12, right: 6, top: 0, bottom: 0 }).show(ui, |ui| {
         answer::show(ui, cx, shown, out);
         status(ui, cx, shown);

@@ -3,6 +3,7 @@
 use super::super::Cx;
 use super::source::{Maps, Source};
 use crate::figure::ticks::ticks;
+use crate::window::state::SidesLook;
 use egui::{
     Color32, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, StrokeKind, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
@@ -68,6 +69,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>) {
 pub fn unit(cx: &Cx<'_>, source: &Source<'_>, maps: &Maps) -> String {
     let texts = &cx.texts.probe;
     let unit = match maps.view.quantity {
+        _ if source.pane.source.look() == Some(SidesLook::Divergence) => cx.texts.sides.divergence_unit,
         _ if source.is_token() => texts.attention_unit,
         Quantity::Share if maps.view.granularity == Granularity::Tokens => texts.token_share_unit,
         Quantity::Share => texts.share_unit,

@@ -9,12 +9,14 @@ mod arrange;
 mod brush;
 mod canvas;
 mod colour_bar;
+mod compared;
 mod controls;
 mod evidence;
 mod frame;
 mod pane_bar;
 mod readout;
 mod scrubber;
+mod sides;
 mod small;
 mod source;
 mod switch;
@@ -58,6 +60,7 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
         return says(ui, reason.unwrap_or(cx.texts.program.no_graphics));
     };
     let source = match &pane.source {
+        MapSource::Sides(..) => return sides::show(ui, cx, gpu, pane, out),
         MapSource::Run(_) | MapSource::Difference(..) => match Shown::of(cx, pane) {
             Ok(Some(shown)) => Ok(Source::of_sva(pane, shown)),
             Ok(None) => return without_maps(ui, cx, gpu, pane, out),
@@ -83,15 +86,20 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
         controls::show(ui, cx, &source, out);
         switch::line(ui, cx, &source, out);
         ui.add_space(6.0);
-        let pointed = maps(ui, cx, gpu, &source, out);
-        ui.add_space(4.0);
-        colour_bar::show(ui, cx, &source);
-        readout::show(ui, cx, &source, pointed);
-        evidence::show(ui, cx, &source, out);
-        if source.awaits_numbers() {
-            ui.ctx().request_repaint_after(SOON);
-        }
+        under_controls(ui, cx, gpu, &source, out);
     });
+}
+
+/// The maps, and what stands below them.
+fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) {
+    let pointed = maps(ui, cx, gpu, source, out);
+    ui.add_space(4.0);
+    colour_bar::show(ui, cx, source);
+    readout::show(ui, cx, source, pointed);
+    evidence::show(ui, cx, source, out);
+    if source.awaits_numbers() {
+        ui.ctx().request_repaint_after(SOON);
+    }
 }
 
 /// What `name` is called where there are several panes: with the number of its own.
