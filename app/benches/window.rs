@@ -16,9 +16,9 @@ use egui_kittest::Harness;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
-use opabinia::window::action::ConversationAction;
+use opabinia::window::action::{ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Slot, ViewChange};
+use opabinia::window::state::{AnswerStatus, MapsCompared, ModelPhase, SidesLook, Slot, ViewChange};
 use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
 use opabinia_engine::vision::{Exif, PixelHash};
@@ -158,6 +158,41 @@ fn full() -> Harness<'static, Timed> {
     window
 }
 
+/// A second side, with a trace as large, and both in six panes: every way to look, and one more.
+fn both_sides(window: &mut Harness<'static, Timed>) {
+    let second = goldens().join("tiny-llama3/checkpoint").display().to_string();
+    window.state_mut().app.act(ModelAction::Inspect(Slot::B, second));
+    wait(window, |app| {
+        let opening = app.state().models.opening(Slot::B);
+        opening.is_some_and(|opening| matches!(opening.phase, ModelPhase::Inspected(_)))
+    });
+    window.state_mut().app.act(ModelAction::Load(Slot::B));
+    wait(window, |app| app.state().models.are_two() && !app.state().is_busy());
+    let entry = window.state().app.state().trace().expect("the trace");
+    let (names, picture) = (entry.encoder_names.clone(), entry.trace.picture);
+    for slot in [Slot::B, Slot::A] {
+        window.state_mut().app.act(ModelAction::Answer(slot));
+        window.state_mut().app.show_trace(trace(&names, picture));
+    }
+    for look in SidesLook::ALL.into_iter().chain([SidesLook::Beside]) {
+        if window.state().app.state().pane().source.look() != Some(look) {
+            window.state_mut().app.act(ComparisonAction::Look(look));
+        }
+        if window.state().app.state().panes().count() < SidesLook::ALL.len() + 1 {
+            window.state_mut().app.act(ViewAction::DuplicatePane);
+        }
+    }
+    wait(window, |app| {
+        let state = app.state();
+        let compared = state.panes().iter().filter_map(|pane| state.sides_of(pane));
+        compared.into_iter().all(|keys| matches!(state.comparison.maps(&keys), Some(MapsCompared::Ready(_))))
+            && state.panes().iter().all(|pane| app.maps_of(pane.id).is_some())
+    });
+    for _ in 0..10 {
+        window.step();
+    }
+}
+
 /// Times frames, each after `change`.
 fn measure(window: &mut Harness<'_, Timed>, what: &str, mut change: impl FnMut(&mut App, usize)) {
     let (mut ours, mut whole) = (Vec::new(), Vec::new());
@@ -245,5 +280,14 @@ fn main() {
     });
     measure(&mut window, "the opacity is dragged", |app, at| {
         app.act(ViewChange::Opacity((at % 100) as f32 / 100.0));
+    });
+    both_sides(&mut window);
+    let panes = window.state().app.state().panes().count();
+    measure(&mut window, &format!("both sides in {panes} panes: another cell"), |app, at| {
+        let (row, col) = (at / SIDE % SIDE, at % SIDE);
+        app.act(ViewChange::Select(Some(Cell { row: row as u32, col: col as u32 })));
+    });
+    measure(&mut window, &format!("both sides in {panes} panes: another layer"), |app, at| {
+        app.act(ViewChange::Layers(Indices::one(at % LAYERS)));
     });
 }

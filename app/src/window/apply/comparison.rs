@@ -78,7 +78,7 @@ impl App {
         if self.state.panes().get(id).is_some_and(|pane| pane.source.look().is_some()) {
             let active = self.state.pane().id;
             self.state.view.activate(id);
-            self.state.view.change(&ViewChange::Source(source));
+            self.state.change_view(&ViewChange::Source(source));
             self.state.view.activate(active);
         }
     }
@@ -231,7 +231,7 @@ impl App {
     /// Opens panes of A, of B and of B − A, all linked; where the difference has a pane already, that one is shown.
     fn show_both_maps(&mut self) {
         let [a, b] = [Side::A, Side::B].map(RunRef::plain);
-        let difference = MapSource::Difference(b.clone(), a.clone());
+        let difference = MapSource::sides(SidesLook::Difference);
         self.state.overlay = Overlay::None;
         let known = self.state.panes().iter().find(|pane| pane.source == difference).map(|pane| pane.id);
         if let Some(known) = known {
@@ -241,7 +241,7 @@ impl App {
             if at > 0 {
                 self.new_pane();
             }
-            self.state.view.change(&ViewChange::Source(source));
+            self.state.change_view(&ViewChange::Source(source));
         }
     }
 
@@ -266,8 +266,8 @@ impl App {
         let own = trace.layers.get(layer).map_or(0, |layer| layer.frame.side);
         let [row, column] = cell.map(|at| u32::try_from((2 * at + 1) * own / (2 * side.max(1))));
         let (Ok(row), Ok(column)) = (row, column) else { return };
-        self.state.view.change(&ViewChange::Layers(opabinia_shaders::Indices::one(layer)));
-        self.state.view.change(&ViewChange::Select(Some(Cell { row, col: column })));
+        self.state.change_view(&ViewChange::Layers(opabinia_shaders::Indices::one(layer)));
+        self.state.change_view(&ViewChange::Select(Some(Cell { row, col: column })));
         self.state.layout.show(id);
     }
 }

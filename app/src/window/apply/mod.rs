@@ -11,25 +11,24 @@ mod export;
 mod intervened;
 mod model;
 mod paths;
+mod pictures;
 mod program;
+mod saving;
 mod telling;
 mod traces;
 mod uploads;
 mod view;
 
-pub use program::Dropped;
-
 use super::action::{Action, ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
-use super::lang::{Language, LanguageChoice};
-use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState,
-    SidesLook, Slot, ViewChange,
+    Conversation, ExportKind, HelpPage, Layout, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource,
+    PictureState, SidesLook, Slot, ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
+use crate::language::{Language, LanguageChoice};
 use opabinia_shaders::Rect;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -150,11 +149,11 @@ impl App {
             UiCommand::ExportNumbers => self.export(ExportKind::Numbers),
             UiCommand::ExportTrace => self.export(ExportKind::Trace),
             UiCommand::ExportRecipe => self.export(ExportKind::Recipe),
-            UiCommand::ResetView => self.state.view.look_through(MapLens::default()),
-            UiCommand::ZoomToFit => self.state.view.change(&ViewChange::Shown(Rect::SQUARE)),
+            UiCommand::ResetView => self.state.look_through(MapLens::default()),
+            UiCommand::ZoomToFit => self.state.change_view(&ViewChange::Shown(Rect::SQUARE)),
             UiCommand::ToggleGrid => {
                 let grid = !self.state.lens().grid;
-                self.state.view.change(&ViewChange::Grid(grid));
+                self.state.change_view(&ViewChange::Grid(grid));
             }
             UiCommand::AllLayersAndHeads => self.look_at_all_layers_and_heads(),
             UiCommand::NextLayer => self.step_layers(true),
@@ -249,7 +248,7 @@ impl App {
     fn apply_view(&mut self, action: ViewAction) {
         match action {
             ViewAction::Change(change) => self.change_view(&change),
-            ViewAction::Replace(lens) => self.state.view.look_through(*lens),
+            ViewAction::Replace(lens) => self.state.look_through(*lens),
             ViewAction::Activate(id) => self.activate_pane(id),
             ViewAction::DuplicatePane => self.new_pane(),
             ViewAction::ClosePane(id) => self.state.view.close(id),

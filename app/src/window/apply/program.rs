@@ -2,34 +2,12 @@
 
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
+use crate::window::dropped::Dropped;
 use crate::window::state::{NoticeKind, Overlay, SCALES};
 use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Something that was dropped on the window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dropped {
-    /// A checkpoint: its directory, or the directory of the file of one that was dropped.
-    Checkpoint(PathBuf),
-    /// Anything else is taken for a picture.
-    Picture(PathBuf),
-}
-
-impl Dropped {
-    /// What `path` is. Asks the file system: not for the window's own thread.
-    pub(super) fn of(path: &Path) -> Self {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let of_checkpoint = [".json", ".safetensors", ".bin", ".pth"].iter().any(|end| name.ends_with(end));
-        match path.parent() {
-            _ if path.is_dir() => Self::Checkpoint(path.to_path_buf()),
-            Some(directory) if of_checkpoint => Self::Checkpoint(directory.to_path_buf()),
-            _ => Self::Picture(path.to_path_buf()),
-        }
-    }
-}
 
 impl App {
     pub(super) fn apply_program(&mut self, action: ProgramAction) {
@@ -88,7 +66,7 @@ impl App {
     fn paste(&mut self, image: Arc<ColorImage>) {
         let (id, name) = self.state.pictures.paste();
         self.apply_conversation(ConversationAction::AttachPicture(id));
-        let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
+        let path = self.saver.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
         self.write_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
@@ -111,7 +89,7 @@ impl App {
             return;
         }
         // The one that starts is to have it.
-        let kept = self.keeper.let_go();
+        let kept = self.saver.release();
         let again = std::env::current_exe().and_then(|program| {
             std::process::Command::new(program).args(std::env::args_os().skip(1)).spawn().map(drop)
         });
@@ -119,26 +97,11 @@ impl App {
             Ok(()) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             Err(error) => {
                 if kept {
-                    self.keeper.take_back();
+                    self.saver.reacquire();
                 }
                 let text = format!("{} {error}", self.texts().program.restart_failed);
                 self.state.notices.add(NoticeKind::Failure, text);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_of_a_checkpoint_stands_for_its_directory() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("model-00001-of-00003.safetensors");
-        assert_eq!(Dropped::of(directory.path()), Dropped::Checkpoint(directory.path().to_path_buf()));
-        assert_eq!(Dropped::of(&file), Dropped::Checkpoint(directory.path().to_path_buf()));
-        let photo = directory.path().join("desk.JPG");
-        assert_eq!(Dropped::of(&photo), Dropped::Picture(photo.clone()));
     }
 }

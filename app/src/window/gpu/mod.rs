@@ -181,6 +181,13 @@ impl ShownMaps {
         alike(of, view).then(|| Arc::clone(numbers))
     }
 
+    /// The numbers of the maps as they were measured last, whatever view that was: for tests.
+    pub fn measured_numbers(&self) -> Option<Arc<Vec<Map>>> {
+        let mut measured = self.measured();
+        measured.take_numbers();
+        measured.numbers.as_ref().map(|(_, numbers)| Arc::clone(numbers))
+    }
+
     /// The least and the greatest number of all maps of `view`, whatever range its colours span, once they have come.
     pub fn extent(&self, view: &MapView) -> Option<(f32, f32)> {
         let mut measured = self.measured();

@@ -1,9 +1,9 @@
 //! Menus, both models, what the engine is doing, and the switches people look for.
 
 use super::{Cx, parts};
+use crate::language::{Language, LanguageChoice};
 use crate::window::action::{Action, ComparisonAction, ModelAction, ProgramAction};
 use crate::window::command::{Menu, UiCommand};
-use crate::window::lang::{Language, LanguageChoice};
 use crate::window::state::{Model, RunningJob, SIDES, Slot};
 use crate::window::theme::ThemeChoice;
 use crate::window::view_controls;
@@ -133,7 +133,7 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
 
 /// The name by which a person calls a model; the checkpoint's own where it is empty.
 fn name_field(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, model: &Model, out: &mut Vec<Action>) {
-    let mut called = cx.state.settings.called(model.which()).unwrap_or_default().to_owned();
+    let mut called = cx.state.settings.called(&model.which()).unwrap_or_default().to_owned();
     ui.horizontal(|ui| {
         let label = ui.label(cx.texts.comparison.name);
         let field = TextEdit::singleline(&mut called).hint_text(model.name()).char_limit(40).desired_width(160.0);

@@ -199,6 +199,20 @@ impl AppState {
         SIDES.map(find)
     }
 
+    /// The side that gave the answer of `exchange`, where two are open.
+    pub fn side_of(&self, exchange: &Exchange) -> Option<Slot> {
+        if !self.models.are_two() || exchange.model.is_empty() {
+            return None;
+        }
+        let gave = |slot: &Slot| self.models.loaded(*slot).is_some_and(|model| model.answered(exchange));
+        let mut sides = SIDES.into_iter().filter(gave);
+        match (sides.next(), sides.next()) {
+            // One checkpoint in both places.
+            (Some(_), Some(_)) => exchange.asked,
+            (one, _) => one,
+        }
+    }
+
     /// Whether both sides are the same checkpoint, kept in the same type.
     pub fn is_one_checkpoint(&self) -> bool {
         match SIDES.map(|slot| self.models.loaded(slot)) {

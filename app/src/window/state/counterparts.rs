@@ -1,9 +1,10 @@
 //! What of one side of a comparison belongs to what of the other: a lens made for A, as B is seen through it.
 
-use super::MapLens;
+use super::{AppState, MapLens, MapSource, ViewChange};
 use opabinia_engine::compare::Matching;
 use opabinia_engine::probe::Trace;
 use opabinia_shaders::{Cell, Indices};
+use std::sync::Arc;
 
 /// Two traces of one picture and what belongs together in them. Everywhere 0 is A and 1 is B.
 #[derive(Debug)]
@@ -69,12 +70,71 @@ impl<'a> Counterparts<'a> {
         [in_a(of_a), of_b]
     }
 
+    /// A change of a lens made for A as it is made to one for B; `None` where B has no counterpart.
+    pub fn said(&self, change: &ViewChange) -> Option<ViewChange> {
+        let finest = |trace: &Trace| trace.layers.iter().map(|layer| layer.frame.side as u32).max().unwrap_or(1);
+        match change {
+            ViewChange::Layers(chosen) => {
+                let all = (0..self.traces[0].layers.len()).all(|at| chosen.contains(at));
+                let pairs = self.matching.layers.iter().filter(|[i, _]| chosen.contains(*i));
+                let layers: Vec<usize> = pairs.map(|[_, j]| *j).collect();
+                match layers.is_empty() {
+                    _ if all => Some(ViewChange::Layers(Indices::ALL)),
+                    true => None,
+                    false => Some(ViewChange::Layers(layers.into_iter().collect())),
+                }
+            }
+            ViewChange::Select(Some(cell)) => {
+                let [a, b] = self.traces.map(finest);
+                Some(ViewChange::Select(Some(moved(*cell, a, b))))
+            }
+            change => Some(change.clone()),
+        }
+    }
+
     /// Layers that `lens` would show of A if B had them too.
     pub fn left_out<'l>(&'l self, lens: &'l MapLens) -> impl Iterator<Item = &'a str> + 'l {
         let lens = lens.fitted(self.traces[0]);
         let several = (0..self.traces[0].layers.len()).filter(|at| lens.layers.contains(*at)).count() > 1;
         let alone = self.matching.layers_alone[0].iter().filter(move |at| several && lens.layers.contains(**at));
         alone.map(|at| self.traces[0].layers[*at].label.as_str())
+    }
+}
+
+impl AppState {
+    /// Changes the active pane, and what is linked with it: in a pane of another checkpoint, what belongs to it there.
+    pub fn change_view(&mut self, change: &ViewChange) {
+        let traces = self.traces_of_panes();
+        self.view.change(change, &|source, change| said(&traces, source, change));
+    }
+
+    /// Replaces the lens of the active pane, and of what is linked with it what they share.
+    pub fn look_through(&mut self, lens: MapLens) {
+        let traces = self.traces_of_panes();
+        self.view.look_through(lens, &|source, change| said(&traces, source, change));
+    }
+
+    /// The trace through which the lens of each pane is made, by what the pane shows; that of the active pane first.
+    fn traces_of_panes(&self) -> Vec<(MapSource, Option<Arc<Trace>>)> {
+        let trace = |source: &MapSource| {
+            let key = self.run_key(source.runs().next()?)?;
+            Some(Arc::clone(&self.traces.get(&key)?.trace))
+        };
+        let active = self.pane();
+        let others = self.panes().iter().filter(|pane| pane.id != active.id);
+        std::iter::once(active).chain(others).map(|pane| (pane.source.clone(), trace(&pane.source))).collect()
+    }
+}
+
+/// `change` of the active pane as it is said of a linked one that shows `source`.
+fn said(traces: &[(MapSource, Option<Arc<Trace>>)], source: &MapSource, change: &ViewChange) -> Option<ViewChange> {
+    let of = |source: &MapSource| traces.iter().find(|(known, _)| known == source)?.1.as_ref();
+    match (traces.first().and_then(|(_, trace)| trace.as_ref()), of(source)) {
+        (Some(a), Some(b)) if !Arc::ptr_eq(a, b) => {
+            let counterparts = Counterparts::of(a, b);
+            if counterparts.are_alike() { Some(change.clone()) } else { counterparts.said(change) }
+        }
+        _ => Some(change.clone()),
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod answer;
 mod attention;
+mod called;
 mod comparison;
 mod conversation;
 mod counterparts;
 mod crossing;
 mod download;
 mod evidence;
+mod exchange;
 mod exchanges;
 mod export;
 mod history;
@@ -19,47 +21,54 @@ mod inputs;
 mod intervened;
 mod jobs;
 mod kept_path;
+mod layout;
 mod lens;
+mod links;
 mod models;
 mod names;
 mod notices;
 mod panes;
 mod pictures;
 mod settings;
+mod slot;
+mod source;
 mod traces;
 mod typed_path;
 mod undo;
 
-pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
+pub use answer::{Alternative, AnswerStatus, AnswerTimes, Intervened, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, chosen};
+pub use called::{Called, Which};
 pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES, TensorOrder};
-pub use conversation::{
-    BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
-};
+pub use conversation::{BranchId, Conversation, ConversationId, Conversations, MAX_ID, TokenPlace};
 pub use counterparts::{Counterparts, moved};
 pub use crossing::{CrossKey, Crossing, Crossings};
 pub use download::{Download, DownloadPhase, DownloadTask};
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
+pub use exchange::{Exchange, ExchangeId};
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
 pub use history::ViewHistory;
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
-pub use intervened::{Intervened, Off, cells_between, cells_off, off, switched, with_cells_switched};
+pub use intervened::{Off, cells_between, cells_off, off, switched, with_cells_switched};
 pub use jobs::{Jobs, Purpose, RunningJob};
+pub use layout::{Layout, PanelKind};
 pub use lens::{InspectorTab, MapLens, ViewChange};
-pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts, Slot};
-pub use names::{Called, Names, Which};
+pub use links::{Linked, Links};
+pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
+pub use names::Names;
 pub use notices::{Notice, NoticeKind, Notices, sentences};
-pub use panes::{Linked, Links, MOST_PANES, MapPane, MapSource, PaneId, Panes, RunRef, Side, SidesLook};
+pub use panes::{MOST_PANES, MapPane, PaneId, Panes, Said};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
+pub use slot::Slot;
+pub use source::{MapSource, RunRef, Side, SidesLook};
 pub use traces::{Remade, TraceEntry, TraceKey, Traces};
 pub use typed_path::{PathEntry, PathFor, TypedPath};
 pub use undo::{Deed, Deeds};
 
-use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_shaders::Cell;
 use std::path::PathBuf;

@@ -1,11 +1,11 @@
 //! Checkpoints: what is being opened, and what is in memory.
 
-use super::Exchange;
+use super::{Exchange, Slot};
 use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{JobId, Loaded};
-use serde::{Deserialize, Serialize};
+
 use std::collections::BTreeMap;
 
 /// What is typed on the page on which checkpoints are opened.
@@ -87,34 +87,6 @@ impl Model {
         };
         // Other numbers come from the same weights in another type.
         there && ["", self.weights()].contains(&exchange.weights.as_str())
-    }
-}
-
-/// Which of the two models of the window; the engine knows them by their [`ModelId`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Slot {
-    /// The first model.
-    A,
-    /// The one it is compared with.
-    B,
-}
-
-impl Slot {
-    /// What people call it.
-    pub fn letter(self) -> &'static str {
-        match self {
-            Self::A => "A",
-            Self::B => "B",
-        }
-    }
-
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
     }
 }
 

@@ -1,21 +1,8 @@
 //! What checkpoints are called where there may be several of them: by names that tell them apart.
 
 use super::Slot;
-use super::{AppState, Exchange, Model};
-use serde::{Deserialize, Serialize};
+use super::{AppState, Called, Exchange, Model, Which};
 use std::collections::BTreeSet;
-
-/// A checkpoint, as far as its name depends on it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Which {
-    /// What people call it.
-    name: String,
-    /// Where it is; empty if that is not known.
-    directory: String,
-    /// The type of its weights; empty if that is not known.
-    weights: String,
-}
 
 impl From<&Model> for Which {
     fn from(model: &Model) -> Self {
@@ -27,16 +14,6 @@ impl From<&Exchange> for Which {
     fn from(exchange: &Exchange) -> Self {
         Self { name: exchange.model.clone(), directory: exchange.directory.clone(), weights: exchange.weights.clone() }
     }
-}
-
-/// What a person calls a checkpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Called {
-    /// Which one.
-    pub which: Which,
-    /// Its name.
-    pub name: String,
 }
 
 impl Model {

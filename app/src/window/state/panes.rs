@@ -1,13 +1,15 @@
 //! Panes of maps: what each is made from, how it is drawn, and what it shares with others.
 
-use super::{MapLens, Slot, ViewChange};
-use opabinia_engine::intervention::Interventions;
+use super::{Linked, Links, MapLens, MapSource, SidesLook, ViewChange};
 use opabinia_shaders::Quantity;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// No more panes than this are opened; nobody can look at as many.
 pub const MOST_PANES: usize = 24;
+
+/// A change of the active pane as it is said of one that shows this: see [`Panes::change`].
+pub type Said<'a> = &'a dyn Fn(&MapSource, &ViewChange) -> Option<ViewChange>;
 
 /// Names a pane for as long as its window lives, and in the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,207 +18,6 @@ pub struct PaneId(pub u32);
 impl PaneId {
     /// The pane that there is from the beginning.
     pub const FIRST: Self = Self(0);
-}
-
-/// Which model a run is of: as a pane names it, which survives a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Side {
-    /// The one that answers.
-    #[default]
-    Answering,
-    /// The first model.
-    A,
-    /// The second one.
-    B,
-}
-
-impl From<Slot> for Side {
-    fn from(slot: Slot) -> Self {
-        match slot {
-            Slot::A => Self::A,
-            Slot::B => Self::B,
-        }
-    }
-}
-
-/// Which run a pane shows of the picture of the conversation that is shown. With model and picture it becomes a
-/// [`super::TraceKey`]: see [`super::AppState::run_key`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunRef {
-    /// Of which model.
-    pub side: Side,
-    /// What is done to the pass on purpose.
-    pub interventions: Interventions,
-}
-
-impl RunRef {
-    /// The plain run of the model of `side`.
-    pub fn plain(side: Side) -> Self {
-        Self { side, interventions: Interventions::default() }
-    }
-}
-
-/// How both sides of a comparison are looked at in one pane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum SidesLook {
-    /// A to the left of B.
-    #[default]
-    Beside,
-    /// A, and B in its place for as long as a key is held.
-    Swap,
-    /// A to the left of a line that can be moved, B to the right of it.
-    Wipe,
-    /// B − A.
-    Difference,
-    /// How far the attention of each cell differs, over all of its keys: Jensen–Shannon divergence.
-    Divergence,
-}
-
-impl SidesLook {
-    /// All of them, in the order of their keys.
-    pub const ALL: [Self; 5] = [Self::Beside, Self::Swap, Self::Wipe, Self::Difference, Self::Divergence];
-}
-
-/// What the maps of a pane are made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MapSource {
-    /// The SVA's attention in one run: where the visual tokens came from.
-    Run(RunRef),
-    /// The first of two runs minus the second, place by place.
-    Difference(RunRef, RunRef),
-    /// Two runs beside each other or over each other: both sides of a comparison. Layers, heads, encoder and cell of the lens
-    /// are those of the first one; what belongs to them in the other is [`super::Counterparts`]'s to say.
-    Sides(RunRef, RunRef, SidesLook),
-    /// The language model's attention from the selected token to the visual tokens. Depends on the question.
-    TokenAttention {
-        /// Decoder layer; `None` is the mean of all.
-        layer: Option<usize>,
-        /// Head; `None` is the mean of all.
-        head: Option<usize>,
-    },
-}
-
-impl Default for MapSource {
-    fn default() -> Self {
-        Self::Run(RunRef::default())
-    }
-}
-
-impl MapSource {
-    /// A token's attention in all layers and heads of the language model.
-    pub const TOKEN: Self = Self::TokenAttention { layer: None, head: None };
-
-    /// Whether it is the attention of a token.
-    pub fn is_token(&self) -> bool {
-        matches!(self, Self::TokenAttention { .. })
-    }
-
-    /// Both sides of a comparison, looked at like this.
-    pub fn sides(look: SidesLook) -> Self {
-        Self::Sides(RunRef::plain(Side::A), RunRef::plain(Side::B), look)
-    }
-
-    /// Whether what is shown is the difference of two runs.
-    pub fn is_difference(&self) -> bool {
-        matches!(self, Self::Difference(..) | Self::Sides(_, _, SidesLook::Difference))
-    }
-
-    /// How both sides are looked at, where it is them.
-    pub fn look(&self) -> Option<SidesLook> {
-        if let Self::Sides(_, _, look) = self { Some(*look) } else { None }
-    }
-
-    /// The same two sides, looked at otherwise.
-    pub fn looked_at(&self, look: SidesLook) -> Option<Self> {
-        if let Self::Sides(a, b, _) = self { Some(Self::Sides(a.clone(), b.clone(), look)) } else { None }
-    }
-
-    /// Runs that it is made from, the one whose numbers are read first.
-    pub fn runs(&self) -> impl Iterator<Item = &RunRef> {
-        let (first, second) = match self {
-            Self::Run(run) => (Some(run), None),
-            Self::Difference(of, minus) | Self::Sides(of, minus, _) => (Some(of), Some(minus)),
-            Self::TokenAttention { .. } => (None, None),
-        };
-        first.into_iter().chain(second)
-    }
-
-    /// What can be measured of it, in the order in which it is stepped through.
-    pub fn quantities(&self) -> &'static [Quantity] {
-        match self {
-            Self::TokenAttention { .. } | Self::Sides(_, _, SidesLook::Divergence) => &[],
-            // Indices of encoders have no difference.
-            _ if self.is_difference() => &MapLens::QUANTITIES[..4],
-            Self::Run(_) | Self::Sides(..) | Self::Difference(..) => &MapLens::QUANTITIES,
-        }
-    }
-}
-
-/// Something that linked panes have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Linked {
-    /// The selected cell and the one under the pointer.
-    Cell,
-    /// The part of the picture.
-    Zoom,
-    /// SVA layers.
-    Layers,
-    /// Heads.
-    Heads,
-    /// The range that colours span.
-    Range,
-}
-
-impl Linked {
-    /// All of them, in the order of menus.
-    pub const ALL: [Self; 5] = [Self::Cell, Self::Zoom, Self::Layers, Self::Heads, Self::Range];
-}
-
-/// What a pane has in common with the others. At first, everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Links {
-    cell: bool,
-    zoom: bool,
-    layers: bool,
-    heads: bool,
-    range: bool,
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self { cell: true, zoom: true, layers: true, heads: true, range: true }
-    }
-}
-
-impl Links {
-    /// Whether `what` is linked.
-    pub fn has(self, what: Linked) -> bool {
-        match what {
-            Linked::Cell => self.cell,
-            Linked::Zoom => self.zoom,
-            Linked::Layers => self.layers,
-            Linked::Heads => self.heads,
-            Linked::Range => self.range,
-        }
-    }
-
-    /// Links `what`, or breaks that link.
-    pub fn set(&mut self, what: Linked, linked: bool) {
-        *match what {
-            Linked::Cell => &mut self.cell,
-            Linked::Zoom => &mut self.zoom,
-            Linked::Layers => &mut self.layers,
-            Linked::Heads => &mut self.heads,
-            Linked::Range => &mut self.range,
-        } = linked;
-    }
-
-    /// What is not linked.
-    pub fn broken(self) -> impl Iterator<Item = Linked> {
-        Linked::ALL.into_iter().filter(move |what| !self.has(*what))
-    }
 }
 
 /// One pane.
@@ -331,16 +132,23 @@ impl Panes {
         }
     }
 
-    /// Changes the active pane, and what is linked with it.
-    pub fn change(&mut self, change: &ViewChange) {
+    /// Changes the active pane, and what is linked with it. What a person has set apart stays so far apart. `said` is the change
+    /// as it is said of another pane, whose layers and cells may not be those of the active one; `None` where it means nothing
+    /// there.
+    pub fn change(&mut self, change: &ViewChange, said: Said<'_>) {
+        let before = self.active().lens.clone();
         let (active, links, quantity) = (self.active, self.active().links, self.active().lens.quantity);
         let everywhere = change.linked().filter(|what| links.has(*what));
         for pane in &mut self.all {
             // A range of one quantity means nothing for another.
             let shared = |what| what != Linked::Range || pane.lens.quantity == quantity;
             let linked = everywhere.is_some_and(|what| pane.links.has(what) && shared(what));
-            if pane.id == active || linked {
+            if pane.id == active {
                 change.apply(&mut pane.lens);
+            } else if linked && let Some(said) = said(&pane.source, change) {
+                // In other words, it is no distance from what this pane shows.
+                let said = if said == *change { change.beside(&before, &pane.lens) } else { said };
+                said.apply(&mut pane.lens);
             }
             if let (true, ViewChange::Source(source)) = (pane.id == active, change) {
                 pane.source = source.clone();
@@ -352,14 +160,14 @@ impl Panes {
     }
 
     /// Replaces the lens of the active pane, and what is linked with it.
-    pub fn look_through(&mut self, lens: MapLens) {
+    pub fn look_through(&mut self, lens: MapLens, said: Said<'_>) {
         for change in [
             ViewChange::Select(lens.selected),
             ViewChange::Shown(lens.shown),
             ViewChange::Layers(lens.layers),
             ViewChange::Heads(lens.heads),
         ] {
-            self.change(&change);
+            self.change(&change, said);
         }
         let active = self.active;
         if let Some(pane) = self.all.iter_mut().find(|pane| pane.id == active) {
@@ -367,21 +175,18 @@ impl Panes {
         }
     }
 
-    /// Links `what` of `id` with the others, whose it takes over; or breaks that link.
+    /// Links `what` of `id` with the others, or breaks that link. What differs by then goes on to differ by as much, but for the
+    /// range of colours, which there is one of.
     pub fn link(&mut self, id: PaneId, what: Linked, linked: bool) {
         let others = self.all.iter().find(|pane| pane.id != id && pane.links.has(what));
-        let lens = others.filter(|_| linked).map(|pane| pane.lens.clone());
+        let range = others.filter(|_| linked).map(|pane| (pane.lens.quantity, pane.lens.normalisation));
         let Some(pane) = self.all.iter_mut().find(|pane| pane.id == id) else { return };
         pane.links.set(what, linked);
-        let Some(others) = lens else { return };
-        match what {
-            Linked::Cell => pane.lens.selected = others.selected,
-            Linked::Zoom => pane.lens.shown = others.shown,
-            Linked::Layers => pane.lens.layers = others.layers,
-            Linked::Heads => pane.lens.heads = others.heads,
-            // A range of one quantity means nothing for another.
-            Linked::Range if pane.lens.quantity == others.quantity => pane.lens.normalisation = others.normalisation,
-            Linked::Range => {}
+        // A range of one quantity means nothing for another.
+        if let (Linked::Range, Some((quantity, normalisation))) = (what, range)
+            && pane.lens.quantity == quantity
+        {
+            pane.lens.normalisation = normalisation;
         }
     }
 
@@ -392,8 +197,8 @@ impl Panes {
             let divergence = |source: &MapSource| source.look() == Some(SidesLook::Divergence);
             let kind = |source: &MapSource| (source.is_token(), source.is_difference(), divergence(source));
             other.id == id
-                || pane.links.range
-                    && other.links.range
+                || pane.links.has(Linked::Range)
+                    && other.links.has(Linked::Range)
                     && (other.lens.quantity, other.lens.granularity) == (pane.lens.quantity, pane.lens.granularity)
                     && kind(&other.source) == kind(&pane.source)
                     && other.lens.normalisation == pane.lens.normalisation

@@ -1,7 +1,7 @@
 //! What a person has set once and for all.
 
 use super::{Called, Which, kept_path};
-use crate::window::lang::LanguageChoice;
+use crate::language::LanguageChoice;
 use crate::window::theme::ThemeChoice;
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::generate;
@@ -65,8 +65,8 @@ impl Settings {
     }
 
     /// What a person calls `which`, if anything.
-    pub fn called(&self, which: Which) -> Option<&str> {
-        self.called.iter().find(|called| called.which == which).map(|called| called.name.as_str())
+    pub fn called(&self, which: &Which) -> Option<&str> {
+        self.called.iter().find(|called| called.which == *which).map(|called| called.name.as_str())
     }
 
     /// Notes that a person calls `which` this; nothing is noted of an empty name.

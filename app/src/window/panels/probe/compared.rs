@@ -6,7 +6,7 @@ use super::arrange::{CAPTION, arrange};
 use super::canvas::On;
 use super::frame::Frame;
 use super::source::{Maps as Drawn, Source};
-use super::{LOWEST, SOON, TITLE, canvas, colour_bar, controls, evidence, readout, sides};
+use super::{LOWEST, SOON, TITLE, canvas, colour_bar, controls, evidence, looks, readout};
 use crate::number::significant;
 use crate::window::action::Action;
 use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, MapGpu, Upload};
@@ -33,7 +33,7 @@ pub fn show(
     let keys = cx.state.sides_of(pane);
     let known = keys.as_ref().and_then(|keys| Some((keys, cx.state.comparison.maps(keys)?)));
     let Some((keys, MapsCompared::Ready(maps))) = known else {
-        sides::bar(ui, cx, pane, Some(counterparts), out);
+        looks::bar(ui, cx, pane, Some(counterparts), out);
         return match known {
             Some((_, MapsCompared::Failed(why))) => super::says(ui, why),
             _ => super::waits(ui, cx.texts.sides.comparing),
@@ -52,7 +52,7 @@ pub fn show(
             Some(Upload::Ready(grid)) => grids.push(grid),
             Some(Upload::Failed(why)) => return super::says(ui, &why),
             Some(Upload::Underway) | None => {
-                sides::bar(ui, cx, pane, Some(counterparts), out);
+                looks::bar(ui, cx, pane, Some(counterparts), out);
                 return super::waits(ui, cx.texts.probe.uploading);
             }
         }
@@ -68,7 +68,7 @@ pub fn show(
     let source = Source::of_comparison(pane, entry, grid.side, &shown, scale);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
-        sides::bar(ui, cx, pane, Some(counterparts), out);
+        looks::bar(ui, cx, pane, Some(counterparts), out);
         notes(ui, cx, maps, (!of_divergence).then_some(cx.texts.sides.unlike));
         ui.add_space(4.0);
         let small: &[Arc<GridOnGpu>] = if of_divergence { &[] } else { &grids };

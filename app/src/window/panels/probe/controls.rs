@@ -32,7 +32,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
     });
     match source.pane.source {
         MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(..) => {
-            layers_and_heads(ui, texts, source, out)
+            layers_and_heads(ui, texts, source, out);
         }
         MapSource::TokenAttention { layer, head } => decoder_layers_and_heads(ui, cx, (layer, head), out),
     }

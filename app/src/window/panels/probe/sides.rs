@@ -6,9 +6,8 @@ use super::super::{Cx, parts};
 use super::arrange::{arrange, arrange_pairs};
 use super::canvas::{On, Pointed};
 use super::frame::Frame;
-use super::scrubber::chip;
 use super::source::Source;
-use super::{LOWEST, TITLE, canvas, colour_bar, compared, controls, evidence, readout, small};
+use super::{LOWEST, TITLE, canvas, colour_bar, compared, controls, evidence, looks, readout, small};
 use crate::window::action::{Action, ComparisonAction, ViewAction};
 use crate::window::command::UiCommand;
 use crate::window::gpu::MapGpu;
@@ -38,7 +37,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     }
     let mut entries = pane.source.runs().map(|run| cx.state.traces.get(&cx.state.run_key(run)?));
     let (Some(Some(a)), Some(Some(b))) = (entries.next(), entries.next()) else {
-        bar(ui, cx, pane, None, out);
+        looks::bar(ui, cx, pane, None, out);
         return super::without_maps(ui, cx, gpu, pane, out);
     };
     let counterparts = Counterparts::of(&a.trace, &b.trace);
@@ -52,7 +51,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     let sides = match Shown::of_sides(cx, pane) {
         Ok(Some(sides)) => sides,
         Ok(None) => {
-            bar(ui, cx, pane, Some(&counterparts), out);
+            looks::bar(ui, cx, pane, Some(&counterparts), out);
             return super::without_maps(ui, cx, gpu, pane, out);
         }
         Err(reason) => return super::says(ui, &reason),
@@ -64,7 +63,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     let both = Both { a, b, counterparts };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &both.a, out);
-        bar(ui, cx, pane, Some(&both.counterparts), out);
+        looks::bar(ui, cx, pane, Some(&both.counterparts), out);
         ui.add_space(4.0);
         let pointed = maps(ui, cx, gpu, &both, look, out);
         ui.add_space(4.0);
@@ -103,72 +102,17 @@ fn difference(
     let source = match Shown::of(cx, pane) {
         Ok(Some(shown)) => Source::of_sva(pane, shown),
         Ok(None) => {
-            bar(ui, cx, pane, Some(counterparts), out);
+            looks::bar(ui, cx, pane, Some(counterparts), out);
             return super::without_maps(ui, cx, gpu, pane, out);
         }
         Err(reason) => return super::says(ui, &reason),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
-        bar(ui, cx, pane, Some(counterparts), out);
+        looks::bar(ui, cx, pane, Some(counterparts), out);
         ui.add_space(4.0);
         super::under_controls(ui, cx, gpu, &source, out);
     });
-}
-
-/// How both are looked at, whether their colours can be compared, and what has no counterpart.
-pub(super) fn bar(
-    ui: &mut Ui,
-    cx: &Cx<'_>,
-    pane: &MapPane,
-    counterparts: Option<&Counterparts<'_>>,
-    out: &mut Vec<Action>,
-) {
-    let texts = &cx.texts.sides;
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(2.0, 3.0);
-        for (look, command) in SidesLook::ALL.into_iter().zip(UiCommand::LOOKS) {
-            let (name, tip) = texts.look(look);
-            let keys = command.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
-            let chosen = pane.source.look() == Some(look);
-            let response = chip(ui, name, chosen, name).on_hover_text(format!("{tip} ({keys})"));
-            if response.clicked() && !chosen {
-                out.extend([ViewAction::Activate(pane.id).into(), command.into()]);
-            }
-        }
-        ui.add_space(8.0);
-        if !matches!(pane.source.look(), Some(SidesLook::Difference | SidesLook::Divergence)) {
-            let broken = pane.lens.normalisation == Normalisation::PerMap;
-            let (name, tip) = texts.one_scale;
-            let next = if broken { Normalisation::Common } else { Normalisation::PerMap };
-            if chip(ui, name, !broken, name).on_hover_text(tip).clicked() {
-                out.extend([ViewAction::Activate(pane.id).into(), ViewChange::Normalisation(next).into()]);
-            }
-            if broken {
-                let (ink, ground) = (ui.visuals().faint_bg_color, ui.visuals().warn_fg_color);
-                let shout = RichText::new(format!(" {} ", texts.scales_apart)).small().strong();
-                ui.add_space(4.0);
-                ui.label(shout.color(ink).background_color(ground));
-            }
-        }
-    });
-    if let Some(counterparts) = counterparts {
-        for line in unmatched(cx, pane, counterparts) {
-            ui.add(Label::new(RichText::new(line).small().weak()).wrap());
-        }
-    }
-}
-
-/// What is matched where that is not plain, and what has no counterpart.
-fn unmatched(cx: &Cx<'_>, pane: &MapPane, counterparts: &Counterparts<'_>) -> Vec<String> {
-    let entries: Vec<_> = pane.source.runs().filter_map(|run| cx.state.traces.get(&cx.state.run_key(run)?)).collect();
-    let [a, b] = entries.as_slice() else { return Vec::new() };
-    let mut lines = parts::matching(cx, counterparts.matching(), [a, b]);
-    let left_out: Vec<&str> = counterparts.left_out(&pane.lens).collect();
-    if !left_out.is_empty() && !pane.source.is_difference() {
-        lines.push(format!("{} {}", cx.texts.sides.left_out, left_out.join(", ")));
-    }
-    lines
 }
 
 /// Draws all maps and says where the pointer is over one of them, in A's cells.
@@ -244,6 +188,13 @@ fn in_one_place(
     let rect = below_title(large).round_to_pixels(ui.pixels_per_point());
     let wipe = (look == SidesLook::Wipe).then_some(cx.state.comparison.wipe);
     let mut pointed = None;
+    if look == SidesLook::Swap {
+        // Below what is seen, so that it is measured: the range of colours spans both.
+        let hidden = if swapped { Some(&both.a) } else { both.b.as_ref() };
+        if let Some(hidden) = hidden {
+            below(ui, cx, gpu, hidden, rect);
+        }
+    }
     if swapped && wipe.is_none() {
         pointed = of_b(both, out, |b, out| canvas::show(ui, cx, gpu, b, rect, out));
         if both.b.is_none() {
@@ -275,7 +226,7 @@ fn in_one_place(
         if let Some(b) = &both.b {
             over(ui, cx, gpu, b, (b.place, b.lens.encoder), (rect, part, swapped), 1.0, false);
         }
-        line(ui, cx, rect, part, swapped, out);
+        line(ui, cx, (both.a.pane, rect), part, swapped, out);
     }
     pointed
 }
@@ -284,6 +235,16 @@ fn in_one_place(
 fn held(ui: &mut Ui, both: &Both<'_>) -> bool {
     let key = ui.input(|input| input.key_down(Key::X) && input.modifiers.is_none());
     key && !ui.ctx().text_edit_focused() && both.a.lens.input_of.is_none()
+}
+
+/// Draws the large map of `source` into `rect`, where another one will lie over it.
+fn below(ui: &Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, rect: Rect) {
+    let (frame, place) = (Frame::new(rect, source.lens.shown), (source.place, source.lens.encoder));
+    ui.painter().add(On { rect, frame, place, line: 1.0, hover: source.hovered(cx.state) }.shape(
+        ui,
+        gpu,
+        &source.large,
+    ));
 }
 
 /// Draws B over A to the right of a line at `part` of `rect`; to the left of it where sides are `swapped`.
@@ -308,10 +269,10 @@ fn over(
 }
 
 /// The line of a wipe: dragged, or moved by the arrow keys.
-fn line(ui: &mut Ui, cx: &Cx<'_>, rect: Rect, part: f32, swapped: bool, out: &mut Vec<Action>) {
+fn line(ui: &mut Ui, cx: &Cx<'_>, (pane, rect): (&MapPane, Rect), part: f32, swapped: bool, out: &mut Vec<Action>) {
     let x = rect.left() + part * rect.width();
     let grip = Rect::from_x_y_ranges(x - GRIP..=x + GRIP, rect.y_range());
-    let response = ui.interact(grip, Id::unique("wipe"), Sense::click_and_drag());
+    let response = ui.interact(grip, Id::unique(("wipe", pane.id)), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::slider(true, f64::from(part), cx.texts.sides.wipe_line));
     let mut next = part;
     if response.dragged()

@@ -1,0 +1,31 @@
+//! The two places for models in the window.
+
+use serde::{Deserialize, Serialize};
+
+/// Which of the two models of the window; the engine knows them by their [`opabinia_engine::run::ModelId`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Slot {
+    /// The first model.
+    A,
+    /// The one it is compared with.
+    B,
+}
+
+impl Slot {
+    /// What people call it.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::B => "B",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
