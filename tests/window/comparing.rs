@@ -10,8 +10,8 @@ use opabinia::window::action::{ComparisonAction, ConversationAction, ModelAction
 use opabinia::window::app::App;
 use opabinia::window::gpu::{PaneMaps, Upload};
 use opabinia::window::state::{
-    AnswerStatus, AppState, ComparisonTab, Crossing, EvidencePart, FilesCompared, InspectorTab, Linked, MapSource,
-    MapsCompared, ModelPhase, PartState, PictureState, SidesLook, Slot, ViewChange,
+    AnswerStatus, AppState, ComparisonTab, Conversations, Crossing, EvidencePart, FilesCompared, InspectorTab, Linked,
+    MapSource, MapsCompared, ModelPhase, PartState, PictureState, SidesLook, Slot, ViewChange,
 };
 use opabinia::window::theme::ThemeChoice;
 use opabinia_engine::compare::Maps;
@@ -153,6 +153,10 @@ fn both_sides_are_asked_aligned_and_compared() {
     let state = window.state().state();
     assert_eq!(state.conversations.current().unwrap().exchanges.len(), before + 1);
     assert_eq!(state.both_answers()[1].unwrap().0, before, "the newest counts");
+    // Which side was asked is kept with the answer.
+    let kept: Conversations = serde_json::from_str(&serde_json::to_string(&state.conversations).unwrap()).unwrap();
+    let asked: Vec<_> = kept.current().unwrap().exchanges.iter().map(|exchange| exchange.asked).collect();
+    assert_eq!(asked, [Some(Slot::A), Some(Slot::B), Some(Slot::B)]);
     // Where they looked: everything that can be matched is, the rest is named.
     window.get_by_label("Comparison").click();
     window.run_ok();

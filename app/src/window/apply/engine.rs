@@ -132,7 +132,6 @@ impl App {
         let id = loaded.model;
         let is_demo = demo::is_at(&loaded.inspection.directory);
         let notes = loaded.inspection.notes.clone();
-        let first = self.state.models.in_engine(slot).is_none_or(|known| known == id) && !self.state.comparison.on;
         let Some(request) = self.state.models.set_loaded(slot, job, loaded) else {
             // Another one has been asked for since: nobody would ever use this one.
             let job = self.engine.submit(Command::Unload(id));
@@ -143,7 +142,7 @@ impl App {
             let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
             self.state.settings.remember(&LoadRequest { source, ..request });
         }
-        if slot == Slot::B && first {
+        if slot == Slot::B && std::mem::take(&mut self.state.comparison.awaited) {
             self.enter_comparison();
         }
         for note in notes {

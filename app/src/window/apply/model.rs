@@ -104,12 +104,17 @@ impl App {
     }
 
     fn load(&mut self, slot: Slot) {
+        let empty = self.state.models.loaded(slot).is_none();
         let Some(opening) = self.state.models.opening_mut(slot) else { return };
         let ModelPhase::Inspected(inspection) = &opening.phase else { return };
         if inspection.check().is_err() {
             return;
         }
         let request = opening.request.clone();
+        if slot == Slot::B {
+            // Who opens a second side wants to see both; who opens another one in its place has chosen how to look.
+            self.state.comparison.awaited = empty;
+        }
         let (model, settled) = (ModelId::unique(), inspection.settled(&request));
         let phase = ModelPhase::Loading(inspection.clone());
         let replaces = self.state.models.in_engine(slot);

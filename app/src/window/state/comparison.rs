@@ -99,6 +99,8 @@ impl ReadingProgress {
 pub struct Comparison {
     /// Whether both sides are looked at: their answers beside each other, their maps in one pane.
     pub on: bool,
+    /// Whether it begins when the second side has been loaded.
+    pub awaited: bool,
     /// What the active pane was made from before that.
     pub before: Option<(PaneId, MapSource)>,
     /// Which part is shown.
@@ -117,6 +119,7 @@ impl Default for Comparison {
     fn default() -> Self {
         Self {
             on: false,
+            awaited: false,
             before: None,
             tab: ComparisonTab::default(),
             order: TensorOrder::default(),
