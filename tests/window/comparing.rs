@@ -405,14 +405,6 @@ fn panes_are_linked_and_unlinked_and_keep_what_a_person_set_them_apart_by() {
     window.state_mut().act(ViewChange::Shown(part(0.3)));
     let close = |a: Rect, b: Rect| (a.left - b.left).abs() < 1e-5 && (a.top - b.top).abs() < 1e-5 && a.width == b.width;
     assert!(close(lens(&window, 0).shown, part(0.2)) && close(lens(&window, 1).shown, part(0.3)));
-    // The same of a cell.
-    let cell = |row, col| Some(Cell { row, col });
-    window.state_mut().act(ViewChange::Select(cell(1, 1)));
-    window.state_mut().act(ViewAction::Link(ids[1], Linked::Cell, false));
-    window.state_mut().act(ViewChange::Select(cell(2, 3)));
-    window.state_mut().act(ViewAction::Link(ids[1], Linked::Cell, true));
-    window.state_mut().act(ViewChange::Select(cell(3, 3)));
-    assert_eq!((lens(&window, 0).selected, lens(&window, 1).selected), (cell(2, 1), cell(3, 3)));
 }
 
 #[test]

@@ -162,10 +162,11 @@ impl App {
         }
         self.state.comparison.set_maps(keys.clone(), MapsCompared::Computing);
         let failed = keys.clone();
+        let texts = self.texts();
         self.run_beside(
             "comparing maps",
             move |error| Finished::MapsCompared(failed, Err(error)),
-            move || Finished::MapsCompared(keys, Maps::of(&a, &b).map_err(|error| error.to_string())),
+            move || Finished::MapsCompared(keys, Maps::of(&a, &b).map_err(|error| texts.engine.error(&error))),
         );
     }
 
@@ -190,6 +191,7 @@ impl App {
             });
             compare::checkpoints(&sides, &job)
         };
+        let texts = self.texts();
         self.run_beside(
             "comparing weights",
             move |error| Finished::FilesCompared(models, Err(error)),
@@ -198,7 +200,8 @@ impl App {
                     let modules = checkpoints.modules();
                     (checkpoints, modules)
                 });
-                Finished::FilesCompared(models, compared.map_err(|error| error.to_string()))
+                let words = |error: opabinia_engine::Error| texts.engine.error(&error);
+                Finished::FilesCompared(models, compared.map_err(words))
             },
         );
     }

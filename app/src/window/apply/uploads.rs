@@ -1,6 +1,7 @@
 //! What panes show is put on the GPU, once it is there to be drawn and only then.
 
 use crate::difference_figure::average;
+use crate::token_figure::token_grid;
 use crate::window::app::{App, Finished};
 use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, GridPart, MapGpu, Upload};
 use crate::window::state::{
@@ -56,7 +57,7 @@ impl App {
             Ok(on_gpu) => Upload::Ready(Arc::new(on_gpu)),
             Err(error) => {
                 // The pane says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
+                self.state.notices.log(NoticeKind::Failure, (self.texts().engine.said)(&error));
                 Upload::Failed(error)
             }
         };
@@ -180,6 +181,6 @@ fn upload_part(
 ) -> Result<GridOnGpu, String> {
     let (values, _) = chosen(attention, part.layer, part.head)
         .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
-    let grid = grid_of("token", &attention.frame, &values, picture)?;
+    let grid = token_grid(attention, &values, picture).map_err(|error| error.to_string())?;
     gpu.upload_grid(&grid, picture)
 }

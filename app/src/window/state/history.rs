@@ -200,17 +200,26 @@ mod tests {
         history.activate(PaneId::FIRST);
         change(&mut history, &ViewChange::Layers(chosen([3])));
         assert_eq!(lens_of(&history, second).layers, chosen([2]));
-        // Linked again, it stays as far from the others as a person has set it.
+        // Linked again, it stays as far from the others as it was put.
         history.link(second, &[Linked::Layers], true);
         assert_eq!(lens_of(&history, second).layers, chosen([2]));
         change(&mut history, &ViewChange::Layers(chosen([5])));
         assert_eq!(lens_of(&history, second).layers, chosen([4]));
         change(&mut history, &ViewChange::Layers(Indices::ALL));
-        assert_eq!(lens_of(&history, second).layers, Indices::ALL, "everything is everything");
+        assert_eq!(lens_of(&history, second).layers, Indices::ALL);
+        history.activate(second);
+        change(&mut history, &ViewChange::Layers(chosen([6])));
+        assert_eq!(lens_of(&history, PaneId::FIRST).layers, chosen([7]));
         history.undo();
         history.undo();
         history.undo();
-        assert!(!history.panes().get(second).unwrap().links.has(Linked::Layers), "a link is a step like any other");
+        assert!(history.panes().get(second).is_some_and(|pane| pane.links.has(Linked::Layers)));
+        history.undo();
+        let pane = history.panes().get(second).unwrap();
+        assert!(
+            !pane.links.has(Linked::Layers) && pane.offset == Default::default(),
+            "a link is a step like any other"
+        );
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl MapLens {
     pub const CLOSEST: f32 = 1.0 / 64.0;
 
     /// Brings what a file said into its bounds.
-    pub fn settle(&mut self) {
+    pub fn clamp(&mut self) {
         let Rect { left, top, width, height } = self.shown;
         let inside = |start: f32, extent: f32| {
             (Self::CLOSEST..=1.0).contains(&extent) && start >= -ROUNDING && start + extent <= 1.0 + ROUNDING
@@ -294,32 +294,6 @@ impl ViewChange {
         }
     }
 
-    /// What becomes of `other`, which is linked with a lens that was `before`, when this is done to that one: the same where they
-    /// agreed, and as much further where a person has set them apart. What shows everything, or nothing, does so for both.
-    pub(super) fn beside(&self, before: &MapLens, other: &MapLens) -> Self {
-        match self {
-            Self::Shown(next) if *next != Rect::SQUARE && other.shown != before.shown => {
-                let scale = next.width / before.shown.width;
-                let width = (other.shown.width * scale).clamp(MapLens::CLOSEST, 1.0);
-                let height = (other.shown.height * scale).clamp(MapLens::CLOSEST, 1.0);
-                let middle = |rect: &Rect| (rect.left + rect.width / 2.0, rect.top + rect.height / 2.0);
-                let ((x, y), (from, down), (to, low)) = (middle(&other.shown), middle(&before.shown), middle(next));
-                let start = |middle: f32, extent: f32| (middle - extent / 2.0).clamp(0.0, 1.0 - extent);
-                let (left, top) = (start(x + to - from, width), start(y + low - down, height));
-                Self::Shown(Rect { left, top, width, height })
-            }
-            Self::Select(Some(next)) => {
-                let (Some(from), Some(own)) = (before.selected, other.selected) else { return self.clone() };
-                let moved = |own: u32, from: u32, next: u32| (own + next).saturating_sub(from);
-                let (row, col) = (moved(own.row, from.row, next.row), moved(own.col, from.col, next.col));
-                Self::Select(Some(Cell { row, col }))
-            }
-            Self::Layers(next) => Self::Layers(further(*next, before.layers, other.layers)),
-            Self::Heads(next) => Self::Heads(further(*next, before.heads, other.heads)),
-            _ => self.clone(),
-        }
-    }
-
     /// Whether `self` goes on with what `before` began, as dragging a slider does: both are one step of the history.
     pub(super) fn continues(&self, before: &Self) -> bool {
         match (self, before) {
@@ -334,18 +308,6 @@ impl ViewChange {
             }
             _ => false,
         }
-    }
-}
-
-/// What becomes of `other` when one of several steps from `before` to `next`: where all are single ones, as many further.
-fn further(next: Indices, before: Indices, other: Indices) -> Indices {
-    let only = |chosen: Indices| {
-        let mut places = (0..128_usize).filter(|index| chosen.contains(*index));
-        places.next().filter(|_| places.next().is_none())
-    };
-    match (only(next), only(before), only(other)) {
-        (Some(next), Some(before), Some(other)) => Indices::one((other + next).saturating_sub(before).min(127)),
-        _ => next,
     }
 }
 

@@ -27,6 +27,7 @@ mod links;
 mod models;
 mod names;
 mod notices;
+mod offset;
 mod panes;
 mod pictures;
 mod settings;
@@ -60,6 +61,7 @@ pub use links::{Linked, Links};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use names::Names;
 pub use notices::{Notice, NoticeKind, Notices, sentences};
+pub use offset::Offset;
 pub use panes::{MOST_PANES, MapPane, PaneId, Panes, Said};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
@@ -269,7 +271,7 @@ impl AppState {
 
     /// Whether the trace named `key` is being made.
     pub fn is_coming(&self, key: &TraceKey) -> bool {
-        self.jobs.bring_trace(key)
+        self.jobs.make_trace(key)
     }
 
     /// Whether an answer about the picture is shown of which there could be the run `key`, which is neither there nor being

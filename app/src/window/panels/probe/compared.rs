@@ -50,7 +50,7 @@ pub fn show(
         let upload = gpu.compared(maps, ComparedPart { what: *what, layers });
         match upload {
             Some(Upload::Ready(grid)) => grids.push(grid),
-            Some(Upload::Failed(why)) => return super::says(ui, &why),
+            Some(Upload::Failed(why)) => return super::says(ui, &(cx.texts.engine.said)(&why)),
             Some(Upload::Underway) | None => {
                 looks::bar(ui, cx, pane, Some(counterparts), out);
                 return super::waits(ui, cx.texts.probe.uploading);
@@ -63,7 +63,7 @@ pub fn show(
     let scale = scale(maps, of_divergence, |layer| layers.contains(layer.places[0]));
     let shown = match gpu.maps(pane.id, &grid.on_gpu, None) {
         Ok(shown) => shown,
-        Err(reason) => return super::says(ui, &reason),
+        Err(reason) => return super::says(ui, &(cx.texts.engine.said)(&reason)),
     };
     let source = Source::of_comparison(pane, entry, grid.side, &shown, scale);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {

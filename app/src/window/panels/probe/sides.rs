@@ -54,7 +54,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
             looks::bar(ui, cx, pane, Some(&counterparts), out);
             return super::without_maps(ui, cx, gpu, pane, out);
         }
-        Err(reason) => return super::says(ui, &reason),
+        Err(reason) => return super::says(ui, &(cx.texts.engine.said)(&reason)),
     };
     let [Some(a), b] = sides else { return };
     let pane_side = a.lens.side(&a.entry.trace);
@@ -105,7 +105,7 @@ fn difference(
             looks::bar(ui, cx, pane, Some(counterparts), out);
             return super::without_maps(ui, cx, gpu, pane, out);
         }
-        Err(reason) => return super::says(ui, &reason),
+        Err(reason) => return super::says(ui, &(cx.texts.engine.said)(&reason)),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);

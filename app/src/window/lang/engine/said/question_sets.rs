@@ -1,0 +1,182 @@
+//! Sets of questions, and directories of their runs.
+
+/// Sentences and their translations.
+pub(super) const SAID: &[(&str, &str)] = &[
+    // Finding a set, and its rows.
+    (
+        "give a .jsonl, .tsv or .parquet file, a folder with one in it, or the name of a data set in the hub cache \
+         (nyu-visionx/CV-Bench); nothing is downloaded",
+        "请给出 .jsonl、.tsv 或 .parquet 文件、含有其一的文件夹，或 Hugging Face 缓存中数据集的名称（\
+         nyu-visionx/CV-Bench）；程序不会下载",
+    ),
+    (
+        "give a .jsonl, .tsv or .parquet file, a folder with one in it, or the name of a data set in the hub cache",
+        "请给出 .jsonl、.tsv 或 .parquet 文件、含有其一的文件夹，或 Hugging Face 缓存中数据集的名称",
+    ),
+    ("there is no such file or folder", "没有此文件或文件夹"),
+    ("it is no file, and no data set of this name is in {}", "这不是文件，{0} 中也没有此名称的数据集"),
+    ("there is no set of questions in this folder, or more than one", "此文件夹中没有题集，或不止一个"),
+    ("name the file: .jsonl, .tsv or .parquet", "请给出文件名：.jsonl、.tsv 或 .parquet"),
+    ("this is no set of questions that can be read", "这不是可以读取的题集"),
+    ("it has more than {} rows", "超过 {0} 行"),
+    ("use --limit to take the first of them, or part the file", "请用 --limit 只取前面的行，或拆分文件"),
+    ("none of its {} rows can be used; {}", "{0} 行中没有一行可用；{1}"),
+    ("there is no question in it", "其中没有问题"),
+    (
+        "a row needs a question, a picture, and an answer that is one of its options; docs/evaluation.md describes \
+         the formats",
+        "每行需要一个问题、一张图片，以及属于其选项的答案；格式见 docs/evaluation.md",
+    ),
+    ("{} of {} rows are left out: {}", "{1} 行中有 {0} 行未采用：{2}"),
+    (
+        "these are not the rows of CV-Bench as published: {} rows, SHA-1 of their idx {} instead of {}; scores are \
+         comparable only among the same rows",
+        "这些行与发布的 CV-Bench 不同：共 {0} 行，其 idx 的 SHA-1 为 {1}，而非 {2}；只有相同的行之间分数才可比较",
+    ),
+    ("row {}: {}", "第 {0} 行：{1}"),
+    ("row {} (idx {}): {}", "第 {0} 行（idx {1}）：{2}"),
+    ("{} × {}", "{0} × {1}"),
+    ("its line is too long", "此行过长"),
+    ("over 1 MiB", "超过 1 MiB"),
+    ("over 64 MiB", "超过 64 MiB"),
+    ("it is no JSON object, or half of one", "不是 JSON 对象，或只有一半"),
+    ("its choices are no list of texts", "选项不是文本的列表"),
+    ("its idx was there before", "此前已有相同的 idx"),
+    ("it names no picture", "没有指明图片"),
+    ("it shares the picture of a row that is not before it", "它与之共用图片的行不在其前"),
+    ("its picture lies outside of the set's folder", "其图片在题集的文件夹之外"),
+    ("its picture is missing", "缺少其图片"),
+    ("its picture cannot be read", "无法读取其图片"),
+    ("its picture is empty or too large", "其图片为空或过大"),
+    ("its picture is no base64", "其图片不是 base64"),
+    ("this is no file", "这不是文件"),
+    ("it is larger than 256 MiB", "大于 256 MiB"),
+    ("a picture has changed since the set was read (SHA-256 {})", "读取题集之后有图片改动过（SHA-256 {0}）"),
+    ("leave the set as it is while it is used; start again", "使用期间请勿改动题集；请重新开始"),
+    ("it has no question", "没有问题"),
+    ("it has no answer", "没有答案"),
+    ("it has one option, or more than there are letters", "只有一个选项，或选项比字母还多"),
+    ("two of its options are the same", "有两个选项相同"),
+    ("its answer is not among its options", "答案不在选项之中"),
+    ("a table begins with the names of its columns", "表格应以各列的名称开头"),
+    ("there is no column `{}`", "没有列“{0}”"),
+    (
+        "a table has the columns index, image (base64), question, A, B, …, answer, separated by tabs",
+        "表格的各列为 index、image（base64）、question、A、B、…、answer，以制表符分隔",
+    ),
+    ("one of its fields is too long", "有一个字段过长"),
+    ("{} fields instead of {}", "有 {0} 个字段，应为 {1} 个"),
+    ("it has not a field for each column", "字段与列不对应"),
+    // Parquet files.
+    (
+        "download it again; a file that was cut off cannot be read, because its description is at its end",
+        "请重新下载；文件的说明在末尾，因此不完整的文件无法读取",
+    ),
+    (
+        "a set in this format has the columns of CV-Bench: idx, image, question, choices, answer, prompt, …",
+        "此格式的题集有 CV-Bench 的各列：idx、image、question、choices、answer、prompt……",
+    ),
+    ("this is no whole parquet file: {}", "这不是完整的 parquet 文件：{0}"),
+    ("this parquet file is damaged", "此 parquet 文件已损坏"),
+    ("its pictures cannot be read: {}", "无法读取其中的图片：{0}"),
+    ("its dictionary has more values than it has rows", "字典中的值多于行数"),
+    ("its pages have more values than it has rows", "各页中的值多于行数"),
+    ("a page is shorter than its levels", "有一页比其层级数据还短"),
+    ("its pictures are encoded in an unknown way", "图片的编码方式未知"),
+    ("a picture that is not in its dictionary", "有一张图片不在字典中"),
+    ("a picture is longer than its page", "有一张图片比其所在的页还长"),
+    ("numbers of more than 32 bits", "有超过 32 位的数"),
+    ("a run of nothing", "有长度为零的游程"),
+    ("a group of nothing", "有长度为零的组"),
+    ("the description of a page is broken: {}", "某页的说明已损坏：{0}"),
+    ("it has no kind", "没有类型"),
+    ("a size below 0", "大小小于 0"),
+    ("it is too deep", "嵌套过深"),
+    ("a text is too long", "文本过长"),
+    ("a field of a kind that no page has", "有页中不会有的字段类型"),
+    ("a number is too long", "有一个数过长"),
+    ("its compression is broken: {}", "其压缩数据已损坏：{0}"),
+    ("its length", "长度"),
+    ("its length is another one", "长度不符"),
+    ("a literal", "字面数据"),
+    ("a copy", "复制段"),
+    ("a literal is longer than all", "字面数据比全部内容还长"),
+    ("a copy of what was not there", "复制段引用了不存在的内容"),
+    // Directories of runs.
+    ("make room and give the same command again: what is finished is kept", "请腾出空间并重新开始：已完成的部分会保留"),
+    ("cannot be written: {}", "无法写入：{0}"),
+    ("this directory holds no run, but {}", "此目录中没有评测运行，而有 {0}"),
+    ("give an empty or a new directory", "请给出空目录或新目录"),
+    ("there is no run in it: it has no header-….json", "其中没有评测运行：没有 header-….json"),
+    ("give the directory that `opabinia eval --out` wrote", "请给出 `opabinia eval --out` 所写的目录"),
+    ("this run has {} shards, and this file is none of them", "此运行有 {0} 个分片，此文件不在其中"),
+    ("it came from elsewhere: move it away", "它来自别处：请移走"),
+    ("it came from elsewhere: move the file away", "它来自别处：请移走该文件"),
+    (
+        "it came from elsewhere: move it away, or merge the directory it belongs to",
+        "它来自别处：请移走，或合并它所属的目录",
+    ),
+    ("the item {} does not belong to shard {}", "题目 {0} 不属于分片 {1}"),
+    ("this is another run:", "这是另一次运行："),
+    (
+        "numbers of unlike runs do not belong together: give another directory, or the same command as before",
+        "不同运行的数值不能放在一起：请给出另一个目录，或使用与之前相同的命令",
+    ),
+    ("{}: {} here, {} there", "{0}：此处为 {1}，彼处为 {2}"),
+    ("this is no header of a run: {}", "这不是运行的头文件：{0}"),
+    ("it is damaged, or of another version", "它已损坏，或属于其他版本"),
+    ("format {} with {} shards", "格式 {0}，有 {1} 个分片"),
+    (
+        "this program reads format {}; use the program that wrote it ({})",
+        "本程序读取格式 {0}；请使用写出它的程序（{1}）",
+    ),
+    ("the item {} came out otherwise than in {}", "题目 {0} 的结果与 {1} 中的不同"),
+    (
+        "the two were not made by the same program on like machines; keep one of them",
+        "二者不是由同一程序在同类机器上得出；请保留其中一个",
+    ),
+    (
+        "`{}` is no shard: write I/N, with I from 0 to N−1, such as 0/8",
+        "“{0}”不是分片：请写成 I/N，I 为 0 到 N−1，如 0/8",
+    ),
+    ("another process is working on shard {} of this run", "另一个进程正在处理此运行的分片 {0}"),
+    ("wait for it to end, or stop it; what it has finished is kept", "请等它结束，或停止它；已完成的部分会保留"),
+    ("this is shard {} of the run {}, not shard {} of {}", "这是运行 {1} 的分片 {0}，不是 {3} 的分片 {2}"),
+    ("line {}: the item {} is there twice", "第 {0} 行：题目 {1} 出现两次"),
+    ("somebody changed the file; remove one of the lines", "有人改动了文件；请删除其中一行"),
+    ("line {} is damaged: {}", "第 {0} 行已损坏：{1}"),
+    (
+        "somebody changed the file: remove the line, and give the command of the run again",
+        "有人改动了文件：请删除该行，并重新开始此运行",
+    ),
+    // Choosing items, and comparing runs.
+    (
+        "write FIELD=VALUE, != for not, ~ for contains, < and > for numbers, several with commas between them; \
+         fields are type, task, source, cluster, idx, question, answer, chars, options, and each condition, which is \
+         right, wrong or none",
+        "请写成“字段=值”，!= 表示不等，~ 表示包含，< 和 > 用于数，多个条件以逗号分隔；字段有 type、task、source、\
+         cluster、idx、question、answer、chars、options，以及各个条件（right、wrong 或 none）",
+    ),
+    ("there is no test in it", "其中没有比较"),
+    ("there is no field or condition `{}`", "没有字段或条件“{0}”"),
+    ("`{}` is compared with a whole number", "“{0}”须与整数比较"),
+    ("a condition is right, wrong or none", "条件的值为 right、wrong 或 none"),
+    ("the runs have different protocols: {} and {}", "两次运行的协议不同：{0} 和 {1}"),
+    (
+        "their numbers are not comparable: run one of them again under the other's protocol",
+        "其数值不可比较：请按另一方的协议重新运行其一",
+    ),
+    (
+        "the runs have no question with the same idx and words, or no condition in common",
+        "两次运行没有 idx 和文字都相同的问题，或没有共同的条件",
+    ),
+    ("compare two runs over the same set", "请比较同一题集上的两次运行"),
+    ("there is no protocol `{}`; there are {}", "没有协议“{0}”；有 {1}"),
+    ("--where `{}`: {}", "条件“{0}”：{1}"),
+    (
+        "these are not the rows of CV-Bench as published (--limit leaves rows out): {} rows, SHA-1 of their idx {} \
+         instead of {}; scores are comparable only among the same rows",
+        "这些行与发布的 CV-Bench 不同（--limit 略去了部分行）：共 {0} 行，其 idx 的 SHA-1 为 {1}，而非 {2}；只有相同\
+         的行之间分数才可比较",
+    ),
+];
