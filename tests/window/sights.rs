@@ -1,14 +1,13 @@
 //! A few pictures of the window as it should be, kept in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` writes them anew: look at
 //! what changed before it is committed.
 
-use crate::comparing::demo_against_moved;
 use crate::harness::{last, open, wait};
 use egui_kittest::{Harness, SnapshotOptions};
 use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
-use opabinia::window::action::{ComparisonAction, ProgramAction};
+use opabinia::window::action::ProgramAction;
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, AnswerTimes, MapsCompared, SidesLook, ViewChange};
+use opabinia::window::state::{AnswerStatus, AnswerTimes, ViewChange};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_shaders::{Cell, Quantity};
 
@@ -63,36 +62,4 @@ fn an_answer_and_its_maps_are_as_they_should_be() {
     window.state_mut().act(ViewChange::Quantity(Quantity::Dominant));
     speak(&mut window, LanguageChoice::Chinese, ThemeChoice::Light);
     compare(&mut window, "maps_chinese_light");
-}
-
-/// Both sides of a comparison: the guide's forged checkpoint against the demo.
-#[test]
-fn both_sides_are_as_they_should_be() {
-    let folder = tempfile::tempdir().unwrap();
-    let views = [
-        ([1360.0, 860.0], LanguageChoice::English, ThemeChoice::Light, SidesLook::Beside, "sides_english_light"),
-        ([1360.0, 860.0], LanguageChoice::Chinese, ThemeChoice::Dark, SidesLook::Difference, "sides_chinese_dark"),
-        (SIZE, LanguageChoice::English, ThemeChoice::Dark, SidesLook::Wipe, "sides_small_english_dark"),
-        (SIZE, LanguageChoice::Chinese, ThemeChoice::Light, SidesLook::Divergence, "sides_small_chinese_light"),
-    ];
-    for (at, size) in [[1360.0, 860.0], SIZE].into_iter().enumerate() {
-        let target = folder.path().join(at.to_string());
-        std::fs::create_dir(&target).unwrap();
-        let mut window = demo_against_moved(&target, size);
-        wait(&mut window, "the scores and the comparison", |app| {
-            let (state, pane) = (app.state(), app.state().pane());
-            let compared = state.sides_of(pane).and_then(|keys| state.comparison.maps(&keys).cloned());
-            !state.is_busy() && matches!(compared, Some(MapsCompared::Ready(_)))
-        });
-        window.state_mut().state_mut().notices = Default::default();
-        for exchange in window.state_mut().state_mut().conversations.shown().exchanges.iter_mut_where(|_| true) {
-            exchange.times = Some(AnswerTimes { first_token_secs: 0.2, tokens_per_sec: Some(100.0) });
-        }
-        window.state_mut().act(ViewChange::Select(Some(Cell { row: 3, col: 2 })));
-        for (_, language, theme, look, name) in views.into_iter().filter(|view| view.0 == size) {
-            window.state_mut().act(ComparisonAction::Look(look));
-            speak(&mut window, language, theme);
-            compare(&mut window, name);
-        }
-    }
 }

@@ -184,7 +184,7 @@ impl ShownMaps {
     /// The numbers of the maps as they were measured last, whatever view that was: for tests.
     pub fn measured_numbers(&self) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
-        measured.take_numbers();
+        measured.poll_numbers();
         measured.numbers.as_ref().map(|(_, numbers)| Arc::clone(numbers))
     }
 

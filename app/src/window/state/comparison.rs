@@ -1,14 +1,11 @@
 //! The comparison of the two checkpoints: what is looked at, and what is known of it.
 
-use super::{AppState, Crossings, Exchange, ExchangeId, MapPane, MapSource, PaneId, Slot, TraceKey};
+use super::{AppState, Crossings, Exchange, ExchangeId, MapPane, MapSource, PaneId, SIDES, Slot, TraceKey};
 use opabinia_engine::compare::{Checkpoints, Maps, Module};
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::run::ModelId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Both sides, in order.
-pub const SIDES: [Slot; 2] = [Slot::A, Slot::B];
 
 /// How many pairs of traces are kept compared.
 const COMPARED: usize = 12;

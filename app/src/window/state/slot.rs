@@ -11,6 +11,9 @@ pub enum Slot {
     B,
 }
 
+/// Both sides of a comparison, in order.
+pub const SIDES: [Slot; 2] = [Slot::A, Slot::B];
+
 impl Slot {
     /// What people call it.
     pub fn letter(self) -> &'static str {

@@ -6,6 +6,7 @@ use crate::window::state::{AnswerStatus, Crossing, Exchange, ExchangeId, SIDES, 
 use egui::cache::{ComputerMut, FrameCache};
 use egui::{Button, Color32, Grid, Label, RichText, ScrollArea, Sense, Ui, vec2};
 use opabinia_engine::compare::{Crossed, Segment, SegmentKind, align};
+use opabinia_engine::printable;
 use std::sync::Arc;
 
 /// Draws the part of the page: the question, both answers, and how probable each is on either side.
@@ -78,7 +79,7 @@ fn column(
             ui.spacing_mut().item_spacing = vec2(0.0, 3.0);
             for (place, token) in exchange.tokens.iter().enumerate().filter(|(_, token)| !token.text.is_empty()) {
                 let kind = kind(alignment, side, place);
-                let text = token.text.replace(['\n', '\r'], " ");
+                let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
                 let text = match kind {
                     SegmentKind::Equal => RichText::new(text),
                     SegmentKind::SameText => RichText::new(text).underline(),

@@ -4,7 +4,7 @@ use super::super::Cx;
 use super::super::shown::Shown;
 use crate::window::gpu::{PaneMaps, ShownMaps};
 use crate::window::state::{AppState, MapLens, MapPane, SidesLook, Slot, TraceEntry, moved};
-use opabinia_shaders::{Cell, ColourMap, Look, Map, MapView, Normalisation, Quantity};
+use opabinia_shaders::{Cell, ColourMap, Indices, Look, Map, MapView, Normalisation, Quantity, Reduction};
 use std::sync::Arc;
 
 /// Maps of one view on the GPU.
@@ -99,11 +99,13 @@ impl<'a> Source<'a> {
         lens.selected = lens.selected.map(|cell| moved(cell, lens.side(&entry.trace), side));
         let pane_side = lens.side(&entry.trace);
         (lens.quantity, lens.input_of, lens.colour_map) = (Quantity::Share, None, Some(colours));
+        // The engine's numbers are means over all heads.
+        (lens.heads, lens.reduction) = (Indices::ALL, Reduction::Mean);
         let normalisation = Normalisation::Fixed { low, high };
         let view = MapView { normalisation, focus: lens.map_view().focus, ..MapView::of(Quantity::Share) };
         Self {
             pane,
-            large: Maps { shown: Arc::clone(&maps.large), view, look: lens.look() },
+            large: Maps { shown: Arc::clone(&maps.large), view, look: Look { grey_photo: true, ..lens.look() } },
             place: 0,
             small: None,
             encoders: encoders_of(entry, pane_side),
