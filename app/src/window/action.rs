@@ -56,7 +56,7 @@ pub enum ComparisonAction {
     Swap,
     /// Read their files and compare them.
     CompareFiles,
-    /// Stop that.
+    /// Stop reading the files.
     StopFiles,
     /// List changed tensors in this order.
     OrderTensors(TensorOrder),
@@ -129,7 +129,7 @@ pub enum ModelAction {
 pub enum ConversationAction {
     /// Begin a new one, and show it.
     New,
-    /// Show this one.
+    /// Show this conversation.
     Show(ConversationId),
     /// Remove this one. That can be taken back.
     Remove(ConversationId),

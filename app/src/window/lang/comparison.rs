@@ -103,9 +103,9 @@ pub struct ComparisonTexts {
     pub compare_files: &'static str,
     /// What that does.
     pub compare_files_tip: &'static str,
-    /// Reading them.
+    /// The files are being read.
     pub reading: &'static str,
-    /// Stops that.
+    /// Stops reading the files.
     pub stop: &'static str,
     /// How many tensors stand in which relation.
     pub counts: fn(&Counts) -> String,

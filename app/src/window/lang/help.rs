@@ -14,11 +14,11 @@ pub struct HelpTexts {
     pub everywhere: &'static str,
     /// Heading of gestures on maps.
     pub on_map: &'static str,
-    /// Gestures and keys there.
+    /// Gestures and keys on maps.
     pub map_gestures: Entries,
     /// Heading of keys in the field for questions.
     pub in_question: &'static str,
-    /// Keys there.
+    /// Keys in the field for questions.
     pub question_keys: Entries,
 }
 

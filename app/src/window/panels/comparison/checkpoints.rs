@@ -13,7 +13,7 @@ const LISTED: usize = 100;
 /// Characters of a value that are shown.
 const VALUE: usize = 80;
 
-/// Draws it.
+/// Draws how the two checkpoints differ.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
     let known = cx.state.both_models().and_then(|models| cx.state.comparison.files(models));

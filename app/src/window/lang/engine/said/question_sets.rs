@@ -179,4 +179,43 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "这些行与发布的 CV-Bench 不同（--limit 略去了部分行）：共 {0} 行，其 idx 的 SHA-1 为 {1}，而非 {2}；只有相同\
          的行之间分数才可比较",
     ),
+    // Tables of benchmarks.
+    (
+        "a table has commas between its fields, the names of benchmarks in its first line, and in every other line \
+         the name of a model and a number for each benchmark; what is not known stays empty",
+        "表格的字段以逗号分隔，首行为各基准的名称，其余每行为一个模型的名称及其在各基准上的数值；未知的留空",
+    ),
+    ("a correlation needs three models and two benchmarks at least", "相关性至少需要三个模型和两个基准"),
+    ("it has {} benchmarks, and {} is the most", "有 {0} 个基准，最多 {1} 个"),
+    ("take some of the columns", "请只取部分列"),
+    ("a benchmark has no name, or one that is twice there: `{}`", "有一个基准没有名称，或名称重复：“{0}”"),
+    ("a model has no name, or one that is twice there: `{}`", "有一个模型没有名称，或名称重复：“{0}”"),
+    ("line {}: {}", "第 {0} 行：{1}"),
+    ("line {}: it has {} fields", "第 {0} 行：有 {1} 个字段"),
+    ("it has {} fields instead of {}", "有 {0} 个字段，应为 {1} 个"),
+    ("{} is left out: it has no number for {}", "未采用 {0}：它没有 {1} 的数值"),
+    ("`{}` for {} is no number", "{1} 的“{0}”不是数"),
+    ("it has more than {} models", "超过 {0} 个模型"),
+    ("take some of the lines", "请只取部分行"),
+    (
+        "{} models have a number for each of {} benchmarks that tell them apart: too few to correlate",
+        "在 {1} 个能区分模型的基准上都有数值的模型有 {0} 个：太少，无法计算相关性",
+    ),
+    ("{} is left out: all models have the same number", "未采用 {0}：所有模型的数值相同"),
+    (
+        "a table of groups has two columns, benchmark and group, and a line with their names on top",
+        "分组表有两列：基准和组，首行为列名",
+    ),
+    ("there is no benchmark in it", "其中没有基准"),
+    ("it is longer than {} MiB", "超过 {0} MiB"),
+    ("this is no text: {}", "这不是文本：{0}"),
+    ("{} benchmarks, {} models", "{0} 个基准，{1} 个模型"),
+    ("the set that is open has no `{}`", "打开的题集中没有“{0}”"),
+    ("open the set that the run was made with", "请打开该运行所用的题集"),
+    ("the set has no other picture to show", "题集中没有其他图片可供展示"),
+    ("take more of the set", "请多取一些题目"),
+    (
+        "{} models have a number for each of {} benchmarks that tell them apart: too few to correlate ({})",
+        "在 {1} 个能区分模型的基准上都有数值的模型有 {0} 个：太少，无法计算相关性（{2}）",
+    ),
 ];
