@@ -29,7 +29,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
     rows.push((format!("{} ({})", texts.entropy, texts.bits), both.each_ref().map(|of| of.value(Measure::Entropy))));
     let normalised = cx.texts.probe.normalised_entropy.0.to_owned();
     rows.push((normalised, both.each_ref().map(|of| of.value(Measure::NormalisedEntropy))));
-    Grid::new("both sides").striped(true).num_columns(4).spacing([8.0, 2.0]).show(ui, |ui| {
+    Grid::new("both sides").striped(true).num_columns(4).spacing([6.0, 2.0]).show(ui, |ui| {
         ui.label("");
         for slot in SIDES {
             ui.label(RichText::new(slot.letter()).strong().color(pieces::side_colour(ui, slot)));
@@ -55,7 +55,8 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, name: &str, values: &[Measured<f64>; 2]) {
         _ => "–".to_owned(),
     };
     let [a, b] = values.each_ref().map(text);
-    let label = ui.add(Label::new(RichText::new(name).small()).truncate());
+    // In two lines: beside three numbers there is little room.
+    let label = ui.label(RichText::new(name.replace(" · ", "\n")).small());
     let spoken = format!("{name}: A {a}, B {b}, B − A {difference}");
     label.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &spoken));
     for number in [a, b, difference] {
