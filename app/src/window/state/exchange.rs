@@ -32,8 +32,8 @@ pub struct Exchange {
     pub asked: Option<Slot>,
     /// How the answer was chosen.
     pub sampling: Sampling,
-    /// Tokens the answer had to begin with.
-    #[serde(alias = "begin")]
+    /// Tokens the answer had to begin with; sessions have an older name for them.
+    #[serde(rename = "begin")]
     pub forced_prefix: Vec<u32>,
     /// The answer's text so far.
     pub answer: String,

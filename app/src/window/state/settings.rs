@@ -102,8 +102,8 @@ impl Settings {
 pub struct Recent {
     /// Its directory, or its repository id.
     pub source: String,
-    /// Encoders for which a directory was given.
-    #[serde(with = "kept_path::named", alias = "towers")]
+    /// Encoders for which a directory was given; sessions have an older name for them.
+    #[serde(with = "kept_path::named", rename = "towers")]
     pub encoders: Vec<(String, PathBuf)>,
     /// The device that was asked for, as on the command line.
     pub device: String,

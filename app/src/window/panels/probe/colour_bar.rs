@@ -1,6 +1,7 @@
 //! What the colours of the maps mean.
 
 use super::super::Cx;
+use super::super::inspector::fitted;
 use super::source::{Maps, Source};
 use crate::figure::ticks::ticks;
 use crate::window::state::SidesLook;
@@ -145,13 +146,15 @@ fn words(ui: &Ui, rect: Rect, said: &Said) {
     let font = TextStyle::Small.resolve(ui.style());
     let (text, weak) = (ui.visuals().text_color(), ui.visuals().weak_text_color());
     let painter = ui.painter();
+    // Two bars stand beside each other: neither's title runs into the other.
+    let title = fitted(ui, &said.title, &font, rect.width());
     let Some((less, more)) = said.ends else {
-        painter.text(rect.min, egui::Align2::LEFT_TOP, &said.title, font, text);
+        painter.text(rect.min, egui::Align2::LEFT_TOP, title, font, text);
         return;
     };
     let less = painter.layout_no_wrap(less.to_owned(), font.clone(), weak);
     let more = painter.layout_no_wrap(more.to_owned(), font.clone(), weak);
-    let title = painter.layout_no_wrap(said.title.clone(), font, text);
+    let title = painter.layout_no_wrap(title, font, text);
     let gap = 12.0;
     let middle = pos2(rect.center().x - title.size().x / 2.0, rect.top());
     let fits = less.size().x.max(more.size().x) + gap <= middle.x - rect.left();

@@ -253,7 +253,7 @@ fn heading(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out:
         let about = format!("{quantity} · {}", texts.geometry(encoder.tokens, encoder.window));
         ui.add(Label::new(RichText::new(about).small().weak()).truncate());
     } else {
-        ui.strong(quantity);
+        ui.add(Label::new(RichText::new(quantity).strong()).truncate());
         ui.add(Label::new(RichText::new(texts.all_encoders).small().weak()).truncate());
     }
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::label(ui, cx));
@@ -268,7 +268,9 @@ fn token_title(ui: &mut Ui, cx: &Cx<'_>) {
         ui.strong(texts.source_token.0);
         return;
     };
-    ui.strong(format!("{} {}", texts.source_token.0, token_text::name(token)));
+    ui.add(
+        Label::new(RichText::new(format!("{} {}", texts.source_token.0, token_text::name(token))).strong()).truncate(),
+    );
     let of = format!("{} / {}", place.token + 1, exchange.tokens.len());
     ui.add(Label::new(RichText::new(of).small().weak()).truncate());
 }
