@@ -74,6 +74,9 @@ fn sights(window: &mut Harness<'_, App>, name: &str) {
 fn every_answer_and_every_map_says_whose_it_is() {
     let mut window = with_model(Some("wide.png"));
     load(&mut window, Slot::B, "tiny-vicuna");
+    // One at a time.
+    window.state_mut().act(UiCommand::CompareSides);
+    window.run_ok();
     ask(&mut window, "What is this?");
     wait(&mut window, "the answer", is_answered);
     wait(&mut window, "the maps", maps_are_drawn);
@@ -377,7 +380,7 @@ fn an_answer_goes_on_from_another_token_only_by_its_button_and_that_is_undone() 
     };
     window.get_all_by(name).next().unwrap().click();
     wait(&mut window, "the other answer", |app| shown(app).exchanges.len() == 2 && is_answered(app));
-    assert_eq!(last(window.state()).unwrap().begin[2], other.id);
+    assert_eq!(last(window.state()).unwrap().forced_prefix[2], other.id);
     window.get_by_label("Undo").click();
     window.run_ok();
     // An answer that is complete stays within reach.

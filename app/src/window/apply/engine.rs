@@ -16,7 +16,7 @@ use std::time::Instant;
 
 impl App {
     /// Takes in one event.
-    pub(in crate::window) fn take_event(&mut self, event: Event) {
+    pub(in crate::window) fn apply_event(&mut self, event: Event) {
         match event.kind {
             EventKind::Started => {
                 if let Some(Purpose::Load(slot)) = self.state.jobs.get(event.job).map(|running| &running.purpose) {
@@ -28,9 +28,9 @@ impl App {
                     running.progress = Some(progress);
                 }
             }
-            EventKind::Trace(trace) => self.take_trace(event.job, trace),
-            EventKind::Token(token) => self.take_token(event.job, token),
-            EventKind::Found(finding) => self.take_finding(event.job, *finding),
+            EventKind::Trace(trace) => self.receive_trace(event.job, trace),
+            EventKind::Token(token) => self.append_token(event.job, token),
+            EventKind::Found(finding) => self.receive_finding(event.job, *finding),
             EventKind::Done(outcome) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     self.done(event.job, &running, outcome);
@@ -72,14 +72,14 @@ impl App {
         self.state.conversations.get_mut(conversation)?.exchanges.get_mut(exchange)
     }
 
-    fn take_token(&mut self, job: JobId, token: Token) {
+    fn append_token(&mut self, job: JobId, token: Token) {
         let Some(running) = self.state.jobs.get_mut(job) else { return };
         running.first_token.get_or_insert_with(Instant::now);
         let (conversation, exchange) = match &running.purpose {
             Purpose::Answer { conversation, exchange, .. } => (*conversation, *exchange),
             Purpose::Intervene { conversation, exchange, key, .. } => {
                 let (place, interventions) = ((*conversation, *exchange), key.interventions.clone());
-                return self.take_token_under(place, &interventions, token);
+                return self.append_token_under(place, &interventions, token);
             }
             _ => return,
         };
@@ -97,6 +97,7 @@ impl App {
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => {
                 self.state.models.clear(slot);
+                self.leave_comparison();
                 self.ask_what_waited();
             }
             (Purpose::Discard, Outcome::Unloaded) => {}
@@ -119,6 +120,9 @@ impl App {
             (Purpose::Attend(key), RunOutput { attention: Some(attention), .. }) => {
                 self.state.attentions.set(key, Attended::Ready(Arc::new(attention)));
             }
+            (Purpose::Cross { key, answer, under }, RunOutput { scores: Some(scores), .. }) => {
+                self.scored(key, (answer, under), scores);
+            }
             (Purpose::Trace(key), _) => self.state.traces.set_remade(key, None),
             (purpose, output) => tracing::error!(?purpose, ?output, "the run gave something else"),
         }
@@ -138,6 +142,9 @@ impl App {
             let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
             self.state.settings.remember(&LoadRequest { source, ..request });
         }
+        if slot == Slot::B && std::mem::take(&mut self.state.comparison.awaited) {
+            self.enter_comparison();
+        }
         for note in notes {
             self.state.notices.add(NoticeKind::Warning, (self.texts().engine.said)(&note));
         }
@@ -156,35 +163,39 @@ impl App {
             exchange.times = Some(times);
         }
         let shown = self.state.conversations.current();
+        let crossable = shown.is_some_and(|shown| shown.id == conversation);
         if self.state.token.is_none() && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
             self.state.token = Some(TokenPlace { conversation, exchange, token: 0 });
         }
         self.ask_what_waited();
+        if crossable {
+            self.cross_if_quick();
+        }
     }
 
     /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
         if let Some(key) = self.state.plain_key() {
-            self.keep_trace(&key, Arc::new(trace));
+            self.cache_trace(&key, Arc::new(trace));
         }
     }
 
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
-    fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
+    fn receive_trace(&mut self, job: JobId, trace: Arc<Trace>) {
         let purpose = self.state.jobs.get(job).map(|running| running.purpose.clone());
         // Another job may have brought it meanwhile.
         let lacks = |key: &&TraceKey| self.state.traces.get(key).is_none();
         if let Some(key) = purpose.as_ref().and_then(|purpose| purpose.makes_trace()).filter(lacks) {
-            self.keep_trace(key, trace);
+            self.cache_trace(key, trace);
         }
     }
 
-    fn keep_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
+    fn cache_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
         let Some(model) = self.state.models.named(key.model) else { return };
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
         self.state.traces.insert(key.clone(), entry);
-        self.point_at_a_telling_cell(key);
+        self.select_strongest_cell(key);
         self.compare_maps();
     }
 
@@ -198,6 +209,7 @@ impl App {
                 | Purpose::Intervene { .. }
                 | Purpose::Attend(_)
                 | Purpose::Trace(_)
+                | Purpose::Cross { .. }
                 | Purpose::Evidence(..) => {
                     self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
                 }
@@ -242,6 +254,11 @@ impl App {
                 // Where it was stopped after it had come, nothing is missing.
                 let failed = self.state.traces.get(&key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);
+            }
+            Purpose::Cross { key, .. } => {
+                let texts = self.texts();
+                let stopped = || texts.conversation.stopped.to_owned();
+                self.crossing_failed(key, error.map_or_else(stopped, |error| sentences(&texts.engine.error(&error))));
             }
             Purpose::Evidence(key, part) => self.measuring_ended_early((key, part), status),
             Purpose::Unload(_) => self.ask_what_waited(),

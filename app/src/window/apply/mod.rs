@@ -3,6 +3,7 @@
 mod attention;
 mod comparison;
 mod conversation;
+mod crossing;
 mod download;
 mod engine;
 mod evidence;
@@ -13,7 +14,7 @@ mod paths;
 mod pictures;
 mod program;
 mod saving;
-mod telling;
+mod strongest_cell;
 mod traces;
 mod uploads;
 mod view;
@@ -23,7 +24,7 @@ use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::state::{
     Conversation, ExportKind, HelpPage, Layout, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource,
-    PictureState, Slot, ViewChange,
+    PictureState, SidesLook, Slot, ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
@@ -38,7 +39,7 @@ const PIXELS: usize = 1 << 30;
 impl App {
     /// Does what the window begins with.
     pub(super) fn begin(&mut self, start: Start) {
-        self.look_through_the_cache();
+        self.list_cached_models();
         let given = start.image.is_some();
         match start.image {
             Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
@@ -88,7 +89,7 @@ impl App {
             // In place of the one that is asked, which the next question then goes to.
             UiCommand::OpenFolder => self.pick_model(self.state.models.answering()),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
-            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Open),
+            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Toggle),
             UiCommand::AskBoth => self.apply_comparison(ComparisonAction::AskBoth),
             UiCommand::OtherModel => {
                 let other = self.state.models.answering().other();
@@ -124,8 +125,13 @@ impl App {
             }
             UiCommand::ResetLayout => {
                 self.state.layout = Layout::default();
-                self.state.layout.hold(self.state.view.panes());
+                self.state.layout.show_exactly(self.state.view.panes());
             }
+            UiCommand::LookBeside => self.look_at_sides(SidesLook::Beside),
+            UiCommand::LookSwap => self.look_at_sides(SidesLook::Swap),
+            UiCommand::LookWipe => self.look_at_sides(SidesLook::Wipe),
+            UiCommand::LookDifference => self.look_at_sides(SidesLook::Difference),
+            UiCommand::LookDivergence => self.look_at_sides(SidesLook::Divergence),
             UiCommand::NewPane => self.new_pane(),
             UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
             UiCommand::NextPane => self.activate_pane(self.state.panes().next()),
@@ -143,11 +149,11 @@ impl App {
             UiCommand::ExportNumbers => self.export(ExportKind::Numbers),
             UiCommand::ExportTrace => self.export(ExportKind::Trace),
             UiCommand::ExportRecipe => self.export(ExportKind::Recipe),
-            UiCommand::ResetView => self.state.view.look_through(MapLens::default()),
-            UiCommand::ZoomToFit => self.state.view.change(&ViewChange::Shown(Rect::SQUARE)),
+            UiCommand::ResetView => self.state.look_through(MapLens::default()),
+            UiCommand::ZoomToFit => self.state.change_view(&ViewChange::Shown(Rect::SQUARE)),
             UiCommand::ToggleGrid => {
                 let grid = !self.state.lens().grid;
-                self.state.view.change(&ViewChange::Grid(grid));
+                self.state.change_view(&ViewChange::Grid(grid));
             }
             UiCommand::AllLayersAndHeads => self.look_at_all_layers_and_heads(),
             UiCommand::NextLayer => self.step_layers(true),
@@ -172,17 +178,17 @@ impl App {
     }
 
     /// Takes in what a background task found or did.
-    pub(super) fn take_finished(&mut self, finished: Finished) {
+    pub(super) fn apply_finished(&mut self, finished: Finished) {
         match finished {
             Finished::Picture(id, stamp, Ok(_)) if self.state.pictures.has_changed(id, stamp) => {
                 let changed = self.texts().conversation.picture_changed.to_owned();
-                self.take_finished(Finished::Picture(id, None, Err(changed)));
+                self.apply_finished(Finished::Picture(id, None, Err(changed)));
             }
             Finished::Picture(id, stamp, Ok(picture)) => {
                 self.state.pictures.set_ready(id, stamp, picture);
                 if self.state.attaching == Some(id) {
                     self.ask_about(Some(id));
-                    self.settle_token();
+                    self.deselect_hidden_token();
                 }
                 let shown = self.state.conversations.current().into_iter();
                 let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
@@ -214,12 +220,12 @@ impl App {
             Finished::LookedUp(task, needs) => self.looked_up(task, needs),
             Finished::Downloaded(task, ended) => self.downloaded(task, ended),
             Finished::Uploaded(trace, ended) => self.uploaded(ended, |gpu, upload| gpu.end_trace(&trace, upload)),
-            Finished::Dropped(dropped) => self.take_dropped(dropped),
+            Finished::Dropped(dropped) => self.open_dropped(dropped),
             Finished::Pasted(id, picture, unkept) => {
                 if let Some(why) = unkept {
                     self.state.notices.add(NoticeKind::Warning, why);
                 }
-                self.take_finished(Finished::Picture(id, None, Ok(picture)));
+                self.apply_finished(Finished::Picture(id, None, Ok(picture)));
             }
             Finished::MapsCompared(keys, Ok(maps)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Ready(Arc::new(maps)));
@@ -227,10 +233,14 @@ impl App {
             Finished::MapsCompared(keys, Err(error)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Failed(error));
             }
+            Finished::Tokenizers(key, same) => self.tokenizers_compared(key, same),
             Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),
+            Finished::Compared(of, part, ended) => {
+                self.uploaded(ended, |gpu, upload| gpu.end_compared(&of, part, upload));
+            }
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -238,7 +248,7 @@ impl App {
     fn apply_view(&mut self, action: ViewAction) {
         match action {
             ViewAction::Change(change) => self.change_view(&change),
-            ViewAction::Replace(lens) => self.state.view.look_through(*lens),
+            ViewAction::Replace(lens) => self.state.look_through(*lens),
             ViewAction::Activate(id) => self.activate_pane(id),
             ViewAction::DuplicatePane => self.new_pane(),
             ViewAction::ClosePane(id) => self.state.view.close(id),

@@ -3,8 +3,8 @@
 use crate::demo;
 use crate::window::action::ModelAction;
 use crate::window::app::{App, Finished};
-use crate::window::state::{ModelPhase, Opening, Purpose, Slot};
-use opabinia_engine::checkpoint::TowerOverride;
+use crate::window::state::{Model, ModelPhase, Opening, Purpose, Slot};
+use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{Command, JobId};
@@ -22,14 +22,14 @@ impl App {
             }
             ModelAction::SetSourceDraft(text) => self.state.drafts.source = text,
             ModelAction::SetPathDraft(text) => self.state.drafts.path = Some(text),
-            ModelAction::SetTowerDraft(name, text) => {
-                self.state.drafts.towers.insert(name, text);
+            ModelAction::SetEncoderDraft(name, text) => {
+                self.state.drafts.encoders.insert(name, text);
             }
-            ModelAction::SetTower(slot, tower) => self.change_request(slot, |request| {
-                request.towers.retain(|known| known.name != tower.name);
-                request.towers.push(tower);
+            ModelAction::SetEncoder(slot, encoder) => self.change_request(slot, |request| {
+                request.encoders.retain(|known| known.name != encoder.name);
+                request.encoders.push(encoder);
             }),
-            ModelAction::PickTower(slot, name) => self.pick_tower(slot, name),
+            ModelAction::PickEncoder(slot, name) => self.pick_encoder(slot, name),
             ModelAction::SetDevice(slot, device) => self.change_request(slot, |request| request.device = device),
             ModelAction::SetWeights(slot, weights) => self.change_request(slot, |request| request.weights = weights),
             ModelAction::Load(slot) => self.load(slot),
@@ -42,13 +42,18 @@ impl App {
             }
             ModelAction::Dismiss(slot) => {
                 self.state.models.set_opening(slot, None);
-                self.state.drafts.towers.clear();
+                self.state.drafts.encoders.clear();
                 self.state.drafts.path = None;
             }
             ModelAction::LookUp(slot, repo) => self.look_up(slot, repo, false),
             ModelAction::Download => self.download(),
             ModelAction::PauseDownload => self.pause_download(),
             ModelAction::CloseDownload => self.close_download(),
+            ModelAction::Call(slot, name) => {
+                if let Some(which) = self.state.models.loaded(slot).map(Model::which) {
+                    self.state.settings.call(which, &name);
+                }
+            }
             ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
                 let Some(model) = self.state.models.loaded(slot) else { return };
@@ -99,13 +104,18 @@ impl App {
     }
 
     fn load(&mut self, slot: Slot) {
+        let empty = self.state.models.loaded(slot).is_none();
         let Some(opening) = self.state.models.opening_mut(slot) else { return };
         let ModelPhase::Inspected(inspection) = &opening.phase else { return };
         if inspection.check().is_err() {
             return;
         }
         let request = opening.request.clone();
-        let (model, settled) = (ModelId::unique(), inspection.settled(&request));
+        if slot == Slot::B {
+            // Who opens a second side wants to see both; who opens another one in its place has chosen how to look.
+            self.state.comparison.awaited = empty;
+        }
+        let (model, settled) = (ModelId::unique(), inspection.with_chosen_formats(&request));
         let phase = ModelPhase::Loading(inspection.clone());
         let replaces = self.state.models.in_engine(slot);
         let job = self.engine.submit(Command::Load { model, request: settled, replaces });
@@ -133,8 +143,8 @@ impl App {
         self.inspect(slot, request, false);
     }
 
-    pub(super) fn set_tower(&mut self, slot: Slot, name: String, directory: PathBuf) {
-        let tower = TowerOverride { name, dir: directory };
-        self.apply_model(ModelAction::SetTower(slot, tower));
+    pub(super) fn set_encoder(&mut self, slot: Slot, name: String, directory: PathBuf) {
+        let encoder = EncoderOverride { name, dir: directory };
+        self.apply_model(ModelAction::SetEncoder(slot, encoder));
     }
 }

@@ -108,6 +108,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                 }
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
                 PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
+                PanelKind::Comparison => comparison::show(ui, self.cx, self.out),
             }
         });
         UiResponse::None
@@ -120,6 +121,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Map(id) => return probe::title(self.cx, *id).into(),
             PanelKind::Inspector => texts.panel_inspector,
             PanelKind::Evidence => self.cx.texts.evidence_panel.title,
+            PanelKind::Comparison => self.cx.texts.comparison.panel,
         }
         .into()
     }
@@ -151,7 +153,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
 }
 
 /// Takes in what does not belong to a widget: shortcuts, dropped files, pasted pictures.
-pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
+pub fn collect_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     let escape = |ctx: &Context| ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape));
     if state.overlay != Overlay::None {
         if escape(ctx) {
@@ -162,7 +164,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     {
         out.push(opening::give_up(opening).into());
     }
-    take_shortcuts(ctx, state, out);
+    collect_shortcuts(ctx, state, out);
     let (dropped, pasted) = ctx.input(|input| {
         let pasted = input.events.iter().find_map(|event| match event {
             Event::PasteImage(image) => Some(Arc::clone(image)),
@@ -179,12 +181,12 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     }
     // In a text field it is the field's; that for questions takes paths as well.
     if !ctx.text_edit_focused() {
-        take_pasted_path(ctx, out);
+        collect_pasted_path(ctx, out);
     }
 }
 
 /// Takes in text that was pasted and may name a file.
-fn take_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
+fn collect_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
     ctx.input_mut(|input| {
         input.events.retain(|event| {
             let Event::Paste(text) = event else { return true };
@@ -196,13 +198,14 @@ fn take_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
 }
 
 /// Takes in the commands whose keys were pressed. What cannot be done here and now leaves its keys to others.
-fn take_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
+fn collect_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     let (typing, in_popup) = (ctx.text_edit_focused(), Popup::is_any_open(ctx));
     let panels_rest = state.overlay != Overlay::None || opening::current(state).is_some() || opening::is_needed(state);
     for (command, keys) in UiCommand::with_keys() {
         // In a text field, undoing is the field's, unless nothing was typed; and with Alt the cursor goes by words and
         // accents are typed.
         let of_text = keys.modifiers.alt
+            || UiCommand::LOOKS.contains(&command)
             || command == UiCommand::Redo
             || (command == UiCommand::Undo
                 && !(state.deeds.last().is_some() && conversation::is_empty_field(ctx, state)));

@@ -1,6 +1,6 @@
 //! How what is on the screen is written to a file.
 
-use super::{AppState, MapLens, MapSource};
+use super::{AppState, MapLens, MapSource, SidesLook};
 use crate::figure::Theme;
 use crate::map_figure::Part;
 use crate::recipe::FigureSettings;
@@ -54,11 +54,18 @@ impl ExportOptions {
 }
 
 impl AppState {
-    /// The figure of what is looked at, with `options`. `None` where there is no trace, or the maps are not made from it.
+    /// The figure of what is looked at, with `options`. `None` where there is no trace.
     pub fn figure_settings(&self, options: &ExportOptions) -> Option<FigureSettings> {
-        let MapSource::Run(_) = self.pane().source else { return None };
         let trace = &self.trace()?.trace;
         let lens = self.lens().fitted(trace);
+        let lens = match self.pane().source {
+            MapSource::Run(_) => lens,
+            MapSource::Difference(..) | MapSource::Sides(_, _, SidesLook::Difference) => lens.of_a_difference(),
+            // Two maps, or numbers that a figure has other settings for: `opabinia compare --out` draws them.
+            MapSource::Sides(..) => return None,
+            // As its pane draws it.
+            MapSource::TokenAttention { .. } => MapLens { quantity: Quantity::Share, encoder: 0, ..lens },
+        };
         let encoders = if options.only_large && lens.quantity.per_encoder() {
             vec![lens.encoder]
         } else {

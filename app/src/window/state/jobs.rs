@@ -1,6 +1,6 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{AttentionKey, ConversationId, EvidenceKey, EvidencePart, ExchangeId, Slot, TraceKey};
+use super::{AttentionKey, ConversationId, CrossKey, EvidenceKey, EvidencePart, ExchangeId, Slot, TraceKey};
 use opabinia_engine::job::Progress;
 use opabinia_engine::worker::JobId;
 use std::collections::BTreeMap;
@@ -41,6 +41,15 @@ pub enum Purpose {
     Attend(AttentionKey),
     /// A trace without an answer: the maps of an earlier one.
     Trace(TraceKey),
+    /// Scoring the answer of one side of a comparison on another.
+    Cross {
+        /// Both answers.
+        key: CrossKey,
+        /// Whose answer: 0 is A.
+        answer: usize,
+        /// On which side.
+        under: usize,
+    },
     /// What an answer rests on.
     Evidence(EvidenceKey, EvidencePart),
 }
@@ -109,7 +118,7 @@ impl Jobs {
     }
 
     /// Whether a job that has not been asked to stop makes the trace named `key`.
-    pub fn bring_trace(&self, key: &TraceKey) -> bool {
+    pub fn make_trace(&self, key: &TraceKey) -> bool {
         self.0.values().any(|running| !running.cancelling && running.purpose.makes_trace() == Some(key))
     }
 

@@ -55,7 +55,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
                 ui.separator();
             }
             if ui.memory(|memory| memory.has_focus(field_id())) {
-                super::super::take_pasted_path(ui.ctx(), out);
+                super::super::collect_pasted_path(ui.ctx(), out);
             }
             let response = field(ui, cx, shown, out);
             if focus {
@@ -160,6 +160,13 @@ fn buttons(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>
             let ask = primary(ui, UiCommand::Ask.enabled(cx.state), texts.ask).on_hover_text(texts.ask_tip);
             if ask.clicked() {
                 out.push(UiCommand::Ask.into());
+            }
+            if cx.state.models.are_two() {
+                let (both, tip) = (cx.texts.comparison.ask_both, cx.texts.comparison.ask_both_tip);
+                let button = ui.add_enabled(UiCommand::AskBoth.enabled(cx.state), Button::new(both));
+                if button.on_hover_text(tip).clicked() {
+                    out.push(UiCommand::AskBoth.into());
+                }
             }
             let open = shown.leaf.and_then(|leaf| shown.exchanges.get(leaf)).is_some_and(|leaf| leaf.status.is_open());
             if open && ui.button(texts.stop).on_hover_text(texts.stop_tip).clicked() {

@@ -9,12 +9,15 @@ mod arrange;
 mod brush;
 mod canvas;
 mod colour_bar;
+mod compared;
 mod controls;
 mod evidence;
 mod frame;
+mod looks;
 mod pane_bar;
 mod readout;
 mod scrubber;
+mod sides;
 mod small;
 mod source;
 mod switch;
@@ -33,8 +36,13 @@ use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
 use source::Source;
 use std::time::Duration;
 
-/// The maps have at least this much room; where the panel is lower, it scrolls.
-const LOWEST: f32 = 240.0;
+/// The maps have at least this much room, so that a pane of a quarter of the window shows all it has to say; where it is lower,
+/// it scrolls.
+const LOWEST: f32 = 132.0;
+/// The same where there are more small maps than stand in one row.
+const LOWEST_OF_MANY: f32 = 240.0;
+/// Small maps that stand in one row beside the large one, however low it is.
+const IN_A_ROW: usize = 4;
 /// Line above the large map.
 const TITLE: f32 = 22.0;
 /// How soon numbers are asked for again.
@@ -58,6 +66,7 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
         return says(ui, reason.unwrap_or(cx.texts.program.no_graphics));
     };
     let source = match &pane.source {
+        MapSource::Sides(..) => return sides::show(ui, cx, gpu, pane, out),
         MapSource::Run(_) | MapSource::Difference(..) => match Shown::of(cx, pane) {
             Ok(Some(shown)) => Ok(Source::of_sva(pane, shown)),
             Ok(None) => return without_maps(ui, cx, gpu, pane, out),
@@ -69,29 +78,37 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
             let attention = key.and_then(|key| cx.state.attentions.ready(key));
             let upload = attention.and_then(|known| gpu.grid(known, GridPart { layer: *layer, head: *head }));
             let Some(grid) = upload.as_ref().and_then(Upload::ready) else {
-                let failed = if let Some(Upload::Failed(reason)) = &upload { Some(reason.as_str()) } else { None };
-                return without_token_map(ui, cx, pane, failed, out);
+                let failed = match &upload {
+                    Some(Upload::Failed(reason)) => Some((cx.texts.engine.said)(reason)),
+                    _ => None,
+                };
+                return without_token_map(ui, cx, pane, failed.as_deref(), out);
             };
             gpu.maps(pane.id, &grid.on_gpu, None).map(|maps| Source::of_token(pane, entry, grid.side, &maps))
         }
     };
     let source = match source {
         Ok(source) => source,
-        Err(reason) => return says(ui, &reason),
+        Err(reason) => return says(ui, &(cx.texts.engine.said)(&reason)),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
         switch::line(ui, cx, &source, out);
         ui.add_space(6.0);
-        let pointed = maps(ui, cx, gpu, &source, out);
-        ui.add_space(4.0);
-        colour_bar::show(ui, cx, &source);
-        readout::show(ui, cx, &source, pointed);
-        evidence::show(ui, cx, &source, out);
-        if source.awaits_numbers() {
-            ui.ctx().request_repaint_after(SOON);
-        }
+        under_controls(ui, cx, gpu, &source, out);
     });
+}
+
+/// The maps, and what stands below them.
+fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) {
+    let pointed = maps(ui, cx, gpu, source, out);
+    ui.add_space(4.0);
+    colour_bar::show(ui, cx, source);
+    readout::show(ui, cx, source, pointed);
+    evidence::show(ui, cx, source, out);
+    if source.awaits_numbers() {
+        ui.ctx().request_repaint_after(SOON);
+    }
 }
 
 /// What `name` is called where there are several panes: with the number of its own.
@@ -111,7 +128,7 @@ fn without_maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mu
         };
         match (gpu.trace(&entry.trace), cx.state.pictures.get(key.picture).map(|picture| &picture.state)) {
             (Some(Upload::Ready(_)), _) => {}
-            (Some(Upload::Failed(reason)), _) => return says(ui, &reason),
+            (Some(Upload::Failed(reason)), _) => return says(ui, &(cx.texts.engine.said)(&reason)),
             (None, Some(PictureState::Failed(reason))) => return says(ui, reason),
             (Some(Upload::Underway) | None, _) => return waits(ui, cx.texts.probe.uploading),
         }
@@ -184,9 +201,10 @@ fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut V
     let gaps = 5.0 * ui.spacing().item_spacing.y;
     let width = ui.available_width();
     let below = colour_bar::HEIGHT + readout::height(width) + evidence::height(width) + gaps + 4.0;
-    let room = vec2(ui.available_width(), (ui.available_height() - below).max(LOWEST));
-    let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };
+    let lowest = if count > IN_A_ROW { LOWEST_OF_MANY } else { LOWEST };
+    let room = vec2(ui.available_width(), (ui.available_height() - below).max(lowest));
+    let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let places = arrange(area.size(), count);
     let mut large = places.large.translate(area.min.to_vec2());
     heading(ui, cx, source, egui::Rect::from_min_size(large.min, vec2(large.width(), TITLE)), out);
@@ -235,7 +253,7 @@ fn heading(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out:
         let about = format!("{quantity} · {}", texts.geometry(encoder.tokens, encoder.window));
         ui.add(Label::new(RichText::new(about).small().weak()).truncate());
     } else {
-        ui.strong(quantity);
+        ui.add(Label::new(RichText::new(quantity).strong()).truncate());
         ui.add(Label::new(RichText::new(texts.all_encoders).small().weak()).truncate());
     }
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::label(ui, cx));
@@ -250,7 +268,9 @@ fn token_title(ui: &mut Ui, cx: &Cx<'_>) {
         ui.strong(texts.source_token.0);
         return;
     };
-    ui.strong(format!("{} {}", texts.source_token.0, token_text::name(token)));
+    ui.add(
+        Label::new(RichText::new(format!("{} {}", texts.source_token.0, token_text::name(token))).strong()).truncate(),
+    );
     let of = format!("{} / {}", place.token + 1, exchange.tokens.len());
     ui.add(Label::new(RichText::new(of).small().weak()).truncate());
 }
