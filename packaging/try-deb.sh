@@ -55,7 +55,7 @@ say "manual and completions"
 inside man -P cat opabinia-pull | grep -q "Hugging Face" || die "no manual page of pull"
 inside man -P cat opabinia | grep -qi "cambrian" || die "no manual page"
 inside bash -c '. /usr/share/bash-completion/bash_completion
-    _completion_loader opabinia 2>/dev/null || _comp_load opabinia; complete -p opabinia' | grep -q opabinia || die "no completion in bash"
+    _completion_loader opabinia 2>/dev/null || _comp_load opabinia 2>/dev/null; complete -p opabinia' | grep -q opabinia || die "no completion in bash"
 inside zsh -c 'fpath=(/usr/share/zsh/vendor-completions $fpath); autoload -Uz compinit; compinit -u -D; print -- ${_comps[opabinia]}' |
     grep -qx _opabinia || die "no completion in zsh"
 inside fish -c 'complete -C"opabinia pul"' | grep -q '^pull' || die "no completion in fish"

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+use opabinia_forge::{Derivation, derive};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -86,6 +87,20 @@ fn links_lead_somewhere() {
     assert!(checked > 20, "only {checked} links were found: this test reads pages wrongly");
 }
 
+#[test]
+fn the_reference_of_commands_is_what_the_program_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["manual", "--markdown", "."].map(str::to_owned));
+    let [printed, kept] = [folder.path().join("commands.md"), root().join("docs/commands.md")]
+        .map(|page| std::fs::read_to_string(page).unwrap());
+    if printed != kept {
+        let differs = printed.lines().zip(kept.lines()).find(|(printed, kept)| printed != kept);
+        panic!(
+            "docs/commands.md is out of date: run `cargo run -- manual --markdown docs`. First difference: {differs:?}"
+        );
+    }
+}
+
 /// The number in `const NAME: u32 = …;` of a source file.
 fn version(source: &str) -> Option<&str> {
     ["VERSION", "FORMAT"]
@@ -141,7 +156,77 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
     assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
 }
 
+/// The forged checkpoint of the guide differs as the guide says, in both languages.
+#[test]
+fn the_guides_forged_checkpoint_differs_as_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, moved) = (root().join("assets/demo/checkpoint"), folder.path().join("moved"));
+    let perturb = vec![("model.mm_projector*".to_owned(), 0.3)];
+    derive(&demo, &Derivation { perturb, ..Derivation::default() }, &moved).unwrap();
+    let compare = |picture: &str, question: &str| {
+        let arguments = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap(), "--image", picture];
+        let arguments = arguments.into_iter().chain(["--prompt", question]).map(str::to_owned);
+        run(folder.path(), &arguments.collect::<Vec<_>>())
+    };
+    let printed = compare("sample:gift", "What does the sign say?");
+    for page in ["guide.md", "guide.zh.md"] {
+        let guide = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+        assert!(
+            guide.contains("opabinia-forge --from assets/demo/checkpoint --perturb \"model.mm_projector*=0.3\" moved")
+        );
+        let block = guide.split("```text\n").find(|block| block.contains("ROAD")).unwrap().split("```").next().unwrap();
+        for line in block.lines().filter(|line| !line.is_empty()) {
+            assert!(printed.lines().any(|said| said == line), "{page} prints {line:?}, the program\n{printed}");
+        }
+    }
+    let place = compare("sample:gift", "Where is the sign?");
+    assert!(place.contains("  A  bottom left  [") && place.contains("  B  bottom right  ["), "{place}");
+    let count = compare("sample:vote", "How many red circles are there?");
+    assert!(count.contains("tokens are equal"), "{count}");
+    let files = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap()].map(str::to_owned);
+    assert!(run(folder.path(), &files).contains("213 tensors: 185 equal bit for bit, 28 changed"));
+}
+
 /// Of attention, ConvNeXt has the most and DINOv2 the least; of the effects it is the other way round.
+#[test]
+fn the_encoder_off_study_has_the_numbers_of_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(root().join("docs/encoder-off.md")).unwrap();
+    let command = commands(&page).into_iter().find(|command| command.starts_with("opabinia eval ")).unwrap();
+    let set = root().join("assets/demo/questions").display().to_string();
+    let study: Vec<String> = arguments(&command)
+        .into_iter()
+        .map(|argument| if argument == "assets/demo/questions" { set.clone() } else { argument })
+        .collect();
+    run(folder.path(), &study);
+    let summary = std::fs::read_to_string(folder.path().join("study/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let conditions = summary["conditions"].as_array().unwrap();
+    let right = |name: &str| {
+        let condition = conditions.iter().find(|condition| condition["name"] == name);
+        condition.unwrap_or_else(|| panic!("{name} is no condition of the page's command"))["right"].as_u64().unwrap()
+    };
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let kind = cells[0].split('`').nth(1).unwrap();
+        for (encoder, said) in ["siglip", "clip", "dinov2", "convnext"].iter().zip(&cells[1..]) {
+            let name = match (kind, *encoder) {
+                ("mask_context", "siglip") => "mask:siglip+context".to_owned(),
+                ("mask_context", _) => format!("mask:{encoder}"),
+                _ => format!("{kind}:{encoder}"),
+            };
+            assert_eq!(said.parse(), Ok(right(&name)), "docs/encoder-off.md, {name}");
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, 3, "the table of the page has another shape");
+    let sentence =
+        format!("As it is, the model answers {}; without the picture, {}.", right("as_is"), right("no_image"));
+    assert!(page.contains(&sentence), "docs/encoder-off.md should say: {sentence}");
+    assert_eq!([right("mask:siglip"), right("context")], [60, 56], "docs/encoder-off.md says so");
+}
+
 #[test]
 fn attention_and_intervention_disagree_as_the_guide_says() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,6 @@
 //! The fuzz targets without a fuzzer: every seed and every input that once failed, and each of them damaged at random.
+//!
+//! `OPABINIA_FUZZ_SECONDS=60` goes on with that for a minute of each target, on all cores, with other damage every time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -10,7 +12,10 @@ use opabinia::recipe::{FigureSettings, Recipe};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_shaders::{Cell, Granularity, Normalisation, Quantity, Rect};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 use targets::TARGETS;
 
 /// Damaged copies of each seed, unless `OPABINIA_FUZZ_COPIES` says how many.
@@ -46,6 +51,47 @@ fn every_target_survives_its_corpus_and_damage_to_it() {
         assert!(whole > 0, "no seed in fuzz/corpus/{name} is what it should be: write them anew (fuzz/README.md)");
         target(&[]);
     }
+}
+
+#[test]
+fn every_target_survives_damage_for_as_long_as_the_environment_says() {
+    let Some(seconds) = std::env::var("OPABINIA_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()) else {
+        println!("not run: OPABINIA_FUZZ_SECONDS does not say how many seconds each target is to be run");
+        return;
+    };
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let first = u32::try_from(since.as_millis() % u128::from(u32::MAX)).unwrap();
+    let (next, cores) = (AtomicUsize::new(0), std::thread::available_parallelism().map_or(1, usize::from));
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while let Some((name, target)) = TARGETS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let count = damage_for(Duration::from_secs(seconds), name, *target, Random(first | 1));
+                    println!("{name}: {count} inputs in {seconds} s");
+                    assert!(count > 0, "{name} was not run");
+                }
+            });
+        }
+    });
+}
+
+/// Feeds damaged seeds to the target `name` for so long, and gives how many. What it fails on is kept where the fuzzer keeps
+/// its findings.
+fn damage_for(time: Duration, name: &str, target: fn(&[u8]) -> bool, mut random: Random) -> u64 {
+    let seeds: Vec<_> =
+        std::fs::read_dir(corpus(name)).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed() < time {
+        let input = damaged(&seeds[random.below(seeds.len())], &mut random);
+        if catch_unwind(AssertUnwindSafe(|| target(&input))).is_err() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/artifacts").join(name);
+            let kept = folder.join(format!("damage-{:08x}", random.0));
+            let kept = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&kept, &input)).map(|()| kept);
+            panic!("{name} failed on a damaged seed, kept as {kept:?}: {input:02x?}");
+        }
+        count += 1;
+    }
+    count
 }
 
 /// Where the seeds of a target are.

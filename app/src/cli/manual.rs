@@ -1,4 +1,4 @@
-//! `opabinia manual`: manual pages, from the definition of the command line.
+//! `opabinia manual`: manual pages, and the reference of all commands as one page, from the definition of the command line.
 
 use super::console::print_report;
 use super::failure::Result;
@@ -12,7 +12,11 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   opabinia manual ~/.local/share/man/man1 && man opabinia
-  opabinia manual . && man ./opabinia-pull.1";
+  opabinia manual . && man ./opabinia-pull.1
+  opabinia manual --markdown docs                              all commands as docs/commands.md";
+
+/// Columns of the help in the reference: what a page of code shows without scrolling.
+const COLUMNS: usize = 100;
 
 /// Write manual pages: one of the program, and one of each command.
 #[derive(Debug, Args)]
@@ -21,6 +25,10 @@ pub struct Manual {
     /// The directory to write them into; it has to be there.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+
+    /// Write one page of Markdown instead, `commands.md`, with the help of every command.
+    #[arg(long)]
+    markdown: bool,
 }
 
 impl Manual {
@@ -34,12 +42,36 @@ impl Manual {
             return Err(Error::input(what, "make it, or give another one").into());
         }
         let mut written = String::new();
-        for (name, page) in pages() {
+        for (name, page) in if self.markdown { vec![reference()] } else { pages() } {
             let path = self.dir.join(name);
             output::write(&path, |file| file.write_all(&page))?;
             written.push_str(&format!("{}\n", printable::path(&path)));
         }
         print_report(&written)
+    }
+}
+
+/// The help of every command on one page, with the name of its file.
+fn reference() -> (String, Vec<u8>) {
+    let mut program = super::Cli::command();
+    program.build();
+    let mut text = "# Commands\n\nThe help of every command, as the program prints it: `opabinia help COMMAND`. This page is made from the \
+                    definition\nof the command line: `opabinia manual --markdown docs`.\n"
+        .to_owned();
+    add_help(&program, "opabinia", &mut text);
+    ("commands.md".to_owned(), text.into_bytes())
+}
+
+/// Adds the help of `command`, which is called `name`, and of the commands in it.
+fn add_help(command: &Command, name: &str, text: &mut String) {
+    // What the environment says is not the program's.
+    let hidden = |argument: clap::Arg| argument.hide_env_values(true);
+    let mut shown = command.clone().bin_name(name).term_width(COLUMNS).mut_args(hidden);
+    let help = shown.render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help" && !inner.is_hide_set()) {
+        add_help(inner, &format!("{name} {}", inner.get_name()), text);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::command::UiCommand;
 use super::state::{
     BranchId, ComparisonTab, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab,
-    Linked, MapLens, PaneId, PictureId, Sampling, Slot, TokenPlace, ViewChange, WordColours,
+    Linked, MapLens, PaneId, PictureId, Sampling, SidesLook, Slot, TensorOrder, TokenPlace, ViewChange, WordColours,
 };
 use crate::evidence::DecoderChoice;
 use crate::evidence::export::EvidenceFile;
@@ -37,10 +37,18 @@ pub enum Action {
 /// About the two checkpoints side by side.
 #[derive(Debug, Clone)]
 pub enum ComparisonAction {
-    /// Show the comparison of the two checkpoints.
-    Open,
-    /// Show this part.
+    /// Look at both, or at one again if both are looked at.
+    Toggle,
+    /// Show this part of the comparison.
     Show(ComparisonTab),
+    /// Look at one of them alone, which is asked from now on.
+    LookAtOne(Slot),
+    /// B takes the place of A, which is closed.
+    Promote,
+    /// Score each answer on the other side too.
+    Cross,
+    /// Measure what both answers rest on.
+    MeasureBoth,
     /// Ask both what is in the field.
     AskBoth,
     /// Ask one of them once more.
@@ -51,12 +59,18 @@ pub enum ComparisonAction {
     CompareFiles,
     /// Stop reading the files.
     StopFiles,
+    /// List changed tensors in this order.
+    OrderTensors(TensorOrder),
     /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
     ShowMaps,
+    /// Look at both sides like this in the active pane.
+    Look(SidesLook),
+    /// Move the line of a wipe there, as a part of the map's width.
+    Wipe(f32),
     /// Show the maps of a layer, with this cell selected.
     LookAt {
-        /// The layer's label in the model that answers.
-        layer: String,
+        /// The layer's labels in A and in B.
+        layers: [String; 2],
         /// Cells to a side of the grid on which the cell is counted.
         side: usize,
         /// The cell's row.
@@ -97,6 +111,8 @@ pub enum ModelAction {
     Dismiss(Slot),
     /// Let this one answer, and show its maps.
     Answer(Slot),
+    /// Call it this from now on; by the checkpoint's own name if that is empty.
+    Call(Slot, String),
     /// Take the model out of memory.
     Unload(Slot),
     /// Ask the hub what this repository takes, to open it in this slot. The first thing that touches the network.

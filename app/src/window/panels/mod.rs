@@ -108,6 +108,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                 }
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
                 PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
+                PanelKind::Comparison => comparison::show(ui, self.cx, self.out),
             }
         });
         UiResponse::None
@@ -120,6 +121,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Map(id) => return probe::title(self.cx, *id).into(),
             PanelKind::Inspector => texts.panel_inspector,
             PanelKind::Evidence => self.cx.texts.evidence_panel.title,
+            PanelKind::Comparison => self.cx.texts.comparison.panel,
         }
         .into()
     }
@@ -203,6 +205,7 @@ fn collect_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         // In a text field, undoing is the field's, unless nothing was typed; and with Alt the cursor goes by words and
         // accents are typed.
         let of_text = keys.modifiers.alt
+            || UiCommand::LOOKS.contains(&command)
             || command == UiCommand::Redo
             || (command == UiCommand::Undo
                 && !(state.deeds.last().is_some() && conversation::is_empty_field(ctx, state)));

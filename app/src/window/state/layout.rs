@@ -16,6 +16,8 @@ pub enum PanelKind {
     Inspector,
     /// What an answer rests on. Older layouts are without it.
     Evidence,
+    /// Two checkpoints compared: there while they are.
+    Comparison,
 }
 
 /// Panels of which there is one each.
@@ -48,24 +50,53 @@ impl Default for Layout {
 impl Layout {
     /// Brings the panel of evidence to the front; beside the inspector, if it is nowhere.
     pub fn show_evidence(&mut self) {
-        let find = |tree: &Tree<PanelKind>, wanted: PanelKind| {
-            tree.tiles.iter().find(|(_, tile)| matches!(tile, Tile::Pane(panel) if *panel == wanted)).map(|(id, _)| *id)
+        self.bring(PanelKind::Evidence, |panel| panel == PanelKind::Inspector);
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
+    }
+
+    /// Puts the panel of the comparison behind the maps, if it is nowhere.
+    pub fn hold_comparison(&mut self) {
+        self.bring(PanelKind::Comparison, |panel| matches!(panel, PanelKind::Map(_)));
+    }
+
+    /// Brings the panel of the comparison to the front.
+    pub fn show_comparison(&mut self) {
+        self.hold_comparison();
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Comparison)));
+    }
+
+    /// Takes the panel of the comparison away.
+    pub fn close_comparison(&mut self) {
+        if let Some(tile) = self.0.tiles.find_pane(&PanelKind::Comparison) {
+            self.0.remove_recursively(tile);
+        }
+    }
+
+    /// Puts `panel` into the tabs of the first one that is `beside`, behind it, if it is nowhere.
+    fn bring(&mut self, panel: PanelKind, beside: impl Fn(PanelKind) -> bool) {
+        let find = |tree: &Tree<PanelKind>, wanted: &dyn Fn(PanelKind) -> bool| {
+            let panes = tree.tiles.iter().filter_map(|(id, tile)| match tile {
+                Tile::Pane(panel) if wanted(*panel) => Some((*panel, *id)),
+                _ => None,
+            });
+            // The first pane of several.
+            panes.min_by_key(|(panel, _)| if let PanelKind::Map(id) = panel { id.0 } else { 0 })
         };
-        if find(&self.0, PanelKind::Evidence).is_none() {
-            let Some(inspector) = find(&self.0, PanelKind::Inspector) else { return };
-            let evidence = self.0.tiles.insert_pane(PanelKind::Evidence);
-            let parent = self.0.tiles.parent_of(inspector);
-            match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
-                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(evidence),
-                // A tile of its own becomes one of two tabs.
-                _ => {
-                    let pane = self.0.tiles.insert_pane(PanelKind::Inspector);
-                    let tabs = Container::new_tabs(vec![pane, evidence]);
-                    self.0.tiles.insert(inspector, Tile::Container(tabs));
-                }
+        if find(&self.0, &|known| known == panel).is_some() {
+            return;
+        }
+        let Some((other, beside)) = find(&self.0, &beside) else { return };
+        let added = self.0.tiles.insert_pane(panel);
+        let parent = self.0.tiles.parent_of(beside);
+        match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
+            Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(added),
+            // A tile of its own becomes one of two tabs.
+            _ => {
+                let pane = self.0.tiles.insert_pane(other);
+                let tabs = Container::new_tabs(vec![pane, added]);
+                self.0.tiles.insert(beside, Tile::Container(tabs));
             }
         }
-        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
     }
 
     /// Whether the panel of evidence is to be seen.
