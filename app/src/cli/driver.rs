@@ -4,6 +4,7 @@ use super::console::Console;
 use super::failure::{Failure, Result};
 use super::interrupt::Interrupt;
 use super::progress::Bars;
+use crate::evaluation::Runs;
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::job::{CancelToken, Job};
 use opabinia_engine::model::{Inspection, LoadRequest};
@@ -33,8 +34,17 @@ pub struct Driver {
     interrupt: Interrupt,
     console: Console,
     counts_tokens: bool,
-    /// Whether bars are shown of each job; who runs thousands shows one of their own.
-    bars: bool,
+}
+
+/// Thousands of runs, of which nobody wants to see each.
+impl Runs for Driver {
+    fn run(&mut self, spec: RunSpec) -> opabinia_engine::Result<RunOutput> {
+        let ticket = self.engine.run(spec);
+        self.interrupt.watch(ticket.cancel_token());
+        let ended = self.engine.wait(ticket);
+        self.interrupt.watch(None);
+        ended
+    }
 }
 
 impl Driver {
@@ -45,18 +55,7 @@ impl Driver {
     /// If the system gives no thread or no signal handler.
     pub fn start(console: Console, counts_tokens: bool) -> Result<Self> {
         opabinia_engine::Error::check_room_to_start()?;
-        Ok(Self {
-            engine: Client::start()?,
-            interrupt: Interrupt::install()?,
-            console,
-            counts_tokens,
-            bars: console.shows_progress(),
-        })
-    }
-
-    /// Shows no bars from now on: there is one for all jobs.
-    pub fn without_bars(&mut self) {
-        self.bars = false;
+        Ok(Self { engine: Client::start()?, interrupt: Interrupt::install()?, console, counts_tokens })
     }
 
     /// Finds out what a checkpoint is.
@@ -126,7 +125,7 @@ impl Driver {
     fn follow<T>(&mut self, ticket: Ticket<T>, on_token: OnToken<'_>) -> Result<T> {
         let cancel = ticket.cancel_token();
         self.interrupt.watch(cancel.clone());
-        let mut bars = Bars::new(self.bars, self.counts_tokens);
+        let mut bars = Bars::new(self.console.shows_progress(), self.counts_tokens);
         let mut stopped: Option<Failure> = None;
         let counts_tokens = self.counts_tokens;
         let ended = self.engine.watch(ticket, |event| match event {

@@ -2,10 +2,10 @@
 //! as pixels or written as SVG.
 
 use super::Theme;
-use super::canvas::{Area, Canvas};
+use super::canvas::Area;
+use super::drawing::{Drawing, Mark};
 use super::text::Typeface;
 use image::RgbImage;
-use std::fmt::Write as _;
 
 /// One field of a sheet.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,26 +55,6 @@ const BAR: u32 = 14;
 const NAMES: f32 = 190.0;
 const NARROWEST: f32 = 620.0;
 
-/// Something that is drawn.
-enum Mark {
-    Fill(Area, [u8; 3]),
-    /// One line of text with the top of its line box at `top`.
-    Text {
-        text: String,
-        size: f32,
-        left: f32,
-        top: f32,
-        colour: [u8; 3],
-    },
-}
-
-/// Everything that is drawn, on a surface of this size.
-struct Drawing {
-    width: u32,
-    height: u32,
-    marks: Vec<Mark>,
-}
-
 impl Sheet {
     /// As a picture.
     ///
@@ -82,15 +62,7 @@ impl Sheet {
     /// What is wrong, if the fonts inside of the program cannot be read.
     pub fn draw(&self) -> Result<RgbImage, String> {
         let face = Typeface::new()?;
-        let drawing = self.lay_out(&face);
-        let mut canvas = Canvas::new(drawing.width, drawing.height, self.theme.ground());
-        for mark in drawing.marks {
-            match mark {
-                Mark::Fill(area, colour) => canvas.fill(area, colour),
-                Mark::Text { text, size, left, top, colour } => canvas.text(&face, &text, size, (left, top), colour),
-            }
-        }
-        Ok(canvas.into_image())
+        Ok(self.lay_out(&face).image(&face))
     }
 
     /// As SVG: text stays text.
@@ -99,35 +71,7 @@ impl Sheet {
     /// Those of [`Sheet::draw`].
     pub fn svg(&self) -> Result<String, String> {
         let face = Typeface::new()?;
-        let Drawing { width, height, marks } = self.lay_out(&face);
-        let hex = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\" font-family=\"Ubuntu, 'DejaVu Sans', sans-serif\" font-weight=\"300\">\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"{}\"/>\n",
-            hex(self.theme.ground())
-        );
-        for mark in marks {
-            // Writing to a string cannot fail.
-            let _ = match mark {
-                Mark::Fill(Area { left, top, width, height }, colour) => writeln!(
-                    svg,
-                    "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"{}\"/>",
-                    hex(colour)
-                ),
-                Mark::Text { text, size, left, top, colour } => {
-                    let baseline = top + face.ascent(size);
-                    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-                    writeln!(
-                        svg,
-                        "<text x=\"{left:.1}\" y=\"{baseline:.1}\" font-size=\"{size}\" fill=\"{}\">{text}</text>",
-                        hex(colour)
-                    )
-                }
-            };
-        }
-        svg.push_str("</svg>\n");
-        Ok(svg)
+        Ok(self.lay_out(&face).svg(&face))
     }
 
     fn lay_out(&self, face: &Typeface) -> Drawing {
@@ -210,7 +154,7 @@ impl Sheet {
             }
             top += 6;
         }
-        Drawing { width: inner + 2 * MARGIN, height: top + MARGIN - 6, marks }
+        Drawing { width: inner + 2 * MARGIN, height: top + MARGIN - 6, ground: self.theme.ground(), marks }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The window's loop: take in what was sent, draw, apply what was done.
 
 use super::action::{Action, ViewAction};
-use super::apply::Dropped;
+use super::apply::{Dropped, ItemToAsk};
 use super::background::Background;
 use super::caret::Caret;
 use super::dialogs::{Asked, Dialogs};
@@ -10,10 +10,11 @@ use super::keeper::Keeper;
 use super::lang::Texts;
 use super::panels::{self, Panels};
 use super::state::{
-    AppState, DownloadTask, EncoderInput, InputKey, MapSource, NoticeKind, Overlay, PaneId, PathEntry, PathFor,
+    AppState, Benchmarks, DownloadTask, EncoderInput, Ended, InputKey, MapSource, NoticeKind, OpenSet, Overlay, PairOf, PaneId, PathEntry, PathFor,
     PictureId, SCALES, Slot, Stamp, TraceKey,
 };
 use super::theme;
+use crate::evaluation::{PairView, RunView};
 use crate::image_source::ImageSource;
 use crate::pulling::Needs;
 use egui::{Context, ViewportCommand};
@@ -77,6 +78,20 @@ pub enum Finished {
     FilesCompared([ModelId; 2], Result<Checkpoints, String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
+    /// A set of questions was opened, or could not be.
+    SetOpened(Result<Arc<OpenSet>, String>),
+    /// A run was opened, or could not be; whether it is the one that is compared with.
+    RunOpened(bool, Result<Arc<RunView>, String>),
+    /// Work on a run has ended.
+    Evaluated(u64, Result<Ended, String>),
+    /// Two columns were put beside each other.
+    Paired(PairOf, Result<Arc<PairView>, String>),
+    /// The picture of an item was read, or could not be.
+    ItemPicture(String, Result<Arc<Picture>, String>),
+    /// An item can be asked, or cannot.
+    ItemToAsk(Result<Box<ItemToAsk>, String>),
+    /// A table of benchmarks was read, or could not be.
+    BenchmarksRead(Result<Arc<Benchmarks>, String>),
     /// What an encoder is shown was computed.
     Input(InputKey, EncoderInput),
     /// A part of what a token attended to was put on the GPU.
@@ -245,6 +260,8 @@ impl App {
             self.take_finished(finished);
         }
         self.watch_download();
+        self.watch_evaluation();
+        self.keep_item_up();
         self.make_inputs();
         self.keep_intervened_up();
         self.keep_traces_up();

@@ -16,6 +16,8 @@ pub enum PanelKind {
     Inspector,
     /// What an answer rests on. Older layouts are without it.
     Evidence,
+    /// Sets of questions. It is there from when it is asked for until it is closed.
+    Evaluation,
 }
 
 /// Panels of which there is one each.
@@ -48,24 +50,34 @@ impl Default for Layout {
 impl Layout {
     /// Brings the panel of evidence to the front; beside the inspector, if it is nowhere.
     pub fn show_evidence(&mut self) {
+        self.show_beside(PanelKind::Evidence, PanelKind::Inspector);
+    }
+
+    /// Brings the panel of sets of questions to the front; beside the maps of `pane`, if it is nowhere.
+    pub fn show_evaluation(&mut self, pane: PaneId) {
+        self.show_beside(PanelKind::Evaluation, PanelKind::Map(pane));
+    }
+
+    /// Brings `panel` to the front; if it is nowhere, as a tab beside `neighbour`.
+    fn show_beside(&mut self, panel: PanelKind, neighbour: PanelKind) {
         let find = |tree: &Tree<PanelKind>, wanted: PanelKind| {
             tree.tiles.iter().find(|(_, tile)| matches!(tile, Tile::Pane(panel) if *panel == wanted)).map(|(id, _)| *id)
         };
-        if find(&self.0, PanelKind::Evidence).is_none() {
-            let Some(inspector) = find(&self.0, PanelKind::Inspector) else { return };
-            let evidence = self.0.tiles.insert_pane(PanelKind::Evidence);
-            let parent = self.0.tiles.parent_of(inspector);
+        if find(&self.0, panel).is_none() {
+            let Some(beside) = find(&self.0, neighbour) else { return };
+            let tile = self.0.tiles.insert_pane(panel);
+            let parent = self.0.tiles.parent_of(beside);
             match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
-                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(evidence),
+                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(tile),
                 // A tile of its own becomes one of two tabs.
                 _ => {
-                    let pane = self.0.tiles.insert_pane(PanelKind::Inspector);
-                    let tabs = Container::new_tabs(vec![pane, evidence]);
-                    self.0.tiles.insert(inspector, Tile::Container(tabs));
+                    let pane = self.0.tiles.insert_pane(neighbour);
+                    let tabs = Container::new_tabs(vec![pane, tile]);
+                    self.0.tiles.insert(beside, Tile::Container(tabs));
                 }
             }
         }
-        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(other) if *other == panel));
     }
 
     /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
@@ -184,6 +196,19 @@ mod tests {
         let mut stray = sound;
         stray.0.root = None;
         assert!(!stray.is_sound(), "no root");
+    }
+
+    #[test]
+    fn a_panel_that_is_nowhere_comes_beside_its_neighbour_and_only_once() {
+        let mut layout = Layout::default();
+        layout.show_evaluation(PaneId::FIRST);
+        layout.show_evaluation(PaneId::FIRST);
+        assert!(layout.is_sound() && layout.0.tiles.find_pane(&PanelKind::Evaluation).is_some());
+        let mut panes = Panes::default();
+        panes.duplicate().unwrap();
+        assert!(layout.hold(&panes) && layout.is_sound());
+        layout.show_evidence();
+        assert!(layout.is_sound());
     }
 
     #[test]

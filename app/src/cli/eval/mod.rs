@@ -1,9 +1,7 @@
 //! `opabinia eval`: a set of questions, with vision on, off, and each encoder away.
 
-mod asker;
 mod audit;
-mod conditions;
-mod fingerprint;
+mod correlate;
 mod merge;
 mod options;
 mod progress;
@@ -29,6 +27,8 @@ Examples:
                                                   what the questions give away; needs no model
   opabinia eval slurm run --array 16%4 --partition gpu --gres gpu:1 -m cambrian-8b --data nyu-visionx/CV-Bench
   opabinia eval merge run
+  opabinia eval correlate scores.csv -o benchmarks.svg
+                                                  which benchmarks say the same
 
 The same command goes on where a run was stopped, however it was. Another protocol, set, checkpoint or list of
 conditions is another run. docs/evaluation.md explains formats, protocols and statistics.";
@@ -51,6 +51,7 @@ enum Command {
     Show(show::Show),
     Audit(audit::Audit),
     Merge(merge::Merge),
+    Correlate(correlate::Correlate),
     Slurm(Box<slurm::Slurm>),
 }
 
@@ -65,6 +66,7 @@ impl Eval {
             Some(Command::Show(show)) => show.run(console),
             Some(Command::Audit(audit)) => audit.run(console),
             Some(Command::Merge(merge)) => merge.run(console),
+            Some(Command::Correlate(correlate)) => correlate.run(console),
             Some(Command::Slurm(slurm)) => slurm.run(console),
         }
     }

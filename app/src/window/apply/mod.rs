@@ -5,6 +5,7 @@ mod comparison;
 mod conversation;
 mod download;
 mod engine;
+mod evaluation;
 mod evidence;
 mod export;
 mod intervened;
@@ -16,6 +17,7 @@ mod traces;
 mod uploads;
 mod view;
 
+pub use evaluation::ItemToAsk;
 pub use program::Dropped;
 
 use super::action::{Action, ComparisonAction, ConversationAction, ModelAction, ViewAction};
@@ -24,7 +26,7 @@ use super::command::UiCommand;
 use super::lang::{Language, LanguageChoice};
 use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
+    Conversation, ExportKind, HelpPage, Known, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
     ViewChange,
 };
 use super::theme::ThemeChoice;
@@ -73,6 +75,7 @@ impl App {
             Action::View(action) => self.apply_view(action),
             Action::Evidence(action) => self.apply_evidence(action),
             Action::Comparison(action) => self.apply_comparison(action),
+            Action::Evaluation(action) => self.apply_evaluation(action),
             Action::Program(action) => self.apply_program(action),
         }
     }
@@ -158,6 +161,7 @@ impl App {
             UiCommand::NextQuantity => self.next_quantity(),
             UiCommand::NextEncoder => self.next_encoder(),
             UiCommand::Evidence => self.show_evidence(),
+            UiCommand::Evaluation => self.show_evaluation(),
         }
     }
 
@@ -229,6 +233,18 @@ impl App {
                 self.state.comparison.set_maps(keys, MapsCompared::Failed(error));
             }
             Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
+            Finished::SetOpened(set) => self.set_opened(set),
+            Finished::RunOpened(is_other, run) => self.run_opened(is_other, run),
+            Finished::Evaluated(number, ended) => self.evaluated(number, ended),
+            Finished::Paired(of, pair) => {
+                self.state.evaluation.pairing = false;
+                self.state.evaluation.pair = Some((of, pair.map_or_else(Known::Failed, Known::Ready)));
+            }
+            Finished::ItemPicture(item, picture) => self.item_picture_read(&item, picture),
+            Finished::ItemToAsk(item) => self.ask_item(item),
+            Finished::BenchmarksRead(read) => {
+                self.state.evaluation.benchmarks = read.map_or_else(Known::Failed, Known::Ready);
+            }
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),

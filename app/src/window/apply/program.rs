@@ -2,18 +2,26 @@
 
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
-use crate::window::state::{NoticeKind, Overlay, SCALES};
+use crate::window::state::{EvaluationField, NoticeKind, Overlay, PictureId, SCALES};
 use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
+use opabinia_eval::data::locate;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Names of a dropped directory that are looked at.
+const MOST_LISTED: usize = 10_000;
 
 /// Something that was dropped on the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dropped {
     /// A checkpoint: its directory, or the directory of the file of one that was dropped.
     Checkpoint(PathBuf),
+    /// A set of questions: a file, or a folder with one.
+    Questions(PathBuf),
+    /// The directory of a run.
+    Run(PathBuf),
     /// Anything else is taken for a picture.
     Picture(PathBuf),
 }
@@ -23,12 +31,26 @@ impl Dropped {
     pub(super) fn of(path: &Path) -> Self {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let of_checkpoint = [".json", ".safetensors", ".bin", ".pth"].iter().any(|end| name.ends_with(end));
+        let is_header = |name: &str| name.starts_with("header-") && name.ends_with(".json");
+        let of_set = [".jsonl", ".tsv", ".parquet"].iter().any(|end| name.ends_with(end));
         match path.parent() {
+            _ if path.is_dir() && holds(path, is_header) => Self::Run(path.to_path_buf()),
+            _ if path.is_dir() && !path.join("config.json").is_file() && locate(path, &[]).is_ok() => {
+                Self::Questions(path.to_path_buf())
+            }
             _ if path.is_dir() => Self::Checkpoint(path.to_path_buf()),
+            Some(directory) if is_header(&name) => Self::Run(directory.to_path_buf()),
+            _ if of_set => Self::Questions(path.to_path_buf()),
             Some(directory) if of_checkpoint => Self::Checkpoint(directory.to_path_buf()),
             _ => Self::Picture(path.to_path_buf()),
         }
     }
+}
+
+/// Whether there is a file in `directory` whose name is such.
+fn holds(directory: &Path, is_such: impl Fn(&str) -> bool) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.take(MOST_LISTED).any(|entry| is_such(&entry.file_name().to_string_lossy()))
 }
 
 impl App {
@@ -65,6 +87,7 @@ impl App {
     /// Opens and attaches what was dropped: of many pictures the last one, as a question is about one.
     pub(super) fn take_dropped(&mut self, dropped: Vec<Dropped>) {
         let (mut checkpoint, mut picture) = (None, None);
+        let mut evaluation = Vec::new();
         // Whatever path was asked for, this is the answer.
         if matches!(self.state.overlay, Overlay::Path(_)) && !dropped.is_empty() {
             self.state.overlay = Overlay::None;
@@ -73,6 +96,11 @@ impl App {
             match dropped {
                 Dropped::Checkpoint(path) => checkpoint = Some(path),
                 Dropped::Picture(path) => picture = Some(path),
+                Dropped::Questions(path) => evaluation.push((EvaluationField::Set, path)),
+                Dropped::Run(path) if evaluation.iter().any(|(field, _)| *field == EvaluationField::Run) => {
+                    evaluation.push((EvaluationField::Other, path));
+                }
+                Dropped::Run(path) => evaluation.push((EvaluationField::Run, path)),
             }
         }
         if let Some(path) = checkpoint {
@@ -82,20 +110,36 @@ impl App {
         if let Some(path) = picture {
             self.apply_conversation(ConversationAction::AttachFile(path));
         }
+        for (field, path) in evaluation {
+            self.take_dropped_evaluation(field, &path);
+        }
     }
 
     /// Attaches pixels from the clipboard, and keeps them as a file beside the window.
     fn paste(&mut self, image: Arc<ColorImage>) {
         let (id, name) = self.state.pictures.paste();
         self.apply_conversation(ConversationAction::AttachPicture(id));
-        let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
+        self.keep_picture(id, &name, move || {
+            let [width, height] = image.size;
+            let rgb = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+            Picture { width, height, rgb }
+        });
+    }
+
+    /// Takes in the pixels that `make` gives as the picture `id`, which has no file, and keeps them as one called `name`
+    /// beside the window.
+    pub(super) fn keep_picture(
+        &mut self,
+        id: PictureId,
+        name: &Path,
+        make: impl FnOnce() -> Picture + Send + 'static,
+    ) {
+        let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(name));
         self.write_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
             move || {
-                let [width, height] = image.size;
-                let rgb: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
-                let picture = Picture { width, height, rgb };
+                let picture = make();
                 let kept = path.map_or(Ok(()), |path| write_picture(&path, &picture));
                 Finished::Pasted(id, picture, kept.err())
             },
@@ -138,6 +182,16 @@ mod tests {
         let file = directory.path().join("model-00001-of-00003.safetensors");
         assert_eq!(Dropped::of(directory.path()), Dropped::Checkpoint(directory.path().to_path_buf()));
         assert_eq!(Dropped::of(&file), Dropped::Checkpoint(directory.path().to_path_buf()));
+        let set = directory.path().join("set");
+        std::fs::create_dir(&set).unwrap();
+        std::fs::write(set.join("questions.jsonl"), "").unwrap();
+        assert_eq!(Dropped::of(&set), Dropped::Questions(set.clone()));
+        assert_eq!(Dropped::of(&set.join("a.parquet")), Dropped::Questions(set.join("a.parquet")));
+        let run = directory.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        std::fs::write(run.join("header-0a.json"), "").unwrap();
+        assert_eq!(Dropped::of(&run), Dropped::Run(run.clone()));
+        assert_eq!(Dropped::of(&run.join("header-0a.json")), Dropped::Run(run));
         let photo = directory.path().join("desk.JPG");
         assert_eq!(Dropped::of(&photo), Dropped::Picture(photo.clone()));
     }

@@ -8,6 +8,7 @@ mod controls;
 mod conversation;
 mod download;
 mod engine;
+mod evaluation;
 mod evidence;
 mod evidence_panel;
 mod help;
@@ -23,6 +24,7 @@ pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use download::DownloadTexts;
 pub use engine::EngineTexts;
+pub use evaluation::EvaluationTexts;
 pub use evidence::EvidenceTexts;
 pub use evidence_panel::EvidencePanelTexts;
 pub use help::HelpTexts;
@@ -99,6 +101,8 @@ pub struct Texts {
     pub evidence: EvidenceTexts,
     /// What an answer rests on.
     pub evidence_panel: EvidencePanelTexts,
+    /// Sets of questions.
+    pub evaluation: EvaluationTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
     /// What the engine says.
@@ -119,6 +123,7 @@ static ENGLISH: Texts = Texts {
     help: help::ENGLISH,
     evidence: evidence::ENGLISH,
     evidence_panel: evidence_panel::ENGLISH,
+    evaluation: evaluation::ENGLISH,
     inspector: inspector::ENGLISH,
     engine: engine::ENGLISH,
 };
@@ -137,6 +142,7 @@ static CHINESE: Texts = Texts {
     help: help::CHINESE,
     evidence: evidence::CHINESE,
     evidence_panel: evidence_panel::CHINESE,
+    evaluation: evaluation::CHINESE,
     inspector: inspector::CHINESE,
     engine: engine::CHINESE,
 };

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod conversation;
+mod evaluation;
 mod evidence;
 mod export;
 mod inspector;
@@ -40,6 +41,7 @@ pub struct Cx<'a> {
 #[derive(Default)]
 pub struct Panels {
     conversation: conversation::Kept,
+    evaluation: evaluation::Kept,
 }
 
 impl Panels {
@@ -62,7 +64,12 @@ impl Panels {
                 opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out };
+                let mut tiles = TilesOf {
+                    cx: &cx,
+                    conversation: &mut self.conversation,
+                    evaluation: &mut self.evaluation,
+                    out,
+                };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
@@ -78,6 +85,7 @@ impl Panels {
 struct TilesOf<'a> {
     cx: &'a Cx<'a>,
     conversation: &'a mut conversation::Kept,
+    evaluation: &'a mut evaluation::Kept,
     out: &'a mut Vec<Action>,
 }
 
@@ -108,6 +116,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                 }
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
                 PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
+                PanelKind::Evaluation => evaluation::show(ui, self.cx, self.evaluation, self.out),
             }
         });
         UiResponse::None
@@ -120,6 +129,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Map(id) => return probe::title(self.cx, *id).into(),
             PanelKind::Inspector => texts.panel_inspector,
             PanelKind::Evidence => self.cx.texts.evidence_panel.title,
+            PanelKind::Evaluation => self.cx.texts.evaluation.title,
         }
         .into()
     }
@@ -139,6 +149,10 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             ui.add_space(4.0);
             probe::bar(ui, self.cx, pane, self.out);
         }
+    }
+
+    fn is_tab_closable(&self, tiles: &Tiles<PanelKind>, tile: TileId) -> bool {
+        tiles.get_pane(&tile) == Some(&PanelKind::Evaluation)
     }
 
     fn simplification_options(&self) -> SimplificationOptions {

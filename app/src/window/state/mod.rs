@@ -9,6 +9,7 @@ mod attention;
 mod comparison;
 mod conversation;
 mod download;
+mod evaluation;
 mod evidence;
 mod exchanges;
 mod export;
@@ -35,6 +36,10 @@ pub use conversation::{
     BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
 };
 pub use download::{Download, DownloadPhase, DownloadTask};
+pub use evaluation::{
+    Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile, Known, OpenSet,
+    PairOf, Pick, Told, Working,
+};
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
@@ -52,7 +57,7 @@ pub use panes::{Linked, Links, MOST_PANES, MapPane, MapSource, PaneId, Panes, Ru
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use traces::{Remade, TraceEntry, TraceKey, Traces};
-pub use typed_path::{PathEntry, PathFor, TypedPath};
+pub use typed_path::{PathEntry, PathFor, TypedPath, expanded};
 pub use undo::{Deed, Deeds};
 
 use super::layout::Layout;
@@ -137,6 +142,8 @@ pub struct AppState {
     pub attentions: Attentions,
     /// What answers rest on.
     pub evidence: Evidences,
+    /// Sets of questions, runs of them, benchmarks.
+    pub evaluation: Evaluation,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// The comparison of the two checkpoints that are open.

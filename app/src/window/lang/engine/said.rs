@@ -4,6 +4,8 @@
 //! with its translation, in which `{0}`, `{1}`, … are what stood in the place of its first, second, … `{}`; that is
 //! translated too, where it is a sentence of the list. A sentence that is not here is shown as it is.
 
+use super::said_of_sets;
+
 /// `text` in Chinese, line by line.
 pub(super) fn chinese(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -24,7 +26,7 @@ fn sentence(text: &str, depth: usize) -> String {
     if depth == DEEPEST {
         return text.to_owned();
     }
-    let known = SAID.iter().filter_map(|(english, chinese)| Some((english, chinese, holes(english, text)?)));
+    let known = all().filter_map(|(english, chinese)| Some((english, chinese, holes(english, text)?)));
     // The one that knows most of it.
     let best = known.max_by_key(|(english, ..)| english.replace("{}", "").len());
     let Some((_, chinese, found)) = best else { return text.to_owned() };
@@ -43,6 +45,11 @@ fn sentence(text: &str, depth: usize) -> String {
         rest = after;
     }
     out + rest
+}
+
+/// Every sentence with its translation.
+fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    SAID.iter().chain(said_of_sets::SAID)
 }
 
 /// What stands in `text` where `template` has `{}`; `None` where it is another sentence.
@@ -607,7 +614,7 @@ mod tests {
     #[test]
     fn every_sentence_keeps_what_stands_in_it() {
         let mut seen = BTreeSet::new();
-        for (english, chinese) in SAID {
+        for (english, chinese) in all() {
             assert!(seen.insert(english), "{english:?} is there twice");
             let count = english.matches("{}").count();
             for at in 0..count {
@@ -636,6 +643,14 @@ mod tests {
             ("What nobody has translated: this", "What nobody has translated: this"),
             ("{0}: not a field: missing", "{0}: not a field：缺失"),
             ("- /towers/a: no such directory", "- /towers/a：没有此目录"),
+            (
+                "row 3 (idx 7): its picture is missing: images/a.png",
+                "第 3 行（idx 7）：图片缺失：images/a.png",
+            ),
+            (
+                "x.parquet: this is no whole parquet file: EOF: file is too small",
+                "x.parquet：这不是完整的 parquet 文件：EOF: file is too small",
+            ),
             ("", ""),
         ] {
             assert_eq!(chinese(english), expected);

@@ -12,7 +12,7 @@ mod list;
 mod measure;
 mod question;
 pub mod settings;
-mod thumbnail;
+pub(super) mod thumbnail;
 mod token;
 pub(super) mod token_text;
 
