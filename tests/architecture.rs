@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "architecture/circles.rs"]
+mod circles;
+
+use circles::Sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -316,6 +320,37 @@ fn modules_of_checkpoint_form_no_circle() {
         }
     }
     assert!(names.is_empty(), "a circle among {:?}", names.keys());
+}
+
+#[test]
+fn circles_are_found_through_groups_and_what_is_passed_on() {
+    let mut sources = Sources::default();
+    sources.add("lib.rs", "pub mod a; pub mod b; pub mod c;");
+    sources.add("a/mod.rs", "mod x;\nmod y;\npub use x::{X, Other as Z};");
+    sources.add("a/x.rs", "pub struct X;\n#[cfg(test)]\nmod tests { use super::super::y::Y; use crate::b::B; }");
+    sources.add("a/y.rs", "use super::X;\nuse crate::{c::{self, C}, b as d};");
+    sources.add("b.rs", "pub struct B(crate::c::C);");
+    sources.add("c.rs", "");
+    assert_eq!(sources.circles(), [""; 0]);
+    sources.add("c.rs", "fn f(_: &super::a::X) {}");
+    let found = sources.circles();
+    assert!(found.len() == 2 && found[0].contains("a uses c (a::y uses c), c uses a (c uses a::x)"), "{found:?}");
+    sources.add("a/x.rs", "use super::y::*;");
+    let found = sources.circles();
+    assert!(found.len() == 3 && found[2].starts_with("in a/: x uses y"), "{found:?}");
+}
+
+#[test]
+fn modules_of_the_app_form_no_circle() {
+    let folder = root().join("app/src");
+    let mut sources = Sources::default();
+    for file in files(&folder, &is_rust) {
+        let name = file.strip_prefix(&folder).unwrap().to_string_lossy().replace('\\', "/");
+        sources.add(&name, &code(&file));
+    }
+    assert!(sources.count() > 150, "the app is somewhere else: this test looks in the wrong place");
+    let circles = sources.circles();
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
 #[test]

@@ -86,6 +86,29 @@ fn links_lead_somewhere() {
     assert!(checked > 20, "only {checked} links were found: this test reads pages wrongly");
 }
 
+/// The number in `const NAME: u32 = …;` of a source file.
+fn version(source: &str) -> Option<&str> {
+    ["VERSION", "FORMAT"]
+        .iter()
+        .find_map(|name| source.split_once(&format!("const {name}: u32 = "))?.1.split(';').next())
+}
+
+#[test]
+fn formats_have_the_versions_that_their_page_says() {
+    let page = std::fs::read_to_string(root().join("docs/formats.md")).unwrap();
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with('|') && line.contains(".rs`"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() >= 6, "the table of versions has another shape: {rows:?}");
+    for row in rows {
+        let [file, .., said, defined] = row[..] else { panic!("{row:?}") };
+        let source = std::fs::read_to_string(root().join(defined.trim_matches('`'))).unwrap();
+        assert_eq!(Some(said), version(&source), "{file}: docs/formats.md and {defined} disagree");
+    }
+}
+
 #[test]
 fn the_guide_says_the_same_commands_in_both_languages() {
     let guide = |name: &str| commands(&std::fs::read_to_string(root().join("docs").join(name)).unwrap());

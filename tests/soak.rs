@@ -20,7 +20,7 @@ use harness::{ask, checkpoint, image, open_on, wait};
 use opabinia::window::Start;
 use opabinia::window::app::App;
 use opabinia::window::state::Slot;
-use opabinia::window::state::{MapLens, ViewChange};
+use opabinia::window::state::{MapSource, ViewChange};
 use opabinia_shaders::{Cell, Indices};
 use resident::{resident, rise};
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn frame(window: &mut Harness<'static, App>, i: usize) {
     let app = window.state_mut();
     if i.is_multiple_of(5) {
         app.act(match i / 5 % 5 {
-            0 => ViewChange::Quantity(MapLens::QUANTITIES[i / 25 % MapLens::QUANTITIES.len()]),
+            0 => ViewChange::Quantity(MapSource::QUANTITIES[i / 25 % MapSource::QUANTITIES.len()]),
             1 => ViewChange::Layers(Indices::one(i % 3)),
             2 => ViewChange::Heads(Indices::one(i % 16)),
             3 => ViewChange::Select(Some(Cell { row: 2, col: i as u32 % 6 })),

@@ -4,8 +4,8 @@
 //! other. Files that are there already are compared with those in the program, byte by byte: what is opened is what
 //! was shipped.
 
+use crate::language::Language;
 use crate::output;
-use crate::window::lang::LanguageChoice;
 use directories::ProjectDirs;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::{Error, Result};
@@ -68,9 +68,13 @@ pub static SAMPLES: &[Sample] = &[
     },
 ];
 
-/// What the demo checkpoint is and is not, in the language of the system.
-pub fn notice() -> &'static str {
-    LanguageChoice::System.language().texts().opening.demo_is
+/// What the demo checkpoint is and is not.
+pub fn notice(language: Language) -> &'static str {
+    language.pick(
+        "Demo model: tiny, trained on drawn scenes of coloured shapes and short words. For photographs load a Cambrian-1 \
+         checkpoint.",
+        "演示模型：规模很小，只用绘制的彩色图形和短词场景训练。若要分析照片，请载入 Cambrian-1 检查点。",
+    )
 }
 
 /// Where the checkpoint that people call `name` is: as they say, unless they mean the demo checkpoint.

@@ -4,7 +4,7 @@
 //! fills them with maps, [`difference_figure`] with those of two sides, [`recipe`] keeps how that was done, [`evidence`] is what
 //! an answer rests on as people read it, [`evaluation`] asks the questions of a set, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
-//! [`pulling`] what a model needs from the hub, [`pace`] says how fast it comes, [`number`]
+//! [`pulling`] what a model needs from the hub, [`language`] says which languages are spoken, [`pace`] says how fast it comes, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
 
 pub mod cli;
@@ -15,6 +15,7 @@ pub mod evaluation;
 pub mod evidence;
 pub mod figure;
 pub mod image_source;
+pub mod language;
 pub mod map_figure;
 pub mod number;
 pub mod pace;

@@ -3,9 +3,10 @@
 //! `opabinia-hub` brings files and knows nothing of models; the engine knows what it reads and nothing of the network. This is
 //! where both meet: the configuration comes first, and says which encoders belong to it.
 
-use crate::cli::failure::{Failure, Result};
+use opabinia_engine::Error as EngineError;
 use opabinia_engine::checkpoint::json::JsonFile;
 use opabinia_engine::checkpoint::{CambrianConfig, Hub, RepoRole, TowerFamily, TowerOrigin, TowerSource};
+use opabinia_hub::Error as HubError;
 use opabinia_hub::listing::Listing;
 use opabinia_hub::names::{Repo, RepoKind};
 use opabinia_hub::progress::Stop;
@@ -17,6 +18,30 @@ use std::sync::Arc;
 /// Endings of the files of a data set that this program reads: tables, lists, and pictures.
 const OF_DATASETS: [&str; 13] =
     ["parquet", "jsonl", "json", "tsv", "csv", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"];
+
+/// Why it cannot be found out, or did not come.
+#[derive(Debug)]
+pub enum Error {
+    /// A file that came, or what was asked for, cannot be used.
+    Engine(EngineError),
+    /// The hub gave nothing.
+    Hub(HubError),
+}
+
+/// Result of whatever asks the hub.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<HubError> for Error {
+    fn from(error: HubError) -> Self {
+        Self::Hub(error)
+    }
+}
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -75,7 +100,7 @@ pub struct Needs {
 pub fn session(hub: &Hub, stop: Stop) -> Result<Session> {
     let cache = hub.caches().first().ok_or_else(|| {
         let what = "there is no place for the hub cache: this user has no home directory";
-        opabinia_engine::Error::input(what, "set HF_HUB_CACHE to a directory")
+        EngineError::input(what, "set HF_HUB_CACHE to a directory")
     })?;
     Ok(Session::new(Settings::from_env()?, cache.clone(), stop)?)
 }
@@ -201,10 +226,8 @@ fn chosen(listing: &Listing, include: &[String]) -> Result<Vec<String>> {
     }
     let some: Vec<&str> = listing.names().into_iter().take(8).collect();
     let what = format!("{} has no such file among {}", listing.repo, listing.files.len());
-    Err(Failure::from(opabinia_engine::Error::input(
-        what,
-        format!("choose with --include, for example by '*'; it holds {}", some.join(", ")),
-    )))
+    let help = format!("choose with --include, for example by '*'; it holds {}", some.join(", "));
+    Err(EngineError::input(what, help).into())
 }
 
 /// Whether `pattern`, in which `*` stands for anything, fits all of `name`.

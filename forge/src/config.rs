@@ -1,4 +1,4 @@
-//! config.json and generation_config.json of the checkpoint (spec §2.1).
+//! config.json and generation_config.json of the checkpoint (docs/model.md §2.1).
 
 use crate::spec::{DecoderFamily, ForgeSpec, StoredType};
 use crate::tokenizer::SpecialIds;

@@ -1,4 +1,4 @@
-//! The tensors of the checkpoint itself: decoder, projectors, SVA (spec §2.3).
+//! The tensors of the checkpoint itself: decoder, projectors, SVA (docs/model.md §2.3).
 
 use crate::spec::{DecoderFamily, DecoderSpec, ForgeSpec};
 use crate::table::{Init, Table, TensorSpec};

@@ -2,7 +2,7 @@
 
 use crate::error::{ForgeError, Result};
 
-/// Number of attention heads in every SVA layer; fixed by the architecture (spec §2.1).
+/// Number of attention heads in every SVA layer; fixed by the architecture (docs/model.md §2.1).
 const SVA_HEADS: usize = 16;
 
 /// A checkpoint to be written. Start from a [`Preset`], change what matters, hand it to [`crate::forge`].
@@ -28,7 +28,7 @@ pub struct ForgeSpec {
     pub shard_bytes: u64,
 }
 
-/// Dimensions of the language model (spec §2).
+/// Dimensions of the language model (docs/model.md §2).
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecoderSpec {
     /// Which family of key names and fused weights.
@@ -102,7 +102,7 @@ pub struct TowerSpec {
     pub window: usize,
 }
 
-/// The network of a vision encoder (spec §4).
+/// The network of a vision encoder (docs/model.md §4).
 #[derive(Debug, Clone, PartialEq)]
 pub enum TowerNetwork {
     /// SigLIP ViT, timm layout. Always 16 heads and patches of 14.
@@ -204,7 +204,7 @@ impl TowerNetwork {
     }
 }
 
-/// Prompt templates (spec §11).
+/// Prompt templates (docs/model.md §11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Template {
     /// Llama-3: `<|start_header_id|>` … `<|eot_id|>`.

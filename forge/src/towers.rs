@@ -1,4 +1,4 @@
-//! The encoders' own repositories: tensors and configuration files (spec §2.2, §4).
+//! The encoders' own repositories: tensors and configuration files (docs/model.md §2.2, §4).
 //!
 //! The released files hold a text tower too, which Cambrian never reads. Here it is a stub of one narrow layer, so that
 //! a loader meets its keys without anyone paying for its 0.4 G parameters; each configuration states the stub's size.
@@ -64,7 +64,7 @@ pub(crate) fn siglip_mlp(dim: usize) -> usize {
     (dim as f64 * 3.7362) as usize
 }
 
-/// Inner width of DINOv2's SwiGLU (spec §4.3).
+/// Inner width of DINOv2's SwiGLU (docs/model.md §4.3).
 fn swiglu_width(dim: usize) -> usize {
     (4 * dim * 2 / 3).div_ceil(8) * 8
 }

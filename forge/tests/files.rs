@@ -242,7 +242,7 @@ fn a_seed_gives_the_same_bytes_again_and_another_seed_gives_others() {
     assert_ne!(bytes(3), bytes(4));
 }
 
-/// The system prompts of the templates up to where the image stands (spec §11).
+/// The system prompts of the templates up to where the image stands (docs/model.md §11).
 fn prompt_before_image(template: Template) -> String {
     let cambrian = "You are Cambrian, a highly intelligent multimodal AI trained by NYU Vision X. \n    As a multimodal AI, you \
         have the ability to process and analyze images. Whenever an image is present in the conversation, very carefully \

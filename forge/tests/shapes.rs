@@ -1,4 +1,4 @@
-//! The tables of tensors against the parameter counts of the released models (spec §15).
+//! The tables of tensors against the parameter counts of the released models (docs/model.md §15).
 
 use opabinia_forge::{
     ConvNextSize, ForgeSpec, Preset, TensorSpec, TowerFamily, TowerNetwork, TowerScale, checkpoint_tensors, size,

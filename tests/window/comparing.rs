@@ -3,10 +3,10 @@
 use crate::harness::{checkpoint, image, open, shot, wait};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
 use opabinia::window::action::{ComparisonAction, ConversationAction, ModelAction, ProgramAction};
 use opabinia::window::app::App;
-use opabinia::window::lang::LanguageChoice;
 use opabinia::window::state::{
     AnswerStatus, AppState, ComparisonTab, FilesCompared, MapsCompared, ModelPhase, Overlay, PictureState, Slot,
 };

@@ -4,11 +4,11 @@ use crate::harness::{checkpoint, image, open, wait};
 use crate::keeping::{draft, drafted, start};
 use egui::{MouseWheelUnit, TouchPhase};
 use egui_kittest::kittest::Queryable;
+use opabinia::language::Language;
 use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
-use opabinia::window::lang::Language;
 use opabinia::window::state::Slot;
-use opabinia::window::store::{Lost, Remark, Store};
+use opabinia::window::store::{LoadWarning, Lost, Store};
 use opabinia_shaders::Normalisation;
 use serde_json::json;
 use std::fs;
@@ -18,16 +18,18 @@ use std::path::{Path, PathBuf};
 fn a_damaged_session_is_kept_aside_and_the_copy_before_it_is_used() {
     let directory = tempfile::tempdir().unwrap();
     let (place, damaged) = (directory.path().join("session.json"), b"{\"version\": 1, \"settings\"".as_slice());
-    let (store, none, remarks) = Store::open(directory.path());
-    assert!(none.is_none() && remarks.is_empty());
+    let (store, none, warnings) = Store::open(directory.path());
+    assert!(none.is_none() && warnings.is_empty());
     store.save(&mut drafted("first")).unwrap();
     store.save(&mut drafted("second")).unwrap();
     drop(store);
     fs::write(&place, damaged).unwrap();
 
-    let (store, session, remarks) = Store::open(directory.path());
+    let (store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "first");
-    let [Remark::KeptAside(aside, Some(_)), Remark::FromCopy] = remarks.as_slice() else { panic!("{remarks:?}") };
+    let [LoadWarning::KeptAside(aside, Some(_)), LoadWarning::FromCopy] = warnings.as_slice() else {
+        panic!("{warnings:?}")
+    };
     store.save(&mut drafted("third")).unwrap();
     store.save(&mut drafted("fourth")).unwrap();
     assert_eq!(fs::read(aside).unwrap(), damaged, "what cannot be read is never written over");
@@ -55,10 +57,10 @@ fn damage_in_one_part_leaves_the_others() {
     let place = directory.path().join("session.json");
     let file = serde_json::to_string(&drafted("still here")).unwrap();
     fs::write(&place, file.replace("\"layout\":{", "\"layout\":{\"root\":\"gone\",")).unwrap();
-    let (_store, session, remarks) = Store::open(directory.path());
+    let (_store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "still here");
-    let [Remark::PartLost(Lost::Layout, _), Remark::DamagedKept(aside)] = remarks.as_slice() else {
-        panic!("{remarks:?}")
+    let [LoadWarning::PartLost(Lost::Layout, _), LoadWarning::DamagedKept(aside)] = warnings.as_slice() else {
+        panic!("{warnings:?}")
     };
     assert_eq!(*aside, directory.path().join("session.kept-1.json"));
     assert!(directory.path().join("session.kept-1.json").exists());
@@ -85,11 +87,12 @@ fn a_damaged_part_is_taken_from_the_copy() {
     let [place, copy] = saved_twice(directory.path());
     let damaged = damage(&fs::read_to_string(&place).unwrap());
     fs::write(&place, &damaged).unwrap();
-    let (store, session, remarks) = Store::open(directory.path());
+    let (store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "first");
-    let [part @ Remark::PartFromCopy(Lost::Conversations, _), kept @ Remark::DamagedKept(aside)] = remarks.as_slice()
+    let [part @ LoadWarning::PartFromCopy(Lost::Conversations, _), kept @ LoadWarning::DamagedKept(aside)] =
+        warnings.as_slice()
     else {
-        panic!("{remarks:?}")
+        panic!("{warnings:?}")
     };
     let texts = &Language::English.texts().program;
     assert!(part.words(texts).contains("taken from the copy"), "{}", part.words(texts));
@@ -109,12 +112,12 @@ fn where_both_are_damaged_both_are_kept_aside() {
         fs::write(file, &damaged).unwrap();
         damaged
     });
-    let (store, session, remarks) = Store::open(directory.path());
+    let (store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "");
-    let [Remark::PartLost(Lost::Conversations, _), Remark::DamagedKept(one), Remark::DamagedKept(two)] =
-        remarks.as_slice()
+    let [LoadWarning::PartLost(Lost::Conversations, _), LoadWarning::DamagedKept(one), LoadWarning::DamagedKept(two)] =
+        warnings.as_slice()
     else {
-        panic!("{remarks:?}")
+        panic!("{warnings:?}")
     };
     store.save(&mut drafted("third")).unwrap();
     store.save(&mut drafted("fourth")).unwrap();
@@ -125,9 +128,9 @@ fn where_both_are_damaged_both_are_kept_aside() {
     for file in [&place, &copy] {
         fs::write(file, "{").unwrap();
     }
-    let (_store, session, remarks) = Store::open(directory.path());
+    let (_store, session, warnings) = Store::open(directory.path());
     assert!(session.is_none());
-    assert!(matches!(remarks.as_slice(), [Remark::KeptAside(..), Remark::KeptAside(..)]), "{remarks:?}");
+    assert!(matches!(warnings.as_slice(), [LoadWarning::KeptAside(..), LoadWarning::KeptAside(..)]), "{warnings:?}");
     assert!(!place.exists() && !copy.exists());
 }
 
@@ -172,8 +175,8 @@ fn a_view_out_of_bounds_can_be_zoomed() {
         let text = file.replace(sound, damaged);
         assert_ne!(text, file, "{sound}");
         fs::write(directory.path().join("session.json"), text).unwrap();
-        let (store, session, remarks) = Store::open(directory.path());
-        assert_eq!(remarks, [], "the rest of the view stands");
+        let (store, session, warnings) = Store::open(directory.path());
+        assert_eq!(warnings, [], "the rest of the view stands");
         let view = session.unwrap().panes.active().lens.clone();
         assert!((0.0..=1.0).contains(&view.opacity) && view.shown.width <= 1.0, "{view:?}");
         assert!(!matches!(view.normalisation, Normalisation::Fixed { .. }), "{view:?}");

@@ -6,7 +6,7 @@ use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ProgramAction};
 use opabinia::window::app::App;
 use opabinia::window::state::{AppState, Kept, Overlay, PictureSource, PictureState, Slot};
-use opabinia::window::store::{Lost, Remark, Session, Store};
+use opabinia::window::store::{LoadWarning, Lost, Session, Store};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -138,8 +138,8 @@ fn names_that_are_no_text_are_kept_and_hinder_nothing() {
     let (store, _, _) = Store::open(directory.path());
     store.save(&mut Session::of(&state, None)).unwrap();
     drop(store);
-    let (_store, session, remarks) = Store::open(directory.path());
-    assert_eq!(remarks, []);
+    let (_store, session, warnings) = Store::open(directory.path());
+    assert_eq!(warnings, []);
     assert_eq!(session.unwrap().pictures[0].source, PictureSource::File(odd));
 }
 
@@ -169,8 +169,8 @@ fn a_picture_that_was_edited_is_attached_as_it_is_now() {
 fn a_session_of_version_2_is_read_in_full() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("session.json"), VERSION_2).unwrap();
-    let (_store, session, remarks) = Store::open(directory.path());
-    assert_eq!(remarks, [], "nothing is lost");
+    let (_store, session, warnings) = Store::open(directory.path());
+    assert_eq!(warnings, [], "nothing is lost");
     let written = serde_json::from_slice(&serde_json::to_vec(&session.unwrap()).unwrap()).unwrap();
     contains(&written, &serde_json::from_str(VERSION_2).unwrap(), "");
 }
@@ -179,9 +179,9 @@ fn a_session_of_version_2_is_read_in_full() {
 fn of_a_session_of_version_1_only_the_arrangement_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("session.json"), VERSION_1).unwrap();
-    let (_store, session, remarks) = Store::open(directory.path());
-    let lost = |remark: &&Remark| matches!(remark, Remark::PartLost(Lost::Layout, _));
-    assert_eq!(remarks.iter().filter(lost).count(), 1, "{remarks:?}");
+    let (_store, session, warnings) = Store::open(directory.path());
+    let lost = |warning: &&LoadWarning| matches!(warning, LoadWarning::PartLost(Lost::Layout, _));
+    assert_eq!(warnings.iter().filter(lost).count(), 1, "{warnings:?}");
     let written: Value = serde_json::from_slice(&serde_json::to_vec(&session.unwrap()).unwrap()).unwrap();
     let mut then: Value = serde_json::from_str(VERSION_1).unwrap();
     // What was then the type of the weights is now their format.
@@ -271,13 +271,13 @@ fn only_pictures_that_conversations_are_about_are_kept_and_no_name_is_given_twic
 fn a_directory_is_let_go_and_taken_back() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _, _) = Store::open(directory.path());
-    assert!(store.let_go() && !store.keeps());
+    assert!(store.release() && !store.keeps());
     let (other, _, _) = Store::open(directory.path());
     assert!(other.keeps());
-    store.take_back();
+    store.reacquire();
     assert!(!store.keeps(), "another window has it");
     drop(other);
-    store.take_back();
+    store.reacquire();
     store.save(&mut drafted("goes on")).unwrap();
     drop(store);
     let (_store, session, _) = Store::open(directory.path());
@@ -317,9 +317,9 @@ fn a_second_window_reads_but_never_writes() {
     let directory = tempfile::tempdir().unwrap();
     let (first, _, _) = Store::open(directory.path());
     first.save(&mut drafted("of the first")).unwrap();
-    let (second, session, remarks) = Store::open(directory.path());
+    let (second, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "of the first");
-    assert_eq!(remarks, [Remark::SecondWindow]);
+    assert_eq!(warnings, [LoadWarning::SecondWindow]);
     second.save(&mut drafted("of the second")).unwrap();
     drop((first, second));
     let (_store, session, _) = Store::open(directory.path());
@@ -365,8 +365,8 @@ fn whenever_the_program_is_killed_a_whole_session_is_left() {
         assert!(victim.try_wait().unwrap().is_none(), "it goes on until it is killed");
         victim.kill().unwrap();
         victim.wait().unwrap();
-        let (_store, session, remarks) = Store::open(directory.path());
-        assert_eq!(remarks, [], "round {round}");
+        let (_store, session, warnings) = Store::open(directory.path());
+        assert_eq!(warnings, [], "round {round}");
         let now = session.map_or(0, |session| number(&draft(&session)));
         assert!(now >= last, "round {round}: {now} after {last}");
         last = now;

@@ -4,11 +4,11 @@ use crate::harness::{ask, checkpoint, drop_file, image, last, open, shot, typed,
 use egui::{Event, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable};
+use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ModelAction, ProgramAction, ViewAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::lang::LanguageChoice;
 use opabinia::window::state::Slot;
 use opabinia::window::state::{
     Alternative, AnswerStatus, Conversation, Exchange, MapSource, ModelPhase, NoticeKind, Overlay, Sampling,

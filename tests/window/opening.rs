@@ -3,11 +3,11 @@
 use crate::harness::{ask, checkpoint, image, last, open, shot, wait};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ModelAction, ProgramAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::lang::LanguageChoice;
 use opabinia::window::state::{AnswerStatus, Attended, MapSource, ModelPhase, Slot, TokenPlace, ViewChange};
 use std::fs;
 use std::path::{Path, PathBuf};

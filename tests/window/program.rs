@@ -4,9 +4,9 @@ use crate::harness::{checkpoint, open, open_without_graphics, shot, typed, wait}
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable};
+use opabinia::language::Language;
 use opabinia::window::Start;
 use opabinia::window::app::App;
-use opabinia::window::lang::Language;
 use opabinia::window::state::{NoticeKind, Overlay, Slot};
 use opabinia::window::theme::ThemeChoice;
 use std::time::Duration;

@@ -3,10 +3,10 @@
 
 use crate::harness::{last, open, wait};
 use egui_kittest::{Harness, SnapshotOptions};
+use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
 use opabinia::window::action::ProgramAction;
 use opabinia::window::app::App;
-use opabinia::window::lang::LanguageChoice;
 use opabinia::window::state::{AnswerStatus, AnswerTimes, ViewChange};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_shaders::{Cell, Quantity};

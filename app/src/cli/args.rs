@@ -4,6 +4,7 @@ use super::console::Console;
 use super::failure::Result;
 use crate::demo::{self, Sample};
 use crate::image_source::{ImageSource, is_address};
+use crate::language::LanguageChoice;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::TowerOverride;
@@ -122,7 +123,7 @@ impl SubjectArgs {
         if !model.is_demo() {
             return;
         }
-        console.say(demo::notice());
+        console.say(demo::notice(LanguageChoice::System.language()));
         if let Some(image) = image.filter(|_| self.image.is_none()) {
             let samples: Vec<_> = demo::SAMPLES.iter().map(|sample| sample.path().display().to_string()).collect();
             console.say(&format!(

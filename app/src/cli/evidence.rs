@@ -6,7 +6,8 @@ use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
 use super::failure::Result;
 use super::json_path;
-use crate::evidence::export::{EvidenceFile, Export};
+use crate::evidence::export::{self, EvidenceFile};
+use crate::evidence::measured::Measured;
 use crate::evidence::recipe::{Ingredients, Recipe};
 use crate::evidence::{Findings, plan};
 use crate::output;
@@ -221,8 +222,8 @@ impl Evidence {
             console.say(&format!("note: {note}"));
         }
         let findings = Findings::new(evidence);
-        let export = Export { findings, shown, model: name, image: image_name, picture, other, turns, theme };
-        export.write(kind, out)?;
+        let measured = Measured { findings, shown, model: name, image: image_name, picture, other, turns, theme };
+        export::write(&measured, kind, out)?;
         console.say(&format!("wrote {}", out.display()));
         Ok(())
     }

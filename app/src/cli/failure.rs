@@ -1,6 +1,8 @@
 //! What a command can end in other than success, its exit code and its words.
 
 use super::advice;
+use crate::pulling;
+use crate::window::Unopened;
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::Unusable;
 use opabinia_engine::output::STANDARD_OUTPUT;
@@ -52,16 +54,6 @@ impl Failure {
     /// A fault of this program.
     pub fn internal(what: impl Into<String>) -> Self {
         Cause::Internal(what.into()).into()
-    }
-
-    /// There is no display to open the window on.
-    pub fn no_display(what: impl Into<String>) -> Self {
-        Cause::NoDisplay(what.into()).into()
-    }
-
-    /// The window cannot be opened, in the words of the system.
-    pub fn no_window(what: impl Into<String>) -> Self {
-        Cause::NoWindow(what.into()).into()
     }
 
     /// A fault of this program: a panic with this payload.
@@ -184,6 +176,25 @@ impl From<EngineError> for Failure {
 impl From<HubError> for Failure {
     fn from(error: HubError) -> Self {
         Cause::Hub(error).into()
+    }
+}
+
+impl From<pulling::Error> for Failure {
+    fn from(error: pulling::Error) -> Self {
+        match error {
+            pulling::Error::Engine(error) => error.into(),
+            pulling::Error::Hub(error) => error.into(),
+        }
+    }
+}
+
+impl From<Unopened> for Failure {
+    fn from(unopened: Unopened) -> Self {
+        match unopened {
+            Unopened::NoDisplay(what) => Cause::NoDisplay(what).into(),
+            Unopened::NoWindow(what) => Cause::NoWindow(what).into(),
+            Unopened::Setting(error) => error.into(),
+        }
     }
 }
 

@@ -39,13 +39,14 @@ impl Open {
         if let Some(image) = &self.image {
             check_image(image)?;
         }
-        window::run(Start {
+        let start = Start {
             model: self.model.as_ref().map(directory),
             image: self.image.as_deref().map(absolute),
             data_dir: window::store::data_dir(self.data_dir.as_deref()),
             welcome: true,
             ..Start::default()
-        })
+        };
+        Ok(window::run(start)?)
     }
 }
 

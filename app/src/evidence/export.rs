@@ -1,21 +1,19 @@
 //! Evidence as files: tables of numbers, tensors and figures, written in the same way by the window and the command line.
 
+use super::measured::Measured;
 use super::recipe::Recipe;
 use super::sheet::sheet;
-use super::{Findings, Measure, Rung, Shown};
+use super::{Findings, Measure, Rung};
 use crate::csv;
-use crate::figure::Theme;
 use crate::output;
 use crate::recipe::write_png;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::evidence::{GradientOf, Score};
 use opabinia_engine::text::Turn;
-use opabinia_engine::vision::Picture;
 use opabinia_engine::{Error, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,44 +52,21 @@ impl EvidenceFile {
     }
 }
 
-/// Findings with whatever names them.
-#[derive(Debug)]
-pub struct Export {
-    /// The numbers.
-    pub findings: Findings,
-    /// What is looked at.
-    pub shown: Shown,
-    /// What people call the model.
-    pub model: String,
-    /// What people call the image.
-    pub image: String,
-    /// Its pixels.
-    pub picture: Arc<Picture>,
-    /// The image whose features were swapped in.
-    pub other: Option<Arc<Picture>>,
-    /// Earlier questions and their answers, then the question.
-    pub turns: Vec<Turn>,
-    /// Colours of the figure.
-    pub theme: Theme,
-}
-
-impl Export {
-    /// Writes `kind` to `path`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] or [`Error::Input`] naming the file.
-    pub fn write(&self, kind: EvidenceFile, path: &Path) -> Result<()> {
-        let failed = |what: String| Error::io(path, std::io::Error::other(what));
-        let text = |text: String| output::write(path, |file| file.write_all(text.as_bytes()));
-        output::check(path, &[])?;
-        let sheet = || sheet(&self.findings, &self.shown, &self.model, &self.image, self.theme);
-        match kind {
-            EvidenceFile::Numbers => text(numbers(&self.findings, &self.model, &self.image)),
-            EvidenceFile::Tensors => self.findings.evidence().write(&self.model, path),
-            EvidenceFile::Png => write_png(path, &sheet().draw().map_err(failed)?),
-            EvidenceFile::Svg => text(sheet().svg().map_err(failed)?),
-            EvidenceFile::Recipe => Recipe::write(path, self),
-        }
+/// Writes `kind` of `measured` to `path`.
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::Input`] naming the file.
+pub fn write(measured: &Measured, kind: EvidenceFile, path: &Path) -> Result<()> {
+    let failed = |what: String| Error::io(path, std::io::Error::other(what));
+    let text = |text: String| output::write(path, |file| file.write_all(text.as_bytes()));
+    output::check(path, &[])?;
+    let sheet = || sheet(&measured.findings, &measured.shown, &measured.model, &measured.image, measured.theme);
+    match kind {
+        EvidenceFile::Numbers => text(numbers(&measured.findings, &measured.model, &measured.image)),
+        EvidenceFile::Tensors => measured.findings.evidence().write(&measured.model, path),
+        EvidenceFile::Png => write_png(path, &sheet().draw().map_err(failed)?),
+        EvidenceFile::Svg => text(sheet().svg().map_err(failed)?),
+        EvidenceFile::Recipe => Recipe::write(path, measured),
     }
 }
 

@@ -2,6 +2,7 @@
 //! which place, and how they become a table, a figure or a recipe. The same in the window as on the command line.
 
 pub mod export;
+pub mod measured;
 pub mod plan;
 pub mod recipe;
 pub mod sheet;

@@ -5,7 +5,7 @@
 //! measured is checked against the model before anything is run.
 
 use super::Shown;
-use super::export::Export;
+use super::measured::Measured;
 use crate::figure::Theme;
 use crate::recipe::write_picture;
 use opabinia_engine::intervention::Interventions;
@@ -83,16 +83,16 @@ pub struct Ingredients {
 }
 
 impl Recipe {
-    /// Writes the recipe of `export` to `path`, and its image, and the other one, beside it.
+    /// Writes the recipe of `measured` to `path`, and its image, and the other one, beside it.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Input`] naming the file that cannot be written.
-    pub(super) fn write(path: &Path, export: &Export) -> Result<()> {
+    pub(super) fn write(path: &Path, measured: &Measured) -> Result<()> {
         let stem = path.file_name().unwrap_or_default().to_string_lossy();
         let stem = stem.strip_suffix(".json").unwrap_or(&stem);
         let stem = stem.strip_suffix(".recipe").unwrap_or(stem);
         let image = format!("{stem}.picture.png");
-        let other = export.other.as_ref().map(|_| format!("{stem}.other.png"));
+        let other = measured.other.as_ref().map(|_| format!("{stem}.other.png"));
         // A person was asked about the recipe's name only. What lies beside it is replaced along with an old recipe.
         for name in [Some(&image), other.as_ref()].into_iter().flatten() {
             if path.with_file_name(name).exists() && !path.exists() {
@@ -102,37 +102,37 @@ impl Recipe {
                 ));
             }
         }
-        let recipe = Self::of(export, image, other);
+        let recipe = Self::of(measured, image, other);
         let text = serde_json::to_string_pretty(&recipe).map_err(|e| Error::io(path, std::io::Error::other(e)))?;
-        write_picture(&path.with_file_name(&recipe.image), &export.picture)?;
-        if let (Some(name), Some(other)) = (&recipe.other, &export.other) {
+        write_picture(&path.with_file_name(&recipe.image), &measured.picture)?;
+        if let (Some(name), Some(other)) = (&recipe.other, &measured.other) {
             write_picture(&path.with_file_name(name), other)?;
         }
         crate::output::write(path, |file| file.write_all(text.as_bytes()))
     }
 
-    fn of(export: &Export, image: String, other: Option<String>) -> Self {
-        let evidence = export.findings.evidence();
-        let mut image_name = export.image.clone();
+    fn of(measured: &Measured, image: String, other: Option<String>) -> Self {
+        let evidence = measured.findings.evidence();
+        let mut image_name = measured.image.clone();
         while image_name.len() > MAX_NAME {
             image_name.pop();
         }
         Self {
             opabinia_evidence_recipe: VERSION,
-            model: export.model.clone(),
+            model: measured.model.clone(),
             image_name,
             image,
             image_id: evidence.image,
             other,
             system: evidence.system.clone(),
-            turns: export.turns.iter().map(|turn| (turn.question.clone(), turn.answer.clone())).collect(),
+            turns: measured.turns.iter().map(|turn| (turn.question.clone(), turn.answer.clone())).collect(),
             answer_ids: evidence.answer.iter().map(|token| token.id).collect(),
             means: evidence.means.is_some(),
             interventions: evidence.effects.iter().map(|effect| effect.interventions.clone()).collect(),
             games: evidence.games.iter().map(|game| game.kind.name().to_owned()).collect(),
             gradients: evidence.gradients.iter().map(|sums| place(sums.of)).collect(),
-            shown: export.shown,
-            theme: export.theme,
+            shown: measured.shown,
+            theme: measured.theme,
         }
     }
 

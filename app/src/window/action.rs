@@ -271,7 +271,7 @@ pub enum EvidenceAction {
 #[derive(Debug, Clone)]
 pub enum ProgramAction {
     /// Which language it speaks.
-    SetLanguage(super::lang::LanguageChoice),
+    SetLanguage(crate::language::LanguageChoice),
     /// Light, dark, or as the system has it.
     SetTheme(super::theme::ThemeChoice),
     /// Close whatever lies over the panels.

@@ -1,32 +1,28 @@
-//! The window's loop: take in what was sent, draw, apply what was done.
+//! What the window is made of: the state that is shown, and whatever brings it on. [`super::frame`] is its loop.
 
-use super::action::{Action, ViewAction};
-use super::apply::{Dropped, ItemToAsk};
 use super::background::Background;
 use super::caret::Caret;
 use super::dialogs::{Asked, Dialogs};
+use super::dropped::Dropped;
 use super::gpu::{GridOnGpu, GridPart, MapGpu, PaneMaps, TraceOnGpu};
-use super::keeper::Keeper;
 use super::lang::Texts;
-use super::panels::{self, Panels};
+use super::panels::Panels;
+use super::saver::Saver;
 use super::state::{
-    AppState, Benchmarks, DownloadTask, EncoderInput, Ended, InputKey, MapSource, NoticeKind, OpenSet, Overlay, PairOf, PaneId, PathEntry, PathFor,
-    PictureId, SCALES, Slot, Stamp, TraceKey,
+    AppState, Benchmarks, DownloadTask, EncoderInput, Ended, InputKey, ItemToAsk, MapSource, NoticeKind, OpenSet, PairOf,
+    PaneId, PathEntry, PathFor, PictureId, Slot, Stamp, TraceKey,
 };
-use super::theme;
 use crate::evaluation::{PairView, RunView};
-use crate::image_source::ImageSource;
 use crate::pulling::Needs;
-use egui::{Context, ViewportCommand};
+use egui::Context;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_engine::compare::{Checkpoints, Maps};
 use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::run::ModelId;
-use opabinia_engine::vision::{Exif, Picture};
-use opabinia_engine::worker::{Engine, EventKind};
+use opabinia_engine::vision::Picture;
+use opabinia_engine::worker::Engine;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// What the window begins with.
 #[derive(Debug, Clone, Default)]
@@ -108,71 +104,19 @@ pub struct App {
     pub(super) gpu: Option<MapGpu>,
     pub(super) ctx: Context,
     /// What survives the window.
-    pub(super) keeper: Keeper,
+    pub(super) saver: Saver,
     /// How a person is asked for paths.
     pub(super) dialogs: Dialogs,
     /// Whether the first answer is still to come, with which everything is explained.
     pub(super) welcoming: bool,
-    panels: Panels,
-    caret: Caret,
-    title: String,
+    pub(super) panels: Panels,
+    pub(super) caret: Caret,
+    pub(super) title: String,
     /// Whether a fault of the graphics device has been reported.
-    fault_said: bool,
+    pub(super) fault_said: bool,
 }
 
 impl App {
-    /// A window in `ctx`. Without `render_state` there is no graphics device, and no maps are drawn.
-    ///
-    /// # Errors
-    /// If the system gives no thread for the engine.
-    pub fn new(
-        ctx: &Context,
-        render_state: Option<&egui_wgpu::RenderState>,
-        start: Start,
-    ) -> opabinia_engine::Result<Self> {
-        let keeper = Keeper::open(start.data_dir.as_deref());
-        Self::with_keeper(ctx, render_state, start, keeper)
-    }
-
-    /// The same, with what is kept in [`Start::data_dir`] opened already.
-    pub(super) fn with_keeper(
-        ctx: &Context,
-        render_state: Option<&egui_wgpu::RenderState>,
-        start: Start,
-        mut keeper: Keeper,
-    ) -> opabinia_engine::Result<Self> {
-        theme::install(ctx);
-        let wake = ctx.clone();
-        let engine = Engine::start(move || wake.request_repaint())?;
-        let wake = ctx.clone();
-        let background = Background::new(move || wake.request_repaint());
-        let mut state = AppState::default();
-        keeper.restore(&mut state);
-        ctx.set_zoom_factor(state.settings.scale);
-        let gpu = render_state.and_then(|render_state| {
-            let gpu = MapGpu::new(render_state);
-            gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
-        });
-        let on_processor =
-            render_state.is_some_and(|state| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
-        let mut app = Self {
-            state,
-            engine,
-            background,
-            gpu,
-            ctx: ctx.clone(),
-            keeper,
-            dialogs: start.dialogs,
-            welcoming: false,
-            panels: Panels::default(),
-            caret: Caret::new(ctx, on_processor),
-            title: String::new(),
-            fault_said: false,
-        };
-        app.begin(start);
-        Ok(app)
-    }
-
     /// What is shown: for tests.
     pub fn state(&self) -> &AppState {
         &self.state
@@ -210,13 +154,6 @@ impl App {
         gpu.maps(id, on_gpu.first()?, on_gpu.get(1)).ok()
     }
 
-    /// Does what a person did: for tests and benchmarks.
-    pub fn act(&mut self, action: impl Into<Action>) {
-        self.changed();
-        self.apply(action.into());
-        self.ctx.request_repaint();
-    }
-
     /// What the window says in the language that was chosen.
     pub fn texts(&self) -> &'static Texts {
         self.state.settings.language.language().texts()
@@ -244,146 +181,5 @@ impl App {
         if let Err(error) = self.background.promise(name, failed, task) {
             self.state.notices.add(NoticeKind::Failure, format!("{name}: {error}"));
         }
-    }
-
-    /// Takes in everything that was sent since the last frame.
-    fn take_in(&mut self) {
-        let events: Vec<_> = self.engine.events().try_iter().collect();
-        if events.iter().any(|event| !matches!(event.kind, EventKind::Started | EventKind::Progress(_))) {
-            self.changed();
-        }
-        for event in events {
-            self.take_event(event);
-        }
-        let finished: Vec<_> = self.background.results().collect();
-        for finished in finished {
-            self.take_finished(finished);
-        }
-        self.watch_download();
-        self.watch_evaluation();
-        self.keep_item_up();
-        self.make_inputs();
-        self.keep_intervened_up();
-        self.keep_traces_up();
-        self.keep_attention_up();
-        if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
-            self.ctx.request_repaint_after(wait);
-        }
-        self.watch_graphics();
-        self.keep();
-        self.keeper.tell(&mut self.state);
-    }
-
-    /// Says in the window's title which model is open.
-    fn entitle(&mut self) {
-        let model = self.state.name_of(self.state.models.answering());
-        let title = model.map_or_else(|| "Opabinia".to_owned(), |name| format!("{name} – Opabinia"));
-        if title != self.title {
-            self.ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
-            self.title = title;
-        }
-    }
-
-    /// Notices what went wrong on the graphics device. If it is gone, saves, lets go of everything on it, and says so.
-    fn watch_graphics(&mut self) {
-        let Some(gpu) = &self.gpu else { return };
-        let (Some(fault), lost) = (gpu.fault(), gpu.is_lost()) else { return };
-        if !lost {
-            if !std::mem::replace(&mut self.fault_said, true) {
-                self.state
-                    .notices
-                    .add(NoticeKind::Failure, format!("{}: {fault}", self.texts().program.graphics_fault));
-            }
-            return;
-        }
-        self.gpu = None;
-        self.save_soon();
-        let text = format!("{}: {fault}", self.texts().program.graphics_lost);
-        // Where nothing can be drawn any more, whoever started the program from a terminal still sees it.
-        tracing::error!("{text}");
-        self.state.graphics_lost = Some(text.clone());
-        self.state.notices.add(NoticeKind::Failure, text);
-        self.state.overlay = Overlay::GraphicsLost;
-    }
-}
-
-impl eframe::App for App {
-    fn logic(&mut self, _ctx: &Context, _frame: &mut eframe::Frame) {
-        self.take_in();
-    }
-
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.ctx.set_theme(self.state.settings.theme.preference());
-        self.caret.update(ui.ctx());
-        let mut actions: Vec<Action> = Vec::new();
-        let texts = self.texts();
-        panels::take_input(ui.ctx(), &self.state, &mut actions);
-        let layout = self.panels.show(ui, &self.state, texts, self.gpu.as_ref(), &mut actions);
-        if let Some(layout) = layout {
-            self.state.layout = layout;
-            self.changed();
-        }
-        // The keyboard changes it without asking anybody.
-        if ui.ctx().zoom_factor() != self.state.settings.scale {
-            self.state.settings.scale = ui.ctx().zoom_factor().clamp(*SCALES.start(), *SCALES.end());
-            ui.ctx().set_zoom_factor(self.state.settings.scale);
-            self.changed();
-        }
-        if !actions.is_empty() {
-            // What was done shows in the next frame.
-            self.ctx.request_repaint();
-        }
-        for action in actions {
-            // Where the pointer is, is not kept.
-            if !matches!(action, Action::View(ViewAction::Hover(_))) {
-                self.changed();
-            }
-            self.apply(action);
-        }
-        self.state.layout.hold(self.state.view.panes());
-        self.entitle();
-    }
-
-    fn on_exit(&mut self) {
-        self.state.conversations.settle();
-        if let Err(why) = self.save_now() {
-            tracing::error!("the session could not be saved: {why}");
-        }
-        // Nobody looks at the window any more.
-        for finished in self.background.results() {
-            if let Finished::Notice(NoticeKind::Failure, text) | Finished::Pasted(_, _, Some(text)) = finished {
-                tracing::error!("{text}");
-            }
-        }
-    }
-}
-
-impl App {
-    /// Reads the picture named `id`, unless that was done or is being done.
-    pub(super) fn read_picture(&mut self, id: PictureId) {
-        use super::state::{PictureSource, PictureState};
-        let Some(entry) = self.state.pictures.get(id) else { return };
-        if !matches!(entry.state, PictureState::Unread | PictureState::Failed(_)) {
-            return;
-        }
-        // Samples are no files, and nobody edits our own.
-        let may_change = matches!(entry.source, PictureSource::File(_));
-        let path = match (&entry.source, self.keeper.store()) {
-            (PictureSource::Pasted(name), Some(store)) => store.picture_path(name),
-            (PictureSource::File(path) | PictureSource::Pasted(path), _) => path.clone(),
-            (PictureSource::Sample(name), _) => crate::demo::sample_path(name),
-        };
-        self.state.pictures.set_state(id, PictureState::Reading);
-        let texts = self.texts();
-        self.run_beside(
-            "picture",
-            move |error| Finished::Picture(id, None, Err(error)),
-            move || {
-                // Before it is read: what changes meanwhile has changed.
-                let stamp = may_change.then(|| Stamp::of(&path)).flatten();
-                let picture = ImageSource::named(&path).and_then(|source| source.decode(Exif::Ignore));
-                Finished::Picture(id, stamp, picture.map_err(|error| texts.engine.error(&error)))
-            },
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! The table of commands. Menus, shortcuts, the list of keys and, with [`super::view_controls`], the palette are made from it.
 
-use super::lang::Language;
 use super::state::{AppState, MOST_PANES, Slot};
+use crate::language::Language;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 macro_rules! commands {

@@ -12,36 +12,47 @@ pub mod background;
 mod caret;
 pub mod command;
 pub mod dialogs;
+pub mod dropped;
+mod frame;
 pub mod gpu;
-mod keeper;
 pub mod lang;
-pub mod layout;
 pub mod palette;
 pub mod panels;
 mod pasted;
+mod saver;
 pub mod state;
 pub mod store;
 pub mod theme;
 pub mod view_controls;
 
-use crate::cli::failure::{Failure, Result};
 use app::App;
 pub use app::Start;
 use eframe::NativeOptions;
 use egui::ViewportBuilder;
 use egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
-use keeper::Keeper;
+use saver::Saver;
 use std::sync::Arc;
 use store::Geometry;
+
+/// Why there is no window.
+#[derive(Debug)]
+pub enum Unopened {
+    /// There is no display to open it on.
+    NoDisplay(String),
+    /// It cannot be opened, though there is a display: in the words of the system.
+    NoWindow(String),
+    /// A setting of the environment cannot be used.
+    Setting(opabinia_engine::Error),
+}
 
 /// Opens the window, and returns when it is closed.
 ///
 /// # Errors
 /// If there is no display or no graphics adapter.
-pub fn run(start: Start) -> Result<()> {
+pub fn run(start: Start) -> Result<(), Unopened> {
     check_display()?;
-    let keeper = Keeper::open(start.data_dir.as_deref());
-    let geometry = keeper.geometry();
+    let saver = Saver::open(start.data_dir.as_deref());
+    let geometry = saver.geometry();
     let viewport = ViewportBuilder::default()
         .with_title("Opabinia")
         .with_app_id("opabinia")
@@ -53,21 +64,21 @@ pub fn run(start: Start) -> Result<()> {
     eframe::run_native(
         "opabinia",
         options,
-        Box::new(|cc| Ok(Box::new(App::with_keeper(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start, keeper)?))),
+        Box::new(|cc| Ok(Box::new(App::with_saver(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start, saver)?))),
     )
     .map_err(|error| no_window(&error))
 }
 
 /// What it means that the window could not be opened. What asks the display says so in lines of its own source code.
-fn no_window(error: &eframe::Error) -> Failure {
+fn no_window(error: &eframe::Error) -> Unopened {
     let text = error.to_string();
     match error {
         eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
             let named = DISPLAYS.into_iter().filter_map(|name| Some(format!("{name}={}", value(name)?.display())));
             let named: Vec<String> = named.collect();
-            Failure::no_display(format!("the display cannot be used ({}): {}", named.join(", "), without_source(&text)))
+            Unopened::NoDisplay(format!("the display cannot be used ({}): {}", named.join(", "), without_source(&text)))
         }
-        _ => Failure::no_window(without_source(&text)),
+        _ => Unopened::NoWindow(without_source(&text).to_owned()),
     }
 }
 
@@ -86,22 +97,22 @@ fn value(name: &str) -> Option<std::path::PathBuf> {
 }
 
 /// Says in one line that there is no display, rather than in the words of whichever library noticed.
-fn check_display() -> Result<()> {
+fn check_display() -> Result<(), Unopened> {
     if !cfg!(all(unix, not(target_os = "macos"))) {
         return Ok(());
     }
     let named: Vec<_> = DISPLAYS.into_iter().filter_map(|name| Some((name, value(name)?))).collect();
     if named.is_empty() {
-        return Err(Failure::no_display("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"));
+        return Err(Unopened::NoDisplay("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set".to_owned()));
     }
     match named.iter().find(|(_, value)| value.to_str().is_none()) {
-        Some((name, _)) => Err(Failure::no_display(format!("{name} names no display: it is no text"))),
+        Some((name, _)) => Err(Unopened::NoDisplay(format!("{name} names no display: it is no text"))),
         None => check_scale(),
     }
 }
 
 /// Checks what the window's library would end the program for.
-fn check_scale() -> Result<()> {
+fn check_scale() -> Result<(), Unopened> {
     const SCALE: &str = "WINIT_X11_SCALE_FACTOR";
     let Ok(scale) = std::env::var(SCALE) else { return Ok(()) };
     let number = scale.parse().is_ok_and(|scale: f64| scale.is_sign_positive() && scale.is_normal());
@@ -109,8 +120,8 @@ fn check_scale() -> Result<()> {
         return Ok(());
     }
     let what = format!("{SCALE}={scale}: this is no scale of the screen");
-    Err(opabinia_engine::Error::input(what, "set it to a number above 0 such as 1.5, or to randr, or not at all")
-        .into())
+    let help = "set it to a number above 0 such as 1.5, or to randr, or not at all";
+    Err(Unopened::Setting(opabinia_engine::Error::input(what, help)))
 }
 
 /// How the window's device is opened: with all of its adapter's limits, since a trace needs large storage buffers.

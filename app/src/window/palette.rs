@@ -1,9 +1,9 @@
 //! What the command palette finds: commands, and every control of the view.
 
 use super::command::UiCommand;
-use super::lang::Language;
 use super::state::AppState;
 use super::view_controls::{self, ViewControl};
+use crate::language::Language;
 
 /// One line of the palette.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,5 @@
 //! How much there is to compute: operations (a multiply and an add are two) and bytes, counted from the weights a
-//! checkpoint has. With the rates under `machine/` they are the floor of each figure (spec §15).
+//! checkpoint has. With the rates under `machine/` they are the floor of each figure (docs/model.md §15).
 
 use opabinia_engine::checkpoint::TowerFamily;
 use opabinia_engine::model::Inspection;

@@ -21,7 +21,7 @@ const MAX_LAYERS: usize = 1024;
 /// No checkpoint has more encoders or query groups.
 const MAX_TOWERS: usize = 16;
 
-/// A Cambrian-1 checkpoint's `config.json`, validated (spec §2.1).
+/// A Cambrian-1 checkpoint's `config.json`, validated (docs/model.md §2.1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct CambrianConfig {
     /// The language model.
@@ -32,7 +32,7 @@ pub struct CambrianConfig {
     pub sva: SvaConfig,
     /// Longest embedded sequence, text and image (`tokenizer_model_max_length`).
     pub context_length: usize,
-    /// Where training expected the image (`image_position`). Never used to place it (spec §10), only to warn.
+    /// Where training expected the image (`image_position`). Never used to place it (docs/model.md §10), only to warn.
     pub image_position: Option<usize>,
     /// CLIP: which hidden state is the feature, counted from the end when negative (`mm_vision_select_layer`).
     pub select_layer: i64,
@@ -230,7 +230,7 @@ pub enum DecoderFamily {
     Phi3,
 }
 
-/// Dimensions of the language model (spec §2.1, §13).
+/// Dimensions of the language model (docs/model.md §2.1, §13).
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecoderConfig {
     /// Which implementation.

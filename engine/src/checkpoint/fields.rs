@@ -409,7 +409,7 @@ pub(super) const CHECKPOINT: Known = Known {
             "resid_pdrop",
         ],
         // The training code's: what was trained how, on which machines; and settings that Cambrian-1 inherited from
-        // LLaVA and that its path through several encoders never reads (it always pads, spec §2.1).
+        // LLaVA and that its path through several encoders never reads (it always pads, docs/model.md §2.1).
         &[
             "freeze_backbone",
             "freeze_mm_mlp_adapter",

@@ -1,4 +1,4 @@
-//! Rotary position embedding, half-split, with angles in f32 (spec §13).
+//! Rotary position embedding, half-split, with angles in f32 (docs/model.md §13).
 
 use crate::error::Result;
 use candle_core::{DType, Device, Tensor};

@@ -67,7 +67,7 @@ impl Model {
     }
 
     /// Positions a picture of size `picture` takes in the decoder: a row of cells and a newline for each row of the
-    /// unpadded frame (spec §8).
+    /// unpadded frame (docs/model.md §8).
     ///
     /// # Errors
     /// [`Error::Input`] for a picture too long for the query grid.
@@ -86,7 +86,7 @@ impl Model {
         Ok(size)
     }
 
-    /// Runs encoder `k` on `picture` (spec §3, §4) and counts its layers on `meter`: `[N_k, D_k]`.
+    /// Runs encoder `k` on `picture` (docs/model.md §3, §4) and counts its layers on `meter`: `[N_k, D_k]`.
     pub fn features(
         &self,
         k: usize,
@@ -119,7 +119,7 @@ impl Model {
         self.project(size, &features, observer)
     }
 
-    /// What the SVA makes of the `features` `[N_k, D_k]` of every encoder, of a picture of size `picture` (spec §5).
+    /// What the SVA makes of the `features` `[N_k, D_k]` of every encoder, of a picture of size `picture` (docs/model.md §5).
     pub fn project(
         &self,
         picture: PictureSize,
@@ -135,7 +135,7 @@ impl Model {
         Ok(EncodedImage { picture, tokens })
     }
 
-    /// Runs the SVA connector on an encoded picture and unpads the result (spec §6–§8), under `interventions`. `other` is
+    /// Runs the SVA connector on an encoded picture and unpads the result (docs/model.md §6–§8), under `interventions`. `other` is
     /// the image whose features are swapped in, where they are.
     ///
     /// What the interventions do to the input itself is the caller's: a blank image is encoded instead of the picture, and

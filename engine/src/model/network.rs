@@ -11,7 +11,7 @@ use crate::sva::{Connector, Samplers};
 use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 
-/// `mm_projector_aux_k`: an encoder's features to SVA tokens, `LN(W₂ GELU(W₀ f + b₀) + b₂)` (spec §5).
+/// `mm_projector_aux_k`: an encoder's features to SVA tokens, `LN(W₂ GELU(W₀ f + b₀) + b₂)` (docs/model.md §5).
 #[derive(Debug, Clone)]
 pub struct AuxProjector {
     linear_0: Linear,

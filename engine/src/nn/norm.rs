@@ -1,4 +1,4 @@
-//! Layer norm and RMS norm, with statistics in f32 whatever the compute type (spec §13). On the CPU in f32 they are
+//! Layer norm and RMS norm, with statistics in f32 whatever the compute type (docs/model.md §13). On the CPU in f32 they are
 //! loops of their own: candle's layer norm is four times slower, and takes the variance as a difference of two large
 //! numbers.
 

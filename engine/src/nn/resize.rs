@@ -1,4 +1,4 @@
-//! Bilinear interpolation of token grids (spec §4: no antialiasing, half-pixel centres, in f32).
+//! Bilinear interpolation of token grids (docs/model.md §4: no antialiasing, half-pixel centres, in f32).
 
 use crate::error::Result;
 use candle_core::{DType, Tensor};

@@ -1,4 +1,4 @@
-//! The connector: query groups on their grids, their layers, and the projection into the language model (spec §7).
+//! The connector: query groups on their grids, their layers, and the projection into the language model (docs/model.md §7).
 
 use super::Frame;
 use super::layer::CrossAttentionLayer;

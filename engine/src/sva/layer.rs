@@ -1,4 +1,4 @@
-//! One SVA cross-attention layer (spec §7): the same for connector and samplers, apart from the query's width.
+//! One SVA cross-attention layer (docs/model.md §7): the same for connector and samplers, apart from the query's width.
 
 use super::HEADS;
 use super::window_attention::{mix, probabilities, window_attention};

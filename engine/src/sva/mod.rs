@@ -1,5 +1,5 @@
 //! The Spatial Vision Aggregator: learnable queries on a grid, each looking at the tokens of every encoder under its
-//! cell (spec §6, §7).
+//! cell (docs/model.md §6, §7).
 //!
 //! [`opabinia_trace::geometry`] says which cells and tokens there are and what is padding; [`windows`] cuts the encoders' tokens into
 //! cells; [`layer`] is one cross-attention layer; [`connector`] stands before the language model, [`sampler`] between

@@ -1,5 +1,5 @@
 //! The samplers: SVA layers between decoder layers, looking at the picture again with what the language model has
-//! made of it so far (spec §9).
+//! made of it so far (docs/model.md §9).
 
 use super::Frame;
 use super::layer::CrossAttentionLayer;

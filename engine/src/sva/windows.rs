@@ -178,7 +178,7 @@ pub struct Windows {
     /// `[cells, K]` u8, 1 where a key may be attended; `K = Σ r_k²`, encoders in order.
     pub mask: Tensor,
     /// Global context `[C]`, the same for every cell: the mean of encoder 0's projected tokens, padding included
-    /// (spec §5).
+    /// (docs/model.md §5).
     pub context: Tensor,
     /// Whether the layer returns its input.
     pub skip: bool,

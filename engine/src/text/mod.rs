@@ -3,7 +3,7 @@
 //!
 //! A person's text is never searched for special tokens: a [`Chunk`] knows which of it is template. Apart from that,
 //! ids equal those of the reference, which tokenises the text before the image and the text after it each as one
-//! (spec §11).
+//! (docs/model.md §11).
 
 mod chunk;
 mod config;

@@ -18,7 +18,7 @@ const IMAGE_MARK: &str = "<image>";
 /// The first token of the `llama_3` template.
 const LLAMA3_BOS: &str = "<|begin_of_text|>";
 
-/// What becomes of the newline after the image in the `llama_3` template (spec §11, §14 quirk 4).
+/// What becomes of the newline after the image in the `llama_3` template (docs/model.md §11, §14 quirk 4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ImageNewline {
     /// Dropped, as the reference's inference and evaluation do.

@@ -1,4 +1,4 @@
-//! The four prompt templates of the released models (spec §11).
+//! The four prompt templates of the released models (docs/model.md §11).
 
 use super::tokenizer::Tokenizer;
 use crate::checkpoint::{CambrianConfig, DecoderFamily};
@@ -82,7 +82,7 @@ impl Template {
         }
     }
 
-    /// The ids that end an answer, besides those the checkpoint's configuration names (spec §12).
+    /// The ids that end an answer, besides those the checkpoint's configuration names (docs/model.md §12).
     pub fn stop_ids(self, tokenizer: &Tokenizer) -> Vec<u32> {
         let tokens: &[&str] = match self {
             Self::Llama3 => &["<|eot_id|>", "<|end_of_text|>"],

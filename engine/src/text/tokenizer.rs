@@ -27,7 +27,7 @@ impl Tokenizer {
     /// Opens the tokenizer of the checkpoint in `dir`: `tokenizer.json` if there, else `tokenizer.model`.
     ///
     /// The order is the reference's: a checkpoint saved from a slow tokenizer has no `tokenizer.json`, and where there
-    /// is one the reference used it. The two differ after special tokens (spec §11).
+    /// is one the reference used it. The two differ after special tokens (docs/model.md §11).
     ///
     /// # Errors
     /// A refusal if there is neither file, or if one of them or of the files that go with them
@@ -95,7 +95,7 @@ impl Tokenizer {
         TokenStream::new(self)
     }
 
-    /// How many ids there are. Logits beyond are of tokens that do not exist (spec §12).
+    /// How many ids there are. Logits beyond are of tokens that do not exist (docs/model.md §12).
     #[allow(clippy::len_without_is_empty)] // no tokenizer is empty
     pub fn len(&self) -> usize {
         match &self.backend {

@@ -1,4 +1,4 @@
-//! CLIP's vision transformer in Hugging Face's layout (spec §4.2): class token, quick GELU, a hidden state before the
+//! CLIP's vision transformer in Hugging Face's layout (docs/model.md §4.2): class token, quick GELU, a hidden state before the
 //! last as the feature.
 
 use super::preprocess::PixelSpec;

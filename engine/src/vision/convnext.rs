@@ -1,4 +1,4 @@
-//! CLIP-trained ConvNeXt in timm's layout (spec §4.4): four stages, each at half the resolution of the one before.
+//! CLIP-trained ConvNeXt in timm's layout (docs/model.md §4.4): four stages, each at half the resolution of the one before.
 //! Channels come last throughout, as layer norms and matrix products want them.
 
 use super::preprocess::PixelSpec;

@@ -1,4 +1,4 @@
-//! DINOv2 in Hugging Face's layout (spec §4.3): class token, layer scales, SwiGLU in the giant model, positions
+//! DINOv2 in Hugging Face's layout (docs/model.md §4.3): class token, layer scales, SwiGLU in the giant model, positions
 //! interpolated to the input's grid.
 
 use super::preprocess::PixelSpec;

@@ -1,4 +1,4 @@
-//! Pictures from files, decoded and converted to RGB as the reference does (spec §3, steps 1 and 2).
+//! Pictures from files, decoded and converted to RGB as the reference does (docs/model.md §3, steps 1 and 2).
 //!
 //! The reference reads pictures with Pillow's `Image.open(path).convert("RGB")`: grey is replicated, palettes are
 //! expanded, transparency is dropped without compositing, and the EXIF orientation is ignored, but for TIFF files,

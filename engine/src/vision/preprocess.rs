@@ -1,4 +1,4 @@
-//! From a picture to an encoder's input: pad, resize, normalise (spec §3, steps 3 to 6).
+//! From a picture to an encoder's input: pad, resize, normalise (docs/model.md §3, steps 3 to 6).
 
 use super::picture::Picture;
 use super::resample;
@@ -42,7 +42,7 @@ impl PixelSpec {
     /// The input of an open_clip encoder (SigLIP, ConvNeXt) as `open_clip_config.json` says, of side `size`.
     ///
     /// The padding has the colour of OpenAI's mean whatever mean the encoder was trained with: the reference's
-    /// wrapper says so for both families (spec §14, quirk 3).
+    /// wrapper says so for both families (docs/model.md §14, quirk 3).
     pub(super) fn open_clip(config: &JsonFile, size_key: &str, size: usize) -> Result<Self> {
         let mean = triple(config, "preprocess_cfg.mean", OPENAI_MEAN)?;
         let std = deviations(config, "preprocess_cfg.std", OPENAI_STD)?;

@@ -1,4 +1,4 @@
-//! Pillow's bicubic resize of 8-bit pictures, bit for bit (spec §3.1), onto a square padded with one colour.
+//! Pillow's bicubic resize of 8-bit pictures, bit for bit (docs/model.md §3.1), onto a square padded with one colour.
 //!
 //! Two passes, horizontal first, each rounding to bytes. The padded square is never built: rows above and below the
 //! picture are all alike and resized once, and columns beside it are added to a few rows at a time.

@@ -1,4 +1,4 @@
-//! SigLIP in timm's layout (spec §4.1): no class token, fused qkv, exact GELU, final norm applied.
+//! SigLIP in timm's layout (docs/model.md §4.1): no class token, fused qkv, exact GELU, final norm applied.
 
 use super::preprocess::PixelSpec;
 use super::vit::{Attention, Block, Mlp, PatchEmbedding, Projections, Vit};

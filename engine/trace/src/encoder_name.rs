@@ -1,4 +1,4 @@
-//! The names `config.json` gives to vision encoders, and what they mean (spec §2.2).
+//! The names `config.json` gives to vision encoders, and what they mean (docs/model.md §2.2).
 
 use std::fmt;
 
@@ -67,7 +67,7 @@ impl fmt::Display for TowerOrigin {
     }
 }
 
-/// One vision encoder as config.json names it (spec §2.2).
+/// One vision encoder as config.json names it (docs/model.md §2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TowerSpec {
     /// The name in `mm_vision_tower_aux_list`.

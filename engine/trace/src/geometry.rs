@@ -1,4 +1,4 @@
-//! Cells, padding and masks: integer facts about grids (spec §6).
+//! Cells, padding and masks: integer facts about grids (docs/model.md §6).
 
 use crate::error::{Result, Unusable};
 use crate::image::PictureSize;

@@ -3,8 +3,10 @@
 use crate::pace::Rate;
 use crate::pulling::{self, Needs, Wish};
 use crate::window::app::{App, Finished};
+use crate::window::lang::Texts;
 use crate::window::state::{Download, DownloadPhase, DownloadTask, NoticeKind, Slot};
 use opabinia_engine::checkpoint::Hub;
+use opabinia_engine::printable;
 use opabinia_hub::cache::MAIN;
 use opabinia_hub::names::{Repo, RepoKind};
 use opabinia_hub::progress::Stop;
@@ -18,6 +20,7 @@ impl App {
         let (task, stop) = (DownloadTask::unique(), Stop::default());
         let (rate, phase) = (Rate::default(), DownloadPhase::Asking);
         self.state.download = Some(Download { repo, slot, task, stop: stop.clone(), begins, rate, phase });
+        let texts = self.texts();
         let wish = Wish { repo: wished, revision: MAIN.to_owned(), encoders: true, include: Vec::new() };
         self.run_beside(
             "hub",
@@ -27,7 +30,7 @@ impl App {
                 let needs = pulling::session(&hub, stop)
                     .and_then(|session| pulling::needs(&session, &hub, &wish, &|_| {}))
                     .map(Arc::new);
-                Finished::LookedUp(task, needs.map_err(|error| error.to_string()))
+                Finished::LookedUp(task, needs.map_err(|error| words(&error, texts)))
             },
         );
     }
@@ -63,6 +66,7 @@ impl App {
         let (task, stop) = (DownloadTask::unique(), Stop::default());
         (download.task, download.stop, download.begins) = (task, stop.clone(), false);
         download.phase = DownloadPhase::Arriving(Arc::clone(&needs));
+        let texts = self.texts();
         self.run_beside(
             "download",
             move |error| Finished::Downloaded(task, Err(error)),
@@ -71,7 +75,7 @@ impl App {
                     session.fetch(&needs.plan)?;
                     Ok(session.publish(&needs.plan)?)
                 });
-                Finished::Downloaded(task, brought.map_err(|error| error.to_string()))
+                Finished::Downloaded(task, brought.map_err(|error| words(&error, texts)))
             },
         );
     }
@@ -120,5 +124,13 @@ impl App {
     /// Looks for checkpoints in the hub cache.
     pub(super) fn look_through_the_cache(&mut self) {
         self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
+    }
+}
+
+/// Why nothing came, as the window says it.
+fn words(error: &pulling::Error, texts: &Texts) -> String {
+    match error {
+        pulling::Error::Engine(error) => texts.engine.error(error),
+        pulling::Error::Hub(error) => printable::lines(&error.to_string()).into_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! What answers rest on: asked for in the batch lane, so that a question goes first; taken in piece by piece; written to files.
 
-use crate::evidence::export::{EvidenceFile, Export};
+use crate::evidence::export::{self, EvidenceFile};
+use crate::evidence::measured::Measured;
 use crate::evidence::plan;
 use crate::figure::Theme;
 use crate::window::action::EvidenceAction;
@@ -235,24 +236,24 @@ impl App {
 
     /// Writes what is known about the answer that is shown to `path`, beside the window; a notice says how that went.
     pub(super) fn export_evidence(&mut self, kind: EvidenceFile, path: PathBuf) {
-        let Some(export) = self.evidence_export() else {
+        let Some(measured) = self.evidence_export() else {
             return self.state.notices.add(NoticeKind::Warning, self.texts().evidence_panel.nothing_to_export);
         };
         let written = self.texts().inspector.written;
-        let task = move || match export.write(kind, &path) {
+        let task = move || match export::write(&measured, kind, &path) {
             Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
             Err(error) => Finished::Notice(NoticeKind::Failure, error.to_string()),
         };
         self.write_beside("evidence", |error| Finished::Notice(NoticeKind::Failure, error), task);
     }
 
-    fn evidence_export(&self) -> Option<Export> {
+    fn evidence_export(&self) -> Option<Measured> {
         let (key, exchange) = self.state.evidence_about().ok()?;
         let findings = self.state.evidence.get(key, exchange)?.findings()?.clone();
         let entry = self.state.pictures.get(exchange.picture?);
         let swapped = findings.evidence().other.is_some();
         let other = self.state.evidence.view.other.filter(|_| swapped);
-        Some(Export {
+        Some(Measured {
             findings,
             shown: self.state.evidence_figure(),
             model: self.state.models.current().map(Model::name)?,

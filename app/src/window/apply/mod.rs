@@ -11,26 +11,24 @@ mod export;
 mod intervened;
 mod model;
 mod paths;
+mod pictures;
 mod program;
+mod saving;
 mod telling;
 mod traces;
 mod uploads;
 mod view;
 
-pub use evaluation::ItemToAsk;
-pub use program::Dropped;
-
 use super::action::{Action, ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
-use super::lang::{Language, LanguageChoice};
-use super::layout::Layout;
 use super::state::{
-    Conversation, ExportKind, HelpPage, Known, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource, PictureState, Slot,
-    ViewChange,
+    Conversation, ExportKind, HelpPage, Known, Layout, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource,
+    PictureState, Slot, ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
+use crate::language::{Language, LanguageChoice};
 use opabinia_shaders::Rect;
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Paths: asked for with the system's dialogs, typed where there are none, or pasted.
 
-use super::Dropped;
 use super::export::with_extension;
 use crate::window::action::{ConversationAction, ModelAction};
 use crate::window::app::{App, Finished};
 use crate::window::dialogs::Asked;
+use crate::window::dropped::Dropped;
 use crate::window::panels::with_pasted;
 use crate::window::state::Slot;
 use crate::window::state::{ExportKind, NoticeKind, Overlay, PathEntry, PathFor, TypedPath};

@@ -2,56 +2,13 @@
 
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
+use crate::window::dropped::Dropped;
 use crate::window::state::{EvaluationField, NoticeKind, Overlay, PictureId, SCALES};
 use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
-use opabinia_eval::data::locate;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// Names of a dropped directory that are looked at.
-const MOST_LISTED: usize = 10_000;
-
-/// Something that was dropped on the window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Dropped {
-    /// A checkpoint: its directory, or the directory of the file of one that was dropped.
-    Checkpoint(PathBuf),
-    /// A set of questions: a file, or a folder with one.
-    Questions(PathBuf),
-    /// The directory of a run.
-    Run(PathBuf),
-    /// Anything else is taken for a picture.
-    Picture(PathBuf),
-}
-
-impl Dropped {
-    /// What `path` is. Asks the file system: not for the window's own thread.
-    pub(super) fn of(path: &Path) -> Self {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        let of_checkpoint = [".json", ".safetensors", ".bin", ".pth"].iter().any(|end| name.ends_with(end));
-        let is_header = |name: &str| name.starts_with("header-") && name.ends_with(".json");
-        let of_set = [".jsonl", ".tsv", ".parquet"].iter().any(|end| name.ends_with(end));
-        match path.parent() {
-            _ if path.is_dir() && holds(path, is_header) => Self::Run(path.to_path_buf()),
-            _ if path.is_dir() && !path.join("config.json").is_file() && locate(path, &[]).is_ok() => {
-                Self::Questions(path.to_path_buf())
-            }
-            _ if path.is_dir() => Self::Checkpoint(path.to_path_buf()),
-            Some(directory) if is_header(&name) => Self::Run(directory.to_path_buf()),
-            _ if of_set => Self::Questions(path.to_path_buf()),
-            Some(directory) if of_checkpoint => Self::Checkpoint(directory.to_path_buf()),
-            _ => Self::Picture(path.to_path_buf()),
-        }
-    }
-}
-
-/// Whether there is a file in `directory` whose name is such.
-fn holds(directory: &Path, is_such: impl Fn(&str) -> bool) -> bool {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.take(MOST_LISTED).any(|entry| is_such(&entry.file_name().to_string_lossy()))
-}
 
 impl App {
     pub(super) fn apply_program(&mut self, action: ProgramAction) {
@@ -134,7 +91,7 @@ impl App {
         name: &Path,
         make: impl FnOnce() -> Picture + Send + 'static,
     ) {
-        let path = self.keeper.store().filter(|store| store.keeps()).map(|store| store.picture_path(name));
+        let path = self.saver.store().filter(|store| store.keeps()).map(|store| store.picture_path(name));
         self.write_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
@@ -155,7 +112,7 @@ impl App {
             return;
         }
         // The one that starts is to have it.
-        let kept = self.keeper.let_go();
+        let kept = self.saver.release();
         let again = std::env::current_exe().and_then(|program| {
             std::process::Command::new(program).args(std::env::args_os().skip(1)).spawn().map(drop)
         });
@@ -163,36 +120,11 @@ impl App {
             Ok(()) => self.ctx.send_viewport_cmd(egui::ViewportCommand::Close),
             Err(error) => {
                 if kept {
-                    self.keeper.take_back();
+                    self.saver.reacquire();
                 }
                 let text = format!("{} {error}", self.texts().program.restart_failed);
                 self.state.notices.add(NoticeKind::Failure, text);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_of_a_checkpoint_stands_for_its_directory() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("model-00001-of-00003.safetensors");
-        assert_eq!(Dropped::of(directory.path()), Dropped::Checkpoint(directory.path().to_path_buf()));
-        assert_eq!(Dropped::of(&file), Dropped::Checkpoint(directory.path().to_path_buf()));
-        let set = directory.path().join("set");
-        std::fs::create_dir(&set).unwrap();
-        std::fs::write(set.join("questions.jsonl"), "").unwrap();
-        assert_eq!(Dropped::of(&set), Dropped::Questions(set.clone()));
-        assert_eq!(Dropped::of(&set.join("a.parquet")), Dropped::Questions(set.join("a.parquet")));
-        let run = directory.path().join("run");
-        std::fs::create_dir(&run).unwrap();
-        std::fs::write(run.join("header-0a.json"), "").unwrap();
-        assert_eq!(Dropped::of(&run), Dropped::Run(run.clone()));
-        assert_eq!(Dropped::of(&run.join("header-0a.json")), Dropped::Run(run));
-        let photo = directory.path().join("desk.JPG");
-        assert_eq!(Dropped::of(&photo), Dropped::Picture(photo.clone()));
     }
 }

@@ -35,42 +35,7 @@ pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
 
-use serde::{Deserialize, Serialize};
-
-/// A language the window speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    English,
-    /// 简体中文.
-    Chinese,
-}
-
-/// Which language a person has chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum LanguageChoice {
-    /// The system's, if the window speaks it; else English.
-    #[default]
-    System,
-    /// English.
-    English,
-    /// 简体中文.
-    Chinese,
-}
-
-impl LanguageChoice {
-    /// The language that this choice means on this machine.
-    pub fn language(self) -> Language {
-        match self {
-            Self::English => Language::English,
-            Self::Chinese => Language::Chinese,
-            Self::System if sys_locale::get_locale().is_some_and(|locale| locale.starts_with("zh")) => {
-                Language::Chinese
-            }
-            Self::System => Language::English,
-        }
-    }
-}
+use crate::language::Language;
 
 /// Everything the window says in one language.
 #[derive(Debug)]
@@ -153,14 +118,6 @@ impl Language {
         match self {
             Self::English => &ENGLISH,
             Self::Chinese => &CHINESE,
-        }
-    }
-
-    /// One of two texts: for the few that stand beside what they describe.
-    pub fn pick(self, english: &'static str, chinese: &'static str) -> &'static str {
-        match self {
-            Self::English => english,
-            Self::Chinese => chinese,
         }
     }
 }

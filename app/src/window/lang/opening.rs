@@ -5,8 +5,6 @@
 pub struct OpeningTexts {
     /// What the program does, in one line.
     pub tagline: &'static str,
-    /// What the demo checkpoint is and is not.
-    pub demo_is: &'static str,
     /// Opens it.
     pub demo_open: &'static str,
     /// No model is open.
@@ -131,8 +129,6 @@ pub struct OpeningTexts {
 
 pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     tagline: "Five eyes, one answer: see where Cambrian-1 models look.",
-    demo_is: "Demo model: tiny, trained on drawn scenes of coloured shapes and short words. For photographs load a \
-              Cambrian-1 checkpoint.",
     demo_open: "Open the demo model",
     no_model: "No model is open",
     what_can_be_opened: "Open the folder of a Cambrian-1 checkpoint, or drop it anywhere on this window.",
@@ -197,7 +193,6 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
 
 pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     tagline: "五只眼，一个答案：看清 Cambrian-1 模型在看哪里。",
-    demo_is: "演示模型：规模很小，只用绘制的彩色图形和短词场景训练。若要分析照片，请载入 Cambrian-1 检查点。",
     demo_open: "打开演示模型",
     no_model: "尚未打开模型",
     what_can_be_opened: "打开 Cambrian-1 检查点所在的文件夹，也可以把它拖到窗口的任意位置。",

@@ -12,6 +12,7 @@ mod overlay;
 mod parts;
 mod probe;
 mod shown;
+mod token_text;
 mod top_bar;
 mod whose;
 
@@ -21,8 +22,7 @@ use super::action::{Action, ProgramAction};
 use super::command::UiCommand;
 use super::gpu::MapGpu;
 use super::lang::Texts;
-use super::layout::{Layout, PanelKind};
-use super::state::{AppState, Overlay};
+use super::state::{AppState, Layout, Overlay, PanelKind};
 use egui::{CentralPanel, Context, Event, Frame, Panel, Popup, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tabs, TileId, Tiles, UiResponse};
 use std::sync::Arc;

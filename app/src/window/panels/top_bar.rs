@@ -1,9 +1,9 @@
 //! Menus, both models, what the engine is doing, and the switches people look for.
 
 use super::{Cx, parts};
+use crate::language::{Language, LanguageChoice};
 use crate::window::action::{Action, ModelAction, ProgramAction};
 use crate::window::command::{Menu, UiCommand};
-use crate::window::lang::{Language, LanguageChoice};
 use crate::window::state::{Model, RunningJob, Slot};
 use crate::window::theme::ThemeChoice;
 use crate::window::view_controls;

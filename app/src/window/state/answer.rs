@@ -1,6 +1,7 @@
 //! Answers: their tokens, how far they are, and how long they took.
 
 use opabinia_engine::generate;
+use opabinia_engine::intervention::Interventions;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,27 @@ impl AnswerStatus {
     /// Whether there is more to come.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Waiting | Self::Streaming)
+    }
+}
+
+/// What the question of an exchange was answered under interventions. It stands beside the plain answer and never replaces it;
+/// later questions know nothing of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervened {
+    /// What was done to the pass on purpose.
+    pub interventions: Interventions,
+    /// The answer's text so far.
+    pub answer: String,
+    /// The answer's tokens so far.
+    pub tokens: Vec<TokenRecord>,
+    /// How far it is.
+    pub status: AnswerStatus,
+}
+
+impl Intervened {
+    /// One that was asked for.
+    pub fn asked(interventions: Interventions) -> Self {
+        Self { interventions, answer: String::new(), tokens: Vec::new(), status: AnswerStatus::Waiting }
     }
 }
 

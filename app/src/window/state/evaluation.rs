@@ -267,6 +267,28 @@ pub struct EvaluationView {
     pub item: Option<String>,
 }
 
+/// A picture of a set, as the window attaches it.
+#[derive(Debug)]
+pub enum ItemPicture {
+    /// It has a file of its own.
+    File(PathBuf),
+    /// It lies in a table.
+    Pixels(Arc<Picture>),
+}
+
+/// An item as the conversation asks it under a condition.
+#[derive(Debug)]
+pub struct ItemToAsk {
+    /// What is asked.
+    pub question: String,
+    /// The picture that is shown, if any.
+    pub picture: Option<ItemPicture>,
+    /// The picture whose features are swapped in, where that is the condition.
+    pub other: Option<ItemPicture>,
+    /// What is done to the pass on purpose.
+    pub interventions: Interventions,
+}
+
 /// What a pair of columns is of.
 #[derive(Debug, Clone)]
 pub struct PairOf {

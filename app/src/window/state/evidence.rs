@@ -251,11 +251,6 @@ impl AppState {
         let turns = self.conversations.get(key.1)?.turns(key.2);
         Some(crate::evidence::export::command(findings, &name, &image, &exchange.system, &turns))
     }
-
-    /// Whether any of the evidence about this answer is being measured.
-    pub fn measures_evidence(&self, key: EvidenceKey) -> bool {
-        self.jobs.find(|purpose| matches!(purpose, super::Purpose::Evidence(known, _) if *known == key)).is_some()
-    }
 }
 
 #[cfg(test)]

@@ -1,30 +1,8 @@
 //! What panes and answers have to do with interventions.
 
-use super::{AnswerStatus, AppState, Exchange, ExchangeId, MapSource, RunRef, TokenRecord};
+use super::{AnswerStatus, AppState, Exchange, ExchangeId, MapSource, RunRef};
 use opabinia_engine::intervention::{Action, Cells, Interventions};
 use opabinia_shaders::Cell;
-use serde::{Deserialize, Serialize};
-
-/// What the question of an exchange was answered under interventions. It stands beside the plain answer and never replaces it;
-/// later questions know nothing of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Intervened {
-    /// What was done to the pass on purpose.
-    pub interventions: Interventions,
-    /// The answer's text so far.
-    pub answer: String,
-    /// The answer's tokens so far.
-    pub tokens: Vec<TokenRecord>,
-    /// How far it is.
-    pub status: AnswerStatus,
-}
-
-impl Intervened {
-    /// One that was asked for.
-    pub fn asked(interventions: Interventions) -> Self {
-        Self { interventions, answer: String::new(), tokens: Vec::new(), status: AnswerStatus::Waiting }
-    }
-}
 
 /// How an encoder can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,13 +103,6 @@ impl MapSource {
     /// The run that is looked at, by itself.
     pub fn alone(&self) -> Self {
         self.runs().next().map_or_else(|| self.clone(), |run| Self::Run(run.clone()))
-    }
-}
-
-impl Exchange {
-    /// What was answered under `interventions`, if it was asked for.
-    pub fn under(&self, interventions: &Interventions) -> Option<&Intervened> {
-        self.intervened.iter().find(|known| known.interventions == *interventions)
     }
 }
 

@@ -86,10 +86,6 @@ impl Default for MapLens {
 }
 
 impl MapLens {
-    /// Quantities, in the order in which they are stepped through.
-    pub const QUANTITIES: [Quantity; 5] =
-        [Quantity::Share, Quantity::Lift, Quantity::Entropy, Quantity::NormalisedEntropy, Quantity::Dominant];
-
     /// The smallest part of the padded square that can be zoomed to.
     pub const CLOSEST: f32 = 1.0 / 64.0;
 

@@ -11,6 +11,7 @@ mod conversation;
 mod download;
 mod evaluation;
 mod evidence;
+mod exchange;
 mod exchanges;
 mod export;
 mod history;
@@ -18,49 +19,55 @@ mod inputs;
 mod intervened;
 mod jobs;
 mod kept_path;
+mod layout;
 mod lens;
+mod links;
 mod models;
 mod names;
 mod notices;
 mod panes;
 mod pictures;
 mod settings;
+mod slot;
+mod source;
 mod traces;
 mod typed_path;
 mod undo;
 
-pub use answer::{Alternative, AnswerStatus, AnswerTimes, TokenRecord};
+pub use answer::{Alternative, AnswerStatus, AnswerTimes, Intervened, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, chosen};
 pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
-pub use conversation::{
-    BranchId, Conversation, ConversationId, Conversations, Exchange, ExchangeId, MAX_ID, TokenPlace,
-};
+pub use conversation::{BranchId, Conversation, ConversationId, Conversations, MAX_ID, TokenPlace};
 pub use download::{Download, DownloadPhase, DownloadTask};
 pub use evaluation::{
-    Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile, Known, OpenSet,
-    PairOf, Pick, Told, Working,
+    Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile, ItemPicture,
+    ItemToAsk, Known, OpenSet, PairOf, Pick, Told, Working,
 };
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
+pub use exchange::{Exchange, ExchangeId};
 pub use exchanges::Exchanges;
 pub use export::{ExportKind, ExportOptions};
 pub use history::ViewHistory;
 pub use inputs::{EncoderInput, EncoderInputs, InputKey};
-pub use intervened::{Intervened, Off, cells_between, cells_off, off, switched, with_cells_switched};
+pub use intervened::{Off, cells_between, cells_off, off, switched, with_cells_switched};
 pub use jobs::{Jobs, Purpose, RunningJob};
+pub use layout::{Layout, PanelKind};
 pub use lens::{InspectorTab, MapLens, ViewChange};
-pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts, Slot};
+pub use links::{Linked, Links};
+pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use names::{Names, Which};
 pub use notices::{Notice, NoticeKind, Notices, sentences};
-pub use panes::{Linked, Links, MOST_PANES, MapPane, MapSource, PaneId, Panes, RunRef, Side};
+pub use panes::{MOST_PANES, MapPane, PaneId, Panes};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
+pub use slot::Slot;
+pub use source::{MapSource, RunRef, Side};
 pub use traces::{Remade, TraceEntry, TraceKey, Traces};
 pub use typed_path::{PathEntry, PathFor, TypedPath, expanded};
 pub use undo::{Deed, Deeds};
 
-use super::layout::Layout;
 use opabinia_engine::checkpoint::CachedModel;
 use opabinia_shaders::Cell;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Checkpoints: what is being opened, and what is in memory.
 
-use super::Exchange;
+use super::{Exchange, Slot};
 use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
@@ -86,26 +86,6 @@ impl Model {
         };
         // Other numbers come from the same weights in another type.
         there && ["", self.weights()].contains(&exchange.weights.as_str())
-    }
-}
-
-/// Which of the two models of the window; the engine knows them by their [`ModelId`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Slot {
-    /// The first model.
-    A,
-    /// The one it is compared with.
-    B,
-}
-
-impl Slot {
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Panes of maps: what each is made from, how it is drawn, and what it shares with others.
 
-use super::{MapLens, Slot, ViewChange};
-use opabinia_engine::intervention::Interventions;
+use super::{Linked, Links, MapLens, MapSource, ViewChange};
 use opabinia_shaders::Quantity;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -16,168 +15,6 @@ pub struct PaneId(pub u32);
 impl PaneId {
     /// The pane that there is from the beginning.
     pub const FIRST: Self = Self(0);
-}
-
-/// Which model a run is of: as a pane names it, which survives a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Side {
-    /// The one that answers.
-    #[default]
-    Answering,
-    /// The first model.
-    A,
-    /// The second one.
-    B,
-}
-
-impl From<Slot> for Side {
-    fn from(slot: Slot) -> Self {
-        match slot {
-            Slot::A => Self::A,
-            Slot::B => Self::B,
-        }
-    }
-}
-
-/// Which run a pane shows of the picture of the conversation that is shown. With model and picture it becomes a
-/// [`super::TraceKey`]: see [`super::AppState::run_key`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct RunRef {
-    /// Of which model.
-    pub side: Side,
-    /// What is done to the pass on purpose.
-    pub interventions: Interventions,
-}
-
-impl RunRef {
-    /// The plain run of the model of `side`.
-    pub fn plain(side: Side) -> Self {
-        Self { side, interventions: Interventions::default() }
-    }
-}
-
-/// What the maps of a pane are made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MapSource {
-    /// The SVA's attention in one run: where the visual tokens came from.
-    Run(RunRef),
-    /// The first of two runs minus the second, place by place.
-    Difference(RunRef, RunRef),
-    /// The language model's attention from the selected token to the visual tokens. Depends on the question.
-    TokenAttention {
-        /// Decoder layer; `None` is the mean of all.
-        layer: Option<usize>,
-        /// Head; `None` is the mean of all.
-        head: Option<usize>,
-    },
-}
-
-impl Default for MapSource {
-    fn default() -> Self {
-        Self::Run(RunRef::default())
-    }
-}
-
-impl MapSource {
-    /// A token's attention in all layers and heads of the language model.
-    pub const TOKEN: Self = Self::TokenAttention { layer: None, head: None };
-
-    /// Whether it is the attention of a token.
-    pub fn is_token(&self) -> bool {
-        matches!(self, Self::TokenAttention { .. })
-    }
-
-    /// Whether it is the difference of two runs.
-    pub fn is_difference(&self) -> bool {
-        matches!(self, Self::Difference(..))
-    }
-
-    /// Runs that it is made from, the one whose numbers are read first.
-    pub fn runs(&self) -> impl Iterator<Item = &RunRef> {
-        let (first, second) = match self {
-            Self::Run(run) => (Some(run), None),
-            Self::Difference(of, minus) => (Some(of), Some(minus)),
-            Self::TokenAttention { .. } => (None, None),
-        };
-        first.into_iter().chain(second)
-    }
-
-    /// What can be measured of it, in the order in which it is stepped through.
-    pub fn quantities(&self) -> &'static [Quantity] {
-        match self {
-            Self::Run(_) => &MapLens::QUANTITIES,
-            // Indices of encoders have no difference.
-            Self::Difference(..) => &MapLens::QUANTITIES[..4],
-            Self::TokenAttention { .. } => &[],
-        }
-    }
-}
-
-/// Something that linked panes have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Linked {
-    /// The selected cell and the one under the pointer.
-    Cell,
-    /// The part of the picture.
-    Zoom,
-    /// SVA layers.
-    Layers,
-    /// Heads.
-    Heads,
-    /// The range that colours span.
-    Range,
-}
-
-impl Linked {
-    /// All of them, in the order of menus.
-    pub const ALL: [Self; 5] = [Self::Cell, Self::Zoom, Self::Layers, Self::Heads, Self::Range];
-}
-
-/// What a pane has in common with the others. At first, everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Links {
-    cell: bool,
-    zoom: bool,
-    layers: bool,
-    heads: bool,
-    range: bool,
-}
-
-impl Default for Links {
-    fn default() -> Self {
-        Self { cell: true, zoom: true, layers: true, heads: true, range: true }
-    }
-}
-
-impl Links {
-    /// Whether `what` is linked.
-    pub fn has(self, what: Linked) -> bool {
-        match what {
-            Linked::Cell => self.cell,
-            Linked::Zoom => self.zoom,
-            Linked::Layers => self.layers,
-            Linked::Heads => self.heads,
-            Linked::Range => self.range,
-        }
-    }
-
-    /// Links `what`, or breaks that link.
-    pub fn set(&mut self, what: Linked, linked: bool) {
-        *match what {
-            Linked::Cell => &mut self.cell,
-            Linked::Zoom => &mut self.zoom,
-            Linked::Layers => &mut self.layers,
-            Linked::Heads => &mut self.heads,
-            Linked::Range => &mut self.range,
-        } = linked;
-    }
-
-    /// What is not linked.
-    pub fn broken(self) -> impl Iterator<Item = Linked> {
-        Linked::ALL.into_iter().filter(move |what| !self.has(*what))
-    }
 }
 
 /// One pane.
@@ -352,8 +189,8 @@ impl Panes {
         let alike = |other: &&MapPane| {
             let kind = |source: &MapSource| std::mem::discriminant(source);
             other.id == id
-                || pane.links.range
-                    && other.links.range
+                || pane.links.has(Linked::Range)
+                    && other.links.has(Linked::Range)
                     && (other.lens.quantity, other.lens.granularity) == (pane.lens.quantity, pane.lens.granularity)
                     && kind(&other.source) == kind(&pane.source)
                     && other.lens.normalisation == pane.lens.normalisation

@@ -1,7 +1,7 @@
 //! What a person has set once and for all.
 
 use super::kept_path;
-use crate::window::lang::LanguageChoice;
+use crate::language::LanguageChoice;
 use crate::window::theme::ThemeChoice;
 use opabinia_engine::checkpoint::TowerOverride;
 use opabinia_engine::generate;

@@ -39,22 +39,12 @@ pub struct TraceEntry {
     pub trace: Arc<Trace>,
     /// Short names of its encoders, in key order.
     pub encoder_names: Vec<String>,
-    /// What was changed on purpose, as a SPEC, for a line of text: one that is too long for it is cut.
-    pub intervened: String,
 }
-
-/// No longer SPEC is shown, in characters.
-const SPEC_SHOWN: usize = 300;
 
 impl TraceEntry {
     /// `trace` of a model whose encoders have these names.
     pub fn new(trace: Arc<Trace>, encoder_names: Vec<String>) -> Self {
-        let spec = trace.interventions.to_spec(&trace.anatomy);
-        let intervened = match spec.char_indices().nth(SPEC_SHOWN) {
-            Some((end, _)) => format!("{}…", &spec[..end]),
-            None => spec,
-        };
-        Self { trace, encoder_names, intervened }
+        Self { trace, encoder_names }
     }
 }
 

@@ -62,7 +62,7 @@ pub fn data_dir(given: Option<&Path>) -> Option<PathBuf> {
 
 /// Something a person should know about the session that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remark {
+pub enum LoadWarning {
     /// The file could not be read, for this reason (`None`: it is of a newer version), and was moved here.
     KeptAside(PathBuf, Option<String>),
     /// The copy saved before it was used instead.
@@ -79,7 +79,7 @@ pub enum Remark {
     Unusable(String),
 }
 
-impl Remark {
+impl LoadWarning {
     /// In the words of `texts`.
     pub fn words(&self, texts: &ProgramTexts) -> String {
         match self {
@@ -109,26 +109,26 @@ pub struct Store {
 
 impl Store {
     /// Opens `directory`, and gives what was kept there, if anything was, with what a person should know about it.
-    pub fn open(directory: &Path) -> (Self, Option<Session>, Vec<Remark>) {
-        let mut remarks = Vec::new();
+    pub fn open(directory: &Path) -> (Self, Option<Session>, Vec<LoadWarning>) {
+        let mut warnings = Vec::new();
         let lock = make(directory).and_then(|()| lock(&directory.join(LOCK)));
         let lock = match lock {
             Ok(Some(lock)) => Some(lock),
             Ok(None) => {
-                remarks.push(Remark::SecondWindow);
+                warnings.push(LoadWarning::SecondWindow);
                 None
             }
             Err(error) => {
-                remarks.push(Remark::Unusable(format!("{}: {error}", directory.display())));
+                warnings.push(LoadWarning::Unusable(format!("{}: {error}", directory.display())));
                 None
             }
         };
         let store = Self { directory: directory.to_path_buf(), lock: Mutex::new(lock), last: Mutex::default() };
-        let session = store.restore(&mut remarks);
+        let session = store.restore(&mut warnings);
         if store.keeps() {
             store.tidy(session.as_ref());
         }
-        (store, session, remarks)
+        (store, session, warnings)
     }
 
     /// Where it is.
@@ -142,12 +142,12 @@ impl Store {
     }
 
     /// Leaves the directory to another window; gives whether this one had it.
-    pub fn let_go(&self) -> bool {
+    pub fn release(&self) -> bool {
         self.lock().take().is_some()
     }
 
-    /// Goes on keeping the session after [`Store::let_go`], unless another window does by now.
-    pub fn take_back(&self) {
+    /// Goes on keeping the session after [`Store::release`], unless another window does by now.
+    pub fn reacquire(&self) {
         // If it cannot be had, the window says that it keeps nothing.
         *self.lock() = lock(&self.directory.join(LOCK)).ok().flatten();
     }
@@ -201,30 +201,30 @@ impl Store {
 
     /// Reads what was kept. What could be read goes on; what could not must not be lost with the next saves, and is
     /// looked for in the copy.
-    fn restore(&self, remarks: &mut Vec<Remark>) -> Option<Session> {
+    fn restore(&self, warnings: &mut Vec<LoadWarning>) -> Option<Session> {
         let (place, copy) = (self.directory.join(SESSION), self.directory.join(COPY));
         let found = match read(&place) {
             Ok(Some((session, lost))) if lost.is_empty() => return Some(session),
             Ok(found) => found,
             Err(why) => {
-                self.keep_aside(&place, why, remarks);
+                self.keep_aside(&place, why, warnings);
                 None
             }
         };
         // Killed between the two renames, or damaged: the copy is the last good one.
         let copied = read(&copy).unwrap_or_else(|why| {
-            self.keep_aside(&copy, why, remarks);
+            self.keep_aside(&copy, why, warnings);
             None
         });
         match (found, copied) {
             (None, None) => None,
             (None, Some((session, lost))) => {
-                if !remarks.is_empty() {
-                    remarks.push(Remark::FromCopy);
+                if !warnings.is_empty() {
+                    warnings.push(LoadWarning::FromCopy);
                 }
                 if !lost.is_empty() {
-                    remarks.extend(lost.into_iter().map(|(part, why)| Remark::PartLost(part, why)));
-                    self.keep_damaged(&copy, remarks);
+                    warnings.extend(lost.into_iter().map(|(part, why)| LoadWarning::PartLost(part, why)));
+                    self.keep_damaged(&copy, warnings);
                 }
                 Some(session)
             }
@@ -234,21 +234,21 @@ impl Store {
                 let is_missing = |part: Lost| missing.iter().any(|(other, _)| *other == part);
                 let mut copy_is_damaged = false;
                 for (part, why) in lost {
-                    remarks.push(match &mut older {
+                    warnings.push(match &mut older {
                         Some(older) if !is_missing(part) => {
                             session.take(part, older);
-                            Remark::PartFromCopy(part, why)
+                            LoadWarning::PartFromCopy(part, why)
                         }
                         _ => {
                             copy_is_damaged |= is_missing(part);
-                            Remark::PartLost(part, why)
+                            LoadWarning::PartLost(part, why)
                         }
                     });
                 }
-                self.keep_damaged(&place, remarks);
+                self.keep_damaged(&place, warnings);
                 // What it holds of the part may be all that is left of it.
                 if copy_is_damaged {
-                    self.keep_damaged(&copy, remarks);
+                    self.keep_damaged(&copy, warnings);
                 }
                 Some(session)
             }
@@ -256,19 +256,19 @@ impl Store {
     }
 
     /// Moves a file that cannot be read out of the way.
-    fn keep_aside(&self, place: &Path, why: Unreadable, remarks: &mut Vec<Remark>) {
+    fn keep_aside(&self, place: &Path, why: Unreadable, warnings: &mut Vec<LoadWarning>) {
         let aside = self.set_aside(place);
-        remarks.push(aside.map_or_else(|unusable| unusable, |path| Remark::KeptAside(path, why.reason())));
+        warnings.push(aside.map_or_else(|unusable| unusable, |path| LoadWarning::KeptAside(path, why.reason())));
     }
 
     /// Moves a file of which parts cannot be read out of the way.
-    fn keep_damaged(&self, place: &Path, remarks: &mut Vec<Remark>) {
-        remarks.push(self.set_aside(place).map_or_else(|unusable| unusable, Remark::DamagedKept));
+    fn keep_damaged(&self, place: &Path, warnings: &mut Vec<LoadWarning>) {
+        warnings.push(self.set_aside(place).map_or_else(|unusable| unusable, LoadWarning::DamagedKept));
     }
 
     /// Moves a file that cannot be used out of the way of the next save, and says where it is now. Another window's is
     /// left where it is.
-    fn set_aside(&self, place: &Path) -> Result<PathBuf, Remark> {
+    fn set_aside(&self, place: &Path) -> Result<PathBuf, LoadWarning> {
         if !self.keeps() {
             return Ok(place.to_path_buf());
         }
@@ -277,8 +277,8 @@ impl Store {
         let free = free.ok_or_else(|| io::Error::other("too many files are kept aside already"));
         free.and_then(|free| fs::rename(place, &free).map(|()| free)).map_err(|error| {
             // Rather nothing is kept than that is written over.
-            self.let_go();
-            Remark::Unusable(format!("{}: {error}", place.display()))
+            self.release();
+            LoadWarning::Unusable(format!("{}: {error}", place.display()))
         })
     }
 }

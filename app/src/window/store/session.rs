@@ -1,9 +1,9 @@
 //! The file in which a session is kept.
 
 use super::Geometry;
-use crate::window::layout::Layout;
 use crate::window::state::{
-    AppState, Conversations, InspectorTab, MAX_ID, Panes, PictureId, PictureSource, Settings, TokenPlace, ViewHistory,
+    AppState, Conversations, InspectorTab, Layout, MAX_ID, Panes, PictureId, PictureSource, Settings, TokenPlace,
+    ViewHistory,
 };
 use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};

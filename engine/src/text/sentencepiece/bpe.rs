@@ -1,4 +1,4 @@
-//! Byte-pair encoding as sentencepiece does it (spec §11).
+//! Byte-pair encoding as sentencepiece does it (docs/model.md §11).
 //!
 //! Start from single characters; again and again merge the adjacent pair whose merged piece has the highest score,
 //! the leftmost of equals; what is still unknown in the end becomes byte pieces. A heap of candidate pairs makes

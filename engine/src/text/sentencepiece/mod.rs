@@ -1,4 +1,4 @@
-//! `tokenizer.model` with the behaviour of the reference's slow Llama tokenizer around special tokens (spec §11).
+//! `tokenizer.model` with the behaviour of the reference's slow Llama tokenizer around special tokens (docs/model.md §11).
 
 mod bpe;
 mod model;

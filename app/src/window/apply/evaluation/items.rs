@@ -5,37 +5,15 @@ use crate::evidence::{Removal, Section};
 use crate::window::action::{ConversationAction, EvidenceAction};
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    Known, MapSource, NoticeKind, OpenSet, Pick, PictureId, PictureSource, RunRef, Side, ViewChange,
+    ItemPicture, ItemToAsk, Known, MapSource, NoticeKind, OpenSet, Pick, PictureId, PictureSource, RunRef, Side,
+    ViewChange,
 };
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::vision::Picture;
 use opabinia_engine::{Error, Result};
 use opabinia_eval::data::{Item, PictureId as SetPicture};
 use opabinia_eval::score::{MISSING_PREFIX, Protocol};
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A picture of a set, as the window attaches it.
-#[derive(Debug)]
-pub enum ItemPicture {
-    /// It has a file of its own.
-    File(PathBuf),
-    /// It lies in a table.
-    Pixels(Arc<Picture>),
-}
-
-/// An item as the conversation asks it under a condition.
-#[derive(Debug)]
-pub struct ItemToAsk {
-    /// What is asked.
-    question: String,
-    /// The picture that is shown, if any.
-    picture: Option<ItemPicture>,
-    /// The picture whose features are swapped in, where that is the condition.
-    other: Option<ItemPicture>,
-    /// What is done to the pass on purpose.
-    interventions: Interventions,
-}
 
 impl App {
     /// Looks at the item called `idx`, and fetches its picture.

@@ -4,8 +4,6 @@ mod benchmarks;
 mod items;
 mod work;
 
-pub use items::ItemToAsk;
-
 use crate::evaluation::{PairView, RunView};
 use crate::window::action::EvaluationAction;
 use crate::window::app::{App, Finished};

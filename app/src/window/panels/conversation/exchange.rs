@@ -2,34 +2,17 @@
 
 use super::super::Cx;
 use super::icon::{self, Icon};
+use super::shown::Shown;
 use super::thumbnail::Thumbnails;
 use super::{answer, intervened, named};
 use crate::window::action::{Action, ConversationAction, ProgramAction};
-use crate::window::state::{
-    AnswerStatus, Conversation, Exchange, ExchangeId, PictureId, PictureState, Purpose, RunningJob,
-};
+use crate::window::state::{AnswerStatus, ExchangeId, PictureId, PictureState, Purpose, RunningJob};
 use egui::{Align, Button, CornerRadius, Frame, Label, Layout, Margin, ProgressBar, RichText, Role, Ui, vec2};
 use opabinia_engine::job::Stage;
 
 /// Letters and lines that are shown of a long question.
 const SHOWN_LETTERS: usize = 480;
 const SHOWN_LINES: usize = 8;
-
-/// An exchange and its place.
-pub struct Shown<'a> {
-    /// Its conversation.
-    pub conversation: &'a Conversation,
-    /// Its name there.
-    pub at: ExchangeId,
-    /// It.
-    pub exchange: &'a Exchange,
-    /// All that branch off where it does, itself among them.
-    pub siblings: &'a [ExchangeId],
-    /// Whether it begins the path: there the picture is shown.
-    pub first: bool,
-    /// The checkpoint that answered, by a name that tells it from others.
-    pub whose: &'a str,
-}
 
 /// Draws one exchange.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbnails, out: &mut Vec<Action>) {

@@ -1,7 +1,7 @@
 //! What the same question was answered under interventions, beside the plain answer.
 
 use super::super::{Cx, parts};
-use super::exchange::Shown;
+use super::shown::Shown;
 use crate::window::action::{Action, ConversationAction};
 use crate::window::state::{AnswerStatus, Intervened, Model};
 use egui::{Frame, Label, Margin, RichText, Stroke, Ui};

@@ -12,14 +12,15 @@ mod list;
 mod measure;
 mod question;
 pub mod settings;
+mod shown;
 pub(super) mod thumbnail;
 mod token;
-pub(super) mod token_text;
 
 #[cfg(test)]
 mod tests;
 
 use super::Cx;
+use crate::demo;
 use crate::window::action::Action;
 use crate::window::state::{AppState, Conversation, ConversationId, ExchangeId, Model};
 use egui::{Align, Context, Frame, Label, Panel, Response, RichText, Role, ScrollArea, Ui, WidgetInfo};
@@ -85,7 +86,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
     Panel::top("conversations").frame(plain).show_separator_line(false).show(ui, |ui| list::show(ui, cx, shown, out));
     let field = Panel::bottom("question").frame(plain).show_separator_line(false).show(ui, |ui| {
         if cx.state.models.current().is_some_and(Model::is_demo) {
-            ui.add(Label::new(RichText::new(cx.texts.opening.demo_is).small().weak()).wrap());
+            ui.add(Label::new(RichText::new(demo::notice(cx.texts.language)).small().weak()).wrap());
             ui.add_space(6.0);
         }
         question::show(ui, cx, shown, kept, new.writing, out);
@@ -130,7 +131,7 @@ fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, as
                 let siblings = kept.measures.siblings(exchange.parent);
                 let whose = names.of(exchange);
                 let shown =
-                    exchange::Shown { conversation: shown, at, exchange, siblings, first: place == 0, whose: &whose };
+                    shown::Shown { conversation: shown, at, exchange, siblings, first: place == 0, whose: &whose };
                 exchange::show(ui, cx, &shown, &mut kept.thumbnails, out);
                 ui.add_space(GAP);
             });

@@ -1,7 +1,7 @@
 //! What the panel costs: only what is in view, however long the conversation.
 
 use super::*;
-use crate::window::lang::Language;
+use crate::language::Language;
 use crate::window::state::{Alternative, AnswerStatus, AppState, Sampling, TokenRecord};
 use egui::{Context, Event, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Shape, TouchPhase, Vec2, vec2};
 use std::time::{Duration, Instant};

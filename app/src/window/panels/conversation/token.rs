@@ -1,7 +1,8 @@
 //! One token of an answer: how probable it was, and what could have stood in its place.
 
 use super::super::Cx;
-use super::{named, token_text};
+use super::super::token_text;
+use super::named;
 use crate::window::action::{Action, ConversationAction};
 use crate::window::state::{Exchange, TokenPlace, TokenRecord};
 use egui::{Align2, Button, CornerRadius, Frame, Margin, Rect, RichText, Role, Sense, TextStyle, Ui, vec2};

@@ -12,7 +12,7 @@ mod tokens;
 
 pub use tokens::{colour_of, legend_under};
 
-use super::conversation::token_text;
+use super::token_text;
 use super::{Cx, whose};
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Findings, Removal, Section};

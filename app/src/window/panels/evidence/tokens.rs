@@ -1,7 +1,7 @@
 //! Token by token: what each word of the answer lost, as a table and as colours behind the words of the conversation.
 
 use super::super::Cx;
-use super::super::conversation::token_text;
+use super::super::token_text;
 use super::About;
 use super::paint::{Number, effect_colour, legend, reach, table};
 use crate::evidence::Findings;

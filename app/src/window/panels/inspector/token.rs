@@ -1,7 +1,7 @@
 //! The selected token of an answer: how likely it was, what it could have been, what it attended to.
 
 use super::super::Cx;
-use super::super::conversation::token_text;
+use super::super::token_text;
 use super::parts::{Bar, NARROW, alone, evidence, fact, factor, heading, share};
 use crate::window::action::{Action, ConversationAction, ViewAction};
 use crate::window::gpu::{GridPart, Upload};

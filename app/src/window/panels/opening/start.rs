@@ -19,7 +19,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     ui.label(RichText::new(texts.tagline).size(15.0).color(ui.visuals().weak_text_color()));
     ui.add_space(18.0);
     parts::card(ui, |ui| {
-        ui.label(texts.demo_is);
+        ui.label(demo::notice(cx.texts.language));
         ui.add_space(6.0);
         if ui.add(parts::primary(ui, texts.demo_open)).clicked() {
             out.push(ModelAction::Inspect(Slot::A, demo::NAME.to_owned()).into());

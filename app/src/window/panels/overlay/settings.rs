@@ -1,8 +1,8 @@
 //! What a person sets once and for all.
 
 use super::heading;
+use crate::language::LanguageChoice;
 use crate::window::action::{Action, ProgramAction};
-use crate::window::lang::LanguageChoice;
 use crate::window::panels::conversation::settings::sampling_settings;
 use crate::window::panels::{Cx, parts};
 use crate::window::state::SCALES;

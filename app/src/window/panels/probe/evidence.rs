@@ -53,8 +53,8 @@ fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
         texts.token.to_owned()
     } else if source.is_difference() {
         cx.texts.interventions.difference_evidence.to_owned()
-    } else if !source.entry.intervened.is_empty() {
-        format!("{} {}", texts.intervened, source.entry.intervened)
+    } else if let Some(off) = super::switch::words(cx, source) {
+        format!("{} {off}", texts.intervened)
     } else if let Some(k) = biased {
         let uniform = texts.uniform(source.encoders[k].name, source.uniform_share(k));
         format!("{uniform} {}", texts.sva)

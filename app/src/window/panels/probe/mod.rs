@@ -21,8 +21,8 @@ mod switch;
 
 pub use pane_bar::{show as bar, title};
 
-use super::conversation::token_text;
 use super::shown::Shown;
+use super::token_text;
 use super::{Cx, whose};
 use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::{GridPart, MapGpu, Upload};

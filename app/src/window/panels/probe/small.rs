@@ -10,7 +10,8 @@ use crate::window::gpu::MapGpu;
 use crate::window::state::{MapLens, ViewChange};
 use egui::emath::GuiRounding as _;
 use egui::{
-    Align, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, vec2,
+    Align, Color32, FontId, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder,
+    WidgetInfo, vec2,
 };
 use opabinia_shaders::{Normalisation, Quantity};
 
@@ -64,28 +65,68 @@ fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect,
     let mut ui = ui.new_child(UiBuilder::new().max_rect(area).id_salt(("caption", k)));
     ui.spacing_mut().item_spacing = vec2(4.0, 0.0);
     ui.spacing_mut().interact_size.y = 17.0;
-    let line = vec2(area.width(), 17.0);
-    ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
-        let shown = source.lens.input_of == Some(k);
-        let name = format!("{} {}", texts.input_of, encoder.name);
-        let response = picture_button(ui, shown, &name).on_hover_text(format!("{name}\n{}", texts.input_tip));
-        if response.clicked() {
-            out.push(ViewChange::InputOf((!shown).then_some(k)).into());
-        }
-        super::switch::encoder(ui, cx, source, k, out);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let colour = (source.lens.quantity == Quantity::Dominant).then(|| super::colour_bar::encoder_colour(k));
-            if let Some(colour) = colour {
-                super::colour_bar::swatch(ui, colour);
-            }
-            ui.add(Label::new(RichText::new(encoder.name).strong()).truncate())
-                .on_hover_text(format!("{} · {geometry}", encoder.name));
-        });
-    });
     let own_scale = maps.view.normalisation == Normalisation::PerMap;
     let range = maps.shown.last_numbers(&maps.view).filter(|_| own_scale).and_then(|maps| maps.get(k)?.range);
+    let about = format!("{} · {geometry}", encoder.name);
     let second = range.map_or(geometry, |(low, high)| format!("{} … {}", number(low), number(high)));
-    ui.add(Label::new(RichText::new(second).size(10.0).weak()).truncate());
+    // The name comes first. Where it has no room beside the buttons, they stand below it, under all maps alike.
+    let buttons_above = names_width(&ui, source) + BUTTONS <= area.width();
+    let name = |ui: &mut Ui| {
+        if source.lens.quantity == Quantity::Dominant {
+            super::colour_bar::swatch(ui, super::colour_bar::encoder_colour(k));
+        }
+        let name = fitted_name(ui, encoder.name, ui.available_width());
+        ui.add(Label::new(name).truncate()).on_hover_text(&about);
+    };
+    let numbers = |ui: &mut Ui| {
+        ui.add(Label::new(RichText::new(&second).size(10.0).weak()).truncate()).on_hover_text(&about);
+    };
+    let mut line = |with_buttons: bool, text: &dyn Fn(&mut Ui)| {
+        ui.allocate_ui_with_layout(vec2(area.width(), 17.0), Layout::right_to_left(Align::Center), |ui| {
+            if with_buttons {
+                buttons(ui, cx, source, k, out);
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), text);
+        });
+    };
+    line(buttons_above, &name);
+    line(!buttons_above, &numbers);
+}
+
+/// Room for the buttons of a caption, with the space before them.
+const BUTTONS: f32 = 50.0;
+
+/// Size of the letters of an encoder's name, and the least that they are made where it is too long.
+const LETTERS: [f32; 2] = [13.0, 9.5];
+
+/// The width of the longest of the encoders' names.
+fn names_width(ui: &Ui, source: &Source<'_>) -> f32 {
+    let swatch = if source.lens.quantity == Quantity::Dominant { 16.0 } else { 0.0 };
+    let names = source.encoders.iter().map(|encoder| name_width(ui, encoder.name));
+    names.fold(0.0, f32::max) + swatch
+}
+
+fn name_width(ui: &Ui, name: &str) -> f32 {
+    ui.painter().layout_no_wrap(name.to_owned(), FontId::proportional(LETTERS[0]), Color32::PLACEHOLDER).size().x
+}
+
+/// `name` in letters that make it fit into `width`, if they need not be too small for that.
+fn fitted_name(ui: &Ui, name: &str, width: f32) -> RichText {
+    let [normal, least] = LETTERS;
+    let size = normal * (width / name_width(ui, name).max(1.0)).min(1.0);
+    RichText::new(name).strong().size(size.max(least))
+}
+
+/// The buttons of a caption, from right to left: what the encoder is shown, and whether it is on.
+fn buttons(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, out: &mut Vec<Action>) {
+    let (texts, Some(encoder)) = (&cx.texts.probe, source.encoders.get(k)) else { return };
+    let shown = source.lens.input_of == Some(k);
+    let name = format!("{} {}", texts.input_of, encoder.name);
+    let response = picture_button(ui, shown, &name).on_hover_text(format!("{name}\n{}", texts.input_tip));
+    if response.clicked() {
+        out.push(ViewChange::InputOf((!shown).then_some(k)).into());
+    }
+    super::switch::encoder(ui, cx, source, k, out);
 }
 
 /// A button with a picture on it: not an eye, which says "show or hide" to everybody.

@@ -9,11 +9,19 @@ use egui::{Button, Label, Popup, Response, RichText, Sense, Stroke, Ui, WidgetIn
 use opabinia_engine::Error;
 use opabinia_engine::intervention::Interventions;
 
-/// What is off in `source`'s run, in words; `None` where nothing is.
+/// Characters that a line has for what is off.
+const SHOWN: usize = 300;
+
+/// What is off in `source`'s run, in words, cut where they are too many for a line; `None` where nothing is.
 pub fn words(cx: &Cx<'_>, source: &Source<'_>) -> Option<String> {
     let interventions = source.pane.source.interventions().filter(|on| !on.is_none())?;
     let spec = |one: &Interventions| one.to_spec(&source.entry.trace.anatomy);
-    Some(cx.texts.interventions.words(interventions, &source.entry.encoder_names, spec))
+    let mut words = cx.texts.interventions.words(interventions, &source.entry.encoder_names, spec);
+    if let Some((end, _)) = words.char_indices().nth(SHOWN) {
+        words.truncate(end);
+        words.push('…');
+    }
+    Some(words)
 }
 
 /// Draws the line that says what is off and what of it is shown. Nothing where everything is on.

@@ -7,9 +7,9 @@
 mod markdown;
 mod piece;
 
-use super::super::{Cx, evidence};
-use super::exchange::Shown;
-use super::{token, token_text};
+use super::super::{Cx, evidence, token_text};
+use super::shown::Shown;
+use super::token;
 use crate::window::action::{Action, ConversationAction};
 use crate::window::state::{AnswerStatus, Exchange, TokenPlace, TokenRecord};
 use egui::text::{LayoutJob, TextFormat};

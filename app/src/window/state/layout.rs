@@ -1,6 +1,6 @@
 //! Where the panels are. People drag them about; what they made of it is saved.
 
-use super::state::{PaneId, Panes};
+use super::{PaneId, Panes};
 use egui_tiles::{Container, Grid, Linear, LinearDir, Shares, Tile, TileId, Tiles, Tree};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
