@@ -1,7 +1,7 @@
 //! Conditions as a person names them, and what each does to a question.
 
-use opabinia_engine::{Error, Result};
 use opabinia_engine::intervention::{Action, Anatomy, Interventions};
+use opabinia_engine::{Error, Result};
 use opabinia_eval::run::Condition;
 use opabinia_eval::stats::Game;
 
@@ -160,7 +160,7 @@ fn taken_away(k: usize, kind: &str, anatomy: &Anatomy) -> Result<Interventions> 
     let word = anatomy.encoder_words().get(k).cloned().unwrap_or_else(|| k.to_string());
     // Only encoder 0 has a part of the context.
     let kind = if kind == "mask_context" && k > 0 { "mask" } else { kind };
-    Interventions::parse(&format!("{kind}:{word}"), anatomy)
+    Ok(Interventions::parse(&format!("{kind}:{word}"), anatomy)?)
 }
 
 /// Every coalition of a game, as `evidence` defines them: who is outside is taken away.

@@ -67,7 +67,8 @@ impl Canvas {
         for y in span(from.1, to.1, size_y) {
             for x in span(from.0, to.0, size_x) {
                 let at = (x as f32 + 0.5 - from.0, y as f32 + 0.5 - from.1);
-                let part = if square > 0.0 { ((at.0 * along.0 + at.1 * along.1) / square).clamp(0.0, 1.0) } else { 0.0 };
+                let part =
+                    if square > 0.0 { ((at.0 * along.0 + at.1 * along.1) / square).clamp(0.0, 1.0) } else { 0.0 };
                 let distance = (at.0 - part * along.0).hypot(at.1 - part * along.1);
                 self.mix(x, y, colour, radius + 0.5 - distance);
             }

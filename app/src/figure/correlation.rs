@@ -42,15 +42,8 @@ const SMALL: f32 = 14.0;
 const CIRCLE: f32 = 0.72;
 
 /// Colours that are told apart by most eyes, on light and dark grounds (Okabe and Ito 2008).
-const COLOURS: [[u8; 3]; 7] = [
-    [0, 114, 178],
-    [213, 94, 0],
-    [0, 158, 115],
-    [204, 121, 167],
-    [230, 159, 0],
-    [86, 180, 233],
-    [148, 130, 30],
-];
+const COLOURS: [[u8; 3]; 7] =
+    [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [148, 130, 30]];
 
 impl CorrelationFigure<'_> {
     /// As a picture.
@@ -233,7 +226,15 @@ impl Sheet<'_> {
 
     /// A name beside the point `at`, on the far side of `middle` where there is room. One that has to be there lies where
     /// others lie least; another is left out where there is no room.
-    fn beside(&mut self, name: &str, at: (f32, f32), middle: (f32, f32), colour: [u8; 3], has_to: bool, corner: (f32, f32)) {
+    fn beside(
+        &mut self,
+        name: &str,
+        at: (f32, f32),
+        middle: (f32, f32),
+        colour: [u8; 3],
+        has_to: bool,
+        corner: (f32, f32),
+    ) {
         let name = self.face.shorten(name, SMALL, 150.0);
         let (width, height) = (self.face.width(&name, SMALL), Typeface::line_height(SMALL));
         let right = at.0 >= middle.0;

@@ -2,9 +2,9 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ComparisonTab, ConversationId, Deed, EvaluationField, EvaluationTab, EvidencePart, ExchangeId, ExportKind,
-    ExportOptions, FigureFile, InspectorTab, Linked, MapLens, PaneId, Pick, PictureId, Sampling, Slot, TokenPlace,
-    ViewChange, WordColours,
+    BranchId, ComparisonTab, ConversationId, Deed, EvaluationField, EvaluationTab, EvidencePart, ExchangeId,
+    ExportKind, ExportOptions, FigureFile, InspectorTab, Linked, MapLens, PaneId, Pick, PictureId, Sampling, Slot,
+    TokenPlace, ViewChange, WordColours,
 };
 use crate::evaluation::Quadrant;
 use crate::evidence::export::EvidenceFile;

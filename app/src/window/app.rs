@@ -9,8 +9,8 @@ use super::lang::Texts;
 use super::panels::Panels;
 use super::saver::Saver;
 use super::state::{
-    AppState, Benchmarks, DownloadTask, EncoderInput, Ended, InputKey, ItemToAsk, MapSource, NoticeKind, OpenSet, PairOf,
-    PaneId, PathEntry, PathFor, PictureId, Slot, Stamp, TraceKey,
+    AppState, Benchmarks, DownloadTask, EncoderInput, Ended, InputKey, ItemToAsk, MapSource, NoticeKind, OpenSet,
+    PairOf, PaneId, PathEntry, PathFor, PictureId, Slot, Stamp, TraceKey,
 };
 use crate::evaluation::{PairView, RunView};
 use crate::pulling::Needs;

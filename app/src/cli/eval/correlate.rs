@@ -125,9 +125,9 @@ fn json(found: &Correlation) -> serde_json::Value {
     let components = found.components.iter().map(|component| {
         json!({ "explained": component.explained, "loadings": component.loadings, "scores": component.scores })
     });
-    let merges = found.merges.iter().map(|merge| {
-        json!({ "first": merge.first, "second": merge.second, "distance": merge.distance, "size": merge.size })
-    });
+    let merges = found.merges.iter().map(
+        |merge| json!({ "first": merge.first, "second": merge.second, "distance": merge.distance, "size": merge.size }),
+    );
     json!({
         "models": scores.models,
         "benchmarks": scores.benchmarks,
@@ -154,7 +154,11 @@ fn words(found: &Correlation) -> String {
     }
     let parts: Vec<String> =
         found.components.iter().take(3).map(|component| format!("{:.0} %", 100.0 * component.explained)).collect();
-    let _ = writeln!(text, "\nPearson's r, benchmarks in the order of the tree (average linkage over 1 − r). The first principal components of the \
-         standardised table have {} of its variance.", parts.join(", "));
+    let _ = writeln!(
+        text,
+        "\nPearson's r, benchmarks in the order of the tree (average linkage over 1 − r). The first principal components of the \
+         standardised table have {} of its variance.",
+        parts.join(", ")
+    );
     text
 }

@@ -6,7 +6,7 @@ use crate::evaluation::write_results;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_eval::report::{Columns, Summary, markdown};
-use opabinia_eval::run::{Merged, Missing, RunDirectory, merge};
+use opabinia_eval::run::{Missing, merge};
 use opabinia_eval::slurm;
 use std::path::{Path, PathBuf};
 

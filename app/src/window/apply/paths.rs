@@ -125,7 +125,9 @@ impl App {
                 self.state.overlay = Overlay::None;
                 self.use_path(what, path);
             }
-            (PathFor::Export(..) | PathFor::Evidence(_) | PathFor::Benchmarks(_), None) => typed.problem = Some(texts.path_taken.to_owned()),
+            (PathFor::Export(..) | PathFor::Evidence(_) | PathFor::Benchmarks(_), None) => {
+                typed.problem = Some(texts.path_taken.to_owned())
+            }
             (_, None) => typed.problem = Some(texts.path_missing.to_owned()),
         }
     }

@@ -85,12 +85,7 @@ impl App {
 
     /// Takes in the pixels that `make` gives as the picture `id`, which has no file, and keeps them as one called `name`
     /// beside the window.
-    pub(super) fn keep_picture(
-        &mut self,
-        id: PictureId,
-        name: &Path,
-        make: impl FnOnce() -> Picture + Send + 'static,
-    ) {
+    pub(super) fn keep_picture(&mut self, id: PictureId, name: &Path, make: impl FnOnce() -> Picture + Send + 'static) {
         let path = self.saver.store().filter(|store| store.keeps()).map(|store| store.picture_path(name));
         self.write_beside(
             "picture",

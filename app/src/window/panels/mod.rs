@@ -64,12 +64,8 @@ impl Panels {
                 opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles = TilesOf {
-                    cx: &cx,
-                    conversation: &mut self.conversation,
-                    evaluation: &mut self.evaluation,
-                    out,
-                };
+                let mut tiles =
+                    TilesOf { cx: &cx, conversation: &mut self.conversation, evaluation: &mut self.evaluation, out };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }

@@ -40,8 +40,8 @@ pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, Rea
 pub use conversation::{BranchId, Conversation, ConversationId, Conversations, MAX_ID, TokenPlace};
 pub use download::{Download, DownloadPhase, DownloadTask};
 pub use evaluation::{
-    Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile, ItemPicture,
-    ItemToAsk, Known, OpenSet, PairOf, Pick, Told, Working,
+    Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile,
+    ItemPicture, ItemToAsk, Known, OpenSet, PairOf, Pick, Told, Working,
 };
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,

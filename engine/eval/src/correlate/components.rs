@@ -25,7 +25,8 @@ pub fn components(matrix: &[Vec<f64>], columns: &[Vec<f64>]) -> Vec<Component> {
     let component = |&at: &usize| {
         let value = values[at].max(0.0);
         let vector: Vec<f64> = vectors.iter().map(|row| row[at]).collect();
-        let largest = vector.iter().copied().fold(0.0, |most: f64, x| if x.abs() > most.abs() + 1e-12 { x } else { most });
+        let largest =
+            vector.iter().copied().fold(0.0, |most: f64, x| if x.abs() > most.abs() + 1e-12 { x } else { most });
         let sign = if largest < 0.0 { -1.0 } else { 1.0 };
         let deviation = value.sqrt();
         let score = |model: usize| {
@@ -46,7 +47,8 @@ pub fn components(matrix: &[Vec<f64>], columns: &[Vec<f64>]) -> Vec<Component> {
 fn eigen(matrix: &[Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let size = matrix.len();
     let mut a: Vec<Vec<f64>> = matrix.to_vec();
-    let mut vectors: Vec<Vec<f64>> = (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect();
+    let mut vectors: Vec<Vec<f64>> =
+        (0..size).map(|i| (0..size).map(|j| f64::from(u8::from(i == j))).collect()).collect();
     for _ in 0..SWEEPS {
         let off: f64 = (0..size).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i][j] * a[i][j]).sum();
         if off < 1e-28 {

@@ -53,7 +53,11 @@ impl Scores {
         let mut seen = HashSet::new();
         for name in &benchmarks {
             if name.is_empty() || !seen.insert(name.clone()) {
-                return Err(Error::at(path, format!("a benchmark has no name, or one that is twice there: `{name}`"), HELP));
+                return Err(Error::at(
+                    path,
+                    format!("a benchmark has no name, or one that is twice there: `{name}`"),
+                    HELP,
+                ));
             }
         }
         seen.clear();
@@ -203,7 +207,8 @@ fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::at(path, format!("it is longer than {} MiB", MAX_BYTES >> 20), HELP));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|error| Error::at(path, format!("this is no text: {error}"), HELP))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| Error::at(path, format!("this is no text: {error}"), HELP))?;
     let mut input = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
     let (mut reader, mut rows, mut row, mut field) = (Reader::new(), Vec::new(), Vec::new(), Vec::new());
     let mut line = 1;

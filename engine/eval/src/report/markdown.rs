@@ -125,7 +125,10 @@ fn main_table(text: &mut String, columns: &Columns<'_>, summary: &Summary) {
     grey("most frequent answer of each task", percent(summary.majority.value()));
     if let Some((name, two, three)) = published(columns) {
         let note = format!("{two:.1} in 2D, {three:.1} in 3D");
-        grey(&format!("reported for {name} (arXiv 2406.16860), unverified: its authors' code, weights and machine"), note);
+        grey(
+            &format!("reported for {name} (arXiv 2406.16860), unverified: its authors' code, weights and machine"),
+            note,
+        );
     }
     text.push('\n');
     if let Some(mass) = summary.conditions.iter().filter_map(|condition| condition.mass).reduce(f64::max)

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn lmms_eval_takes_the_letter_an_answer_begins_with() {
-        let letters = ["A answer", "A) answer", " ( b)", "C.", "the left one", "1", "", "**A**", "（A）"].map(lmms_eval);
+        let letters =
+            ["A answer", "A) answer", " ( b)", "C.", "the left one", "1", "", "**A**", "（A）"].map(lmms_eval);
         let expected = [Some('A'), Some('A'), Some('B'), Some('C'), Some('T'), None, None, None, None];
         assert_eq!(letters, expected);
     }

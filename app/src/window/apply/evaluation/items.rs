@@ -36,7 +36,11 @@ impl App {
     }
 
     /// The picture of an item was read, or could not be.
-    pub(in crate::window::apply) fn item_picture_read(&mut self, idx: &str, picture: std::result::Result<Arc<Picture>, String>) {
+    pub(in crate::window::apply) fn item_picture_read(
+        &mut self,
+        idx: &str,
+        picture: std::result::Result<Arc<Picture>, String>,
+    ) {
         if let Some((wanted, known)) = &mut self.state.evaluation.picture
             && wanted == idx
         {
@@ -149,7 +153,8 @@ fn to_ask(open: &OpenSet, item: &Item, how: &How, protocol: Protocol, seed: u64)
         None => Err(Error::input("the set has no other picture to show", "take more of the set")),
     };
     let question = protocol.prompt(item);
-    let plain = |question, picture| ItemToAsk { question, picture, other: None, interventions: Interventions::default() };
+    let plain =
+        |question, picture| ItemToAsk { question, picture, other: None, interventions: Interventions::default() };
     Ok(match how {
         How::AsIs => plain(question, Some(picture(item.picture)?)),
         How::NoImage => plain(question, None),

@@ -85,13 +85,14 @@ impl App {
     }
 
     fn open_set(&mut self, path: PathBuf) {
+        let texts = self.texts();
         let evaluation = &mut self.state.evaluation;
         let limit = match evaluation.form.limit.trim() {
             "" => None,
             text => match text.parse::<usize>() {
                 Ok(limit) if limit > 0 => Some(limit),
                 _ => {
-                    evaluation.set = Known::Failed(self.texts().evaluation.bad_limit.to_owned());
+                    evaluation.set = Known::Failed(texts.evaluation.bad_limit.to_owned());
                     return;
                 }
             },
@@ -99,7 +100,6 @@ impl App {
         evaluation.set = Known::Coming;
         // Pictures of a table lie there, in a file without a name.
         let kept = self.state.data_dir.clone().filter(|directory| directory.is_dir());
-        let texts = self.texts();
         self.run_beside(
             "set of questions",
             |error| Finished::SetOpened(Err(error)),

@@ -55,7 +55,9 @@ impl App {
         if self.state.evaluation.working.is_some() {
             return;
         }
-        let (Some(model), Some(open)) = (self.state.models.current(), self.state.evaluation.set.ready()) else { return };
+        let (Some(model), Some(open)) = (self.state.models.current(), self.state.evaluation.set.ready()) else {
+            return;
+        };
         let is_demo = model.is_demo();
         let subject = Subject {
             model: model.id,

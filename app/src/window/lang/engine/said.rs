@@ -643,10 +643,7 @@ mod tests {
             ("What nobody has translated: this", "What nobody has translated: this"),
             ("{0}: not a field: missing", "{0}: not a field：缺失"),
             ("- /towers/a: no such directory", "- /towers/a：没有此目录"),
-            (
-                "row 3 (idx 7): its picture is missing: images/a.png",
-                "第 3 行（idx 7）：图片缺失：images/a.png",
-            ),
+            ("row 3 (idx 7): its picture is missing: images/a.png", "第 3 行（idx 7）：图片缺失：images/a.png"),
             (
                 "x.parquet: this is no whole parquet file: EOF: file is too small",
                 "x.parquet：这不是完整的 parquet 文件：EOF: file is too small",

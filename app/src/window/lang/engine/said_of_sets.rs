@@ -85,10 +85,7 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "somebody changed the file: remove the line, and give the command of the run again",
         "文件被改动过：请删除该行，再继续运行",
     ),
-    (
-        "make room and give the same command again: what is finished is kept",
-        "请腾出空间后继续：已完成的部分会保留",
-    ),
+    ("make room and give the same command again: what is finished is kept", "请腾出空间后继续：已完成的部分会保留"),
     ("the runs have different protocols: {} and {}", "两个运行的协议不同：{0} 与 {1}"),
     (
         "their numbers are not comparable: run one of them again under the other's protocol",

@@ -48,7 +48,8 @@ pub fn field(ui: &mut Ui, cx: &Cx<'_>, field: EvaluationField, hint: &str, out: 
     let mut text = cx.state.evaluation.form.text(field).to_owned();
     ui.horizontal(|ui| {
         let room = if is_path { 150.0 } else { 0.0 };
-        let edit = TextEdit::singleline(&mut text).hint_text(hint).desired_width((ui.available_width() - room).max(90.0));
+        let edit =
+            TextEdit::singleline(&mut text).hint_text(hint).desired_width((ui.available_width() - room).max(90.0));
         let response = ui.add(edit);
         let name = texts.field(field);
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name));

@@ -5,7 +5,10 @@ use crate::window::action::{Action, EvaluationAction};
 use crate::window::panels::conversation::thumbnail::small;
 use crate::window::panels::{Cx, parts};
 use crate::window::state::{Known, Pick};
-use egui::{Align2, Button, FontId, Grid, Image, Label, RichText, ScrollArea, Sense, Spinner, TextureOptions, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Button, FontId, Grid, Image, Label, RichText, ScrollArea, Sense, Spinner, TextureOptions, Ui, WidgetInfo,
+    pos2, vec2,
+};
 use opabinia_engine::vision::Picture;
 use opabinia_eval::run::{Entry, Record};
 use opabinia_eval::score::{Outcome, letter};
@@ -114,7 +117,14 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, record: &Record, outcome: &Outcome, pick: Pick,
 }
 
 /// The probability of an option as a bar, and whether it was chosen.
-fn option(ui: &mut Ui, cx: &Cx<'_>, (condition, at): (&str, usize), chosen: bool, right: bool, probability: Option<f32>) {
+fn option(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    (condition, at): (&str, usize),
+    chosen: bool,
+    right: bool,
+    probability: Option<f32>,
+) {
     let texts = &cx.texts.evaluation;
     let (rect, response) = ui.allocate_exact_size(vec2(FIELD[0], FIELD[1]), Sense::hover());
     let number = probability.map_or_else(String::new, |p| percent(p));

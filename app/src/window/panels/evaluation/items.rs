@@ -31,10 +31,11 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             for row in rows {
                 let Some(at) = listed.map_or(Some(row), |listed| listed.get(row).copied()) else { continue };
                 let Some((first, second)) = pair.entries.get(at).copied() else { continue };
-                let (Some(record), Some(other)) = (of.runs[0].record(first), of.runs[1].record(second)) else { continue };
-                let marks = [(record, &of.conditions[0]), (other, &of.conditions[1])].map(|(record, name)| {
-                    record.conditions.get(name).is_some_and(|outcome| outcome.right)
-                });
+                let (Some(record), Some(other)) = (of.runs[0].record(first), of.runs[1].record(second)) else {
+                    continue;
+                };
+                let marks = [(record, &of.conditions[0]), (other, &of.conditions[1])]
+                    .map(|(record, name)| record.conditions.get(name).is_some_and(|outcome| outcome.right));
                 item(ui, cx, record, marks, view.item.as_deref() == Some(record.idx.as_str()), out);
             }
         },

@@ -28,7 +28,13 @@ fn of_run(ui: &mut Ui, cx: &Cx<'_>, run: &RunView, of_other: bool, out: &mut Vec
     parts::section(ui, &format!("{} · {}", header.model.name, header.data.name));
     weak(
         ui,
-        &(texts.run_is)(summary.items, header.data.questions, summary.clusters, &header.protocol, &header.model.precision),
+        &(texts.run_is)(
+            summary.items,
+            header.data.questions,
+            summary.clusters,
+            &header.protocol,
+            &header.model.precision,
+        ),
     );
     if let Ok(protocol) = header.protocol.parse() {
         weak(ui, &(texts.rule)(protocol));
@@ -126,7 +132,8 @@ fn bar(ui: &mut Ui, rate: Rate, chance: f64, chosen: bool) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(FIELD[0], FIELD[1]), Sense::click());
     let visuals = ui.visuals();
     if chosen || response.hovered() {
-        let fill = if chosen { visuals.selection.bg_fill.gamma_multiply(0.5) } else { visuals.widgets.hovered.weak_bg_fill };
+        let fill =
+            if chosen { visuals.selection.bg_fill.gamma_multiply(0.5) } else { visuals.widgets.hovered.weak_bg_fill };
         ui.painter().rect_filled(rect, 3.0, fill);
     }
     if response.has_focus() {
@@ -138,7 +145,13 @@ fn bar(ui: &mut Ui, rate: Rate, chance: f64, chosen: bool) -> Response {
     let painter = ui.painter();
     let colour = visuals.text_color();
     let text = format!("{:.1}", 100.0 * rate.value());
-    painter.text(pos2(rect.center().x, rect.top() + 10.0), Align2::CENTER_CENTER, text, FontId::monospace(12.0), colour);
+    painter.text(
+        pos2(rect.center().x, rect.top() + 10.0),
+        Align2::CENTER_CENTER,
+        text,
+        FontId::monospace(12.0),
+        colour,
+    );
     let weak = visuals.weak_text_color().gamma_multiply(0.5);
     painter.hline(at(0.0)..=at(1.0), line, Stroke::new(1.0, weak));
     painter.vline(at(chance), line - 4.0..=line + 4.0, Stroke::new(1.0, visuals.weak_text_color()));
