@@ -90,7 +90,7 @@ fn command_line_run(out: &Path, rows: &str, more: &[&str]) {
 fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     let directory = tempfile::tempdir().unwrap();
     let (out, other) = (directory.path().join("new/run"), directory.path().join("other"));
-    let mut window = with_set(&set(), "40", LARGE);
+    let mut window = with_set(&set(), "20", LARGE);
     type_into(&mut window, EvaluationField::Run, text(&out));
     window.get_by_label("Start").click();
     window.step();
@@ -106,7 +106,7 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     let ended = evaluation(window.state()).ended.clone();
     assert_eq!(ended, Some(Ended::Paused));
     let paused_at = finished(window.state());
-    assert!((5..40).contains(&paused_at), "{paused_at}");
+    assert!((5..20).contains(&paused_at), "{paused_at}");
     window.get_by_label("Resume").click();
     window.step();
     wait(&mut window, "some more", |app| finished(app) > paused_at || complete(app));
@@ -114,8 +114,8 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     wait(&mut window, "the second pause", |app| evaluation(app).working.is_none());
     assert!(finished(window.state()) > paused_at);
     // The command line goes on with it, and then there is nothing left to ask.
-    command_line_run(&out, "40", &[]);
-    command_line_run(&other, "40", &[]);
+    command_line_run(&out, "20", &[]);
+    command_line_run(&other, "20", &[]);
     assert_eq!(fs::read(out.join("merged.jsonl")).unwrap(), fs::read(other.join("merged.jsonl")).unwrap());
     window.state_mut().act(EvaluationAction::Open(EvaluationField::Run));
     wait(&mut window, "the run", |app| evaluation(app).run.ready().is_some_and(|run| run.is_complete()));
@@ -134,7 +134,7 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     type_into(&mut window, EvaluationField::Run, text(&begun));
     window.state_mut().act(EvaluationAction::Open(EvaluationField::Run));
     wait(&mut window, "the begun run", |app| evaluation(app).run.ready().is_some_and(|run| run.path == begun));
-    assert!((1..40).contains(&finished(window.state())));
+    assert!((1..20).contains(&finished(window.state())));
     window.get_by_label("Resume").click();
     window.step();
     wait(&mut window, "the rest", complete);
