@@ -151,12 +151,10 @@ impl Scores {
         for (name, _) in self.benchmarks.iter().zip(&kept).filter(|(_, kept)| !**kept) {
             self.notes.push(format!("{name} is left out: all models have the same number"));
         }
-        let keep = |at: usize| kept.get(at).copied().unwrap_or(false);
-        let mut at = 0;
-        self.benchmarks.retain(|_| (keep(at), at += 1).0);
+        let mut keep = kept.iter().copied().cycle();
+        self.benchmarks.retain(|_| keep.next().unwrap_or(false));
         for row in &mut self.values {
-            let mut at = 0;
-            row.retain(|_| (keep(at), at += 1).0);
+            row.retain(|_| keep.next().unwrap_or(false));
         }
     }
 }

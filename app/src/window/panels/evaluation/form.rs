@@ -175,13 +175,13 @@ fn work(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
                 out.push(EvaluationAction::Start.into());
             }
         }
-        match &evaluation.ended {
-            Some(Ended::Complete) => weak(ui, texts.complete),
-            Some(Ended::Paused) => weak(ui, texts.paused),
-            Some(Ended::Failed(_)) | None => match why_not.filter(|_| !complete) {
-                Some(why) => weak(ui, why),
-                None => {}
-            },
+        let said = match &evaluation.ended {
+            Some(Ended::Complete) => Some(texts.complete),
+            Some(Ended::Paused) => Some(texts.paused),
+            Some(Ended::Failed(_)) | None => why_not.filter(|_| !complete),
+        };
+        if let Some(said) = said {
+            weak(ui, said);
         }
     });
     if let Some(Ended::Failed(why)) = &evaluation.ended {

@@ -72,7 +72,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
                     for condition in run.into_iter().flat_map(|run| &run.header.conditions) {
                         let pick = Pick { of_other: of_other == 1, condition: condition.name.clone() };
                         if let Some(outcome) = record.conditions.get(&condition.name) {
-                            row(ui, cx, record, outcome, pick, out);
+                            row(ui, cx, record, outcome, &pick, out);
                         }
                     }
                 }
@@ -89,9 +89,9 @@ fn answer(record: &Record) -> String {
 }
 
 /// What came of the item under one condition, and the button that asks it so.
-fn row(ui: &mut Ui, cx: &Cx<'_>, record: &Record, outcome: &Outcome, pick: Pick, out: &mut Vec<Action>) {
+fn row(ui: &mut Ui, cx: &Cx<'_>, record: &Record, outcome: &Outcome, pick: &Pick, out: &mut Vec<Action>) {
     let texts = &cx.texts.evaluation;
-    let name = super::pair::name_of(cx, &pick);
+    let name = super::pair::name_of(cx, pick);
     ui.horizontal(|ui| {
         let can = cx.state.evaluation.set.ready().is_some() && cx.state.models.current().is_some();
         let open = ui.add_enabled(can, Button::new(texts.ask_item).small());
@@ -127,7 +127,7 @@ fn option(
 ) {
     let texts = &cx.texts.evaluation;
     let (rect, response) = ui.allocate_exact_size(vec2(FIELD[0], FIELD[1]), Sense::hover());
-    let number = probability.map_or_else(String::new, |p| percent(p));
+    let number = probability.map_or_else(String::new, percent);
     let words = [(chosen, texts.chosen), (right, texts.right_or_wrong[0])];
     let words: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
     let spoken = format!("{condition}, {}: {number} {}", letter(at), words.join(", "));
