@@ -276,7 +276,7 @@ fn words_of_the_vocabulary_are_defined_once() {
         "ModelId",
         "Interventions",
         "Anatomy",
-        "TowerFamily",
+        "EncoderFamily",
     ];
     for name in names {
         let mut places = Vec::new();
@@ -425,6 +425,34 @@ fn unsafe_code_stays_in_its_files() {
             assert!(!found || UNSAFE_FILES.contains(&name.as_str()), "{name} holds unsafe code");
         }
     }
+}
+
+/// The numbers after each § of `text`, as `4.2`.
+fn sections(text: &str) -> impl Iterator<Item = &str> {
+    text.split('§').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        rest[..end].trim_end_matches('.')
+    })
+}
+
+#[test]
+fn sections_that_comments_cite_exist() {
+    let page = fs::read_to_string(root().join("docs/model.md")).unwrap();
+    let headings = page.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+    let known: BTreeSet<&str> =
+        headings.filter_map(|heading| heading.split(' ').next()).map(|number| number.trim_end_matches('.')).collect();
+    let mut cited = 0;
+    for file in MEMBERS.into_iter().flat_map(|member| files(&root().join(member), &is_rust)) {
+        let text = fs::read_to_string(&file).unwrap();
+        for line in text.lines().filter(|line| line.contains('§')) {
+            assert!(line.contains("docs/model.md §"), "{} cites a section of an unknown page: {line}", file.display());
+            for section in sections(line) {
+                assert!(known.contains(section), "{}: docs/model.md has no section {section}", file.display());
+                cited += 1;
+            }
+        }
+    }
+    assert!(cited > 30, "only {cited} citations were found");
 }
 
 #[test]

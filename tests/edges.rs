@@ -58,16 +58,16 @@ fn wide(interventions: Interventions) -> ImageInput {
 fn ask(
     model: &Model,
     session: &mut Session,
-    subject: Option<&ImageInput>,
+    image_input: Option<&ImageInput>,
     max_tokens: usize,
     observer: &mut dyn Observer,
 ) -> Answer {
     let turns = [Turn { question: "Describe this image.".into(), answer: None }];
-    let prompt = model.prompt(None, &turns, subject.is_some()).unwrap();
+    let prompt = model.prompt(None, &turns, image_input.is_some()).unwrap();
     let options = GenerateOptions { max_tokens, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer, on_token: &mut |_| {} };
-    session.ask(model, &prompt, subject, &[], &options, &mut watch).unwrap()
+    session.ask(model, &prompt, image_input, &[], &options, &mut watch).unwrap()
 }
 
 fn ids(answer: &Answer) -> Vec<u32> {
@@ -77,13 +77,13 @@ fn ids(answer: &Answer) -> Vec<u32> {
 /// The first token needs no position of its own, every later one the position of the one before it.
 #[test]
 fn a_full_context_ends_the_answer_and_a_full_prompt_still_gets_one_token() {
-    let subject = wide(Interventions::default());
-    let whole = ask(&load_with("tiny-phi3", &[]), &mut Session::default(), Some(&subject), 20, &mut Unobserved);
+    let image_input = wide(Interventions::default());
+    let whole = ask(&load_with("tiny-phi3", &[]), &mut Session::default(), Some(&image_input), 20, &mut Unobserved);
     for room in [0, 3] {
         let positions = whole.prompt_positions + room;
         let model = load_with("tiny-phi3", &[("max_position_embeddings", json!(positions))]);
         let mut recorder = Recorder::new(Detail::All);
-        let answer = ask(&model, &mut Session::default(), Some(&subject), 20, &mut recorder);
+        let answer = ask(&model, &mut Session::default(), Some(&image_input), 20, &mut recorder);
         assert_eq!(answer.stop, StopReason::ContextFull);
         assert_eq!(ids(&answer), ids(&whole)[..room + 1]);
         let tensors = recorder.into_tensors().unwrap();
@@ -108,8 +108,8 @@ fn tied_embeddings_may_be_stored_twice() {
 fn without_samplers_the_final_grid_may_be_finer_than_the_encoders() {
     let model = load_with("tiny-vicuna", &[("image_token_len", json!(144))]);
     let mut recorder = Recorder::new(Detail::All);
-    let subject = wide(Interventions::default());
-    ask(&model, &mut Session::default(), Some(&subject), 1, &mut recorder);
+    let image_input = wide(Interventions::default());
+    ask(&model, &mut Session::default(), Some(&image_input), 1, &mut recorder);
     let tensors = recorder.into_tensors().unwrap();
     assert_eq!(tensors["connector.mm_projector"].dims()[0], 144);
     assert_eq!(tensors["image_tokens"].dims()[0], 6 * 13);
@@ -122,10 +122,10 @@ fn interventions_may_alternate_within_one_session() {
     let mut session = Session::default();
     let masked = |k| Interventions::mask(k, false);
     for interventions in [Interventions::default(), masked(2), masked(3), Interventions::default(), masked(2)] {
-        let subject = wide(interventions);
-        let kept = ask(&model, &mut session, Some(&subject), 6, &mut Unobserved);
-        let fresh = ask(&model, &mut Session::default(), Some(&subject), 6, &mut Unobserved);
-        assert_eq!(ids(&kept), ids(&fresh), "{:?}", subject.interventions);
+        let image_input = wide(interventions);
+        let kept = ask(&model, &mut session, Some(&image_input), 6, &mut Unobserved);
+        let fresh = ask(&model, &mut Session::default(), Some(&image_input), 6, &mut Unobserved);
+        assert_eq!(ids(&kept), ids(&fresh), "{:?}", image_input.interventions);
     }
 }
 
@@ -134,9 +134,9 @@ fn interventions_may_alternate_within_one_session() {
 fn a_known_picture_is_encoded_again_for_who_wants_to_see_it() {
     let model = load_with("tiny-phi3", &[]);
     let mut session = Session::default();
-    let subject = wide(Interventions::default());
-    ask(&model, &mut session, Some(&subject), 1, &mut Unobserved);
+    let image_input = wide(Interventions::default());
+    ask(&model, &mut session, Some(&image_input), 1, &mut Unobserved);
     let mut recorder = Recorder::new(Detail::All);
-    ask(&model, &mut session, Some(&subject), 1, &mut recorder);
+    ask(&model, &mut session, Some(&image_input), 1, &mut recorder);
     assert!(recorder.into_tensors().unwrap().contains_key("tower2.stage3"));
 }

@@ -21,7 +21,7 @@ use opabinia_engine::probe::evidence::{
 use opabinia_engine::run::Lane;
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
-use opabinia_forge::{DecoderFamily, ForgeSpec, Preset, SamplerLayout, TowerFamily, TowerScale, forge};
+use opabinia_forge::{DecoderFamily, EncoderFamily, EncoderScale, ForgeSpec, Preset, SamplerLayout, forge};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -183,18 +183,18 @@ fn tiny_yi() {
 /// samplers, both decoders.
 fn shapes() -> Vec<ForgeSpec> {
     let base = || Preset::Tiny.spec();
-    let tower = |family| TowerScale::Tiny.tower(family);
+    let tower = |family| EncoderScale::Tiny.tower(family);
     let mut shapes = vec![base(), base(), base(), base()];
     shapes[0].seed = 11;
     shapes[1].sva.samplers = None;
     shapes[1].sva.group_sides = vec![2, 4];
     shapes[1].sva.connector_depth = 3;
-    shapes[1].towers = vec![tower(TowerFamily::Clip), tower(TowerFamily::ConvnextL), tower(TowerFamily::Siglip)];
+    shapes[1].towers = vec![tower(EncoderFamily::Clip), tower(EncoderFamily::ConvnextL), tower(EncoderFamily::Siglip)];
     shapes[2].decoder.family = DecoderFamily::Phi3;
     shapes[2].decoder.kv_heads = 4;
     shapes[2].decoder.layers = 6;
     shapes[2].sva.samplers = Some(SamplerLayout { count: 3, start: 1, stride: 2 });
-    shapes[2].towers = vec![tower(TowerFamily::Dinov2), tower(TowerFamily::Convnext)];
+    shapes[2].towers = vec![tower(EncoderFamily::Dinov2), tower(EncoderFamily::Convnext)];
     shapes[3].decoder.layers = 3;
     shapes[3].sva.connector_depth = 1;
     shapes[3].sva.samplers = Some(SamplerLayout { count: 3, start: 0, stride: 1 });
@@ -373,12 +373,12 @@ fn answers_under_interventions_are_those_of_a_conversation() {
         let request = Request { with: with.clone(), ..request };
         let evidence = run(model, &mut Session::default(), &request).unwrap();
         for (effect, interventions) in evidence.effects.iter().zip(with) {
-            let subject = ImageInput {
+            let image_input = ImageInput {
                 interventions,
                 other: request.other.clone(),
                 ..ImageInput::plain(Arc::clone(&request.picture))
             };
-            let expected = ask(model, &mut Session::default(), Some(&subject), 6);
+            let expected = ask(model, &mut Session::default(), Some(&image_input), 6);
             let expected_ids: Vec<u32> = expected.tokens.iter().map(|token| token.id).collect();
             let got = effect.answer.as_ref().unwrap();
             assert_eq!((&got.ids, &got.text), (&expected_ids, &expected.text), "{}", effect.name);
@@ -388,13 +388,13 @@ fn answers_under_interventions_are_those_of_a_conversation() {
     });
 }
 
-fn ask(model: &Model, session: &mut Session, subject: Option<&ImageInput>, tokens: usize) -> Answer {
+fn ask(model: &Model, session: &mut Session, image_input: Option<&ImageInput>, tokens: usize) -> Answer {
     let turns = [Turn { question: "What is here?".into(), answer: None }];
-    let prompt = model.prompt(None, &turns, subject.is_some()).unwrap();
+    let prompt = model.prompt(None, &turns, image_input.is_some()).unwrap();
     let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut |_| {} };
-    session.ask(model, &prompt, subject, &[], &options, &mut watch).unwrap()
+    session.ask(model, &prompt, image_input, &[], &options, &mut watch).unwrap()
 }
 
 /// The standard list leaves the conversation as it was: a question after it reuses its whole prefix and gets the answer it
@@ -417,10 +417,10 @@ fn the_standard_list_leaves_the_conversation_alone_and_its_values_add_up() {
             assert!((sum - difference).abs() < 1e-9, "{}: {sum} instead of {difference}", game.kind.name());
             assert_eq!(game.coalitions.last().copied(), Some(evidence.base.sum()));
         }
-        let subject = ImageInput::plain(Arc::clone(&request.picture));
-        let follow_up = ask(model, &mut session, Some(&subject), 6);
+        let image_input = ImageInput::plain(Arc::clone(&request.picture));
+        let follow_up = ask(model, &mut session, Some(&image_input), 6);
         assert_eq!(follow_up.timings.prefill_positions, 1, "all but the last position of the prompt is known");
-        let fresh = ask(model, &mut Session::default(), Some(&subject), 6);
+        let fresh = ask(model, &mut Session::default(), Some(&image_input), 6);
         let ids = |answer: &Answer| answer.tokens.iter().map(|token| token.id).collect::<Vec<_>>();
         assert_eq!(ids(&follow_up), ids(&fresh));
     });
@@ -471,7 +471,7 @@ fn findings_come_one_by_one_and_add_up_to_the_whole() {
         let (mut found, mut pieces): (Option<Evidence>, usize) = (None, 0);
         let whole = loop {
             let end = measurement.advance(model, &mut session, &mut watch).unwrap();
-            for finding in measurement.take_found() {
+            for finding in measurement.drain_findings() {
                 pieces += 1;
                 match (&mut found, finding) {
                     (None, Finding::Base(base)) => found = Some(*base),

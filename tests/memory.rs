@@ -6,7 +6,7 @@
 use opabinia_engine::model::LoadRequest;
 use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::worker::Client;
-use opabinia_forge::{Preset, TowerNetwork, forge, size};
+use opabinia_forge::{EncoderNetwork, Preset, forge, size};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -130,7 +130,7 @@ fn two_checkpoints_hold_their_common_encoders_once() {
     let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
     let mut spec = Preset::Tiny.spec();
     for tower in &mut spec.towers {
-        if let TowerNetwork::Siglip { dim, depth, .. } = &mut tower.network {
+        if let EncoderNetwork::Siglip { dim, depth, .. } = &mut tower.network {
             (*dim, *depth) = (768, 4);
         }
     }

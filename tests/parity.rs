@@ -52,7 +52,7 @@ fn run(
     model: &Model,
     session: &mut Session,
     prompt: &PromptIds,
-    subject: Option<&ImageInput>,
+    image_input: Option<&ImageInput>,
     tokens: usize,
     detail: Detail,
 ) -> (Answer, BTreeMap<String, Tensor>) {
@@ -60,7 +60,7 @@ fn run(
     let options = GenerateOptions { max_tokens: tokens, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut watch = Watch { job: &job, observer: &mut recorder, on_token: &mut |_| {} };
-    let answer = session.ask(model, prompt, subject, &[], &options, &mut watch).unwrap();
+    let answer = session.ask(model, prompt, image_input, &[], &options, &mut watch).unwrap();
     (answer, recorder.into_tensors().unwrap())
 }
 
@@ -80,10 +80,10 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
             return Err(format!("{place}: the prompt built from the question has other ids: {:?}", built.ids));
         }
     }
-    let subject = picture(root, &case).map(ImageInput::plain);
+    let image_input = picture(root, &case).map(ImageInput::plain);
     let expected_ids = case.ids("generated_ids");
     let mut session = Session::default();
-    let (answer, got) = run(model, &mut session, &prompt, subject.as_ref(), expected_ids.len(), Detail::All);
+    let (answer, got) = run(model, &mut session, &prompt, image_input.as_ref(), expected_ids.len(), Detail::All);
 
     let mut worst = 0f64;
     for key in ordered(case.tensors.keys()) {
@@ -102,19 +102,19 @@ fn compare(model: &Model, root: &Path, variant: &str, name: &str) -> Result<f64,
     if ids != expected_ids {
         return Err(format!("{place}: generated ids {ids:?}, expected {expected_ids:?}"));
     }
-    if let Some(subject) = &subject {
-        worst = worst.max(compare_ablations(model, &mut session, &case, &prompt, subject, &place)?);
+    if let Some(image_input) = &image_input {
+        worst = worst.max(compare_interventions(model, &mut session, &case, &prompt, image_input, &place)?);
     }
     Ok(worst)
 }
 
 /// Both ablations of every encoder, by the logits of the next token.
-fn compare_ablations(
+fn compare_interventions(
     model: &Model,
     session: &mut Session,
     case: &Case,
     prompt: &PromptIds,
-    subject: &ImageInput,
+    image_input: &ImageInput,
     place: &str,
 ) -> Result<f64, String> {
     let mut worst = 0f64;
@@ -123,8 +123,8 @@ fn compare_ablations(
         let zero_features = Interventions::of(Action::Zero { encoder: k });
         for (name, interventions) in [("mask_keys", mask_keys), ("zero_features", zero_features)] {
             let key = format!("ablate.{name}.tower{k}.logits");
-            let subject = ImageInput { interventions, ..subject.clone() };
-            let (_, got) = run(model, session, prompt, Some(&subject), 1, Detail::Sva);
+            let image_input = ImageInput { interventions, ..image_input.clone() };
+            let (_, got) = run(model, session, prompt, Some(&image_input), 1, Detail::Sva);
             let deviation = deviation(&got["logits.steps"].squeeze(0).unwrap(), &case.tensors[&key]);
             if deviation > LIMIT || deviation.is_nan() {
                 return Err(format!("{place}: {key} deviates by {deviation:.2e} of its maximum"));
@@ -207,14 +207,14 @@ fn follow_up_questions_reuse_the_prefix_and_change_nothing() {
     let root = support::goldens();
     let model = load(&root, "tiny-llama3");
     let case = Case::read(&root, "tiny-llama3", "wide");
-    let subject = ImageInput::plain(picture(&root, &case).unwrap());
+    let image_input = ImageInput::plain(picture(&root, &case).unwrap());
     let options = GenerateOptions { max_tokens: 12, ..GenerateOptions::default() };
     let job = Job::unattended();
     let mut session = Session::default();
     let ask = |session: &mut Session, turns: &[Turn]| {
         let prompt = model.prompt(None, turns, true).unwrap();
         let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut |_| {} };
-        session.ask(&model, &prompt, Some(&subject), &[], &options, &mut watch).unwrap()
+        session.ask(&model, &prompt, Some(&image_input), &[], &options, &mut watch).unwrap()
     };
     let turn = |question: &str, answer: Option<&str>| Turn {
         question: question.to_owned(),

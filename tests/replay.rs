@@ -27,20 +27,20 @@ const LIMIT: f32 = 5e-5;
 struct Asked {
     model: Model,
     prompt: PromptIds,
-    subject: ImageInput,
+    image_input: ImageInput,
 }
 
 impl Asked {
     fn new(variant: &str) -> Self {
         let model = load(&goldens(), variant);
         let prompt = model.prompt(None, &[turn("Describe this image in detail.", None)], true).unwrap();
-        Self { model, prompt, subject: subject(&goldens(), "wide.png") }
+        Self { model, prompt, image_input: image_input(&goldens(), "wide.png") }
     }
 
     fn observed(
         &self,
         session: &mut Session,
-        begin: &[u32],
+        forced_prefix: &[u32],
         options: &GenerateOptions,
         observer: &mut dyn Observer,
     ) -> Result<Answer, Error> {
@@ -48,7 +48,8 @@ impl Asked {
         let mut streamed = Vec::new();
         let mut on_token = |token: &Token| streamed.push(token.clone());
         let mut watch = Watch { job: &job, observer, on_token: &mut on_token };
-        let answer = session.ask(&self.model, &self.prompt, Some(&self.subject), begin, options, &mut watch)?;
+        let answer =
+            session.ask(&self.model, &self.prompt, Some(&self.image_input), forced_prefix, options, &mut watch)?;
         // Texts may differ at the end: what is held back until then is given to the last token, and a stop text is cut off.
         let joined = |tokens: &[Token]| tokens.iter().map(|token| token.text.as_str()).collect::<String>();
         let numbers = |tokens: &[Token]| {
@@ -61,16 +62,16 @@ impl Asked {
         Ok(answer)
     }
 
-    fn answer(&self, session: &mut Session, begin: &[u32], options: &GenerateOptions) -> Answer {
-        self.observed(session, begin, options, &mut Unobserved).unwrap()
+    fn answer(&self, session: &mut Session, forced_prefix: &[u32], options: &GenerateOptions) -> Answer {
+        self.observed(session, forced_prefix, options, &mut Unobserved).unwrap()
     }
 
     fn attention(&self, session: &mut Session, answer: &[u32]) -> TokenAttention {
         let job = Job::unattended();
         let mut rows = LastRows::default();
         let mut watch = Watch { job: &job, observer: &mut rows, on_token: &mut |_| {} };
-        session.revisit(&self.model, &self.prompt, Some(&self.subject), answer, &mut watch).unwrap();
-        let frame = Frame::new(self.model.config().sva.final_side, size(&self.subject));
+        session.revisit(&self.model, &self.prompt, Some(&self.image_input), answer, &mut watch).unwrap();
+        let frame = Frame::new(self.model.config().sva.final_side, size(&self.image_input));
         rows.around(frame, self.prompt.image_index.unwrap()).unwrap()
     }
 }
@@ -85,13 +86,13 @@ fn load(root: &Path, variant: &str) -> Model {
     Model::load(&request, &Job::unattended()).unwrap().0
 }
 
-fn subject(root: &Path, image: &str) -> ImageInput {
+fn image_input(root: &Path, image: &str) -> ImageInput {
     let picture = Picture::open(&root.join("images").join(image), Exif::Ignore).unwrap();
     ImageInput::plain(Arc::new(picture))
 }
 
-fn size(subject: &ImageInput) -> PictureSize {
-    PictureSize { width: subject.picture.width, height: subject.picture.height }
+fn size(image_input: &ImageInput) -> PictureSize {
+    PictureSize { width: image_input.picture.width, height: image_input.picture.height }
 }
 
 fn turn(question: &str, answer: Option<&str>) -> Turn {
@@ -154,19 +155,19 @@ fn an_alternative_is_continued_as_if_it_had_been_chosen() {
     let mut session = Session::default();
     let plain = asked.answer(&mut session, &[], &options);
     let other = &plain.tokens[6].alternatives[1];
-    let begin = [&ids(&plain)[..6], &[other.id]].concat();
-    let begun = asked.answer(&mut session, &begin, &options);
+    let forced_prefix = [&ids(&plain)[..6], &[other.id]].concat();
+    let begun = asked.answer(&mut session, &forced_prefix, &options);
     assert_eq!(begun.tokens.len(), 16);
     assert_eq!(begun.tokens[6].id, other.id);
     assert!((begun.tokens[6].log_prob - other.log_prob).abs() < 1e-4, "{:?} {other:?}", begun.tokens[6]);
     assert_ne!(ids(&begun)[7..], ids(&plain)[7..]);
     // One pass a token, which is how a recorder sees it, comes to the same.
     let mut recorder = Recorder::new(Detail::All);
-    let stepped = asked.observed(&mut Session::default(), &begin, &options, &mut recorder).unwrap();
+    let stepped = asked.observed(&mut Session::default(), &forced_prefix, &options, &mut recorder).unwrap();
     assert_same(&begun, &stepped, "together or one by one");
     let recorded = recorder.into_tensors().unwrap();
     assert_eq!(recorded["logits.steps"].dims()[0], 16);
-    let positions = asked.prompt.ids.len() - 1 + asked.model.visual_positions(size(&asked.subject)).unwrap();
+    let positions = asked.prompt.ids.len() - 1 + asked.model.visual_positions(size(&asked.image_input)).unwrap();
     assert_eq!(recorded["llm.attn_rows"].dims()[3], positions + 15, "rows of single positions");
 }
 
@@ -196,9 +197,9 @@ fn an_answer_ends_among_given_tokens_where_it_would_have_ended() {
 
     let end =
         u32::try_from(asked.prompt.ids.iter().copied().find(|&id| id > 0 && is_end(&asked, id)).unwrap()).unwrap();
-    let begin = [&all[..2], &[end], &all[2..5]].concat();
-    let ended = asked.answer(&mut session, &begin, &options(12));
-    assert_eq!((ids(&ended).as_slice(), ended.stop), (&begin[..3], StopReason::EndOfTurn));
+    let forced_prefix = [&all[..2], &[end], &all[2..5]].concat();
+    let ended = asked.answer(&mut session, &forced_prefix, &options(12));
+    assert_eq!((ids(&ended).as_slice(), ended.stop), (&forced_prefix[..3], StopReason::EndOfTurn));
 
     // A text that one of the tokens completes, away from the ends.
     let stop = plain.tokens[1..8].iter().map(|token| token.text.trim().to_owned()).find(|text| text.len() > 1).unwrap();
@@ -236,7 +237,7 @@ fn the_attention_of_a_token_is_the_recorded_one() {
                 let prompt =
                     encode_prompt_raw(loaded.tokenizer(), case.str("prompt").unwrap(), ImageNewline::Reference)
                         .unwrap();
-                let asked = Asked { model: loaded, prompt, subject: subject(&root, image) };
+                let asked = Asked { model: loaded, prompt, image_input: image_input(&root, image) };
                 let generated: Vec<u32> =
                     case.ids("generated_ids").iter().map(|&id| u32::try_from(id).unwrap()).collect();
                 let mut session = Session::default();

@@ -732,7 +732,7 @@ fn checkpoints_with_the_same_encoders_hold_and_run_them_once() {
     client.wait(loading).unwrap();
     let inspecting = client.inspect(load_from(&second));
     let beside = client.wait(inspecting).unwrap();
-    let encoders: u64 = alone.towers.iter().map(|tower| tower.bytes).sum();
+    let encoders: u64 = alone.encoders.iter().map(|tower| tower.bytes).sum();
     let weights =
         |inspection: &opabinia_engine::model::Inspection| inspection.need(inspection.precision.weights).weights;
     assert!(encoders > 0 && alone.notes.is_empty(), "{:?}", alone.notes);

@@ -1,5 +1,6 @@
 //! What a frame of the window costs: our own code for everything on the screen, on a trace of the 8B model's size and a
-//! long conversation, and how soon after its start the program has its first frame.
+//! long conversation, with one pane of maps and with four; whether it draws while nothing happens; and how soon after its start
+//! the program has its first frame.
 //!
 //! A frame here is everything the processor does before the graphics device takes over. What our own code takes of it is
 //! told apart: doing what a person did, taking in events, and every panel with its layout and text. The rest is egui's and
@@ -16,13 +17,14 @@ use egui_kittest::Harness;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
-use opabinia::window::action::ConversationAction;
+use opabinia::window::action::{ConversationAction, ViewAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, Slot, ViewChange};
+use opabinia::window::state::{AnswerStatus, MapSource, PaneId, RunRef, Slot, TraceEntry, ViewChange};
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
 use opabinia_engine::vision::{Exif, PixelHash};
-use opabinia_shaders::{Cell, Indices};
+use opabinia_shaders::{Cell, Indices, Quantity};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -34,6 +36,12 @@ const KEYS: usize = 19;
 const TOKEN_SIDES: [usize; 4] = [24, 24, 24, 96];
 const MESSAGES: usize = 200;
 const FRAMES: usize = 400;
+/// How often frames are timed: what else the machine does falls on some of these.
+const RUNS: usize = 5;
+/// Our own code takes no longer in 99 of 100 frames: half of what a frame has at 120 Hz.
+const BAR: f64 = 4.0;
+/// How long the window is watched while nothing happens.
+const IDLE: Duration = Duration::from_secs(2);
 const STARTS: usize = 7;
 
 /// What this program is called with to measure one first frame.
@@ -158,28 +166,103 @@ fn full() -> Harness<'static, Timed> {
     window
 }
 
-/// Times frames, each after `change`.
-fn measure(window: &mut Harness<'_, Timed>, what: &str, mut change: impl FnMut(&mut App, usize)) {
-    let (mut ours, mut whole) = (Vec::new(), Vec::new());
-    for at in 0..FRAMES {
-        window.state_mut().spent = Duration::ZERO;
-        let started = Instant::now();
-        window.state_mut().during(|app| change(app, at));
-        window.step();
-        whole.push(started.elapsed());
-        ours.push(window.state().spent);
+/// Shows four panes, linked in everything: shares, entropy, the run without an encoder, and its difference to the plain one.
+fn four_panes(window: &mut Harness<'_, Timed>) {
+    let app = &mut window.state_mut().app;
+    let without = RunRef { interventions: Interventions::mask(3, false), ..RunRef::default() };
+    let (plain, other) = (app.state().plain_key(), app.state().run_key(&without));
+    let entry = plain.and_then(|key| app.state().traces.get(&key)).expect("the trace").clone();
+    let mut trace = Trace::clone(&entry.trace);
+    trace.interventions = without.interventions.clone();
+    // Something has to be left over by the difference.
+    trace.layers.iter_mut().for_each(|layer| layer.probs.rotate_left(KEYS * HEADS));
+    let entry = TraceEntry::new(Arc::new(trace), entry.encoder_names);
+    app.state_mut().traces.insert(other.expect("a model and a picture"), entry);
+    let changes = [
+        ViewChange::Quantity(Quantity::Share),
+        ViewChange::Quantity(Quantity::NormalisedEntropy),
+        ViewChange::Source(MapSource::Run(without.clone())),
+        ViewChange::Source(MapSource::Difference(without, RunRef::default())),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        if at > 0 {
+            app.act(ViewAction::DuplicatePane);
+        }
+        app.act(change);
     }
-    let part = |times: &mut Vec<Duration>, part: f64| {
+    assert_eq!(app.state().panes().count(), 4);
+    wait(window, |app| (0..4).all(|id| app.maps_of(PaneId(id)).is_some()));
+}
+
+/// Draws until nothing asks for another frame, then counts the frames that are asked for while nothing happens.
+fn idle(window: &mut Harness<'_, Timed>) -> usize {
+    let asks = |window: &Harness<'_, Timed>, within: Duration| {
+        window.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay <= within
+            || window.ctx.has_requested_repaint()
+    };
+    let started = Instant::now();
+    while asks(window, IDLE) {
+        assert!(started.elapsed() < Duration::from_secs(60), "the window never comes to rest");
+        // Numbers come back from the device while frames are drawn.
+        window.render().expect("a picture");
+        window.step();
+    }
+    let (started, mut frames) = (Instant::now(), 0);
+    while started.elapsed() < IDLE {
+        std::thread::sleep(Duration::from_millis(10));
+        if asks(window, IDLE) {
+            window.step();
+            frames += 1;
+        }
+    }
+    frames
+}
+
+/// Times frames, each after `change`, in several runs. Gives the p99 of our own code: the median of these runs, in ms.
+fn measure(window: &mut Harness<'_, Timed>, what: &str, mut change: impl FnMut(&mut App, usize)) -> f64 {
+    let part = |times: &mut [Duration], part: f64| {
         times.sort();
         times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3
     };
+    let mut runs: Vec<[f64; 4]> = (0..RUNS)
+        .map(|_| {
+            let (mut ours, mut whole) = (Vec::new(), Vec::new());
+            for at in 0..FRAMES {
+                window.state_mut().spent = Duration::ZERO;
+                let started = Instant::now();
+                window.state_mut().during(|app| change(app, at));
+                window.step();
+                whole.push(started.elapsed());
+                ours.push(window.state().spent);
+            }
+            [part(&mut ours, 0.99), part(&mut ours, 0.5), part(&mut whole, 0.5), part(&mut whole, 0.99)]
+        })
+        .collect();
+    runs.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let [ours, half, whole, whole_most] = runs[RUNS / 2];
+    let (least, most) = (runs[0][0], runs[RUNS - 1][0]);
     println!(
-        "{what:<40} ours p50 {:>5.2} ms, p99 {:>5.2} ms   whole frame p50 {:>5.2} ms, p99 {:>5.2} ms",
-        part(&mut ours, 0.5),
-        part(&mut ours, 0.99),
-        part(&mut whole, 0.5),
-        part(&mut whole, 0.99),
+        "{what:<40} ours p50 {half:>5.2} ms, p99 {ours:>5.2} ms ({least:.2} to {most:.2})   whole frame p50 {whole:>5.2} ms, p99 {whole_most:>5.2} ms"
     );
+    ours
+}
+
+/// Times everything that a person does often; gives the largest p99.
+fn measure_all(window: &mut Harness<'_, Timed>) -> f64 {
+    let times = [
+        measure(window, "nothing changes", |_, _| {}),
+        measure(window, "another cell is selected in every frame", |app, at| {
+            let (row, col) = (at / SIDE % SIDE, at % SIDE);
+            app.act(ViewChange::Select(Some(Cell { row: row as u32, col: col as u32 })));
+        }),
+        measure(window, "another layer is shown in every frame", |app, at| {
+            app.act(ViewChange::Layers(Indices::one(at % LAYERS)));
+        }),
+        measure(window, "the opacity is dragged", |app, at| {
+            app.act(ViewChange::Opacity((at % 100) as f32 / 100.0));
+        }),
+    ];
+    times.into_iter().fold(0.0, f64::max)
 }
 
 /// Starts this program anew, several times, each to draw one frame and end.
@@ -232,18 +315,17 @@ fn main() {
     first_frames();
     let mut window = full();
     println!(
-        "{LAYERS} layers × {HEADS} heads × {} cells × {KEYS} keys, {MESSAGES} messages, 1360×860, {FRAMES} frames each",
+        "{LAYERS} layers × {HEADS} heads × {} cells × {KEYS} keys, {MESSAGES} messages, 1360×860, {FRAMES} frames each, {RUNS} times",
         SIDE * SIDE
     );
-    measure(&mut window, "nothing changes", |_, _| {});
-    measure(&mut window, "another cell is selected in every frame", |app, at| {
-        let (row, col) = (at / SIDE % SIDE, at % SIDE);
-        app.act(ViewChange::Select(Some(Cell { row: row as u32, col: col as u32 })));
-    });
-    measure(&mut window, "another layer is shown in every frame", |app, at| {
-        app.act(ViewChange::Layers(Indices::one(at % LAYERS)));
-    });
-    measure(&mut window, "the opacity is dragged", |app, at| {
-        app.act(ViewChange::Opacity((at % 100) as f32 / 100.0));
-    });
+    let mut worst = measure_all(&mut window);
+    println!("four linked panes: shares, entropy, a run without an encoder, its difference to the plain one");
+    four_panes(&mut window);
+    worst = worst.max(measure_all(&mut window));
+    println!("p99 of our own code is at most {worst:.2} ms in the median of {RUNS} runs; the bar is {BAR} ms");
+    let frames = idle(&mut window);
+    println!("frames in {} s in which nothing happened: {frames}", IDLE.as_secs());
+    if worst > BAR || frames > 0 {
+        std::process::exit(1);
+    }
 }

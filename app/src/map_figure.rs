@@ -49,6 +49,8 @@ pub enum Part {
 pub struct MapFigure<'a> {
     /// The trace.
     pub trace: &'a Trace,
+    /// The trace that is taken away from it, place by place, where the figure is of a difference.
+    pub minus: Option<&'a Trace>,
     /// The picture it was made from.
     pub picture: &'a Picture,
     /// What the picture is called.
@@ -97,7 +99,11 @@ impl MapFigure<'_> {
             heads: self.heads.iter().copied().collect(),
             ..self.view
         };
-        let maps = renderer.measure(&trace, &view)?;
+        let mut maps = renderer.measure(&trace, &view)?;
+        if let Some(minus) = self.minus {
+            let minus = renderer.measure(&renderer.upload_trace(&TraceData::of(minus, &short)?)?, &view)?;
+            maps = renderer.difference(&maps, &minus, view.normalisation)?;
+        }
         let shown = match self.part {
             Part::Padded => Rect::SQUARE,
             Part::Picture => trace.photo_rect(),
@@ -140,7 +146,9 @@ impl MapFigure<'_> {
     /// # Errors
     /// [`EngineError::Input`] saying what does not fit.
     pub fn check(&self) -> Result<(), EngineError> {
-        trace_file::check_picture(self.trace, self.picture, self.picture_name)?;
+        for trace in [Some(self.trace), self.minus].into_iter().flatten() {
+            trace_file::check_picture(trace, self.picture, self.picture_name)?;
+        }
         let side = self.layers.iter().map(|&layer| self.trace.layers[layer].frame.side).max().unwrap_or(0);
         if let Some(Cell { row, col }) = self.view.focus.cell()
             && (row as usize >= side || col as usize >= side)
@@ -186,25 +194,29 @@ impl MapFigure<'_> {
     /// | `quantity` | what is measured, in which unit |
     /// | `layers`, `heads`, `reduction` | which SVA layers and heads became one number (`C1..C3 S0`), and how |
     /// | `model`, `image`, `question`, `intervention` | of which pass; the last is empty where nothing was changed |
+    /// | `minus_model`, `minus_intervention` | only of a difference: of the pass that was taken away |
     pub fn csv(&self, maps: &[(String, Map)]) -> String {
         let labels = |at: usize| self.trace.layers[at].label.clone();
         let reduction = match self.view.reduction {
             Reduction::Mean => "mean",
             Reduction::Max => "max",
         };
-        rows(
-            maps,
-            &[
-                ("quantity", csv_name(self.view.quantity, self.in_tokens())),
-                ("layers", &selection::list(self.layers, labels)),
-                ("heads", &selection::list(self.heads, |head| head.to_string())),
-                ("reduction", reduction),
-                ("model", &self.trace.model),
-                ("image", self.picture_name),
-                ("question", &self.trace.question),
-                ("intervention", &self.trace.interventions.to_spec(&self.trace.anatomy)),
-            ],
-        )
+        let quantity = csv_name(self.view.quantity, self.in_tokens());
+        let spec = |trace: &Trace| trace.interventions.to_spec(&trace.anatomy);
+        let mut about = vec![
+            ("quantity", if self.minus.is_some() { format!("difference of {quantity}") } else { quantity.to_owned() }),
+            ("layers", selection::list(self.layers, labels)),
+            ("heads", selection::list(self.heads, |head| head.to_string())),
+            ("reduction", reduction.to_owned()),
+            ("model", self.trace.model.clone()),
+            ("image", self.picture_name.to_owned()),
+            ("question", self.trace.question.clone()),
+            ("intervention", spec(self.trace)),
+        ];
+        if let Some(minus) = self.minus {
+            about.extend([("minus_model", minus.model.clone()), ("minus_intervention", spec(minus))]);
+        }
+        rows(maps, &about)
     }
 
     fn scale(&self, (low, high): (f32, f32)) -> Scale {
@@ -216,7 +228,8 @@ impl MapFigure<'_> {
             }
             (quantity, _) => quantity.label().to_owned(),
         };
-        let label = format!("{label}, from {} to {}", significant(low, 3), significant(high, 3));
+        let difference = if self.minus.is_some() { "difference of " } else { "" };
+        let label = format!("{difference}{label}, from {} to {}", significant(low, 3), significant(high, 3));
         Scale { colours, low, high, label }
     }
 
@@ -234,12 +247,25 @@ impl MapFigure<'_> {
 
     fn titles(&self) -> (String, String) {
         let title = match self.view.quantity {
+            quantity if self.minus.is_some() => {
+                return (format!("Where attention differs: {}", csv_name(quantity, self.in_tokens())), self.sides());
+            }
             Quantity::Share => "Where each encoder was attended to: share",
             Quantity::Lift => "Where each encoder was attended to: lift over uniform attention",
             Quantity::Entropy | Quantity::NormalisedEntropy => "How spread out attention is: entropy",
             Quantity::Dominant => "Which encoder was attended to most beyond uniform attention",
         };
         (title.into(), format!("{} on {}", self.trace.model, self.picture_name))
+    }
+
+    /// Whose difference it is.
+    fn sides(&self) -> String {
+        let side = |trace: &Trace| match trace.interventions.is_none() {
+            true => format!("{}, no intervention", trace.model),
+            false => format!("{} under {}", trace.model, trace.interventions.words(&trace.anatomy)),
+        };
+        let minus = self.minus.map(|minus| format!(" − {}", side(minus))).unwrap_or_default();
+        format!("{}{minus} · on {}", side(self.trace), self.picture_name)
     }
 
     fn caption(&self, maps: &[(String, Map)]) -> Vec<String> {
@@ -251,6 +277,9 @@ impl MapFigure<'_> {
             Quantity::NormalisedEntropy => "Normalized entropy: entropy of each cell's attention over all of its keys ÷ that of uniform attention.".to_owned(),
             Quantity::Dominant => "The colour of each cell is the encoder with the highest lift: the one attended to most beyond what uniform attention would give it.".to_owned(),
         };
+        if self.minus.is_some() {
+            what.push_str(" Shown is that of the first run minus that of the second: 0 has the colour in the middle.");
+        }
         let labels = |at: usize| self.trace.layers[at].label.clone();
         let reduction = match self.view.reduction {
             Reduction::Mean => "Mean",
@@ -301,7 +330,7 @@ impl MapFigure<'_> {
         };
         let hatched = self.part != Part::Picture && self.picture.width != self.picture.height;
         let padding = if hatched { "Hatched: padding that squares the picture." } else { "" };
-        let evidence = if self.trace.interventions.is_none() {
+        let evidence = if self.minus.is_some() || self.trace.interventions.is_none() {
             EVIDENCE.to_owned()
         } else {
             format!("Under an intervention: {}. {EVIDENCE}", self.trace.interventions.words(&self.trace.anatomy))
@@ -328,7 +357,7 @@ pub fn csv(maps: &[(String, Map)]) -> String {
 }
 
 /// A row for each texel of `maps`, and in each of them `about`: names of columns, and what stands in them.
-fn rows(maps: &[(String, Map)], about: &[(&str, &str)]) -> String {
+fn rows(maps: &[(String, Map)], about: &[(&str, String)]) -> String {
     let names = about.iter().map(|(name, _)| *name);
     let mut text = csv::fields(["map", "row", "column", "value", "state"].into_iter().chain(names));
     text.push('\n');

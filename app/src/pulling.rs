@@ -5,7 +5,7 @@
 
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::checkpoint::json::JsonFile;
-use opabinia_engine::checkpoint::{CambrianConfig, Hub, RepoRole, TowerFamily, TowerOrigin, TowerSource};
+use opabinia_engine::checkpoint::{CambrianConfig, EncoderFamily, EncoderOrigin, EncoderSource, Hub, RepoRole};
 use opabinia_hub::Error as HubError;
 use opabinia_hub::listing::Listing;
 use opabinia_hub::names::{Repo, RepoKind};
@@ -141,22 +141,22 @@ pub fn needs(session: &Session, hub: &Hub, wish: &Wish, looking: &dyn Fn(&Repo))
 /// Adds what the encoders of the checkpoint in `directory` need.
 fn encoders(session: &Session, hub: &Hub, directory: &Path, looking: &dyn Fn(&Repo), found: &mut Needs) -> Result<()> {
     let config = CambrianConfig::read(directory)?;
-    for (k, tower) in config.towers.iter().enumerate() {
-        let place = hub.tower(directory, k, tower, &[]).ok();
+    for (k, encoder) in config.towers.iter().enumerate() {
+        let place = hub.encoder(directory, k, encoder, &[]).ok();
         if let Some(place) = place.filter(|place| !place.dir.starts_with(session.cache())) {
-            debug_assert_ne!(place.source, TowerSource::Override);
-            found.elsewhere.push((tower.origin.to_string(), place.dir));
+            debug_assert_ne!(place.source, EncoderSource::Override);
+            found.elsewhere.push((encoder.origin.to_string(), place.dir));
             continue;
         }
-        let repo = match &tower.origin {
-            TowerOrigin::Repository(id) => Repo::new(RepoKind::Model, id),
-            TowerOrigin::Folder(_) => None,
+        let repo = match &encoder.origin {
+            EncoderOrigin::Repository(id) => Repo::new(RepoKind::Model, id),
+            EncoderOrigin::Folder(_) => None,
         };
         let Some(repo) = repo else {
             found.notes.push(format!(
                 "config.json names the encoder {} by a folder, which is on no hub: say where it is with --tower {}=DIR",
-                tower.name,
-                tower.family.word()
+                encoder.name,
+                encoder.family.word()
             ));
             continue;
         };
@@ -165,7 +165,7 @@ fn encoders(session: &Session, hub: &Hub, directory: &Path, looking: &dyn Fn(&Re
         }
         looking(&repo);
         let listing = Arc::new(session.list(&repo, opabinia_hub::cache::MAIN)?);
-        let encoder = of_role(session, listing, RepoRole::Encoder(tower.family), found)?;
+        let encoder = of_role(session, listing, RepoRole::Encoder(encoder.family), found)?;
         found.parts.push(encoder);
     }
     Ok(())
@@ -181,7 +181,7 @@ fn role(session: &Session, listing: &Arc<Listing>, found: &mut Needs) -> Result<
             return Ok(RepoRole::Checkpoint);
         }
     }
-    Ok(TowerFamily::of_tower(listing.repo.id()).map_or(RepoRole::Checkpoint, RepoRole::Encoder))
+    Ok(EncoderFamily::of_name(listing.repo.id()).map_or(RepoRole::Checkpoint, RepoRole::Encoder))
 }
 
 /// The files of a repository that is a `role`.

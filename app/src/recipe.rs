@@ -109,6 +109,7 @@ impl FigureSettings {
         };
         let figure = MapFigure {
             trace,
+            minus: None,
             picture,
             picture_name,
             encoders: &self.encoders,

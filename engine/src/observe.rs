@@ -13,20 +13,20 @@ pub use opabinia_trace::layer::SvaLayer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Site {
     /// `[3, S, S]`: normalised input of encoder `.0`.
-    TowerPixels(usize),
+    EncoderPixels(usize),
     /// `[n, D]`: tokens of ViT encoder `.0` after feature selection, before interpolation.
-    TowerRaw(usize),
-    /// `[D_s, g, g]`: output of stage `stage` of ConvNeXt encoder `tower`.
-    TowerStage {
+    EncoderRaw(usize),
+    /// `[D_s, g, g]`: output of stage `stage` of ConvNeXt encoder `encoder`.
+    EncoderStage {
         /// Encoder.
-        tower: usize,
+        encoder: usize,
         /// Stage, from 0.
         stage: usize,
     },
     /// `[N, D]`: output of encoder `.0`, interpolated to its token count.
-    TowerFeatures(usize),
+    EncoderFeatures(usize),
     /// `[N, C]`: the same after `mm_projector_aux`.
-    TowerProj(usize),
+    EncoderProj(usize),
     /// `[C]`: mean of encoder 0's projected tokens.
     GlobalContext,
     /// `[cells, K]` u8: 1 where a key may be attended.

@@ -22,8 +22,8 @@ pub use derive::{Derivation, Derived, derive};
 pub use error::{ForgeError, Result};
 pub use model::checkpoint_tensors;
 pub use spec::{
-    ConvNextSize, DecoderFamily, DecoderSpec, ForgeSpec, Preset, SamplerLayout, StoredType, SvaSpec, Template,
-    TowerFamily, TowerNetwork, TowerScale, TowerSpec,
+    ConvNextSize, DecoderFamily, DecoderSpec, EncoderFamily, EncoderNetwork, EncoderScale, EncoderSpec, ForgeSpec,
+    Preset, SamplerLayout, StoredType, SvaSpec, Template,
 };
 pub use table::{Init, TensorSpec};
 pub use towers::tower_tensors;
@@ -130,7 +130,7 @@ fn prepare(dir: &Path, bytes: u64) -> Result<()> {
 }
 
 /// The encoders whose files are written.
-fn written_towers(spec: &ForgeSpec) -> impl Iterator<Item = &TowerSpec> {
+fn written_towers(spec: &ForgeSpec) -> impl Iterator<Item = &EncoderSpec> {
     spec.towers.iter().filter(|_| spec.write_towers)
 }
 

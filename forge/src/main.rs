@@ -2,8 +2,8 @@
 
 use clap::{Args, Parser};
 use opabinia_forge::{
-    DecoderFamily, Derivation, Derived, ForgeError, ForgeSpec, Preset, SamplerLayout, StoredType, Template,
-    TowerFamily, TowerScale, derive, forge, size,
+    DecoderFamily, Derivation, Derived, EncoderFamily, EncoderScale, ForgeError, ForgeSpec, Preset, SamplerLayout,
+    StoredType, Template, derive, forge, size,
 };
 use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
@@ -117,10 +117,10 @@ struct DecoderArgs {
 struct VisionArgs {
     /// Encoders in checkpoint order; encoder 0 gives the global context.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FAMILY,…")]
-    towers: Option<Vec<TowerFamily>>,
+    towers: Option<Vec<EncoderFamily>>,
     /// Size of the encoders' networks [default: the preset's]
     #[arg(long, value_enum)]
-    tower_scale: Option<TowerScale>,
+    tower_scale: Option<EncoderScale>,
     /// Window side of each encoder: tokens per cell and direction [released: 1,1,1,4]
     #[arg(long, value_delimiter = ',', value_name = "M,…")]
     windows: Option<Vec<usize>>,
@@ -169,7 +169,7 @@ impl Cli {
 
         let args = &self.vision;
         if args.towers.is_some() || args.tower_scale.is_some() {
-            let released = [TowerFamily::Siglip, TowerFamily::Clip, TowerFamily::Dinov2, TowerFamily::Convnext];
+            let released = [EncoderFamily::Siglip, EncoderFamily::Clip, EncoderFamily::Dinov2, EncoderFamily::Convnext];
             let scale = args.tower_scale.unwrap_or(self.preset.tower_scale());
             let families = args.towers.as_deref().unwrap_or(&released);
             spec.towers = families.iter().map(|family| scale.tower(*family)).collect();

@@ -13,7 +13,7 @@ pub struct ForgeSpec {
     /// The Spatial Vision Aggregator.
     pub sva: SvaSpec,
     /// Vision encoders, in checkpoint order. The order names the weights: encoder `k` owns `mm_projector_aux_k`.
-    pub towers: Vec<TowerSpec>,
+    pub towers: Vec<EncoderSpec>,
     /// Whether the encoders' own files are written under `towers/`; config.json names them either way.
     pub write_towers: bool,
     /// Prompt template whose special tokens the tokenizer gets.
@@ -95,16 +95,16 @@ pub struct SamplerLayout {
 
 /// One vision encoder.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TowerSpec {
+pub struct EncoderSpec {
     /// Its network.
-    pub network: TowerNetwork,
+    pub network: EncoderNetwork,
     /// Side of the window of tokens that one cell of the final query grid may attend to.
     pub window: usize,
 }
 
 /// The network of a vision encoder (docs/model.md §4).
 #[derive(Debug, Clone, PartialEq)]
-pub enum TowerNetwork {
+pub enum EncoderNetwork {
     /// SigLIP ViT, timm layout. Always 16 heads and patches of 14.
     Siglip {
         /// Side of its input picture.
@@ -162,7 +162,7 @@ pub enum ConvNextSize {
     L,
 }
 
-impl TowerNetwork {
+impl EncoderNetwork {
     /// Width of the features it hands to the SVA.
     pub fn feature_dim(&self) -> usize {
         match self {
@@ -280,7 +280,7 @@ impl Preset {
                     connector_depth: 2,
                     samplers: Some(SamplerLayout { count: 2, start: 0, stride: 2 }),
                 },
-                towers: TowerScale::Tiny.all(),
+                towers: EncoderScale::Tiny.all(),
                 ..Self::released()
             },
             Self::SmallBench => ForgeSpec {
@@ -300,7 +300,7 @@ impl Preset {
                     samplers: Some(SamplerLayout { count: 3, start: 0, stride: 3 }),
                     ..Self::released().sva
                 },
-                towers: TowerScale::Bench.all(),
+                towers: EncoderScale::Bench.all(),
                 ..Self::released()
             },
             Self::Cambrian3b => ForgeSpec {
@@ -344,7 +344,7 @@ impl Preset {
                 connector_depth: 3,
                 samplers: Some(SamplerLayout { count: 10, start: 0, stride: 3 }),
             },
-            towers: TowerScale::Released.all(),
+            towers: EncoderScale::Released.all(),
             write_towers: true,
             template: Template::Llama3,
             vocab_padding: 0,
@@ -355,18 +355,18 @@ impl Preset {
     }
 
     /// The size its encoders have.
-    pub fn tower_scale(self) -> TowerScale {
+    pub fn tower_scale(self) -> EncoderScale {
         match self {
-            Self::Tiny => TowerScale::Tiny,
-            Self::SmallBench => TowerScale::Bench,
-            Self::Cambrian3b | Self::Cambrian8b => TowerScale::Released,
+            Self::Tiny => EncoderScale::Tiny,
+            Self::SmallBench => EncoderScale::Bench,
+            Self::Cambrian3b | Self::Cambrian8b => EncoderScale::Released,
         }
     }
 }
 
 /// Families of encoders, as the command line names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TowerFamily {
+pub enum EncoderFamily {
     /// SigLIP SO400M/14.
     Siglip,
     /// CLIP ViT-L/14.
@@ -381,7 +381,7 @@ pub enum TowerFamily {
 
 /// Sizes of encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TowerScale {
+pub enum EncoderScale {
     /// Widths of 8 to 64, small inputs.
     Tiny,
     /// Widths of a few hundred, the released input sizes.
@@ -390,57 +390,57 @@ pub enum TowerScale {
     Released,
 }
 
-impl TowerScale {
+impl EncoderScale {
     /// The encoders of the released checkpoints, in their order.
-    fn all(self) -> Vec<TowerSpec> {
-        [TowerFamily::Siglip, TowerFamily::Clip, TowerFamily::Dinov2, TowerFamily::Convnext]
+    fn all(self) -> Vec<EncoderSpec> {
+        [EncoderFamily::Siglip, EncoderFamily::Clip, EncoderFamily::Dinov2, EncoderFamily::Convnext]
             .map(|family| self.tower(family))
             .to_vec()
     }
 
     /// The encoder of `family` at this size, with the window it has in the released models.
-    pub fn tower(self, family: TowerFamily) -> TowerSpec {
-        let window = if matches!(family, TowerFamily::Convnext | TowerFamily::ConvnextL) { 4 } else { 1 };
+    pub fn tower(self, family: EncoderFamily) -> EncoderSpec {
+        let window = if matches!(family, EncoderFamily::Convnext | EncoderFamily::ConvnextL) { 4 } else { 1 };
         let convnext = |size, released: ([usize; 4], [usize; 4])| {
             let (image, (dims, depths)) = match self {
                 Self::Tiny => (Some(128), ([8, 16, 24, 32], [1, 1, 2, 1])),
                 Self::Bench => (None, ([96, 192, 384, 768], [3, 3, 9, 3])),
                 Self::Released => (None, released),
             };
-            TowerNetwork::ConvNext { image, size, dims, depths }
+            EncoderNetwork::ConvNext { image, size, dims, depths }
         };
         let network = match (family, self) {
-            (TowerFamily::Siglip, Self::Tiny) => TowerNetwork::Siglip { image: 70, dim: 32, depth: 2 },
-            (TowerFamily::Siglip, Self::Bench) => TowerNetwork::Siglip { image: 384, dim: 384, depth: 8 },
-            (TowerFamily::Siglip, Self::Released) => TowerNetwork::Siglip { image: 384, dim: 1152, depth: 27 },
-            (TowerFamily::Clip, Self::Tiny) => {
-                TowerNetwork::Clip { image: 56, dim: 32, intermediate: 64, layers: 3, heads: 4 }
+            (EncoderFamily::Siglip, Self::Tiny) => EncoderNetwork::Siglip { image: 70, dim: 32, depth: 2 },
+            (EncoderFamily::Siglip, Self::Bench) => EncoderNetwork::Siglip { image: 384, dim: 384, depth: 8 },
+            (EncoderFamily::Siglip, Self::Released) => EncoderNetwork::Siglip { image: 384, dim: 1152, depth: 27 },
+            (EncoderFamily::Clip, Self::Tiny) => {
+                EncoderNetwork::Clip { image: 56, dim: 32, intermediate: 64, layers: 3, heads: 4 }
             }
-            (TowerFamily::Clip, Self::Bench) => {
-                TowerNetwork::Clip { image: 336, dim: 384, intermediate: 1536, layers: 8, heads: 6 }
+            (EncoderFamily::Clip, Self::Bench) => {
+                EncoderNetwork::Clip { image: 336, dim: 384, intermediate: 1536, layers: 8, heads: 6 }
             }
-            (TowerFamily::Clip, Self::Released) => {
-                TowerNetwork::Clip { image: 336, dim: 1024, intermediate: 4096, layers: 24, heads: 16 }
+            (EncoderFamily::Clip, Self::Released) => {
+                EncoderNetwork::Clip { image: 336, dim: 1024, intermediate: 4096, layers: 24, heads: 16 }
             }
-            (TowerFamily::Dinov2, Self::Tiny) => {
-                TowerNetwork::Dinov2 { image: 70, trained_image: 98, dim: 32, layers: 2, heads: 4 }
+            (EncoderFamily::Dinov2, Self::Tiny) => {
+                EncoderNetwork::Dinov2 { image: 70, trained_image: 98, dim: 32, layers: 2, heads: 4 }
             }
-            (TowerFamily::Dinov2, Self::Bench) => {
-                TowerNetwork::Dinov2 { image: 378, trained_image: 518, dim: 512, layers: 8, heads: 8 }
+            (EncoderFamily::Dinov2, Self::Bench) => {
+                EncoderNetwork::Dinov2 { image: 378, trained_image: 518, dim: 512, layers: 8, heads: 8 }
             }
-            (TowerFamily::Dinov2, Self::Released) => {
-                TowerNetwork::Dinov2 { image: 378, trained_image: 518, dim: 1536, layers: 40, heads: 24 }
+            (EncoderFamily::Dinov2, Self::Released) => {
+                EncoderNetwork::Dinov2 { image: 378, trained_image: 518, dim: 1536, layers: 40, heads: 24 }
             }
-            (TowerFamily::Convnext, _) => convnext(ConvNextSize::Xxl, ([384, 768, 1536, 3072], [3, 4, 30, 3])),
-            (TowerFamily::ConvnextL, _) => convnext(ConvNextSize::L, ([192, 384, 768, 1536], [3, 3, 27, 3])),
+            (EncoderFamily::Convnext, _) => convnext(ConvNextSize::Xxl, ([384, 768, 1536, 3072], [3, 4, 30, 3])),
+            (EncoderFamily::ConvnextL, _) => convnext(ConvNextSize::L, ([192, 384, 768, 1536], [3, 3, 27, 3])),
         };
-        TowerSpec { network, window }
+        EncoderSpec { network, window }
     }
 }
 
 impl ForgeSpec {
     /// Tokens of encoder `k` after interpolation: its window over every cell of the final query grid.
-    pub fn tower_tokens(&self, tower: &TowerSpec) -> usize {
+    pub fn tower_tokens(&self, tower: &EncoderSpec) -> usize {
         (self.sva.query_side * tower.window).pow(2)
     }
 
@@ -506,12 +506,12 @@ impl ForgeSpec {
 }
 
 /// The rules of one encoder family.
-fn check_network(network: &TowerNetwork) -> Result<()> {
+fn check_network(network: &EncoderNetwork) -> Result<()> {
     let (heads, dim, image) = match *network {
-        TowerNetwork::Siglip { image, dim, .. } => (16, dim, image),
-        TowerNetwork::Clip { image, dim, heads, .. } => (heads, dim, image),
-        TowerNetwork::Dinov2 { image, dim, heads, trained_image, .. } => (heads, dim, image.min(trained_image)),
-        TowerNetwork::ConvNext { image, dims, .. } => (1, dims[0], image.unwrap_or(1024)),
+        EncoderNetwork::Siglip { image, dim, .. } => (16, dim, image),
+        EncoderNetwork::Clip { image, dim, heads, .. } => (heads, dim, image),
+        EncoderNetwork::Dinov2 { image, dim, heads, trained_image, .. } => (heads, dim, image.min(trained_image)),
+        EncoderNetwork::ConvNext { image, dims, .. } => (1, dims[0], image.unwrap_or(1024)),
     };
     let name = network.config_name();
     if heads == 0 || dim == 0 || !dim.is_multiple_of(heads) {

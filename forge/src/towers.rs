@@ -3,7 +3,7 @@
 //! The released files hold a text tower too, which Cambrian never reads. Here it is a stub of one narrow layer, so that
 //! a loader meets its keys without anyone paying for its 0.4 G parameters; each configuration states the stub's size.
 
-use crate::spec::{ConvNextSize, TowerNetwork};
+use crate::spec::{ConvNextSize, EncoderNetwork};
 use crate::table::{Init, Table, TensorSpec};
 use serde_json::{Value, json};
 
@@ -24,36 +24,36 @@ const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// Every tensor of the encoder's weight file.
-pub fn tower_tensors(network: &TowerNetwork) -> Vec<TensorSpec> {
+pub fn tower_tensors(network: &EncoderNetwork) -> Vec<TensorSpec> {
     let mut table = Table::default();
     match network {
-        TowerNetwork::Siglip { image, dim, depth } => siglip(&mut table, *image, *dim, *depth),
-        TowerNetwork::Clip { image, dim, intermediate, layers, .. } => {
+        EncoderNetwork::Siglip { image, dim, depth } => siglip(&mut table, *image, *dim, *depth),
+        EncoderNetwork::Clip { image, dim, intermediate, layers, .. } => {
             clip(&mut table, *image, *dim, *intermediate, *layers);
         }
-        TowerNetwork::Dinov2 { trained_image, dim, layers, .. } => dinov2(&mut table, *trained_image, *dim, *layers),
-        TowerNetwork::ConvNext { size, dims, depths, .. } => convnext(&mut table, *size, *dims, *depths),
+        EncoderNetwork::Dinov2 { trained_image, dim, layers, .. } => dinov2(&mut table, *trained_image, *dim, *layers),
+        EncoderNetwork::ConvNext { size, dims, depths, .. } => convnext(&mut table, *size, *dims, *depths),
     }
     table.into_tensors()
 }
 
 /// Name of the encoder's weight file.
-pub(crate) fn weight_file(network: &TowerNetwork) -> &'static str {
+pub(crate) fn weight_file(network: &EncoderNetwork) -> &'static str {
     match network {
-        TowerNetwork::Siglip { .. } | TowerNetwork::ConvNext { .. } => "open_clip_model.safetensors",
-        TowerNetwork::Clip { .. } | TowerNetwork::Dinov2 { .. } => "model.safetensors",
+        EncoderNetwork::Siglip { .. } | EncoderNetwork::ConvNext { .. } => "open_clip_model.safetensors",
+        EncoderNetwork::Clip { .. } | EncoderNetwork::Dinov2 { .. } => "model.safetensors",
     }
 }
 
 /// The encoder's configuration files: name and content.
-pub(crate) fn tower_configs(network: &TowerNetwork) -> Vec<(&'static str, Value)> {
+pub(crate) fn tower_configs(network: &EncoderNetwork) -> Vec<(&'static str, Value)> {
     match network {
-        TowerNetwork::Siglip { image, dim, .. } => vec![("open_clip_config.json", siglip_config(*image, *dim))],
-        TowerNetwork::ConvNext { size, .. } => vec![("open_clip_config.json", convnext_config(*size))],
-        TowerNetwork::Clip { image, .. } => {
+        EncoderNetwork::Siglip { image, dim, .. } => vec![("open_clip_config.json", siglip_config(*image, *dim))],
+        EncoderNetwork::ConvNext { size, .. } => vec![("open_clip_config.json", convnext_config(*size))],
+        EncoderNetwork::Clip { image, .. } => {
             vec![("config.json", clip_config(network)), ("preprocessor_config.json", clip_preprocessor(*image))]
         }
-        TowerNetwork::Dinov2 { .. } => {
+        EncoderNetwork::Dinov2 { .. } => {
             vec![("config.json", dinov2_config(network)), ("preprocessor_config.json", dinov2_preprocessor())]
         }
     }
@@ -274,8 +274,8 @@ fn convnext_config(size: ConvNextSize) -> Value {
     })
 }
 
-fn clip_config(network: &TowerNetwork) -> Value {
-    let TowerNetwork::Clip { image, dim, intermediate, layers, heads } = network else { return Value::Null };
+fn clip_config(network: &EncoderNetwork) -> Value {
+    let EncoderNetwork::Clip { image, dim, intermediate, layers, heads } = network else { return Value::Null };
     json!({
         "architectures": ["CLIPModel"],
         "model_type": "clip",
@@ -321,8 +321,8 @@ fn clip_preprocessor(image: usize) -> Value {
     })
 }
 
-fn dinov2_config(network: &TowerNetwork) -> Value {
-    let TowerNetwork::Dinov2 { trained_image, dim, layers, heads, .. } = network else { return Value::Null };
+fn dinov2_config(network: &EncoderNetwork) -> Value {
+    let EncoderNetwork::Dinov2 { trained_image, dim, layers, heads, .. } = network else { return Value::Null };
     json!({
         "architectures": ["Dinov2Model"],
         "model_type": "dinov2",

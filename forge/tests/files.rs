@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use opabinia_forge::{
-    ConvNextSize, DecoderFamily, ForgeError, ForgeSpec, Preset, SamplerLayout, StoredType, Template, TowerNetwork,
-    TowerSpec, forge,
+    ConvNextSize, DecoderFamily, EncoderNetwork, EncoderSpec, ForgeError, ForgeSpec, Preset, SamplerLayout, StoredType,
+    Template, forge,
 };
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -85,17 +85,17 @@ fn recorded_llama() -> ForgeSpec {
     spec.sva.connector_depth = 3;
     spec.sva.samplers = Some(SamplerLayout { count: 3, start: 0, stride: 2 });
     spec.towers = vec![
-        TowerSpec { network: TowerNetwork::Siglip { image: 98, dim: 64, depth: 3 }, window: 1 },
-        TowerSpec {
-            network: TowerNetwork::Clip { image: 84, dim: 48, intermediate: 96, layers: 4, heads: 4 },
+        EncoderSpec { network: EncoderNetwork::Siglip { image: 98, dim: 64, depth: 3 }, window: 1 },
+        EncoderSpec {
+            network: EncoderNetwork::Clip { image: 84, dim: 48, intermediate: 96, layers: 4, heads: 4 },
             window: 1,
         },
-        TowerSpec {
-            network: TowerNetwork::Dinov2 { image: 378, trained_image: 518, dim: 48, layers: 3, heads: 4 },
+        EncoderSpec {
+            network: EncoderNetwork::Dinov2 { image: 378, trained_image: 518, dim: 48, layers: 3, heads: 4 },
             window: 1,
         },
-        TowerSpec {
-            network: TowerNetwork::ConvNext {
+        EncoderSpec {
+            network: EncoderNetwork::ConvNext {
                 image: None,
                 size: ConvNextSize::Xxl,
                 dims: [8, 16, 32, 64],
@@ -122,8 +122,8 @@ fn recorded_phi3() -> ForgeSpec {
     spec.sva.samplers = Some(SamplerLayout { count: 2, start: 1, stride: 2 });
     spec.towers.remove(2);
     spec.towers[1].window = 2;
-    spec.towers[1].network = TowerNetwork::Clip { image: 84, dim: 32, intermediate: 64, layers: 3, heads: 4 };
-    spec.towers[2].network = TowerNetwork::ConvNext {
+    spec.towers[1].network = EncoderNetwork::Clip { image: 84, dim: 32, intermediate: 64, layers: 3, heads: 4 };
+    spec.towers[2].network = EncoderNetwork::ConvNext {
         image: Some(160),
         size: ConvNextSize::Xxl,
         dims: [8, 12, 24, 48],

@@ -1,7 +1,7 @@
 //! The tables of tensors against the parameter counts of the released models (docs/model.md §15).
 
 use opabinia_forge::{
-    ConvNextSize, ForgeSpec, Preset, TensorSpec, TowerFamily, TowerNetwork, TowerScale, checkpoint_tensors, size,
+    ConvNextSize, EncoderFamily, EncoderNetwork, EncoderScale, ForgeSpec, Preset, TensorSpec, checkpoint_tensors, size,
     tower_tensors,
 };
 
@@ -10,8 +10,8 @@ fn under(tensors: &[TensorSpec], prefix: &str) -> u64 {
     tensors.iter().filter(|tensor| tensor.key.starts_with(prefix)).map(TensorSpec::numel).sum()
 }
 
-fn released(family: TowerFamily) -> Vec<TensorSpec> {
-    tower_tensors(&TowerScale::Released.tower(family).network)
+fn released(family: EncoderFamily) -> Vec<TensorSpec> {
+    tower_tensors(&EncoderScale::Released.tower(family).network)
 }
 
 /// Parameters of the base language model alone.
@@ -32,14 +32,14 @@ fn with_decoder(dims: [usize; 6]) -> ForgeSpec {
 
 #[test]
 fn siglip_has_the_released_size_with_and_without_its_unused_pooling_head() {
-    let tensors = released(TowerFamily::Siglip);
+    let tensors = released(EncoderFamily::Siglip);
     assert_eq!(under(&tensors, "visual.trunk."), 428_225_600);
     assert_eq!(under(&tensors, "visual.trunk.") - under(&tensors, "visual.trunk.attn_pool."), 412_987_248);
 }
 
 #[test]
 fn clip_has_the_released_size_with_and_without_its_unused_last_layer() {
-    let tensors = released(TowerFamily::Clip);
+    let tensors = released(EncoderFamily::Clip);
     let vision = under(&tensors, "vision_model.");
     let unused = under(&tensors, "vision_model.encoder.layers.23.") + under(&tensors, "vision_model.post_layernorm.");
     assert_eq!(vision, 303_507_456);
@@ -48,22 +48,22 @@ fn clip_has_the_released_size_with_and_without_its_unused_last_layer() {
 
 #[test]
 fn dinov2_has_the_released_size() {
-    assert_eq!(under(&released(TowerFamily::Dinov2), ""), 1_136_480_768);
+    assert_eq!(under(&released(EncoderFamily::Dinov2), ""), 1_136_480_768);
 }
 
 #[test]
 fn convnext_has_the_released_sizes() {
-    let xxl = released(TowerFamily::Convnext);
+    let xxl = released(EncoderFamily::Convnext);
     assert_eq!(under(&xxl, "visual.trunk."), 843_398_016);
     assert_eq!(under(&xxl, "visual.trunk.head."), 6_144);
-    let large = released(TowerFamily::ConvnextL);
+    let large = released(EncoderFamily::ConvnextL);
     assert_eq!(under(&large, "visual.trunk."), 196_230_336);
 }
 
 #[test]
 fn convnext_large_is_named_and_shaped_as_such() {
-    let network = TowerScale::Released.tower(TowerFamily::ConvnextL).network;
-    assert!(matches!(network, TowerNetwork::ConvNext { size: ConvNextSize::L, .. }));
+    let network = EncoderScale::Released.tower(EncoderFamily::ConvnextL).network;
+    assert!(matches!(network, EncoderNetwork::ConvNext { size: ConvNextSize::L, .. }));
     assert_eq!(network.config_name(), "clip-convnext-L-multi-stage");
     assert_eq!(network.feature_dim(), 192 + 384 + 768 + 1536);
 }

@@ -12,7 +12,7 @@ mod scenes;
 
 use opabinia_shaders::*;
 use oracle::{Expected, Scene};
-use scenes::{Trace, gpu, photo, renderer_on, tall_ablated, wide};
+use scenes::{Trace, gpu, photo, renderer_on, tall_masked, wide};
 
 fn renderer() -> MapRenderer {
     renderer_on(&gpu())
@@ -75,7 +75,7 @@ fn assert_same_picture(found: &[u8], expected: &[[f64; 4]], what: &str) {
 fn maps_are_those_of_the_oracle() {
     let renderer = renderer();
     let mut states = [0; 4];
-    for trace in [wide(1), tall_ablated(2)] {
+    for trace in [wide(1), tall_masked(2)] {
         let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
         for view in views(&trace) {
             let maps = renderer.measure(&on_gpu, &view).unwrap();
@@ -165,7 +165,7 @@ fn pictures_are_those_of_the_oracle() {
     let renderer = renderer();
     // Four pixels to the finest texel: no pixel's centre lies on the edge of a texel.
     let side = 96;
-    for trace in [wide(5), tall_ablated(6)] {
+    for trace in [wide(5), tall_masked(6)] {
         let on_gpu = renderer.upload_trace(&trace.data()).unwrap();
         let rgb = photo(trace.size);
         let on_gpu_photo = renderer.upload_photo(&rgb, trace.size.0, trace.size.1).unwrap();

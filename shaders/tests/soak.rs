@@ -20,7 +20,7 @@ mod scenes;
 
 use opabinia_shaders::*;
 use resident::resident;
-use scenes::{photo, tall_ablated, wide};
+use scenes::{photo, tall_masked, wide};
 use std::time::Instant;
 
 /// Frames of each back end, unless the environment says otherwise.
@@ -122,7 +122,7 @@ impl Window {
 
     /// Opens a trace; the oldest one is closed when there would be too many.
     fn open_trace(&mut self, i: usize) {
-        let trace = if i.is_multiple_of(2) { wide(20) } else { tall_ablated(21) };
+        let trace = if i.is_multiple_of(2) { wide(20) } else { tall_masked(21) };
         let on_gpu = self.renderer.upload_trace(&trace.data()).unwrap();
         let photo = self.renderer.upload_photo(&photo(trace.size), trace.size.0, trace.size.1).unwrap();
         let maps = self.renderer.measure(&on_gpu, &MapView::of(Quantity::Share)).unwrap();

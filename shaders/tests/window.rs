@@ -10,7 +10,7 @@
 mod scenes;
 
 use opabinia_shaders::*;
-use scenes::{gpu, photo, renderer_on, tall_ablated, wide};
+use scenes::{gpu, photo, renderer_on, tall_masked, wide};
 
 fn commands(gpu: &Gpu) -> wgpu::CommandEncoder {
     gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
@@ -294,7 +294,7 @@ fn expected_window(renderer: &MapRenderer, panes: &[Placed<'_>]) -> Vec<[u8; 4]>
 #[test]
 fn a_window_shows_the_pixels_of_pictures() {
     let gpu = gpu();
-    let (wide, tall) = (wide(13), tall_ablated(14));
+    let (wide, tall) = (wide(13), tall_masked(14));
     let share = MapView::of(Quantity::Share);
     let lift = MapView { focus: Focus::Outline(Cell { row: 2, col: 3 }), ..MapView::of(Quantity::Lift) };
     let tokens = MapView { focus: Focus::Window(Cell { row: 1, col: 1 }), ..share };

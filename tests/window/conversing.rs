@@ -124,7 +124,7 @@ fn an_answer_goes_on_from_another_token() {
         |exchange: &opabinia::window::state::Exchange| exchange.tokens.iter().map(|token| token.id).collect::<Vec<_>>();
     assert_eq!(ids(second)[..2], ids(&first)[..2]);
     assert_eq!(ids(second)[2], other.id);
-    assert_eq!(second.begin, ids(second)[..3]);
+    assert_eq!(second.forced_prefix, ids(second)[..3]);
     // What stands before the other token is as probable as it was.
     for (before, after) in first.tokens[..2].iter().zip(&second.tokens) {
         assert!((before.log_prob - after.log_prob).abs() < 1e-4, "{before:?} {after:?}");

@@ -8,7 +8,7 @@ use opabinia::language::Language;
 use opabinia::window::Start;
 use opabinia::window::action::ConversationAction;
 use opabinia::window::state::Slot;
-use opabinia::window::store::{LoadWarning, Lost, Store};
+use opabinia::window::store::{LoadWarning, SessionPart, Store};
 use opabinia_shaders::Normalisation;
 use serde_json::json;
 use std::fs;
@@ -59,7 +59,7 @@ fn damage_in_one_part_leaves_the_others() {
     fs::write(&place, file.replace("\"layout\":{", "\"layout\":{\"root\":\"gone\",")).unwrap();
     let (_store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "still here");
-    let [LoadWarning::PartLost(Lost::Layout, _), LoadWarning::DamagedKept(aside)] = warnings.as_slice() else {
+    let [LoadWarning::PartLost(SessionPart::Layout, _), LoadWarning::DamagedKept(aside)] = warnings.as_slice() else {
         panic!("{warnings:?}")
     };
     assert_eq!(*aside, directory.path().join("session.kept-1.json"));
@@ -89,12 +89,12 @@ fn a_damaged_part_is_taken_from_the_copy() {
     fs::write(&place, &damaged).unwrap();
     let (store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "first");
-    let [part @ LoadWarning::PartFromCopy(Lost::Conversations, _), kept @ LoadWarning::DamagedKept(aside)] =
+    let [part @ LoadWarning::PartFromCopy(SessionPart::Conversations, _), kept @ LoadWarning::DamagedKept(aside)] =
         warnings.as_slice()
     else {
         panic!("{warnings:?}")
     };
-    let texts = &Language::English.texts().program;
+    let texts = Language::English.texts();
     assert!(part.words(texts).contains("taken from the copy"), "{}", part.words(texts));
     assert!(kept.words(texts).contains(&aside.display().to_string()), "{}", kept.words(texts));
     store.save(&mut drafted("third")).unwrap();
@@ -114,8 +114,11 @@ fn where_both_are_damaged_both_are_kept_aside() {
     });
     let (store, session, warnings) = Store::open(directory.path());
     assert_eq!(draft(&session.unwrap()), "");
-    let [LoadWarning::PartLost(Lost::Conversations, _), LoadWarning::DamagedKept(one), LoadWarning::DamagedKept(two)] =
-        warnings.as_slice()
+    let [
+        LoadWarning::PartLost(SessionPart::Conversations, _),
+        LoadWarning::DamagedKept(one),
+        LoadWarning::DamagedKept(two),
+    ] = warnings.as_slice()
     else {
         panic!("{warnings:?}")
     };
@@ -145,7 +148,7 @@ fn names_too_large_to_be_followed_by_another_are_refused() {
         .replace("\"shown\":0", &format!("\"shown\":{last}"));
     let picture = format!("\"pictures\":[{{\"id\":{last},\"source\":{{\"Sample\":\"desk\"}}}}]");
     let pictures = file.replace("\"pictures\":[]", &picture);
-    for (text, part) in [(conversation, Lost::Conversations), (pictures, Lost::Pictures)] {
+    for (text, part) in [(conversation, SessionPart::Conversations), (pictures, SessionPart::Pictures)] {
         assert_ne!(text, file);
         fs::write(&place, text).unwrap();
         let mut window = open(start(directory.path()), [1024.0, 640.0]);

@@ -74,6 +74,14 @@ fn child() {
         matches!(opening, Some(ModelPhase::Inspected(inspection)) if inspection.check().is_ok())
     });
     shot(&mut window, "download-done-zh");
+    // What the hub refuses is said in the language of the window.
+    let missing = "test-lab/missing".to_owned();
+    window.state_mut().act(ModelAction::Inspect(Slot::A, missing.clone()));
+    wait(&mut window, "the refusal", |app| opening(app).is_some_and(|phase| phase.starts_with("Refused")));
+    window.state_mut().act(ModelAction::LookUp(Slot::A, missing));
+    wait(&mut window, "the hub's refusal", |app| matches!(phase(app), Some(DownloadPhase::Failed(_))));
+    window.get_by_label_contains("上没有 test-lab/missing，或它是私有的");
+    shot(&mut window, "download-refused-zh");
 }
 
 /// Runs frames until `ready` holds, without waiting for the window to rest: it does not while something arrives.

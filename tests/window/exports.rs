@@ -6,12 +6,16 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use opabinia::figure::Theme;
 use opabinia::map_figure::Part;
-use opabinia::window::action::{Action, ConversationAction, ViewAction};
+use opabinia::window::action::{Action, ConversationAction, ProgramAction, ViewAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
-use opabinia::window::state::{ExportKind, ExportOptions, MapSource, NoticeKind, Overlay, TokenPlace, ViewChange};
+use opabinia::window::state::{
+    ExportKind, ExportOptions, MapSource, NoticeKind, Overlay, RunRef, TokenPlace, ViewChange,
+};
+use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::trace_file;
 use opabinia_shaders::{Cell, Indices, Quantity};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -164,7 +168,60 @@ fn what_a_token_attended_to_is_exported_as_numbers() {
     let written: Vec<f32> =
         text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
     assert_eq!(written, attention.map(0, 1).unwrap());
+    // As a figure, too: the same map as on the screen, with all that it is about.
+    let picture = folder.path().join("token.png");
     window.state_mut().apply(Action::Command(UiCommand::ExportPicture));
+    assert!(matches!(window.state().state().overlay, Overlay::Export(ExportKind::Picture, _)));
+    window.state_mut().apply(ProgramAction::CloseOverlay.into());
+    export(&mut window, ExportKind::Picture, options(), &picture);
+    let drawn = image::open(&picture).unwrap().to_rgb8();
+    assert!(drawn.width() > 100 && drawn.pixels().collect::<HashSet<_>>().len() > 50, "there is nothing on it");
+    window.state_mut().apply(Action::Command(UiCommand::ExportRecipe));
     let notice = window.state().state().notices.all().next_back().unwrap().clone();
-    assert!(notice.text.contains("can be exported as numbers"), "{}", notice.text);
+    assert!(notice.text.contains("can be exported as a figure"), "{}", notice.text);
+}
+
+#[test]
+fn a_difference_is_exported_as_it_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let mut window = answered("tiny-llama3", "wide.png", [1360.0, 860.0]);
+    let without = RunRef { interventions: Interventions::mask(3, false), ..RunRef::default() };
+    let changes = [
+        ViewChange::Quantity(Quantity::Share),
+        ViewChange::Source(MapSource::Difference(without.clone(), RunRef::default())),
+    ];
+    change(&mut window, &changes);
+    wait(&mut window, "both runs", |app| app.maps().is_some() && !app.state().is_busy());
+    export(&mut window, ExportKind::Numbers, options(), &path("difference.csv"));
+    export(&mut window, ExportKind::Picture, options(), &path("difference.png"));
+    // The numbers are those of the two runs, each exported alone.
+    let mut columns = Vec::new();
+    for (name, run) in [("without.csv", without), ("plain.csv", RunRef::default())] {
+        change(&mut window, &[ViewChange::Source(MapSource::Run(run))]);
+        export(&mut window, ExportKind::Numbers, options(), &path(name));
+        columns.push(values(&path(name)));
+    }
+    let difference = values(&path("difference.csv"));
+    let mut compared = 0;
+    for ((difference, without), plain) in difference.iter().zip(&columns[0]).zip(&columns[1]) {
+        let expected = without.zip(*plain).map(|(without, plain)| without - plain);
+        assert_eq!(difference.is_some(), expected.is_some());
+        if let (Some(difference), Some(expected)) = (difference, expected) {
+            assert!((difference - expected).abs() <= 1e-6, "{difference} {expected}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20 && difference.iter().flatten().any(|value| *value != 0.0));
+    let text = std::fs::read_to_string(path("difference.csv")).unwrap();
+    assert!(text.lines().next().is_some_and(|names| names.ends_with("minus_model,minus_intervention")));
+    assert!(text.contains("difference of share of attention") && text.contains("mask:"), "{text}");
+    let picture = image::open(path("difference.png")).unwrap();
+    assert!(picture.width() > 100 && picture.height() > 100);
+}
+
+/// The column `value` of an exported table: `None` where there is none.
+fn values(path: &Path) -> Vec<Option<f32>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse().ok()).collect()
 }

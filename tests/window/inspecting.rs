@@ -332,7 +332,7 @@ fn the_checkpoint_is_described() {
     let mut window = answered("tiny-phi3", "square.png", [1360.0, 860.0]);
     show(&mut window, InspectorTab::Model);
     let model = window.state().state().models.loaded(Slot::A).unwrap();
-    let tower = model.inspection.towers[0].spec.name.clone();
+    let tower = model.inspection.encoders[0].spec.name.clone();
     window.get_by_label(&tower);
     window.get_by_label("cambrian_phi3");
 }

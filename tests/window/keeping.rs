@@ -6,7 +6,7 @@ use opabinia::window::Start;
 use opabinia::window::action::{ConversationAction, ProgramAction};
 use opabinia::window::app::App;
 use opabinia::window::state::{AppState, Kept, Overlay, PictureSource, PictureState, Slot};
-use opabinia::window::store::{LoadWarning, Lost, Session, Store};
+use opabinia::window::store::{LoadWarning, Session, SessionPart, Store};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -180,7 +180,7 @@ fn of_a_session_of_version_1_only_the_arrangement_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("session.json"), VERSION_1).unwrap();
     let (_store, session, warnings) = Store::open(directory.path());
-    let lost = |warning: &&LoadWarning| matches!(warning, LoadWarning::PartLost(Lost::Layout, _));
+    let lost = |warning: &&LoadWarning| matches!(warning, LoadWarning::PartLost(SessionPart::Layout, _));
     assert_eq!(warnings.iter().filter(lost).count(), 1, "{warnings:?}");
     let written: Value = serde_json::from_slice(&serde_json::to_vec(&session.unwrap()).unwrap()).unwrap();
     let mut then: Value = serde_json::from_str(VERSION_1).unwrap();

@@ -377,7 +377,7 @@ fn an_answer_goes_on_from_another_token_only_by_its_button_and_that_is_undone() 
     };
     window.get_all_by(name).next().unwrap().click();
     wait(&mut window, "the other answer", |app| shown(app).exchanges.len() == 2 && is_answered(app));
-    assert_eq!(last(window.state()).unwrap().begin[2], other.id);
+    assert_eq!(last(window.state()).unwrap().forced_prefix[2], other.id);
     window.get_by_label("Undo").click();
     window.run_ok();
     // An answer that is complete stays within reach.

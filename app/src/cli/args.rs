@@ -7,7 +7,7 @@ use crate::image_source::{ImageSource, is_address};
 use crate::language::LanguageChoice;
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::TowerOverride;
+use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::error::Refusal;
 use opabinia_engine::generate::{GenerateOptions, Sampling};
@@ -27,7 +27,7 @@ pub struct LoadArgs {
     /// Where to find an encoder: its name, index or family (siglip, clip, dinov2, convnext), and its directory.
     /// Without this, encoders are looked for in MODEL/towers and then in the Hugging Face hub cache.
     #[arg(long, value_name = "NAME=DIR")]
-    pub tower: Vec<TowerOverride>,
+    pub tower: Vec<EncoderOverride>,
     /// Where to compute: auto, cpu, cuda:N or metal.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceChoice,
@@ -65,7 +65,7 @@ impl LoadArgs {
         }
         Ok(LoadRequest {
             source: demo::source(model)?,
-            towers: self.tower.clone(),
+            encoders: self.tower.clone(),
             device: self.device,
             weights: self.weights,
             encoder_weights: self.encoder_weights,
@@ -94,7 +94,7 @@ impl ModelArgs {
 
 /// What is asked about, and what was said before.
 #[derive(Debug, Clone, Args)]
-pub struct SubjectArgs {
+pub struct ImageInputArgs {
     /// The picture: PNG, JPEG, WebP, GIF, BMP or TIFF; - for what comes on standard input; or sample:NAME for one that is
     /// part of the program. Without one
     /// the conversation is text only; but the demo checkpoint then looks at its first sample.
@@ -111,7 +111,7 @@ pub struct SubjectArgs {
     pub turn: Vec<String>,
 }
 
-impl SubjectArgs {
+impl ImageInputArgs {
     /// The picture's file or sample, if there is one; with the demo checkpoint the first sample where nothing was said.
     pub fn image(&self, model: &ModelArgs) -> Option<PathBuf> {
         let first = || demo::SAMPLES.first().filter(|_| model.is_demo() && !self.text_only).map(Sample::path);

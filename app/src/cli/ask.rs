@@ -1,7 +1,7 @@
 //! `opabinia ask`: one question, one answer.
 
 use super::answer_text::{Streamed, answer_json, figures};
-use super::args::{AnswerArgs, LoadArgs, ModelArgs, SubjectArgs};
+use super::args::{AnswerArgs, ImageInputArgs, LoadArgs, ModelArgs};
 use super::console::{Console, print_generated, print_json};
 use super::driver::Driver;
 use super::failure::Result;
@@ -30,7 +30,7 @@ pub struct Ask {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
-    subject: SubjectArgs,
+    image_input: ImageInputArgs,
     /// The question.
     #[arg(value_name = "QUESTION")]
     question: String,
@@ -53,15 +53,15 @@ impl Ask {
     /// Whatever keeps the question from being answered.
     pub fn run(&self, console: Console) -> Result<()> {
         let options = self.answer.options(self.top)?;
-        let image = self.subject.image(&self.model);
-        let picture = self.subject.picture(image.as_deref())?;
+        let image = self.image_input.image(&self.model);
+        let picture = self.image_input.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
-        self.subject.introduce(&self.model, image.as_deref(), console);
+        self.image_input.introduce(&self.model, image.as_deref(), console);
         let mut driver = Driver::start(console, self.json)?;
         let inspection = driver.inspect(request.clone())?;
-        self.subject.check(&self.question, picture.as_deref().zip(image.as_deref()), &inspection)?;
+        self.image_input.check(&self.question, picture.as_deref().zip(image.as_deref()), &inspection)?;
         let opened = driver.load(request, &inspection)?;
-        let prompt = Prompt { system: self.answer.system.clone(), turns: self.subject.turns(&self.question) };
+        let prompt = Prompt { system: self.answer.system.clone(), turns: self.image_input.turns(&self.question) };
         let decoding = Decoding::Generate(options);
         let spec = RunSpec { image: picture, decoding, ..RunSpec::new(opened.model, prompt) };
         if self.json {

@@ -1,6 +1,6 @@
 //! `opabinia evidence`: what an answer rests on.
 
-use super::args::{LoadArgs, ModelArgs, SubjectArgs, check_other};
+use super::args::{ImageInputArgs, LoadArgs, ModelArgs, check_other};
 use super::console::{Console, complain, print, print_json, refuse_terminal};
 use super::driver::{Driver, Opened};
 use super::evidence_text::{json, table};
@@ -42,7 +42,7 @@ pub struct Evidence {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
-    subject: SubjectArgs,
+    image_input: ImageInputArgs,
     /// The question.
     #[arg(long, short, value_name = "QUESTION", required_unless_present = "recipe")]
     prompt: Option<String>,
@@ -102,7 +102,7 @@ impl Evidence {
         if self.max_tokens == Some(0) {
             return Err(Error::input("max-tokens must be at least 1", "leave it out for up to 64 tokens").into());
         }
-        let image = self.subject.image(&self.model);
+        let image = self.image_input.image(&self.model);
         let Some(image) = image.as_deref() else {
             return Err(Error::input("there is no image to intervene on", "add --image FILE").into());
         };
@@ -116,10 +116,10 @@ impl Evidence {
             }
             refuse_terminal(out, "a file of numbers")?;
         }
-        let Some(shown) = self.subject.picture(Some(image))? else { return Ok(()) };
-        let other = self.subject.picture(self.other.as_deref())?;
+        let Some(shown) = self.image_input.picture(Some(image))? else { return Ok(()) };
+        let other = self.image_input.picture(self.other.as_deref())?;
         let request = self.load.request(&self.model.model)?;
-        self.subject.introduce(&self.model, Some(image), console);
+        self.image_input.introduce(&self.model, Some(image), console);
         let mut driver = Driver::start(console, true)?;
         let inspection = driver.inspect(request.clone())?;
         if let Some(out) = &self.out {
@@ -129,11 +129,11 @@ impl Evidence {
         let with = self.interventions(&anatomy)?;
         let region = self.region.as_deref().map(|region| Cells::parse(region, anatomy.side())).transpose()?;
         let swapped = other.as_deref().zip(self.other.as_deref());
-        self.subject.check(prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
+        self.image_input.check(prompt, [(&*shown, image)].into_iter().chain(swapped), &inspection)?;
         self.say_what_is_left_out(console);
         let measured = Request {
             system: self.system.clone(),
-            turns: self.subject.turns(prompt),
+            turns: self.image_input.turns(prompt),
             picture: shown,
             other,
             answer: (!self.answer_ids.is_empty()).then(|| self.answer_ids.clone()),

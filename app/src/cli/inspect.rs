@@ -10,7 +10,7 @@ use crate::encoder_names;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, checkpoint_name};
-use opabinia_engine::model::{Inspection, TowerReport};
+use opabinia_engine::model::{EncoderReport, Inspection};
 use opabinia_engine::printable;
 use opabinia_engine::sva::HEADS;
 use serde_json::{Map, Value, json};
@@ -97,7 +97,7 @@ pub fn precision_json(inspection: &Inspection) -> Value {
 fn report_json(inspection: &Inspection) -> Map<String, Value> {
     let config = &inspection.config;
     let decoder = &config.decoder;
-    let towers = inspection.towers.iter().map(tower_json);
+    let towers = inspection.encoders.iter().map(encoder_json);
     let faults = inspection.survey.faults.iter().map(|fault| {
         let fault_json = json!({
             "key": fault.key,
@@ -158,21 +158,21 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
     }
 }
 
-fn tower_json(tower: &TowerReport) -> Value {
-    let (found, directory, source, problem) = match &tower.location {
+fn encoder_json(encoder: &EncoderReport) -> Value {
+    let (found, directory, source, problem) = match &encoder.location {
         Ok((directory, source)) => (true, Some(directory.as_path()), Some(source), None),
         Err(refusal) => (false, None, None, Some(refusal.clone().advised(advice::words).to_string())),
     };
     let mut object = json!({
-        "name": tower.spec.name,
-        "family": tower.spec.family.word(),
-        "repo": tower.spec.origin.repository(),
-        "tokens": tower.spec.tokens,
-        "tokens_side": tower.spec.side(),
-        "input_side": tower.input_side,
-        "width": tower.width,
-        "parameters": tower.parameters,
-        "stored_bytes": tower.stored_bytes,
+        "name": encoder.spec.name,
+        "family": encoder.spec.family.word(),
+        "repo": encoder.spec.origin.repository(),
+        "tokens": encoder.spec.tokens,
+        "tokens_side": encoder.spec.side(),
+        "input_side": encoder.input_side,
+        "width": encoder.width,
+        "parameters": encoder.parameters,
+        "stored_bytes": encoder.stored_bytes,
         "found": found,
         "source": source,
         "problem": problem,
@@ -185,7 +185,7 @@ fn tower_json(tower: &TowerReport) -> Value {
 
 /// Bytes of all weight files that were found.
 fn stored_bytes(inspection: &Inspection) -> u64 {
-    inspection.towers.iter().map(|tower| tower.stored_bytes).fold(inspection.stored_bytes, u64::saturating_add)
+    inspection.encoders.iter().map(|encoder| encoder.stored_bytes).fold(inspection.stored_bytes, u64::saturating_add)
 }
 
 /// A count for people: 8.4 billion, 12.3 million.
@@ -250,15 +250,15 @@ fn report_text(inspection: &Inspection) -> String {
     report.row("samplers", samplers);
 
     report.heading("encoders");
-    let names: Vec<&str> = inspection.towers.iter().map(|tower| tower.spec.name.as_str()).collect();
-    for ((k, tower), short) in inspection.towers.iter().enumerate().zip(encoder_names::short(&names)) {
-        let side = tower.spec.side();
-        report.row(&format!("{k} {}", printable::line(&short)), printable::line(&tower.spec.name));
-        match &tower.location {
+    let names: Vec<&str> = inspection.encoders.iter().map(|encoder| encoder.spec.name.as_str()).collect();
+    for ((k, encoder), short) in inspection.encoders.iter().enumerate().zip(encoder_names::short(&names)) {
+        let side = encoder.spec.side();
+        report.row(&format!("{k} {}", printable::line(&short)), printable::line(&encoder.spec.name));
+        match &encoder.location {
             Ok((directory, source)) => {
-                let input = tower.input_side.map_or_else(String::new, |input| format!("{input} px → "));
-                let width = tower.width.map_or_else(String::new, |width| format!(" of width {width}"));
-                report.row("", format!("{input}{side}×{side} tokens{width}, {} parameters", count(tower.parameters)));
+                let input = encoder.input_side.map_or_else(String::new, |input| format!("{input} px → "));
+                let width = encoder.width.map_or_else(String::new, |width| format!(" of width {width}"));
+                report.row("", format!("{input}{side}×{side} tokens{width}, {} parameters", count(encoder.parameters)));
                 report.row("", format!("{source}: {}", printable::path(directory)));
             }
             Err(refusal) => {
@@ -310,7 +310,7 @@ fn report_text(inspection: &Inspection) -> String {
             .map(|weight| format!("{}, in {}", printable::line(&weight.key), printable::path(&weight.file))),
     );
     if survey.faults.is_empty() && survey.unknown.is_empty() {
-        let absent = inspection.towers.iter().filter(|tower| tower.location.is_err()).count();
+        let absent = inspection.encoders.iter().filter(|encoder| encoder.location.is_err()).count();
         if absent == 0 {
             report.row("complete", "nothing is missing, nothing is unknown");
         } else {

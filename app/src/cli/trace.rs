@@ -1,7 +1,7 @@
 //! `opabinia trace`: an answer, and what happened inside on the way.
 
 use super::answer_text::{answer_json, figures};
-use super::args::{AnswerArgs, InterventionArgs, LoadArgs, ModelArgs, SubjectArgs};
+use super::args::{AnswerArgs, ImageInputArgs, InterventionArgs, LoadArgs, ModelArgs};
 use super::console::{Console, complain, print_generated, print_json, refuse_terminal};
 use super::driver::Driver;
 use super::failure::Result;
@@ -48,7 +48,7 @@ pub struct Trace {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
-    subject: SubjectArgs,
+    image_input: ImageInputArgs,
     /// The question.
     #[arg(long, short, value_name = "QUESTION")]
     prompt: String,
@@ -76,15 +76,15 @@ impl Trace {
     /// Whatever keeps the question from being answered or the file from being written.
     pub fn run(&self, console: Console) -> Result<()> {
         let options = self.answer.options(0)?;
-        let image = self.subject.image(&self.model);
+        let image = self.image_input.image(&self.model);
         let inputs: Vec<_> = image.as_deref().into_iter().collect();
         let inputs = [inputs, self.intervention.other.as_deref().into_iter().collect()].concat();
         output::check(&self.out, &inputs)?;
-        let other = self.subject.picture(self.intervention.other.as_deref())?;
+        let other = self.image_input.picture(self.intervention.other.as_deref())?;
         self.check_stdout()?;
-        let picture = self.subject.picture(image.as_deref())?;
+        let picture = self.image_input.picture(image.as_deref())?;
         let request = self.load.request(&self.model.model)?;
-        self.subject.introduce(&self.model, image.as_deref(), console);
+        self.image_input.introduce(&self.model, image.as_deref(), console);
         if picture.is_none() && self.intervention.with.is_some() {
             return Err(Error::input("there is no image to intervene on", "add --image FILE").into());
         }
@@ -97,14 +97,14 @@ impl Trace {
         let interventions = self.intervention.interventions(&inspection.config.anatomy())?;
         let shown = picture.as_deref().zip(image.as_deref());
         let swapped = other.as_deref().zip(self.intervention.other.as_deref());
-        self.subject.check(&self.prompt, shown.into_iter().chain(swapped), &inspection)?;
+        self.image_input.check(&self.prompt, shown.into_iter().chain(swapped), &inspection)?;
         let opened = driver.load(request, &inspection)?;
         let detail = match self.tensors {
             Tensors::Sva => Detail::Sva,
             Tensors::All => Detail::All,
         };
-        let prompt = Prompt { system: self.answer.system.clone(), turns: self.subject.turns(&self.prompt) };
-        let file = TraceFile { path: self.out.clone(), exif: self.subject.exif() };
+        let prompt = Prompt { system: self.answer.system.clone(), turns: self.image_input.turns(&self.prompt) };
+        let file = TraceFile { path: self.out.clone(), exif: self.image_input.exif() };
         let mut ran = driver.run(RunSpec {
             image: picture,
             interventions: interventions.clone(),

@@ -23,7 +23,7 @@ pub struct CorrelationFigure<'a> {
 }
 
 /// What the figure in a file says below.
-pub const CAPTION: &str = "Left: principal components of the standardised table. Dots are models, in standard deviations; lines are \
+const CAPTION: &str = "Left: principal components of the standardised table. Dots are models, in standard deviations; lines are \
                            benchmarks, as long as they correlate with the two components (the circle is 1). Right: average \
                            linkage over 1 − r. Benchmarks that say the same lie close; with few models, chance does that too.";
 
@@ -44,6 +44,20 @@ const CIRCLE: f32 = 0.72;
 /// Colours that are told apart by most eyes, on light and dark grounds (Okabe and Ito 2008).
 const COLOURS: [[u8; 3]; 7] =
     [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [148, 130, 30]];
+
+impl<'a> CorrelationFigure<'a> {
+    /// The figure as files have it, with a title and what it says below.
+    pub fn of_file(correlation: &'a Correlation, groups: Option<&'a Groups>, theme: Theme) -> Self {
+        let scores = &correlation.scores;
+        Self {
+            correlation,
+            groups,
+            title: Some(format!("{} benchmarks, {} models", scores.benchmarks.len(), scores.models.len())),
+            caption: std::iter::once(CAPTION.to_owned()).chain(scores.notes.iter().cloned()).collect(),
+            theme,
+        }
+    }
+}
 
 impl CorrelationFigure<'_> {
     /// As a picture.

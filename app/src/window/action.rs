@@ -9,7 +9,7 @@ use super::state::{
 use crate::evaluation::Quadrant;
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Removal, Section};
-use opabinia_engine::checkpoint::TowerOverride;
+use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::intervention::Cells;
 use opabinia_engine::precision::WeightChoice;
@@ -119,11 +119,11 @@ pub enum ModelAction {
     /// What is typed in the place of the checkpoint that is being opened.
     SetPathDraft(String),
     /// What is typed as the directory of the encoder of this name.
-    SetTowerDraft(String, String),
+    SetEncoderDraft(String, String),
     /// Where the encoder of this name is to be found.
-    SetTower(Slot, TowerOverride),
+    SetEncoder(Slot, EncoderOverride),
     /// Ask the person for the directory of the encoder of this name.
-    PickTower(Slot, String),
+    PickEncoder(Slot, String),
     /// Where to compute.
     SetDevice(Slot, DeviceChoice),
     /// In which type to keep weights.

@@ -166,8 +166,9 @@ impl App {
         failed: impl FnOnce(String) -> Finished + Send + 'static,
         task: impl FnOnce() -> Finished + Send + 'static,
     ) {
-        if let Err(error) = self.background.run(name, failed, task) {
-            self.state.notices.add(NoticeKind::Failure, format!("{name}: {error}"));
+        let said = self.texts().engine.said;
+        if let Err(error) = self.background.run(name, move |why| failed(said(&why)), task) {
+            self.state.notices.add(NoticeKind::Failure, said(&format!("{name}: {error}")));
         }
     }
 
@@ -178,8 +179,9 @@ impl App {
         failed: impl FnOnce(String) -> Finished + Send + 'static,
         task: impl FnOnce() -> Finished + Send + 'static,
     ) {
-        if let Err(error) = self.background.promise(name, failed, task) {
-            self.state.notices.add(NoticeKind::Failure, format!("{name}: {error}"));
+        let said = self.texts().engine.said;
+        if let Err(error) = self.background.promise(name, move |why| failed(said(&why)), task) {
+            self.state.notices.add(NoticeKind::Failure, said(&format!("{name}: {error}")));
         }
     }
 }

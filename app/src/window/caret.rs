@@ -20,7 +20,7 @@ pub struct Caret {
 impl Caret {
     /// A cursor that stands still until something is done.
     pub fn new(ctx: &Context, on_processor: bool) -> Self {
-        tell(ctx, false);
+        set_blinking(ctx, false);
         Self { on_processor, blinks: false, touched: f64::NEG_INFINITY }
     }
 
@@ -37,13 +37,13 @@ impl Caret {
         let blinks = now - self.touched < BLINKS_FOR;
         if blinks != self.blinks {
             self.blinks = blinks;
-            tell(ctx, blinks);
+            set_blinking(ctx, blinks);
             // This frame was begun in the old style.
             ctx.request_repaint();
         }
     }
 }
 
-fn tell(ctx: &Context, blinks: bool) {
+fn set_blinking(ctx: &Context, blinks: bool) {
     ctx.all_styles_mut(|style| style.visuals.text_cursor.blink = blinks);
 }

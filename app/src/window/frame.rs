@@ -44,7 +44,8 @@ impl App {
         ctx.set_zoom_factor(state.settings.scale);
         let gpu = render_state.and_then(|render_state| {
             let gpu = MapGpu::new(render_state);
-            gpu.map_err(|error| state.notices.add(NoticeKind::Failure, error.to_string())).ok()
+            let said = state.settings.language.language().texts().engine.said;
+            gpu.map_err(|error| state.notices.add(NoticeKind::Failure, said(&error.to_string()))).ok()
         });
         let on_processor =
             render_state.is_some_and(|state| state.adapter.get_info().device_type == wgpu::DeviceType::Cpu);
@@ -80,19 +81,19 @@ impl App {
             self.changed();
         }
         for event in events {
-            self.take_event(event);
+            self.apply_event(event);
         }
         let finished: Vec<_> = self.background.results().collect();
         for finished in finished {
-            self.take_finished(finished);
+            self.apply_finished(finished);
         }
-        self.watch_download();
-        self.watch_evaluation();
-        self.keep_item_up();
+        self.update_download_rate();
+        self.update_evaluation();
+        self.ask_item_under_its_condition();
         self.make_inputs();
-        self.keep_intervened_up();
-        self.keep_traces_up();
-        self.keep_attention_up();
+        self.request_missing_answers();
+        self.request_missing_traces();
+        self.request_missing_attention();
         if let Some(wait) = self.state.notices.expire(SystemTime::now()) {
             self.ctx.request_repaint_after(wait);
         }
@@ -115,6 +116,7 @@ impl App {
     fn watch_graphics(&mut self) {
         let Some(gpu) = &self.gpu else { return };
         let (Some(fault), lost) = (gpu.fault(), gpu.is_lost()) else { return };
+        let fault = (self.texts().engine.said)(&fault);
         if !lost {
             if !std::mem::replace(&mut self.fault_said, true) {
                 self.state
@@ -144,7 +146,7 @@ impl eframe::App for App {
         self.caret.update(ui.ctx());
         let mut actions: Vec<Action> = Vec::new();
         let texts = self.texts();
-        panels::take_input(ui.ctx(), &self.state, &mut actions);
+        panels::collect_input(ui.ctx(), &self.state, &mut actions);
         let layout = self.panels.show(ui, &self.state, texts, self.gpu.as_ref(), &mut actions);
         if let Some(layout) = layout {
             self.state.layout = layout;
@@ -167,12 +169,12 @@ impl eframe::App for App {
             }
             self.apply(action);
         }
-        self.state.layout.hold(self.state.view.panes());
+        self.state.layout.show_exactly(self.state.view.panes());
         self.entitle();
     }
 
     fn on_exit(&mut self) {
-        self.state.conversations.settle();
+        self.state.conversations.stop_open_answers();
         if let Err(why) = self.save_now() {
             tracing::error!("the session could not be saved: {why}");
         }

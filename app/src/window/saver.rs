@@ -46,7 +46,7 @@ impl Saver {
         // What was put together from damaged files is not put together a second time.
         self.changed = (!warnings.is_empty()).then(Instant::now);
         for warning in warnings {
-            state.notices.add(NoticeKind::Warning, warning.words(&texts.program));
+            state.notices.add(NoticeKind::Warning, warning.words(texts));
         }
         self.report(state);
     }

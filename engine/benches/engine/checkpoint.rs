@@ -1,6 +1,6 @@
 //! The checkpoint that is measured: forged once, then reused.
 
-use opabinia_forge::{ForgeSpec, Preset, SamplerLayout, TowerNetwork, forge};
+use opabinia_forge::{EncoderNetwork, ForgeSpec, Preset, SamplerLayout, forge};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -41,11 +41,11 @@ fn released_layers() -> ForgeSpec {
     spec.sva.samplers = Some(SamplerLayout { count: 1, start: 0, stride: 3 });
     for tower in &mut spec.towers {
         match &mut tower.network {
-            TowerNetwork::Siglip { depth, .. } => *depth = 1,
+            EncoderNetwork::Siglip { depth, .. } => *depth = 1,
             // The last one of CLIP's layers is not used.
-            TowerNetwork::Clip { layers, .. } => *layers = 2,
-            TowerNetwork::Dinov2 { layers, .. } => *layers = 1,
-            TowerNetwork::ConvNext { depths, .. } => *depths = [1; 4],
+            EncoderNetwork::Clip { layers, .. } => *layers = 2,
+            EncoderNetwork::Dinov2 { layers, .. } => *layers = 1,
+            EncoderNetwork::ConvNext { depths, .. } => *depths = [1; 4],
         }
     }
     spec

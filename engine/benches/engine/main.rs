@@ -51,7 +51,7 @@ fn main() {
     evidence::measure(&directory);
     for format in WeightFormat::ALL {
         match Model::load(&request(&directory, format), &Job::unattended()) {
-            Ok((model, inspection)) => measure(&mut criterion, &directory, &Subject::new(model, inspection)),
+            Ok((model, inspection)) => measure(&mut criterion, &directory, &Opened::new(model, inspection)),
             Err(error) => println!("{format}: {error}"),
         }
     }
@@ -131,7 +131,7 @@ fn preprocess(criterion: &mut Criterion, directory: &Path) {
 }
 
 /// A loaded model with a picture and a prompt, everything computed once.
-struct Subject {
+struct Opened {
     model: Model,
     inspection: Inspection,
     pixels: Vec<Tensor>,
@@ -140,7 +140,7 @@ struct Subject {
     ids: Vec<i64>,
 }
 
-impl Subject {
+impl Opened {
     fn new(model: Model, inspection: Inspection) -> Self {
         let job = Job::unattended();
         let picture = noise(640, 640);
@@ -168,24 +168,24 @@ impl Subject {
 }
 
 /// Everything that depends on the type weights are kept in.
-fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
-    let Subject { model, inspection, .. } = subject;
+fn measure(criterion: &mut Criterion, directory: &Path, opened: &Opened) {
+    let Opened { model, inspection, .. } = opened;
     let format = model.precision().weights;
     let work = Work(inspection);
     let mut cache = model.empty_cache().unwrap();
-    subject.prefill(&mut cache, &mut Unobserved);
+    opened.prefill(&mut cache, &mut Unobserved);
     let positions = cache.len();
     let mut group = criterion.benchmark_group(format.name());
     group.sampling_mode(SamplingMode::Flat);
 
-    let stored = inspection.stored_bytes + inspection.towers.iter().map(|tower| tower.stored_bytes).sum::<u64>();
+    let stored = inspection.stored_bytes + inspection.encoders.iter().map(|tower| tower.stored_bytes).sum::<u64>();
     group.throughput(Throughput::BytesDecimal(stored));
     let request = request(directory, format);
     group.bench_function("load", |b| b.iter(|| Model::load(&request, &Job::unattended()).unwrap()));
 
-    for (k, (encoder, pixels)) in model.encoders().iter().zip(&subject.pixels).enumerate() {
+    for (k, (encoder, pixels)) in model.encoders().iter().zip(&opened.pixels).enumerate() {
         group.throughput(Throughput::Elements(work.encoder(k)));
-        let family = format!("{:?}", inspection.towers[k].spec.family).to_lowercase();
+        let family = format!("{:?}", inspection.encoders[k].spec.family).to_lowercase();
         group.bench_function(format!("encode {family}"), |b| {
             let job = Job::unattended();
             b.iter(|| {
@@ -196,15 +196,15 @@ fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
     }
 
     group.throughput(Throughput::Elements(work.connector()));
-    group.bench_function("connector", |b| b.iter(|| subject.connect(&mut Unobserved)));
+    group.bench_function("connector", |b| b.iter(|| opened.connect(&mut Unobserved)));
     if work.sampler() > 0 {
         group.throughput(Throughput::Elements(work.sampler()));
-        group.bench_function("sampler", |b| sampler(b, directory, subject));
+        group.bench_function("sampler", |b| sampler(b, directory, opened));
     }
 
     group.throughput(Throughput::Elements(work.prefill(positions)));
     group.bench_function(format!("prefill {positions}"), |b| {
-        b.iter(|| subject.prefill(&mut cache, &mut Unobserved));
+        b.iter(|| opened.prefill(&mut cache, &mut Unobserved));
     });
 
     group.throughput(Throughput::BytesDecimal(work.decode_bytes(positions, format)));
@@ -219,7 +219,7 @@ fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
     group.throughput(Throughput::Elements(work.connector() + work.prefill(positions)));
     group.bench_function("trace: connector and prefill, recorded", |b| {
         b.iter_custom(|count| {
-            let pairs: Vec<_> = (0..count).map(|i| traced(subject, &mut cache, i % 2 == 0)).collect();
+            let pairs: Vec<_> = (0..count).map(|i| traced(opened, &mut cache, i % 2 == 0)).collect();
             rounds.extend(&pairs);
             pairs.iter().map(|(_, recorded)| recorded).sum()
         });
@@ -240,17 +240,17 @@ fn measure(criterion: &mut Criterion, directory: &Path, subject: &Subject) {
 }
 
 /// One sampler on the windows of a square picture.
-fn sampler(b: &mut criterion::Bencher<'_>, directory: &Path, subject: &Subject) {
-    let config = subject.model.config();
+fn sampler(b: &mut criterion::Bencher<'_>, directory: &Path, opened: &Opened) {
+    let config = opened.model.config();
     let weights = WeightFiles::open(directory, &["model", "pytorch_model"]).unwrap();
     let job = Job::unattended();
-    let precision = subject.model.precision();
+    let precision = opened.model.precision();
     let loader = Loader::new(&weights, Device::Cpu, precision, &job).pp("model.vision_sampler_layers.0.layers.0");
     let side = config.sva.final_side;
     let sides: Vec<usize> = config.towers.iter().map(|tower| tower.side() / side).collect();
     let hidden = config.decoder.hidden_size;
     let layer = CrossAttentionLayer::new(hidden, config.sva.hidden_size, &sides, &loader).unwrap();
-    let features = Features::plain(&subject.image.tokens);
+    let features = Features::plain(&opened.image.tokens);
     let scene = Scene::new(features, PictureSize { width: 9, height: 9 }, Interventions::default(), side).unwrap();
     let windows = scene.cutter(Frame::padded(side)).windows(SvaLayer::Sampler { n: 0 }).unwrap();
     let queries = Tensor::randn(0f32, 1.0, (side * side, hidden), &Device::Cpu).unwrap();
@@ -258,10 +258,10 @@ fn sampler(b: &mut criterion::Bencher<'_>, directory: &Path, subject: &Subject) 
 }
 
 /// Connector and prefill once without and once with a recorder; `recorded_first` lets the two change places.
-fn traced(subject: &Subject, cache: &mut KvCache, recorded_first: bool) -> (Duration, Duration) {
+fn traced(opened: &Opened, cache: &mut KvCache, recorded_first: bool) -> (Duration, Duration) {
     let mut run = |observer: &mut dyn Observer| {
         let started = Instant::now();
-        black_box((subject.connect(observer), subject.prefill(cache, observer)));
+        black_box((opened.connect(observer), opened.prefill(cache, observer)));
         started.elapsed()
     };
     let recorded = |run: &mut dyn FnMut(&mut dyn Observer) -> Duration| {

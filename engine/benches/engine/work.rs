@@ -1,7 +1,7 @@
 //! How much there is to compute: operations (a multiply and an add are two) and bytes, counted from the weights a
 //! checkpoint has. With the rates under `machine/` they are the floor of each figure (docs/model.md §15).
 
-use opabinia_engine::checkpoint::TowerFamily;
+use opabinia_engine::checkpoint::EncoderFamily;
 use opabinia_engine::model::Inspection;
 use opabinia_engine::precision::WeightFormat;
 
@@ -11,13 +11,13 @@ pub struct Work<'a>(pub &'a Inspection);
 impl Work<'_> {
     /// Encoder `k`.
     pub fn encoder(&self, k: usize) -> u64 {
-        let report = &self.0.towers[k];
+        let report = &self.0.encoders[k];
         let side = report.input_side.unwrap_or_default();
         let (embedding, layers, class) = match report.spec.family {
-            TowerFamily::Siglip => ("visual.trunk.patch_embed.", "visual.trunk.blocks.", 0),
-            TowerFamily::Clip => ("vision_model.embeddings.patch_embedding.", "vision_model.encoder.layers.", 1),
-            TowerFamily::Dinov2 => ("embeddings.patch_embeddings.", "encoder.layer.", 1),
-            TowerFamily::ConvNext => {
+            EncoderFamily::Siglip => ("visual.trunk.patch_embed.", "visual.trunk.blocks.", 0),
+            EncoderFamily::Clip => ("vision_model.embeddings.patch_embedding.", "vision_model.encoder.layers.", 1),
+            EncoderFamily::Dinov2 => ("embeddings.patch_embeddings.", "encoder.layer.", 1),
+            EncoderFamily::ConvNext => {
                 let stem = self.products("visual.trunk.stem.", |_| (side / 4).pow(2));
                 let stages = (0..4).map(|stage| {
                     self.products(&format!("visual.trunk.stages.{stage}."), |_| ((side / 4) >> stage).pow(2))

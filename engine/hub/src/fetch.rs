@@ -107,7 +107,7 @@ impl<'a> Arriving<'a> {
     }
 
     fn run(mut self) -> Result<()> {
-        self.take_what_is_there()?;
+        self.resume_from_disk()?;
         let what = format!("{} of {}", self.file.name, self.listing.repo);
         self.most = self.at;
         let mut wrong = 0;
@@ -153,7 +153,7 @@ impl<'a> Arriving<'a> {
     }
 
     /// Reads what an earlier attempt left, up to the length of the file.
-    fn take_what_is_there(&mut self) -> Result<()> {
+    fn resume_from_disk(&mut self) -> Result<()> {
         let length = self.out.metadata().map_err(|error| self.storage(&error))?.len();
         if length > self.file.size {
             return self.start_over();

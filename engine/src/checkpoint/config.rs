@@ -7,7 +7,7 @@ use super::json::JsonFile;
 use super::{fields, generation, rope};
 use crate::advice::Advice;
 use crate::error::{Refusal, Result};
-use opabinia_trace::encoder_name::{self, TowerSpec};
+use opabinia_trace::encoder_name::{self, EncoderSpec};
 use opabinia_trace::intervention::Anatomy;
 use opabinia_trace::layer::{HEADS, SvaLayer};
 use std::path::Path;
@@ -27,7 +27,7 @@ pub struct CambrianConfig {
     /// The language model.
     pub decoder: DecoderConfig,
     /// Vision encoders, in checkpoint order: index `k` everywhere.
-    pub towers: Vec<TowerSpec>,
+    pub towers: Vec<EncoderSpec>,
     /// The Spatial Vision Aggregator.
     pub sva: SvaConfig,
     /// Longest embedded sequence, text and image (`tokenizer_model_max_length`).
@@ -175,7 +175,7 @@ fn side(json: &JsonFile, key: &str, count: usize) -> Result<usize> {
 }
 
 /// The encoders, in checkpoint order.
-fn towers(json: &JsonFile) -> Result<Vec<TowerSpec>> {
+fn towers(json: &JsonFile) -> Result<Vec<EncoderSpec>> {
     const NAMES: &str = "mm_vision_tower_aux_list";
     let names = json.strs(NAMES)?.unwrap_or_default();
     require(
@@ -209,7 +209,7 @@ fn towers(json: &JsonFile) -> Result<Vec<TowerSpec>> {
                  Cambrian-1 models can be run",
             )
         })?;
-        Ok(TowerSpec {
+        Ok(EncoderSpec {
             name: (*name).to_owned(),
             family: parsed.family,
             origin: parsed.origin,
@@ -350,7 +350,7 @@ pub struct SvaConfig {
 }
 
 impl SvaConfig {
-    fn from_json(json: &JsonFile, towers: &[TowerSpec], layers: usize) -> Result<Self> {
+    fn from_json(json: &JsonFile, towers: &[EncoderSpec], layers: usize) -> Result<Self> {
         let hidden_size = required(json, "vision_hidden_size", MAX_DIM)?;
         let even = hidden_size.is_multiple_of(HEADS);
         require(json, "vision_hidden_size", even, format!("a multiple of {HEADS}"), || {

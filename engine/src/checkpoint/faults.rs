@@ -3,7 +3,7 @@
 use super::config::DecoderFamily;
 use super::files::HF_STEMS;
 use super::{
-    CambrianConfig, Hub, Loader, TowerFamily, TowerOrigin, TowerOverride, TowerSource, TowerSpec, WeightFiles,
+    CambrianConfig, EncoderFamily, EncoderOrigin, EncoderOverride, EncoderSource, EncoderSpec, Hub, Loader, WeightFiles,
 };
 use crate::advice::Advice;
 use crate::error::{Error, Refusal};
@@ -129,12 +129,12 @@ fn missing_or_broken_configurations_are_refused() {
 fn tower_names_are_understood() {
     let parsed = |name: &str| encoder_name::parse(name).map(|t| (t.family, t.origin, t.res));
     let is = |name: &str, family, repo: &str, res| {
-        assert_eq!(parsed(name), Ok((family, TowerOrigin::Repository(repo.to_owned()), res)), "{name}");
+        assert_eq!(parsed(name), Ok((family, EncoderOrigin::Repository(repo.to_owned()), res)), "{name}");
     };
-    is("siglip/CLIP-ViT-SO400M-14-384-interp576", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384", None);
-    is("timm/ViT-SO400M-14-SigLIP", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP", None);
-    is("openai/clip-vit-large-patch14-336", TowerFamily::Clip, "openai/clip-vit-large-patch14-336", None);
-    is("facebook/dinov2-giant-res378-interp576", TowerFamily::Dinov2, "facebook/dinov2-giant", Some(378));
+    is("siglip/CLIP-ViT-SO400M-14-384-interp576", EncoderFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384", None);
+    is("timm/ViT-SO400M-14-SigLIP", EncoderFamily::Siglip, "timm/ViT-SO400M-14-SigLIP", None);
+    is("openai/clip-vit-large-patch14-336", EncoderFamily::Clip, "openai/clip-vit-large-patch14-336", None);
+    is("facebook/dinov2-giant-res378-interp576", EncoderFamily::Dinov2, "facebook/dinov2-giant", Some(378));
     for name in [
         "facebook/dinov2-huge",
         "openai/clip-vit-../../etc",
@@ -156,20 +156,20 @@ fn tower_names_may_be_paths_and_repositories_of_fine_tunes() {
     let parsed = |name: &str| encoder_name::parse(name).unwrap();
     let folder = |name: &str, family, folder: &str, res| {
         let tower = parsed(name);
-        let expected = (family, TowerOrigin::Folder(folder.to_owned()), res);
+        let expected = (family, EncoderOrigin::Folder(folder.to_owned()), res);
         assert_eq!((tower.family, tower.origin, tower.res), expected, "{name}");
     };
-    let clip = TowerFamily::Clip;
+    let clip = EncoderFamily::Clip;
     folder("/data/ckpt/openai/clip-vit-large-patch14-336", clip, "/data/ckpt/openai/clip-vit-large-patch14-336", None);
     folder("/data/my-research/clip-vit-large-interp576", clip, "/data/my-research/clip-vit-large", None);
     folder("D:\\models\\openai\\clip-vit-large\\", clip, "D:/models/openai/clip-vit-large", None);
-    folder("./out/SigLIP-tuned", TowerFamily::Siglip, "./out/SigLIP-tuned", None);
-    folder("/x/dinov2-huge-res518-ft", TowerFamily::Dinov2, "/x/dinov2-huge-ft", Some(518));
+    folder("./out/SigLIP-tuned", EncoderFamily::Siglip, "./out/SigLIP-tuned", None);
+    folder("/x/dinov2-huge-res518-ft", EncoderFamily::Dinov2, "/x/dinov2-huge-ft", Some(518));
     let convnext = parsed("/x/clip-convnext-XXL-multi-stage-res1024");
-    assert_eq!((convnext.family, convnext.res, convnext.multi_stage), (TowerFamily::ConvNext, Some(1024), true));
+    assert_eq!((convnext.family, convnext.res, convnext.multi_stage), (EncoderFamily::ConvNext, Some(1024), true));
     let tuned = parsed("me/dinov2-with-care-res378");
     assert_eq!(tuned.origin.repository(), Some("me/dinov2-with-care"));
-    assert_eq!((tuned.family, tuned.res), (TowerFamily::Dinov2, Some(378)));
+    assert_eq!((tuned.family, tuned.res), (EncoderFamily::Dinov2, Some(378)));
 }
 
 // ---- safetensors ----
@@ -567,11 +567,11 @@ fn archives_that_would_grow_are_refused() {
 
 // ---- finding things ----
 
-fn siglip() -> TowerSpec {
-    TowerSpec {
+fn siglip() -> EncoderSpec {
+    EncoderSpec {
         name: "siglip/CLIP-ViT-SO400M-14-384".into(),
-        family: TowerFamily::Siglip,
-        origin: TowerOrigin::Repository("timm/ViT-SO400M-14-SigLIP-384".into()),
+        family: EncoderFamily::Siglip,
+        origin: EncoderOrigin::Repository("timm/ViT-SO400M-14-SigLIP-384".into()),
         tokens: 36,
         res: None,
         multi_stage: false,
@@ -595,7 +595,7 @@ fn put_snapshot(cache: &Path, revision: &str) -> std::path::PathBuf {
 fn encoders_are_looked_for_in_order() {
     let (checkpoint, cache, named) = (dir(), dir(), dir());
     let hub = Hub::new(vec![cache.path().to_path_buf()]);
-    let find = |overrides: &[TowerOverride]| hub.tower(checkpoint.path(), 0, &siglip(), overrides);
+    let find = |overrides: &[EncoderOverride]| hub.encoder(checkpoint.path(), 0, &siglip(), overrides);
 
     let missing = refusal(find(&[]));
     assert_eq!(missing.details.len(), 3, "{missing}");
@@ -603,17 +603,17 @@ fn encoders_are_looked_for_in_order() {
     assert_eq!((found.repository.as_str(), found.encoder), ("timm/ViT-SO400M-14-SigLIP-384", "siglip"));
 
     put_tower(&put_snapshot(cache.path(), "abc"));
-    assert_eq!(find(&[]).unwrap().source, TowerSource::HubCache);
+    assert_eq!(find(&[]).unwrap().source, EncoderSource::HubCache);
     put_tower(&put_snapshot(&checkpoint.path().join("towers"), "abc"));
-    assert_eq!(find(&[]).unwrap().source, TowerSource::CheckpointHub);
+    assert_eq!(find(&[]).unwrap().source, EncoderSource::CheckpointHub);
     put_tower(&checkpoint.path().join("towers/timm/ViT-SO400M-14-SigLIP-384"));
-    assert_eq!(find(&[]).unwrap().source, TowerSource::Checkpoint);
+    assert_eq!(find(&[]).unwrap().source, EncoderSource::Checkpoint);
     for name in ["0", "siglip", "timm/ViT-SO400M-14-SigLIP-384", "siglip/CLIP-ViT-SO400M-14-384"] {
-        let over = [TowerOverride { name: name.into(), dir: named.path().to_path_buf() }];
+        let over = [EncoderOverride { name: name.into(), dir: named.path().to_path_buf() }];
         fs::remove_file(named.path().join("open_clip_config.json")).ok();
         refusal(find(&over));
         put_tower(named.path());
-        assert_eq!(find(&over).unwrap().source, TowerSource::Override);
+        assert_eq!(find(&over).unwrap().source, EncoderSource::Override);
     }
 }
 
@@ -623,22 +623,22 @@ fn a_path_in_a_name_is_looked_for_beside_the_checkpoint_and_nowhere_else() {
     let path = outside.path().join("encoders/siglip-tuned");
     put_tower(&path);
     let name = path.to_str().unwrap().replace('\\', "/");
-    let tower = TowerSpec { origin: TowerOrigin::Folder(name.clone()), name, ..siglip() };
+    let tower = EncoderSpec { origin: EncoderOrigin::Folder(name.clone()), name, ..siglip() };
     let hub = Hub::new(vec![cache.path().to_path_buf()]);
     let models = dir();
     let checkpoint = models.path().join("model");
-    let find = |overrides: &[TowerOverride]| hub.tower(&checkpoint, 0, &tower, overrides);
+    let find = |overrides: &[EncoderOverride]| hub.encoder(&checkpoint, 0, &tower, overrides);
 
     let missing = refusal(find(&[]));
     assert_eq!(missing.help, Some(Advice::NameEncoder("siglip")), "{missing}");
     assert_eq!(missing.details.len(), 6, "{missing}");
-    let over = [TowerOverride { name: "siglip".into(), dir: path }];
-    assert_eq!(find(&over).unwrap().source, TowerSource::Override);
+    let over = [EncoderOverride { name: "siglip".into(), dir: path }];
+    assert_eq!(find(&over).unwrap().source, EncoderSource::Override);
     for place in ["siglip-tuned", "model/siglip-tuned", "model/encoders/siglip-tuned", "model/towers/siglip-tuned"] {
         let place = models.path().join(place);
         put_tower(&place);
         let found = find(&[]).unwrap();
-        assert_eq!((found.source, found.dir), (TowerSource::Checkpoint, place));
+        assert_eq!((found.source, found.dir), (EncoderSource::Checkpoint, place));
     }
 }
 
@@ -732,7 +732,7 @@ fn an_unfinished_download_is_called_that() {
     fs::remove_file(snapshot.join("open_clip_model.safetensors")).unwrap();
     std::os::unix::fs::symlink("../../blobs/none", snapshot.join("open_clip_model.safetensors")).unwrap();
     let hub = Hub::new(vec![cache.path().to_path_buf()]);
-    let refusal = refusal(hub.tower(checkpoint.path(), 0, &siglip(), &[]));
+    let refusal = refusal(hub.encoder(checkpoint.path(), 0, &siglip(), &[]));
     assert!(refusal.details.iter().any(|detail| detail.contains("incomplete download")), "{refusal}");
 }
 
@@ -743,7 +743,7 @@ fn a_revision_cannot_lead_elsewhere() {
     put_snapshot(cache.path(), "x");
     fs::write(cache.path().join("models--timm--ViT-SO400M-14-SigLIP-384/refs/main"), "../../elsewhere").unwrap();
     let hub = Hub::new(vec![cache.path().to_path_buf()]);
-    let refusal = refusal(hub.tower(checkpoint.path(), 0, &siglip(), &[]));
+    let refusal = refusal(hub.encoder(checkpoint.path(), 0, &siglip(), &[]));
     assert!(refusal.details.iter().any(|detail| detail.contains("names no revision")), "{refusal}");
 }
 

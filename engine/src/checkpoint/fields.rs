@@ -10,7 +10,7 @@
 use super::json::JsonFile;
 use crate::error::Result;
 use crate::printable;
-use opabinia_trace::encoder_name::TowerFamily;
+use opabinia_trace::encoder_name::EncoderFamily;
 use serde_json::Value;
 use std::path::Path;
 
@@ -136,16 +136,16 @@ pub(super) fn unknown_note(file: &str, unknown: &[String]) -> Option<String> {
 ///
 /// # Errors
 /// A refusal of the first field with a value under which this program would compute something else.
-pub fn check_encoder(family: TowerFamily, dir: &Path) -> Result<Vec<String>> {
+pub fn check_encoder(family: EncoderFamily, dir: &Path) -> Result<Vec<String>> {
     let parts: &[(&str, &[(&Known, &str)])] = match family {
-        TowerFamily::Clip => &[
+        EncoderFamily::Clip => &[
             ("config.json", &[(&CLIP, ""), (&CLIP, "vision_config")]),
             ("preprocessor_config.json", &[(&PREPROCESSOR, "")]),
         ],
-        TowerFamily::Dinov2 => {
+        EncoderFamily::Dinov2 => {
             &[("config.json", &[(&DINOV2, "")]), ("preprocessor_config.json", &[(&PREPROCESSOR, "")])]
         }
-        TowerFamily::Siglip | TowerFamily::ConvNext => &[(
+        EncoderFamily::Siglip | EncoderFamily::ConvNext => &[(
             "open_clip_config.json",
             &[(&OPEN_CLIP_VISION, "model_cfg.vision_cfg"), (&OPEN_CLIP_PREPROCESS, "preprocess_cfg")],
         )],

@@ -13,7 +13,7 @@ use crate::error::{Error, Refusal, Result};
 use opabinia_hub::cache::{absence, snapshot};
 use opabinia_hub::environment;
 use opabinia_hub::names::{Repo, RepoKind};
-use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec, is_plain_name};
+use opabinia_trace::encoder_name::{EncoderFamily, EncoderOrigin, EncoderSpec, is_plain_name};
 use std::env;
 use std::fmt;
 use std::fs;
@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 /// An encoder's directory given by the user: `NAME=DIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TowerOverride {
+pub struct EncoderOverride {
     /// The encoder's name in config.json, its repository id, its family (`siglip`, `clip`, `dinov2`, `convnext`), or
     /// its number in checkpoint order, from 0.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct TowerOverride {
     pub dir: PathBuf,
 }
 
-impl FromStr for TowerOverride {
+impl FromStr for EncoderOverride {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -43,9 +43,9 @@ impl FromStr for TowerOverride {
     }
 }
 
-impl TowerOverride {
+impl EncoderOverride {
     /// Whether this is about `tower`, number `index` of its checkpoint.
-    fn is_for(&self, index: usize, tower: &TowerSpec) -> bool {
+    fn is_for(&self, index: usize, tower: &EncoderSpec) -> bool {
         self.name == tower.name
             || self.name == tower.origin.to_string()
             || self.name == tower.family.word()
@@ -55,7 +55,7 @@ impl TowerOverride {
 
 /// Which rule found an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TowerSource {
+pub enum EncoderSource {
     /// The user named the directory.
     Override,
     /// `towers/<organisation>/<name>` in the checkpoint.
@@ -66,7 +66,7 @@ pub enum TowerSource {
     HubCache,
 }
 
-impl fmt::Display for TowerSource {
+impl fmt::Display for EncoderSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Override => "given by --tower",
@@ -79,11 +79,11 @@ impl fmt::Display for TowerSource {
 
 /// The files of one encoder, found and opened.
 #[derive(Debug)]
-pub struct TowerFiles {
+pub struct EncoderFiles {
     /// The directory that holds them.
     pub dir: PathBuf,
     /// Which rule found it.
-    pub source: TowerSource,
+    pub source: EncoderSource,
     /// Its weights.
     pub weights: WeightFiles,
     /// Places that come before `dir` in the order, and why each was not taken.
@@ -101,19 +101,19 @@ pub struct CachedModel {
 
 /// Name of the file that describes an encoder of this family.
 #[must_use]
-pub fn encoder_config_file(family: TowerFamily) -> &'static str {
+pub fn encoder_config_file(family: EncoderFamily) -> &'static str {
     match family {
-        TowerFamily::Siglip | TowerFamily::ConvNext => "open_clip_config.json",
-        TowerFamily::Clip | TowerFamily::Dinov2 => "config.json",
+        EncoderFamily::Siglip | EncoderFamily::ConvNext => "open_clip_config.json",
+        EncoderFamily::Clip | EncoderFamily::Dinov2 => "config.json",
     }
 }
 
 /// Base names of its weight files.
 #[must_use]
-pub fn encoder_stems(family: TowerFamily) -> &'static [&'static str] {
+pub fn encoder_stems(family: EncoderFamily) -> &'static [&'static str] {
     match family {
-        TowerFamily::Siglip | TowerFamily::ConvNext => OPEN_CLIP_STEMS,
-        TowerFamily::Clip | TowerFamily::Dinov2 => HF_STEMS,
+        EncoderFamily::Siglip | EncoderFamily::ConvNext => OPEN_CLIP_STEMS,
+        EncoderFamily::Clip | EncoderFamily::Dinov2 => HF_STEMS,
     }
 }
 
@@ -186,18 +186,18 @@ impl Hub {
     ///
     /// # Errors
     /// A refusal that lists every place looked at and why it was rejected.
-    pub fn tower(
+    pub fn encoder(
         &self,
         checkpoint: &Path,
         index: usize,
-        tower: &TowerSpec,
-        overrides: &[TowerOverride],
-    ) -> Result<TowerFiles> {
+        tower: &EncoderSpec,
+        overrides: &[EncoderOverride],
+    ) -> Result<EncoderFiles> {
         let mut rejected = Vec::new();
         if let Some(named) = overrides.iter().find(|o| o.is_for(index, tower)) {
             let dir = if named.dir.join("snapshots").is_dir() { snapshot(&named.dir) } else { existing(&named.dir) };
             return match try_open(dir, tower.family)? {
-                Ok((dir, weights)) => Ok(TowerFiles { dir, source: TowerSource::Override, weights, rejected }),
+                Ok((dir, weights)) => Ok(EncoderFiles { dir, source: EncoderSource::Override, weights, rejected }),
                 Err(why) => {
                     Err(Refusal::new(&named.dir, format!("this directory does not hold the encoder {}", tower.name))
                         .detail(why)
@@ -211,21 +211,21 @@ impl Hub {
         }
         for (source, place) in self.places(checkpoint, &tower.origin) {
             match try_open(place, tower.family)? {
-                Ok((dir, weights)) => return Ok(TowerFiles { dir, source, weights, rejected }),
+                Ok((dir, weights)) => return Ok(EncoderFiles { dir, source, weights, rejected }),
                 Err(why) => rejected.push(why),
             }
         }
         let refusal = Refusal::new(checkpoint, "the weights of a vision encoder were not found").key(&tower.name);
         let word = tower.family.word();
         let refusal = match &tower.origin {
-            TowerOrigin::Repository(repo) => {
+            EncoderOrigin::Repository(repo) => {
                 refusal.expected(format!("the files of {repo}")).help(Advice::FetchEncoder(Box::new(MissingEncoder {
                     repository: repo.clone(),
                     folder: checkpoint.join("towers").join(repo).display().to_string(),
                     encoder: word,
                 })))
             }
-            TowerOrigin::Folder(folder) => {
+            EncoderOrigin::Folder(folder) => {
                 refusal.expected(format!("the files of the folder {folder}")).help(Advice::NameEncoder(word))
             }
         };
@@ -233,24 +233,25 @@ impl Hub {
     }
 
     /// Where an encoder is looked for, in order, or why a place is none.
-    fn places(&self, checkpoint: &Path, origin: &TowerOrigin) -> Vec<(TowerSource, Result<PathBuf, String>)> {
+    fn places(&self, checkpoint: &Path, origin: &EncoderOrigin) -> Vec<(EncoderSource, Result<PathBuf, String>)> {
         let towers = checkpoint.join("towers");
         match origin {
-            TowerOrigin::Repository(repo) => {
-                let mut places = vec![(TowerSource::Checkpoint, existing(&towers.join(repo)))];
+            EncoderOrigin::Repository(repo) => {
+                let mut places = vec![(EncoderSource::Checkpoint, existing(&towers.join(repo)))];
                 if let Some(hub) = Repo::new(RepoKind::Model, repo).map(|repo| repo.dir_name()) {
-                    places.push((TowerSource::CheckpointHub, snapshot(&towers.join(&hub))));
-                    places.extend(self.caches.iter().map(|cache| (TowerSource::HubCache, snapshot(&cache.join(&hub)))));
+                    places.push((EncoderSource::CheckpointHub, snapshot(&towers.join(&hub))));
+                    places
+                        .extend(self.caches.iter().map(|cache| (EncoderSource::HubCache, snapshot(&cache.join(&hub)))));
                 }
                 places
             }
             // The end of the path, beside the checkpoint or in it: a folder moves together with what it belongs to.
-            TowerOrigin::Folder(folder) => {
+            EncoderOrigin::Folder(folder) => {
                 let parts: Vec<&str> = folder.split('/').filter(|part| is_plain_name(part)).collect();
                 let ends = [2, 1].map(|length| parts[parts.len().saturating_sub(length)..].join("/"));
                 let beside = [Some(towers.as_path()), Some(checkpoint), checkpoint.parent()];
                 let places = beside.into_iter().flatten().flat_map(|dir| ends.iter().map(move |end| dir.join(end)));
-                places.map(|place| (TowerSource::Checkpoint, existing(&place))).collect()
+                places.map(|place| (EncoderSource::Checkpoint, existing(&place))).collect()
             }
         }
     }
@@ -259,7 +260,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`Error::Input`] naming the first that fits none.
-    pub fn check_overrides(towers: &[TowerSpec], overrides: &[TowerOverride]) -> Result<()> {
+    pub fn check_overrides(towers: &[EncoderSpec], overrides: &[EncoderOverride]) -> Result<()> {
         let stray = overrides.iter().find(|o| !towers.iter().enumerate().any(|(index, tower)| o.is_for(index, tower)));
         let Some(stray) = stray else { return Ok(()) };
         let names: Vec<&str> = towers.iter().map(|tower| tower.name.as_str()).collect();
@@ -291,7 +292,7 @@ impl Hub {
 
 /// Opens the encoder in `dir`, or says in one line why that is not possible. That there is no room for it is an error
 /// wherever it is looked for: the next place would not have more.
-fn try_open(dir: Result<PathBuf, String>, family: TowerFamily) -> Result<Result<(PathBuf, WeightFiles), String>> {
+fn try_open(dir: Result<PathBuf, String>, family: EncoderFamily) -> Result<Result<(PathBuf, WeightFiles), String>> {
     let dir = match dir {
         Ok(dir) => dir,
         Err(why) => return Ok(Err(why)),

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::precision::{Precision, WeightFormat};
 use candle_core::Device;
-use opabinia_trace::encoder_name::{TowerFamily, TowerSpec};
+use opabinia_trace::encoder_name::{EncoderFamily, EncoderSpec};
 use std::fmt;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -135,17 +135,17 @@ impl MemoryNeed {
 
 /// Numbers in the largest intermediate results of one encoder: for a ViT queries, keys, values and the MLP; for a
 /// ConvNeXt a block of the first stage, the MLP four times as wide.
-fn encoder_activations(tower: &TowerSpec, width: usize) -> u64 {
+fn encoder_activations(tower: &EncoderSpec, width: usize) -> u64 {
     let (default_side, patch, live) = match tower.family {
-        TowerFamily::Siglip => (384, 14, 12 * width),
-        TowerFamily::Clip => (336, 14, 12 * width),
-        TowerFamily::Dinov2 => (518, 14, 12 * width),
+        EncoderFamily::Siglip => (384, 14, 12 * width),
+        EncoderFamily::Clip => (336, 14, 12 * width),
+        EncoderFamily::Dinov2 => (518, 14, 12 * width),
         // The four stages are 1, 2, 4 and 8 times as wide as the first.
-        TowerFamily::ConvNext => (1024, 4, 11 * width.div_ceil(if tower.multi_stage { 15 } else { 8 })),
+        EncoderFamily::ConvNext => (1024, 4, 11 * width.div_ceil(if tower.multi_stage { 15 } else { 8 })),
     };
     let side = tower.res.unwrap_or(default_side).div_ceil(patch) as u64;
     let tokens = side * side;
-    let scores = if tower.family == TowerFamily::ConvNext { 0 } else { 2 * 16 * tokens * tokens };
+    let scores = if tower.family == EncoderFamily::ConvNext { 0 } else { 2 * 16 * tokens * tokens };
     (tokens.saturating_mul(live as u64)).saturating_add(scores)
 }
 

@@ -26,10 +26,10 @@ mod zip_directory;
 
 pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig};
 pub use files::{TensorView, WeightFiles};
-pub use hub::{CachedModel, Hub, TowerFiles, TowerOverride, TowerSource, checkpoint_name};
+pub use hub::{CachedModel, EncoderFiles, EncoderOverride, EncoderSource, Hub, checkpoint_name};
 pub use loader::{Loader, Part, Survey, UnknownWeight};
 pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
-pub use opabinia_trace::encoder_name::{TowerFamily, TowerOrigin, TowerSpec};
+pub use opabinia_trace::encoder_name::{EncoderFamily, EncoderOrigin, EncoderSpec};
 pub use opabinia_trace::encoder_names;
 pub use stored::StoredType;
 pub use wanted::RepoRole;

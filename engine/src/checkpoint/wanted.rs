@@ -7,7 +7,7 @@ use super::files::{self, HF_STEMS};
 use super::hub::{encoder_config_file, encoder_stems};
 use super::json::JsonFile;
 use crate::error::{Refusal, Result};
-use opabinia_trace::encoder_name::TowerFamily;
+use opabinia_trace::encoder_name::EncoderFamily;
 use std::path::Path;
 
 /// What a repository is to this program.
@@ -16,7 +16,7 @@ pub enum RepoRole {
     /// A Cambrian-1 checkpoint, with its tokenizer.
     Checkpoint,
     /// A vision encoder.
-    Encoder(TowerFamily),
+    Encoder(EncoderFamily),
 }
 
 /// Files that describe a checkpoint, beside its weights.
@@ -126,11 +126,11 @@ mod tests {
     fn one_format_of_an_encoder_is_enough() {
         let names =
             ["config.json", "flax_model.msgpack", "model.safetensors", "pytorch_model.bin", "preprocessor_config.json"];
-        let role = RepoRole::Encoder(TowerFamily::Dinov2);
+        let role = RepoRole::Encoder(EncoderFamily::Dinov2);
         assert_eq!(role.describing("a/b", &names).unwrap(), ["config.json", "preprocessor_config.json"]);
         assert_eq!(role.weights("a/b", &names, Path::new("")).unwrap(), ["model.safetensors"]);
         let clip = ["open_clip_config.json", "open_clip_pytorch_model.bin"];
-        let role = RepoRole::Encoder(TowerFamily::ConvNext);
+        let role = RepoRole::Encoder(EncoderFamily::ConvNext);
         assert_eq!(role.weights("a/b", &clip, Path::new("")).unwrap(), ["open_clip_pytorch_model.bin"]);
         assert!(role.describing("a/b", &names).unwrap_err().to_string().contains("open_clip_config.json"));
         assert!(role.weights("a/b", &names, Path::new("")).unwrap_err().to_string().contains("a/b"));

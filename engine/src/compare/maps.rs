@@ -4,7 +4,7 @@
 //! Layers are matched by their kind and index, cells by their place in the picture: where grids differ, each cell of the
 //! finer one is compared with the cell of the coarser one that holds its centre, and the comparison says that it is resampled.
 
-use crate::checkpoint::TowerFamily;
+use crate::checkpoint::EncoderFamily;
 use crate::error::{Error, Result};
 use crate::probe::{CellNumbers, Trace};
 use crate::sva::HEADS;
@@ -115,11 +115,11 @@ impl Matching {
                 take(i, j, true, &mut taken);
             }
         }
-        let left = |side: usize, family: TowerFamily, taken: &[Vec<bool>; 2]| -> Vec<usize> {
+        let left = |side: usize, family: EncoderFamily, taken: &[Vec<bool>; 2]| -> Vec<usize> {
             let free = (0..names[side].len()).filter(|at| !taken[side][*at]);
-            free.filter(|at| TowerFamily::of_tower(names[side][*at]) == Some(family)).collect()
+            free.filter(|at| EncoderFamily::of_name(names[side][*at]) == Some(family)).collect()
         };
-        for family in names[0].iter().filter_map(|name| TowerFamily::of_tower(name)) {
+        for family in names[0].iter().filter_map(|name| EncoderFamily::of_name(name)) {
             if let ([i], [j]) = (left(0, family, &taken).as_slice(), left(1, family, &taken).as_slice()) {
                 take(*i, *j, false, &mut taken);
             }

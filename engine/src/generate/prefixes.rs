@@ -32,7 +32,7 @@ pub(super) struct PrefixCache {
 impl PrefixCache {
     /// Takes out the state about `key` that shares most with `ids`. Batch work leaves a conversation's state where it is
     /// and goes on from a copy of what it shares.
-    pub(super) fn take(&mut self, key: &RunKey, ids: &[i64], lane: Lane) -> Result<Option<DecoderState>> {
+    pub(super) fn check_out(&mut self, key: &RunKey, ids: &[i64], lane: Lane) -> Result<Option<DecoderState>> {
         let about = self.entries.iter().enumerate().filter(|(_, entry)| entry.key == *key);
         let best = about.max_by_key(|(_, entry)| (entry.state.shares(ids), entry.lane == lane)).map(|(at, _)| at);
         let Some(at) = best else { return Ok(None) };

@@ -56,7 +56,7 @@ pub struct Request {
     /// The prompt; of no meaning to [`Goal::Encode`].
     pub prompt: PromptIds,
     /// What it is about.
-    pub subject: Option<ImageInput>,
+    pub image_input: Option<ImageInput>,
     /// Ids the answer begins with.
     pub forced: Vec<u32>,
     /// How far to go.
@@ -117,7 +117,7 @@ impl Run {
             options.sampling.check()?;
         }
         check_ids(model, &request.forced)?;
-        let visual = match &request.subject {
+        let visual = match &request.image_input {
             Some(ImageInput { picture, interventions, .. }) => {
                 interventions.check(&model.anatomy())?;
                 model.visual_positions(PictureSize { width: picture.width, height: picture.height })?
@@ -151,10 +151,10 @@ impl Run {
                 "take fewer tokens of the answer",
             ));
         }
-        let key = session.key(model, &request.prompt, request.subject.as_ref());
-        let pictures = request.subject.iter().flat_map(|subject| {
-            let other = subject.swapped_in().filter(|_| request.goal != Goal::Encode);
-            [Some(subject.shown()), other.cloned()].into_iter().flatten()
+        let key = session.key(model, &request.prompt, request.image_input.as_ref());
+        let pictures = request.image_input.iter().flat_map(|image_input| {
+            let other = image_input.swapped_in().filter(|_| request.goal != Goal::Encode);
+            [Some(image_input.shown()), other.cloned()].into_iter().flatten()
         });
         let pictures = pictures.map(|picture| (session.image_id(&picture), picture)).collect();
         let timings = Timings::default();
@@ -233,10 +233,10 @@ impl Run {
         }
         if observer.needs_whole_pass() {
             session.prefixes.drop_state(&self.key, lane);
-        } else if let Some(state) = session.prefixes.take(&self.key, &self.ids, lane)? {
+        } else if let Some(state) = session.prefixes.check_out(&self.key, &self.ids, lane)? {
             return Ok(Phase::Prefill(state));
         }
-        match &self.request.subject {
+        match &self.request.image_input {
             Some(_) => Ok(Phase::Encode(Vec::new())),
             None => Ok(Phase::Prefill(DecoderState::new(model, None)?)),
         }
@@ -259,7 +259,7 @@ impl Run {
             let encoder = &encoders[k];
             // Observers look at the picture itself.
             let observer: &mut dyn Observer = if of == 0 { watch.observer } else { &mut Unobserved };
-            let known = session.features.get(*image, encoder).filter(|_| !watches_tower(observer, k));
+            let known = session.features.get(*image, encoder).filter(|_| !watches_encoder(observer, k));
             if let Some(known) = known {
                 features.push(known);
                 continue;
@@ -291,7 +291,9 @@ impl Run {
         features: &[Tensor],
         watch: &mut Watch<'_>,
     ) -> Result<Option<Finished>> {
-        let Some(ImageInput { interventions, .. }) = &self.request.subject else { return Ok(Some(Finished::Reached)) };
+        let Some(ImageInput { interventions, .. }) = &self.request.image_input else {
+            return Ok(Some(Finished::Reached));
+        };
         let started = Instant::now();
         let mut images = Vec::with_capacity(self.pictures.len());
         for (at, ((_, picture), features)) in
@@ -437,9 +439,9 @@ fn score(
 }
 
 /// Whether `observer` wants anything from inside encoder `k`, which then has to run.
-fn watches_tower(observer: &dyn Observer, k: usize) -> bool {
-    let sites = [Site::TowerPixels(k), Site::TowerRaw(k), Site::TowerFeatures(k)];
-    sites.into_iter().any(|site| observer.wants(site)) || observer.wants(Site::TowerStage { tower: k, stage: 0 })
+fn watches_encoder(observer: &dyn Observer, k: usize) -> bool {
+    let sites = [Site::EncoderPixels(k), Site::EncoderRaw(k), Site::EncoderFeatures(k)];
+    sites.into_iter().any(|site| observer.wants(site)) || observer.wants(Site::EncoderStage { encoder: k, stage: 0 })
 }
 
 /// Checks that an answer of `model` can hold `ids`.

@@ -23,14 +23,14 @@ pub struct Session {
 }
 
 impl Session {
-    /// What names the runs of `model` about `subject`, which stands in `prompt`.
-    pub fn key(&mut self, model: &Model, prompt: &PromptIds, subject: Option<&ImageInput>) -> RunKey {
+    /// What names the runs of `model` about `image_input`, which stands in `prompt`.
+    pub fn key(&mut self, model: &Model, prompt: &PromptIds, image_input: Option<&ImageInput>) -> RunKey {
         RunKey {
             model: model.id(),
-            image: subject.map(|subject| self.images.id(&subject.picture)),
+            image: image_input.map(|image_input| self.images.id(&image_input.picture)),
             before: prompt.before_image().map(TextId::of_ids),
-            interventions: subject.map(|subject| subject.interventions.clone()).unwrap_or_default(),
-            other: subject.and_then(ImageInput::swapped_in).map(|other| self.images.id(other)),
+            interventions: image_input.map(|image_input| image_input.interventions.clone()).unwrap_or_default(),
+            other: image_input.and_then(ImageInput::swapped_in).map(|other| self.images.id(other)),
         }
     }
 
@@ -73,12 +73,16 @@ impl Session {
         &mut self,
         model: &Model,
         prompt: &PromptIds,
-        subject: Option<&ImageInput>,
+        image_input: Option<&ImageInput>,
         forced_prefix: &[u32],
         options: &GenerateOptions,
         watch: &mut Watch<'_>,
     ) -> Result<Answer> {
-        match self.run(model, interactive(prompt, subject, forced_prefix, Goal::Generate(options.clone())), watch)? {
+        match self.run(
+            model,
+            interactive(prompt, image_input, forced_prefix, Goal::Generate(options.clone())),
+            watch,
+        )? {
             Finished::Answered(answer) => Ok(answer),
             other => Err(unexpected(&other)),
         }
@@ -92,12 +96,12 @@ impl Session {
         &mut self,
         model: &Model,
         prompt: &PromptIds,
-        subject: Option<&ImageInput>,
+        image_input: Option<&ImageInput>,
         answer: &[u32],
         watch: &mut Watch<'_>,
     ) -> Result<Scores> {
         let goal = Goal::Score { alternatives: 0, place: None };
-        match self.run(model, interactive(prompt, subject, answer, goal), watch)? {
+        match self.run(model, interactive(prompt, image_input, answer, goal), watch)? {
             Finished::Scored(scores) => Ok(scores),
             other => Err(unexpected(&other)),
         }
@@ -113,17 +117,17 @@ impl Session {
         &mut self,
         model: &Model,
         prompt: &PromptIds,
-        subject: Option<&ImageInput>,
+        image_input: Option<&ImageInput>,
         answer: &[u32],
         watch: &mut Watch<'_>,
     ) -> Result<()> {
-        self.run(model, interactive(prompt, subject, answer, Goal::Revisit), watch).map(drop)
+        self.run(model, interactive(prompt, image_input, answer, Goal::Revisit), watch).map(drop)
     }
 }
 
-fn interactive(prompt: &PromptIds, subject: Option<&ImageInput>, forced: &[u32], goal: Goal) -> Request {
-    let (prompt, subject, forced) = (prompt.clone(), subject.cloned(), forced.to_vec());
-    Request { prompt, subject, forced, goal, lane: Lane::Interactive, passes: Passes::Free }
+fn interactive(prompt: &PromptIds, image_input: Option<&ImageInput>, forced: &[u32], goal: Goal) -> Request {
+    let (prompt, image_input, forced) = (prompt.clone(), image_input.cloned(), forced.to_vec());
+    Request { prompt, image_input, forced, goal, lane: Lane::Interactive, passes: Passes::Free }
 }
 
 fn unexpected(finished: &Finished) -> Error {

@@ -99,7 +99,7 @@ impl Model {
         let encoder = &self.network.encoders[k];
         let spec = encoder.pixel_spec();
         let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
-        show(observer, Site::TowerPixels(k), &pixels)?;
+        show(observer, Site::EncoderPixels(k), &pixels)?;
         let features = encoder.forward(k, &pixels, meter, observer)?;
         job.check()?;
         Ok(features)
@@ -129,7 +129,7 @@ impl Model {
         let mut tokens = Vec::with_capacity(features.len());
         for (k, (projector, features)) in self.network.core.projectors.iter().zip(features).enumerate() {
             let projected = projector.forward(features)?;
-            show(observer, Site::TowerProj(k), &projected)?;
+            show(observer, Site::EncoderProj(k), &projected)?;
             tokens.push(projected);
         }
         Ok(EncodedImage { picture, tokens })

@@ -3,10 +3,10 @@
 use super::Model;
 use super::network::{Core, Network};
 use super::pool::{EncoderKey, EncoderPool, PooledEncoder};
-use crate::checkpoint::hub::{Hub, TowerFiles, TowerOverride};
+use crate::checkpoint::hub::{EncoderFiles, EncoderOverride, Hub};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
-use crate::checkpoint::{CambrianConfig, Loader, StoredType, TowerSpec, WeightFiles, fields};
+use crate::checkpoint::{CambrianConfig, EncoderSpec, Loader, StoredType, WeightFiles, fields};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
@@ -36,7 +36,7 @@ pub struct LoadRequest {
     /// A directory, a hub snapshot, or a repository id in the hub cache.
     pub source: String,
     /// Directories given for single encoders.
-    pub towers: Vec<TowerOverride>,
+    pub encoders: Vec<EncoderOverride>,
     /// Where tensors go.
     pub device: DeviceChoice,
     /// How the weights of the checkpoint itself are kept.
@@ -53,9 +53,9 @@ pub struct LoadRequest {
 
 /// An encoder as an inspection finds it.
 #[derive(Debug, Clone)]
-pub struct TowerReport {
+pub struct EncoderReport {
     /// What config.json says.
-    pub spec: TowerSpec,
+    pub spec: EncoderSpec,
     /// Where its files are and by which rule they were found, or why they were not.
     pub location: Result<(PathBuf, String), Refusal>,
     /// Input side in pixels and width of its features, once its files were found.
@@ -84,7 +84,7 @@ pub struct Inspection {
     /// Ids of the tokenizer.
     pub vocabulary: usize,
     /// Its encoders.
-    pub towers: Vec<TowerReport>,
+    pub encoders: Vec<EncoderReport>,
     /// Parameters of the checkpoint's own weights.
     pub core_parameters: u64,
     /// Bytes the checkpoint's own weights take in memory in the chosen precision.
@@ -117,14 +117,14 @@ struct Found {
     tokenizer: Tokenizer,
     template: Template,
     weights: WeightFiles,
-    towers: Vec<Result<TowerFiles, Refusal>>,
+    encoder_files: Vec<Result<EncoderFiles, Refusal>>,
     device: Device,
 }
 
 /// What a survey of the whole model found.
 struct Surveyed {
     survey: Survey,
-    towers: Vec<TowerReport>,
+    reports: Vec<EncoderReport>,
     /// What each encoder holds; nothing for one that was not found.
     encoders: Vec<Survey>,
     /// What the checkpoint's own files hold.
@@ -166,20 +166,20 @@ impl Found {
                 .help("download the tokenizer files again: they do not belong to this config.json")
                 .into());
         }
-        Hub::check_overrides(&config.towers, &request.towers)?;
+        Hub::check_overrides(&config.towers, &request.encoders)?;
         let device = request.device.open()?;
         let weights = WeightFiles::open(&directory, &CHECKPOINT_STEMS)?;
         let files = config.towers.len() as u64 + 1;
-        let mut towers = Vec::with_capacity(config.towers.len());
+        let mut encoder_files = Vec::with_capacity(config.towers.len());
         for (k, spec) in config.towers.iter().enumerate() {
             job.step(Stage::Inspect, k as u64 + 1, files)?;
-            towers.push(match hub.tower(&directory, k, spec, &request.towers) {
+            encoder_files.push(match hub.encoder(&directory, k, spec, &request.encoders) {
                 Ok(files) => Ok(files),
                 Err(Error::Refused(refusal)) => Err(*refusal),
                 Err(error) => return Err(error),
             });
         }
-        Ok(Self { directory, config, tokenizer, template, weights, towers, device })
+        Ok(Self { directory, config, tokenizer, template, weights, encoder_files, device })
     }
 
     /// Builds the model over loaders that read nothing.
@@ -187,12 +187,12 @@ impl Found {
         let precision = Precision::on(&self.device, WeightFormat::F32, Products::Exact);
         let mut all = Survey::default();
         let mut notes = Vec::new();
-        let mut reports = Vec::with_capacity(self.towers.len());
-        let mut encoders = Vec::with_capacity(self.towers.len());
+        let mut reports = Vec::with_capacity(self.encoder_files.len());
+        let mut encoders = Vec::with_capacity(self.encoder_files.len());
         let core = Loader::survey(&self.weights, precision);
-        let mut widths = Vec::with_capacity(self.towers.len());
-        for (k, (spec, found)) in self.config.towers.iter().zip(&self.towers).enumerate() {
-            let mut report = TowerReport {
+        let mut widths = Vec::with_capacity(self.encoder_files.len());
+        for (k, (spec, found)) in self.config.towers.iter().zip(&self.encoder_files).enumerate() {
+            let mut report = EncoderReport {
                 spec: spec.clone(),
                 location: found.as_ref().map(|f| (f.dir.clone(), f.source.to_string())).map_err(Clone::clone),
                 input_side: None,
@@ -229,7 +229,7 @@ impl Found {
         core.finish(|key| tied && key == "lm_head.weight")?;
         let survey = core.into_survey();
         all.merge(survey.clone());
-        Ok(Surveyed { survey: all, towers: reports, encoders, core: survey, notes })
+        Ok(Surveyed { survey: all, reports, encoders, core: survey, notes })
     }
 
     /// The formats that weights can be kept in on this device.
@@ -250,7 +250,9 @@ impl Found {
 
     /// What names encoder `k`, kept in `precision`, in the pool; `None` if its files were not found.
     fn key(&self, pool: &mut EncoderPool, k: usize, precision: Precision, job: &Job<'_>) -> Result<Option<EncoderKey>> {
-        let (Some(spec), Some(Ok(files))) = (self.config.towers.get(k), self.towers.get(k)) else { return Ok(None) };
+        let (Some(spec), Some(Ok(files))) = (self.config.towers.get(k), self.encoder_files.get(k)) else {
+            return Ok(None);
+        };
         pool.key(spec, self.config.select_layer, files, precision, self.device.location(), job).map(Some)
     }
 
@@ -342,7 +344,7 @@ impl Found {
         let weights = self.choose(request, &needed, available_bytes)?;
         let (precision, encoder_precision) = self.precisions(request, weights);
         let shared = shared.into_iter().find(|(format, ..)| *format == weights);
-        for (report, survey) in surveyed.towers.iter_mut().zip(&surveyed.encoders) {
+        for (report, survey) in surveyed.reports.iter_mut().zip(&surveyed.encoders) {
             report.bytes = survey.bytes(encoder_precision);
         }
         let (shared, shared_bytes) = shared.map_or((Vec::new(), 0), |(_, shared, bytes)| (shared, bytes));
@@ -361,7 +363,7 @@ impl Found {
             available_bytes,
             notes,
             config: self.config.clone(),
-            towers: surveyed.towers,
+            encoders: surveyed.reports,
             survey: surveyed.survey,
             precision,
             encoder_precision,
@@ -378,8 +380,8 @@ impl Found {
     ) -> Result<Vec<String>> {
         let mut notes = self.config.notes.clone();
         notes.extend(self.weights.stale_note());
-        let towers = self.config.towers.iter().zip(shared).filter(|(_, shared)| **shared);
-        let names: Vec<&str> = towers.map(|(tower, _)| tower.name.as_str()).collect();
+        let known = self.config.towers.iter().zip(shared).filter(|(_, shared)| **shared);
+        let names: Vec<&str> = known.map(|(encoder, _)| encoder.name.as_str()).collect();
         if !names.is_empty() && bytes > 0 {
             notes.push(format!(
                 "shared with a model that is open, and in memory already ({}): {}",
@@ -432,7 +434,7 @@ impl Found {
 impl Inspection {
     /// The directories its files lie in: its own, and those of its encoders that were found.
     pub fn directories(&self) -> Vec<&Path> {
-        let encoders = self.towers.iter().filter_map(|tower| tower.location.as_ref().ok());
+        let encoders = self.encoders.iter().filter_map(|encoder| encoder.location.as_ref().ok());
         std::iter::once(&self.directory).chain(encoders.map(|(directory, _)| directory)).map(PathBuf::as_path).collect()
     }
 
@@ -448,7 +450,7 @@ impl Inspection {
 
     /// `request` with the formats that were chosen in place of [`WeightChoice::Auto`]: loading it does what this says,
     /// whatever has become of the memory since.
-    pub fn settled(&self, request: &LoadRequest) -> LoadRequest {
+    pub fn with_chosen_formats(&self, request: &LoadRequest) -> LoadRequest {
         let (weights, encoder_weights) = (self.precision.weights.into(), self.encoder_precision.weights.into());
         LoadRequest { weights, encoder_weights, ..request.clone() }
     }
@@ -458,7 +460,7 @@ impl Inspection {
     /// # Errors
     /// A refusal for the first missing encoder or faulty weight; [`Error::OutOfMemory`] if it cannot fit.
     pub fn check(&self) -> Result<()> {
-        if let Some(refusal) = self.towers.iter().find_map(|tower| tower.location.as_ref().err()) {
+        if let Some(refusal) = self.encoders.iter().find_map(|encoder| encoder.location.as_ref().err()) {
             return Err(refusal.clone().into());
         }
         self.survey.check()?;
@@ -524,14 +526,14 @@ impl Model {
             .collect::<Result<Vec<_>>>()?;
         let pooled: Pooled = keys.iter().map(|key| pool.find(key.as_ref()?)).collect();
         drop(wanted);
-        let Found { directory, config, tokenizer, template, weights, towers, device } = found;
-        let towers: Vec<TowerFiles> = towers.into_iter().collect::<Result<_, Refusal>>()?;
+        let Found { directory, config, tokenizer, template, weights, encoder_files, device } = found;
+        let encoder_files: Vec<EncoderFiles> = encoder_files.into_iter().collect::<Result<_, Refusal>>()?;
 
         let meter = Rc::new(Meter::new(job, Stage::Load, inspection.need(precision.weights).weights));
         let loader = |files, precision| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
-        let mut encoders = Vec::with_capacity(towers.len());
+        let mut encoders = Vec::with_capacity(encoder_files.len());
         for (((spec, files), report), (key, pooled)) in
-            config.towers.iter().zip(&towers).zip(&inspection.towers).zip(keys.into_iter().zip(pooled))
+            config.towers.iter().zip(&encoder_files).zip(&inspection.encoders).zip(keys.into_iter().zip(pooled))
         {
             encoders.push(match (key, pooled) {
                 (_, Some(known)) => known,

@@ -9,7 +9,7 @@ pub mod network;
 pub mod pool;
 
 pub use forward::{EncodedImage, VisualTokens};
-pub use load::{InMemory, Inspection, LoadRequest, TowerReport};
+pub use load::{EncoderReport, InMemory, Inspection, LoadRequest};
 pub use pool::{EncoderId, EncoderPool, PooledEncoder};
 
 use crate::checkpoint::{CacheBudgets, CambrianConfig};

@@ -5,7 +5,7 @@
 //! models hold it together, and the last of them takes it along.
 
 use crate::checkpoint::hub::encoder_config_file;
-use crate::checkpoint::{TowerFamily, TowerFiles, TowerSpec};
+use crate::checkpoint::{EncoderFamily, EncoderFiles, EncoderSpec};
 use crate::error::Result;
 use crate::job::Job;
 use crate::precision::Precision;
@@ -31,7 +31,7 @@ pub struct EncoderId(u64);
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncoderKey {
     files: FilesId,
-    family: TowerFamily,
+    family: EncoderFamily,
     tokens: usize,
     res: Option<usize>,
     multi_stage: bool,
@@ -102,10 +102,10 @@ impl Stamp {
 }
 
 /// Every file that decides what an encoder is, sorted by name.
-fn stamps(tower: &TowerFiles, family: TowerFamily) -> io::Result<Vec<Stamp>> {
-    let described = [encoder_config_file(family), "preprocessor_config.json"].map(|name| tower.dir.join(name));
+fn stamps(encoder: &EncoderFiles, family: EncoderFamily) -> io::Result<Vec<Stamp>> {
+    let described = [encoder_config_file(family), "preprocessor_config.json"].map(|name| encoder.dir.join(name));
     let described = described.iter().map(PathBuf::as_path).filter(|path| path.exists());
-    let mut stamps = tower.weights.paths().chain(described).map(Stamp::of).collect::<io::Result<Vec<_>>>()?;
+    let mut stamps = encoder.weights.paths().chain(described).map(Stamp::of).collect::<io::Result<Vec<_>>>()?;
     stamps.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(stamps)
 }
@@ -143,9 +143,9 @@ impl EncoderPool {
     /// [`crate::Error::Cancelled`].
     pub fn key(
         &mut self,
-        spec: &TowerSpec,
+        spec: &EncoderSpec,
         select_layer: i64,
-        files: &TowerFiles,
+        files: &EncoderFiles,
         precision: Precision,
         device: DeviceLocation,
         job: &Job<'_>,
@@ -179,7 +179,7 @@ impl EncoderPool {
         self.next
     }
 
-    fn files_id(&mut self, files: &TowerFiles, family: TowerFamily, job: &Job<'_>) -> Result<FilesId> {
+    fn files_id(&mut self, files: &EncoderFiles, family: EncoderFamily, job: &Job<'_>) -> Result<FilesId> {
         // Files that were opened a moment ago and cannot be looked at now are like no others.
         let Ok(stamps) = stamps(files, family) else { return Ok(FilesId(self.unique())) };
         if let Some(known) = self.files.iter().find(|known| known.places.contains(&stamps)) {

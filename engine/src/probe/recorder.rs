@@ -76,34 +76,34 @@ impl Recorder {
         Ok(self.tensors)
     }
 
-    fn keep(&mut self, name: String, value: &Tensor) -> Result<()> {
+    fn record(&mut self, name: String, value: &Tensor) -> Result<()> {
         // A deep copy: what is recorded must not change when the pass goes on in place, nor keep larger buffers alive.
         self.tensors.insert(name, to_host(value)?);
         Ok(())
     }
 
-    fn keep_pixels(&mut self, k: usize, pixels: &Tensor) -> Result<()> {
+    fn record_pixels(&mut self, k: usize, pixels: &Tensor) -> Result<()> {
         let side = pixels.dims()[1];
-        self.keep(format!("tower{k}.pixel_values"), pixels)?;
+        self.record(format!("tower{k}.pixel_values"), pixels)?;
         if side > LARGE_INPUT {
             let step = if side.is_multiple_of(14) { side / 14 } else { side / 16 };
             let rows: Vec<i64> = (0..side).step_by(step).map(|row| row as i64).collect();
             let index = Tensor::new(rows.as_slice(), pixels.device())?;
-            self.keep(format!("tower{k}.pixel_values_rows"), &pixels.index_select(&index, 1)?)?;
-            self.keep(format!("tower{k}.pixel_rows"), &index)?;
+            self.record(format!("tower{k}.pixel_values_rows"), &pixels.index_select(&index, 1)?)?;
+            self.record(format!("tower{k}.pixel_rows"), &index)?;
         }
         Ok(())
     }
 
-    fn keep_stage(&mut self, tower: usize, stage: usize, map: &Tensor) -> Result<()> {
+    fn record_stage(&mut self, encoder: usize, stage: usize, map: &Tensor) -> Result<()> {
         let side = map.dims()[1];
-        self.keep(format!("tower{tower}.stage{stage}"), map)?;
+        self.record(format!("tower{encoder}.stage{stage}"), map)?;
         if side > LARGE_STAGE {
             let stride = (side / 32).max(2);
             let index: Vec<u32> = (0..side as u32).step_by(stride).collect();
             let index = Tensor::new(index.as_slice(), map.device())?;
             let sampled = map.index_select(&index, 1)?.index_select(&index, 2)?;
-            self.keep(format!("tower{tower}.stage{stage}_stride{stride}"), &sampled)?;
+            self.record(format!("tower{encoder}.stage{stage}_stride{stride}"), &sampled)?;
         }
         Ok(())
     }
@@ -154,26 +154,26 @@ impl Observer for Recorder {
 
     fn observe(&mut self, site: Site, value: &Tensor) -> Result<()> {
         match site {
-            Site::TowerPixels(k) => self.keep_pixels(k, value),
-            Site::TowerRaw(k) => self.keep(format!("tower{k}.raw"), value),
-            Site::TowerStage { tower, stage } => self.keep_stage(tower, stage, value),
-            Site::TowerFeatures(k) => self.keep(format!("tower{k}.features"), value),
-            Site::TowerProj(k) => self.keep(format!("tower{k}.proj"), value),
-            Site::GlobalContext => self.keep("global_context".into(), value),
-            Site::SvaMask(layer) => self.keep(format!("sva.{layer}.mask"), value),
+            Site::EncoderPixels(k) => self.record_pixels(k, value),
+            Site::EncoderRaw(k) => self.record(format!("tower{k}.raw"), value),
+            Site::EncoderStage { encoder, stage } => self.record_stage(encoder, stage, value),
+            Site::EncoderFeatures(k) => self.record(format!("tower{k}.features"), value),
+            Site::EncoderProj(k) => self.record(format!("tower{k}.proj"), value),
+            Site::GlobalContext => self.record("global_context".into(), value),
+            Site::SvaMask(layer) => self.record(format!("sva.{layer}.mask"), value),
             Site::SvaProbs(layer) => {
                 self.layers.push(layer);
-                self.keep(format!("sva.{layer}.probs"), value)
+                self.record(format!("sva.{layer}.probs"), value)
             }
-            Site::SvaAttnOut(layer) => self.keep(format!("sva.{layer}.attn_out"), value),
-            Site::SvaLayerOut(layer) => self.keep(format!("sva.{layer}.layer_out"), value),
-            Site::ConnectorGroup(g) => self.keep(format!("connector.group{g}"), value),
-            Site::ConnectorCat => self.keep("connector.cat".into(), value),
-            Site::VisualTokens => self.keep("connector.mm_projector".into(), value),
-            Site::ImageTokens => self.keep("image_tokens".into(), value),
+            Site::SvaAttnOut(layer) => self.record(format!("sva.{layer}.attn_out"), value),
+            Site::SvaLayerOut(layer) => self.record(format!("sva.{layer}.layer_out"), value),
+            Site::ConnectorGroup(g) => self.record(format!("connector.group{g}"), value),
+            Site::ConnectorCat => self.record("connector.cat".into(), value),
+            Site::VisualTokens => self.record("connector.mm_projector".into(), value),
+            Site::ImageTokens => self.record("image_tokens".into(), value),
             Site::InputEmbeds => {
                 self.hidden.push(to_host(value)?);
-                self.keep("inputs_embeds".into(), value)
+                self.record("inputs_embeds".into(), value)
             }
             Site::DecoderLayer(_) | Site::SvaLayerIn(_) | Site::SvaKeyVectors(_) => Ok(()),
             Site::HiddenStates(_) => {
@@ -187,7 +187,7 @@ impl Observer for Recorder {
                 self.attention[layer].push(to_host(value)?);
                 Ok(())
             }
-            Site::PromptLogits => self.keep("logits.prompt_last4".into(), value),
+            Site::PromptLogits => self.record("logits.prompt_last4".into(), value),
             Site::StepLogits(_) => {
                 self.steps.push(to_host(value)?);
                 Ok(())

@@ -147,11 +147,11 @@ impl LayerDescription {
     }
 }
 
-/// The trace in a recorder's `tensors`, for a pass of `model` over `subject`, read as `exif` says, that went through
+/// The trace in a recorder's `tensors`, for a pass of `model` over `image_input`, read as `exif` says, that went through
 /// `layers`.
 pub fn recorded(
     model: &Model,
-    subject: &ImageInput,
+    image_input: &ImageInput,
     exif: Exif,
     question: &str,
     layers: &[SvaLayer],
@@ -159,7 +159,7 @@ pub fn recorded(
 ) -> Result<Trace> {
     let sva = &model.config().sva;
     let anatomy = model.anatomy();
-    let picture = &subject.picture;
+    let picture = &image_input.picture;
     let size = picture.size();
     let layers = layers
         .iter()
@@ -187,16 +187,16 @@ pub fn recorded(
     Ok(Trace {
         model: checkpoint_name(model.directory()),
         question: question.to_owned(),
-        interventions: subject.interventions.clone(),
+        interventions: image_input.interventions.clone(),
         picture: size,
         pixels: PixelHash::of(&picture.rgb),
         exif,
-        other: subject.swapped_in().map(|other| other.id()),
+        other: image_input.swapped_in().map(|other| other.id()),
         encoders: model
             .config()
             .towers
             .iter()
-            .map(|tower| TraceEncoder { name: tower.name.clone(), side: tower.side() })
+            .map(|encoder| TraceEncoder { name: encoder.name.clone(), side: encoder.side() })
             .collect(),
         anatomy,
         layers,

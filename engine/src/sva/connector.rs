@@ -37,7 +37,7 @@ impl Connector {
             .iter()
             .enumerate()
             .map(|(g, &side)| {
-                let windows: Vec<usize> = config.towers.iter().map(|tower| tower.side() / side).collect();
+                let windows: Vec<usize> = config.towers.iter().map(|encoder| encoder.side() / side).collect();
                 let loader = loader.pp(format!("vision_sampler_{g}.layers"));
                 let layers = (0..sva.connector_depth)
                     .map(|j| CrossAttentionLayer::new(sva.hidden_size, sva.hidden_size, &windows, &loader.pp(j)))

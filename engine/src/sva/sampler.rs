@@ -20,7 +20,7 @@ impl Samplers {
     /// Reads `vision_sampler_layers.*` below `loader`; `None` for a model that has only the connector.
     pub fn new(config: &CambrianConfig, loader: &Loader<'_>) -> Result<Option<Self>> {
         let Some(layout) = config.sva.samplers else { return Ok(None) };
-        let windows: Vec<usize> = config.towers.iter().map(|tower| tower.side() / config.sva.final_side).collect();
+        let windows: Vec<usize> = config.towers.iter().map(|encoder| encoder.side() / config.sva.final_side).collect();
         let layers = (0..layout.count)
             .map(|n| {
                 let loader = loader.pp(format!("vision_sampler_layers.{n}.layers.0"));

@@ -47,16 +47,16 @@ impl TokenizerConfig {
             config.legacy = file.bool("legacy")?;
             config.add_bos_token = file.bool("add_bos_token")?;
             config.clean_up_tokenization_spaces = file.bool("clean_up_tokenization_spaces")?;
-            config.take_roles(file)?;
-            config.take_added_tokens_decoder(file)?;
+            config.read_roles(file)?;
+            config.read_added_tokens_decoder(file)?;
         }
         // The two older files count only where the newer table is absent.
         if main.as_ref().is_none_or(|file| file.get("added_tokens_decoder").is_none()) {
             if let Some(file) = optional(dir, "special_tokens_map.json")? {
-                config.take_roles(&file)?;
+                config.read_roles(&file)?;
             }
             if let Some(file) = optional(dir, "added_tokens.json")? {
-                config.take_added_tokens(&file)?;
+                config.read_added_tokens(&file)?;
             }
         }
         Ok(config)
@@ -74,7 +74,7 @@ impl TokenizerConfig {
         all
     }
 
-    fn take_roles(&mut self, file: &JsonFile) -> Result<()> {
+    fn read_roles(&mut self, file: &JsonFile) -> Result<()> {
         for role in ROLES {
             if let (Some(value), false) = (file.get(role), self.roles.contains_key(role)) {
                 let token = content(value).ok_or_else(|| {
@@ -93,7 +93,7 @@ impl TokenizerConfig {
         Ok(())
     }
 
-    fn take_added_tokens_decoder(&mut self, file: &JsonFile) -> Result<()> {
+    fn read_added_tokens_decoder(&mut self, file: &JsonFile) -> Result<()> {
         let key = "added_tokens_decoder";
         let Some(value) = file.get(key) else { return Ok(()) };
         let entries = value.as_object().ok_or_else(|| {
@@ -120,7 +120,7 @@ impl TokenizerConfig {
         Ok(())
     }
 
-    fn take_added_tokens(&mut self, file: &JsonFile) -> Result<()> {
+    fn read_added_tokens(&mut self, file: &JsonFile) -> Result<()> {
         let specials: Vec<String> = self.special_tokens().into_iter().map(str::to_owned).collect();
         for (content, id) in file.value().as_object().into_iter().flatten() {
             let id = id

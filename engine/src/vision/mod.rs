@@ -24,7 +24,7 @@ pub use picture::Picture;
 pub use preprocess::{PixelSpec, Rescale};
 
 use crate::checkpoint::json::JsonFile;
-use crate::checkpoint::{Loader, TowerFamily, TowerSpec};
+use crate::checkpoint::{EncoderFamily, EncoderSpec, Loader};
 use crate::error::{Refusal, Result};
 use crate::job::Meter;
 use crate::nn::{Activation, resize_tokens};
@@ -37,7 +37,7 @@ use vit::Vit;
 /// A vision encoder: the input of a picture to the features the SVA attends to.
 #[derive(Debug)]
 pub struct Encoder {
-    family: TowerFamily,
+    family: EncoderFamily,
     network: Network,
     pixels: PixelSpec,
     /// Side of the token grid after interpolation.
@@ -58,13 +58,13 @@ impl Encoder {
     ///
     /// # Errors
     /// A refusal if the directory's JSON files are missing or do not fit the weights.
-    pub fn new(spec: &TowerSpec, select_layer: i64, dir: &Path, loader: &Loader<'_>) -> Result<Self> {
+    pub fn new(spec: &EncoderSpec, select_layer: i64, dir: &Path, loader: &Loader<'_>) -> Result<Self> {
         let vit = |(vit, pixels)| (Network::Vit(vit), pixels);
         let (network, pixels) = match spec.family {
-            TowerFamily::Siglip => vit(siglip::load(dir, loader)?),
-            TowerFamily::Clip => vit(clip::load(dir, loader, select_layer)?),
-            TowerFamily::Dinov2 => vit(dinov2::load(dir, loader, spec.res)?),
-            TowerFamily::ConvNext => {
+            EncoderFamily::Siglip => vit(siglip::load(dir, loader)?),
+            EncoderFamily::Clip => vit(clip::load(dir, loader, select_layer)?),
+            EncoderFamily::Dinov2 => vit(dinov2::load(dir, loader, spec.res)?),
+            EncoderFamily::ConvNext => {
                 let (network, pixels) = convnext::load(dir, loader, spec.res)?;
                 (Network::ConvNext(network), pixels)
             }
@@ -76,10 +76,10 @@ impl Encoder {
     /// layers after the selected one.
     pub fn ignores(&self, key: &str) -> bool {
         match self.family {
-            TowerFamily::Siglip => siglip::ignores(key),
-            TowerFamily::Clip => clip::ignores(key, self.layers() as usize),
-            TowerFamily::Dinov2 => dinov2::ignores(key),
-            TowerFamily::ConvNext => convnext::ignores(key),
+            EncoderFamily::Siglip => siglip::ignores(key),
+            EncoderFamily::Clip => clip::ignores(key, self.layers() as usize),
+            EncoderFamily::Dinov2 => dinov2::ignores(key),
+            EncoderFamily::ConvNext => convnext::ignores(key),
         }
     }
 
@@ -121,13 +121,13 @@ impl Encoder {
         let features = match &self.network {
             Network::Vit(vit) => {
                 let raw = vit.forward(pixels, meter)?;
-                show(observer, Site::TowerRaw(index), &raw)?;
+                show(observer, Site::EncoderRaw(index), &raw)?;
                 resize_tokens(&raw, raw.dim(0)?.isqrt(), self.side)?
             }
             Network::ConvNext(network) => {
                 let mut features = Vec::new();
                 network.forward(pixels, meter, |stage, output| {
-                    let site = Site::TowerStage { tower: index, stage };
+                    let site = Site::EncoderStage { encoder: index, stage };
                     if observer.wants(site) {
                         observer.observe(site, &output.planes()?)?;
                     }
@@ -140,7 +140,7 @@ impl Encoder {
                 Tensor::cat(&features, 1)?
             }
         };
-        show(observer, Site::TowerFeatures(index), &features)?;
+        show(observer, Site::EncoderFeatures(index), &features)?;
         Ok(features)
     }
 }

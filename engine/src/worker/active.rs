@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// A run under way.
 pub(super) struct Active {
     spec: RunSpec,
-    subject: Option<ImageInput>,
+    image_input: Option<ImageInput>,
     prompt: PromptIds,
     run: Run,
     recorder: Option<Recorder>,
@@ -29,7 +29,7 @@ pub(super) struct Active {
 impl Active {
     /// Checks that `model` can do what `spec` asks for. Computes nothing.
     pub(super) fn new(model: &Model, session: &mut Session, spec: RunSpec) -> Result<Self> {
-        let subject = spec.subject();
+        let image_input = spec.image_input();
         let attends = spec.record == Record::TokenAttention;
         let goal = match (&spec.decoding, &spec.record) {
             (Decoding::Nothing, Record::Nothing) => Goal::Encode,
@@ -38,7 +38,7 @@ impl Active {
             (Decoding::Score { alternatives }, _) => Goal::Score { alternatives: *alternatives, place: spec.place },
             (Decoding::Generate(options), _) => Goal::Generate(options.clone()),
         };
-        if subject.is_none() && attends {
+        if image_input.is_none() && attends {
             return Err(Error::input(
                 "the question is about no picture, so no token attended to one",
                 "attach a picture and ask again",
@@ -52,10 +52,10 @@ impl Active {
         }
         let prompt = match goal {
             Goal::Encode => PromptIds { ids: Vec::new(), image_index: None },
-            _ => model.prompt(spec.prompt.system.as_deref(), &spec.prompt.turns, subject.is_some())?,
+            _ => model.prompt(spec.prompt.system.as_deref(), &spec.prompt.turns, image_input.is_some())?,
         };
         let rows = (goal == Goal::Revisit).then(LastRows::default);
-        let run = start(model, session, &spec, subject.as_ref(), &prompt, goal)?;
+        let run = start(model, session, &spec, image_input.as_ref(), &prompt, goal)?;
         let recorder = match spec.record {
             Record::Trace { detail, .. } => Some(Recorder::new(detail)),
             Record::Nothing | Record::TokenAttention => None,
@@ -63,7 +63,7 @@ impl Active {
         // Without the image nothing else can be done to a pass, but it is not the plain run of a question without one.
         let key = RunKey { interventions: spec.interventions.clone(), ..run.key().clone() };
         let output = RunOutput { key, answer: None, scores: None, trace: None, attention: None };
-        Ok(Self { spec, subject, prompt, run, recorder, rows, output })
+        Ok(Self { spec, image_input, prompt, run, recorder, rows, output })
     }
 
     /// The model it needs.
@@ -83,10 +83,10 @@ impl Active {
         let finished = if let Some(rows) = &mut self.rows {
             self.run.advance(model, session, &mut Watch { job, observer: rows, on_token: &mut on_token })
         } else if let Some(recorder) = self.recorder.take() {
-            let (spec, subject, trace) = (&self.spec, self.subject.as_ref(), &mut self.output.trace);
+            let (spec, image_input, trace) = (&self.spec, self.image_input.as_ref(), &mut self.output.trace);
             let mut complete = |recorder: &Recorder| {
-                if let Some(subject) = subject {
-                    let made = Arc::new(traced(model, spec, subject, recorder)?);
+                if let Some(image_input) = image_input {
+                    let made = Arc::new(traced(model, spec, image_input, recorder)?);
                     emit(EventKind::Trace(Arc::clone(&made)));
                     *trace = Some(made);
                 }
@@ -111,7 +111,7 @@ impl Active {
             self.output.attention = self.attention(model, rows)?;
         } else if self.spec.record == Record::TokenAttention {
             self.rows = Some(LastRows::default());
-            self.run = start(model, session, &self.spec, self.subject.as_ref(), &self.prompt, Goal::Revisit)?;
+            self.run = start(model, session, &self.spec, self.image_input.as_ref(), &self.prompt, Goal::Revisit)?;
             return Ok(None);
         }
         self.write(model)?;
@@ -121,8 +121,10 @@ impl Active {
     }
 
     fn attention(&self, model: &Model, rows: LastRows) -> Result<Option<TokenAttention>> {
-        let (Some(subject), Some(image_start)) = (&self.subject, self.prompt.image_index) else { return Ok(None) };
-        rows.around(Frame::new(model.config().sva.final_side, size(subject)), image_start).map(Some)
+        let (Some(image_input), Some(image_start)) = (&self.image_input, self.prompt.image_index) else {
+            return Ok(None);
+        };
+        rows.around(Frame::new(model.config().sva.final_side, size(image_input)), image_start).map(Some)
     }
 
     /// Writes everything that was recorded to where it is wanted.
@@ -136,13 +138,13 @@ impl Active {
         };
         let generated: Vec<i64> = tokens.iter().map(|token| i64::from(token.id)).collect();
         // A pass about a picture has a trace, also where every SVA layer was skipped and none announced it.
-        if let (None, Some(subject)) = (&self.output.trace, &self.subject) {
-            self.output.trace = Some(Arc::new(traced(model, &self.spec, subject, &recorder)?));
+        if let (None, Some(image_input)) = (&self.output.trace, &self.image_input) {
+            self.output.trace = Some(Arc::new(traced(model, &self.spec, image_input, &recorder)?));
         }
         let mut tensors = recorder.into_tensors()?;
         tensors.insert("generated_ids".into(), Tensor::new(generated.as_slice(), &Device::Cpu)?);
         tensors.insert("input_ids".into(), Tensor::new(self.prompt.ids.as_slice(), &Device::Cpu)?);
-        if let (Some(ImageInput { picture, .. }), Detail::All) = (&self.subject, detail) {
+        if let (Some(ImageInput { picture, .. }), Detail::All) = (&self.image_input, detail) {
             let pixels = Tensor::from_slice(&picture.rgb, (picture.height, picture.width, 3), &Device::Cpu)?;
             tensors.insert("image.rgb_u8".into(), pixels);
         }
@@ -157,12 +159,12 @@ impl Active {
 }
 
 /// The trace in what `recorder` saw of the run `spec`.
-fn traced(model: &Model, spec: &RunSpec, subject: &ImageInput, recorder: &Recorder) -> Result<Trace> {
+fn traced(model: &Model, spec: &RunSpec, image_input: &ImageInput, recorder: &Recorder) -> Result<Trace> {
     let exif = match &spec.record {
         Record::Trace { output: Some(file), .. } => file.exif,
         _ => Exif::Ignore,
     };
-    trace_file::recorded(model, subject, exif, question(spec), recorder.layers(), recorder.tensors())
+    trace_file::recorded(model, image_input, exif, question(spec), recorder.layers(), recorder.tensors())
 }
 
 /// SVA layers that run: all but those that are skipped.
@@ -177,21 +179,21 @@ fn question(spec: &RunSpec) -> &str {
     spec.prompt.turns.last().map_or("", |turn| turn.question.as_str())
 }
 
-fn size(subject: &ImageInput) -> PictureSize {
-    PictureSize { width: subject.picture.width, height: subject.picture.height }
+fn size(image_input: &ImageInput) -> PictureSize {
+    PictureSize { width: image_input.picture.width, height: image_input.picture.height }
 }
 
 fn start(
     model: &Model,
     session: &mut Session,
     spec: &RunSpec,
-    subject: Option<&ImageInput>,
+    image_input: Option<&ImageInput>,
     prompt: &PromptIds,
     goal: Goal,
 ) -> Result<Run> {
     let request = Request {
         prompt: prompt.clone(),
-        subject: subject.cloned(),
+        image_input: image_input.cloned(),
         forced: spec.forced_prefix.clone(),
         goal,
         lane: spec.lane,

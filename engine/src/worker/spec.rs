@@ -142,7 +142,7 @@ impl RunSpec {
     }
 
     /// What the model is shown: the image, unless an intervention takes it away.
-    pub(super) fn subject(&self) -> Option<ImageInput> {
+    pub(super) fn image_input(&self) -> Option<ImageInput> {
         let picture = self.image.as_ref().filter(|_| !self.interventions.drop_image())?;
         let (interventions, other) = (self.interventions.clone(), self.other.clone());
         Some(ImageInput { picture: Arc::clone(picture), interventions, other })

@@ -54,7 +54,7 @@ enum Work {
     /// A measurement between two runs.
     Measuring(Box<Measuring>),
     /// Its model has gone.
-    Lost(ModelId),
+    Gone(ModelId),
     /// It has ended, or is being worked on.
     Over,
 }
@@ -72,7 +72,7 @@ impl Work {
         match self {
             Self::Running(active) => Some(active.model()),
             Self::Measuring(measuring) => Some(measuring.model),
-            Self::Asked(_) | Self::Lost(_) | Self::Over => None,
+            Self::Asked(_) | Self::Gone(_) | Self::Over => None,
         }
     }
 }
@@ -217,12 +217,12 @@ impl Worker {
                 Ok(Some(Outcome::Inspected(Box::new(inspection))))
             }
             Work::Asked(Command::Load { model, request, replaces }) => {
-                replaces.iter().for_each(|id| let_go(&mut self.batch, *id));
+                replaces.iter().for_each(|id| drop_runs_of(&mut self.batch, *id));
                 let inspection = self.registry.load(model, &request, replaces, &job)?;
                 Ok(Some(Outcome::Loaded(Box::new(Loaded { model, inspection }))))
             }
             Work::Asked(Command::Unload(model)) => {
-                let_go(&mut self.batch, model);
+                drop_runs_of(&mut self.batch, model);
                 self.registry.unload(model);
                 Ok(Some(Outcome::Unloaded))
             }
@@ -250,7 +250,7 @@ impl Worker {
                 let mut on_token = |token: &Token| emit(EventKind::Token(token.clone()));
                 let mut watch = Watch { job: &job, observer: &mut Unobserved, on_token: &mut on_token };
                 let evidence = measuring.measurement.advance(model, session, &mut watch)?;
-                for finding in measuring.measurement.take_found() {
+                for finding in measuring.measurement.drain_findings() {
                     emit(EventKind::Found(Box::new(finding)));
                 }
                 if let (Some(evidence), Some(path)) = (&evidence, &measuring.output) {
@@ -259,16 +259,16 @@ impl Worker {
                 task.work = Work::Measuring(measuring);
                 Ok(evidence.map(|evidence| Outcome::Measured(Box::new(evidence))))
             }
-            Work::Lost(model) => Err(gone(model)),
+            Work::Gone(model) => Err(gone(model)),
             Work::Over => Err(Error::Cancelled),
         }
     }
 }
 
 /// Makes batch work let go of the model `id`, which goes: it fails when it is its turn.
-fn let_go(batch: &mut VecDeque<Task>, id: ModelId) {
+fn drop_runs_of(batch: &mut VecDeque<Task>, id: ModelId) {
     for task in batch.iter_mut().filter(|task| task.work.holds() == Some(id)) {
-        task.work = Work::Lost(id);
+        task.work = Work::Gone(id);
     }
 }
 

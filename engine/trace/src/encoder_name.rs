@@ -12,7 +12,7 @@ const MAX_RES: usize = 8192;
 
 /// Which implementation runs a tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TowerFamily {
+pub enum EncoderFamily {
     /// SigLIP ViT, timm layout.
     Siglip,
     /// CLIP ViT, Hugging Face layout.
@@ -23,9 +23,9 @@ pub enum TowerFamily {
     ConvNext,
 }
 
-impl TowerFamily {
+impl EncoderFamily {
     /// The family of the encoder that config.json calls `name`; `None` if the name is not understood.
-    pub fn of_tower(name: &str) -> Option<Self> {
+    pub fn of_name(name: &str) -> Option<Self> {
         parse(name).ok().map(|tower| tower.family)
     }
 
@@ -42,7 +42,7 @@ impl TowerFamily {
 
 /// Where an encoder's name in config.json says that its weights are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TowerOrigin {
+pub enum EncoderOrigin {
     /// A repository of the hub: `organisation/name`.
     Repository(String),
     /// A folder on the machine the model was trained on, with `/` between its parts. Never opened as it stands: a file
@@ -50,7 +50,7 @@ pub enum TowerOrigin {
     Folder(String),
 }
 
-impl TowerOrigin {
+impl EncoderOrigin {
     /// The id of the repository, if it is one.
     pub fn repository(&self) -> Option<&str> {
         match self {
@@ -60,7 +60,7 @@ impl TowerOrigin {
     }
 }
 
-impl fmt::Display for TowerOrigin {
+impl fmt::Display for EncoderOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Repository(name) | Self::Folder(name)) = self;
         f.write_str(name)
@@ -69,13 +69,13 @@ impl fmt::Display for TowerOrigin {
 
 /// One vision encoder as config.json names it (docs/model.md §2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TowerSpec {
+pub struct EncoderSpec {
     /// The name in `mm_vision_tower_aux_list`.
     pub name: String,
     /// Which implementation.
-    pub family: TowerFamily,
+    pub family: EncoderFamily,
     /// Where its weights are.
-    pub origin: TowerOrigin,
+    pub origin: EncoderOrigin,
     /// Tokens after interpolation; a square number.
     pub tokens: usize,
     /// Input side asked for by `-res<N>`.
@@ -84,7 +84,7 @@ pub struct TowerSpec {
     pub multi_stage: bool,
 }
 
-impl TowerSpec {
+impl EncoderSpec {
     /// Side of the token grid.
     pub fn side(&self) -> usize {
         self.tokens.isqrt()
@@ -93,11 +93,11 @@ impl TowerSpec {
 
 /// What a name says.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TowerName {
+pub struct EncoderName {
     /// Which implementation.
-    pub family: TowerFamily,
+    pub family: EncoderFamily,
     /// Where its weights are.
-    pub origin: TowerOrigin,
+    pub origin: EncoderOrigin,
     /// Input side asked for by `-res<N>`.
     pub res: Option<usize>,
     /// ConvNeXt: features of all four stages instead of the last.
@@ -105,37 +105,37 @@ pub struct TowerName {
 }
 
 /// Beginnings of names that stand for one repository. The first that fits counts, so the longer ones come first.
-const ALIASES: &[(&str, TowerFamily, &str)] = &[
-    ("siglip/CLIP-ViT-SO400M-14-384", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384"),
-    ("timm/ViT-SO400M-14-SigLIP-384", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384"),
-    ("siglip/CLIP-ViT-SO400M-14", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP"),
-    ("timm/ViT-SO400M-14-SigLIP", TowerFamily::Siglip, "timm/ViT-SO400M-14-SigLIP"),
-    ("clip-convnext-XXL", TowerFamily::ConvNext, "laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-soup"),
-    ("clip-convnext-L", TowerFamily::ConvNext, "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup"),
+const ALIASES: &[(&str, EncoderFamily, &str)] = &[
+    ("siglip/CLIP-ViT-SO400M-14-384", EncoderFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384"),
+    ("timm/ViT-SO400M-14-SigLIP-384", EncoderFamily::Siglip, "timm/ViT-SO400M-14-SigLIP-384"),
+    ("siglip/CLIP-ViT-SO400M-14", EncoderFamily::Siglip, "timm/ViT-SO400M-14-SigLIP"),
+    ("timm/ViT-SO400M-14-SigLIP", EncoderFamily::Siglip, "timm/ViT-SO400M-14-SigLIP"),
+    ("clip-convnext-XXL", EncoderFamily::ConvNext, "laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg-soup"),
+    ("clip-convnext-L", EncoderFamily::ConvNext, "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup"),
 ];
 
 /// Beginnings of names that are, up to the numbers at their end, the repository itself.
-const REPOSITORIES: &[(&str, TowerFamily)] =
-    &[("openai/clip-vit-", TowerFamily::Clip), ("facebook/dinov2-", TowerFamily::Dinov2)];
+const REPOSITORIES: &[(&str, EncoderFamily)] =
+    &[("openai/clip-vit-", EncoderFamily::Clip), ("facebook/dinov2-", EncoderFamily::Dinov2)];
 
 /// The repositories DINOv2 comes in.
 const DINOV2_SIZES: &[&str] = &["small", "base", "large", "giant"];
 
 /// Parts of paths that tell the family, in the order in which the reference looks for them; the last is for folders that
 /// are called like the repository without its organisation.
-const MARKS: &[(&str, TowerFamily)] = &[
-    ("openai/clip", TowerFamily::Clip),
-    ("siglip", TowerFamily::Siglip),
-    ("convnext", TowerFamily::ConvNext),
-    ("dinov2", TowerFamily::Dinov2),
-    ("clip-vit", TowerFamily::Clip),
+const MARKS: &[(&str, EncoderFamily)] = &[
+    ("openai/clip", EncoderFamily::Clip),
+    ("siglip", EncoderFamily::Siglip),
+    ("convnext", EncoderFamily::ConvNext),
+    ("dinov2", EncoderFamily::Dinov2),
+    ("clip-vit", EncoderFamily::Clip),
 ];
 
 /// Understands `name`, or says why not.
 ///
 /// The token count of an `-interp<N>` is checked to be a number and otherwise ignored, as in the reference, which
 /// appends another with the count of the token list.
-pub fn parse(name: &str) -> Result<TowerName, String> {
+pub fn parse(name: &str) -> Result<EncoderName, String> {
     let unknown = || format!("unknown vision encoder `{name}`");
     let alias = ALIASES.iter().find(|(prefix, ..)| name.starts_with(prefix));
     let known = REPOSITORIES.iter().find(|(prefix, _)| name.starts_with(prefix));
@@ -159,16 +159,16 @@ pub fn parse(name: &str) -> Result<TowerName, String> {
         }
     }
     if let Some(&(_, family, repo)) = alias {
-        let origin = TowerOrigin::Repository(repo.to_owned());
-        return Ok(TowerName { family, origin, res, multi_stage: name.contains("multi-stage") });
+        let origin = EncoderOrigin::Repository(repo.to_owned());
+        return Ok(EncoderName { family, origin, res, multi_stage: name.contains("multi-stage") });
     }
     let repo = plain.join("-");
     match known.and_then(|&(prefix, family)| Some((family, repo.strip_prefix(prefix)?))) {
         Some((family, rest)) if is_repo_id(&repo) => {
-            if family == TowerFamily::Dinov2 && !DINOV2_SIZES.contains(&rest) {
+            if family == EncoderFamily::Dinov2 && !DINOV2_SIZES.contains(&rest) {
                 return Err(format!("unknown size of DINOv2 in the encoder name `{name}`"));
             }
-            Ok(TowerName { family, origin: TowerOrigin::Repository(repo), res, multi_stage: false })
+            Ok(EncoderName { family, origin: EncoderOrigin::Repository(repo), res, multi_stage: false })
         }
         _ => Err(unknown()),
     }
@@ -176,7 +176,7 @@ pub fn parse(name: &str) -> Result<TowerName, String> {
 
 /// Understands a name that is a path, or the repository of a fine-tuned encoder: the family is told by what its name
 /// contains, as in the reference. `None` if it is neither.
-fn path(name: &str) -> Option<Result<TowerName, String>> {
+fn path(name: &str) -> Option<Result<EncoderName, String>> {
     let name = name.replace('\\', "/");
     let lower = name.to_lowercase();
     let family = MARKS.iter().find(|(mark, _)| lower.contains(mark)).map(|&(_, family)| family)?;
@@ -194,9 +194,9 @@ fn path(name: &str) -> Option<Result<TowerName, String>> {
         }
     }
     let place = format!("{parent}/{}", plain.join("-"));
-    let origin = if is_repo_id(&place) { TowerOrigin::Repository(place) } else { TowerOrigin::Folder(place) };
-    let multi_stage = family == TowerFamily::ConvNext && last.contains("multi-stage");
-    Some(Ok(TowerName { family, origin, res, multi_stage }))
+    let origin = if is_repo_id(&place) { EncoderOrigin::Repository(place) } else { EncoderOrigin::Folder(place) };
+    let multi_stage = family == EncoderFamily::ConvNext && last.contains("multi-stage");
+    Some(Ok(EncoderName { family, origin, res, multi_stage }))
 }
 
 /// What a part of a name after a `-` says of the encoder's use.

@@ -1,22 +1,22 @@
 //! How people call encoders: by their index, their name in the checkpoint, or their family.
 
-use crate::encoder_name::TowerFamily;
+use crate::encoder_name::EncoderFamily;
 use crate::error::{Result, Unusable};
 
 /// The name by which papers know a family.
-fn published(family: TowerFamily) -> &'static str {
+fn published(family: EncoderFamily) -> &'static str {
     match family {
-        TowerFamily::Siglip => "SigLIP",
-        TowerFamily::Clip => "CLIP",
-        TowerFamily::Dinov2 => "DINOv2",
-        TowerFamily::ConvNext => "ConvNeXt",
+        EncoderFamily::Siglip => "SigLIP",
+        EncoderFamily::Clip => "CLIP",
+        EncoderFamily::Dinov2 => "DINOv2",
+        EncoderFamily::ConvNext => "ConvNeXt",
     }
 }
 
 /// A short name for each of `names`: the family's where only one encoder has it, else the name itself.
 pub fn short(names: &[&str]) -> Vec<String> {
-    let families: Vec<Option<TowerFamily>> = names.iter().map(|name| TowerFamily::of_tower(name)).collect();
-    let unique = |family: &TowerFamily| families.iter().flatten().filter(|other| *other == family).count() == 1;
+    let families: Vec<Option<EncoderFamily>> = names.iter().map(|name| EncoderFamily::of_name(name)).collect();
+    let unique = |family: &EncoderFamily| families.iter().flatten().filter(|other| *other == family).count() == 1;
     names
         .iter()
         .zip(&families)
@@ -47,7 +47,7 @@ pub fn find(names: &[&str], text: &str) -> Result<usize> {
     let word = text.to_lowercase();
     let exact = names.iter().position(|name| *name == text);
     let of_family = || {
-        let is_meant = |name: &&str| TowerFamily::of_tower(name).is_some_and(|family| family.word() == word);
+        let is_meant = |name: &&str| EncoderFamily::of_name(name).is_some_and(|family| family.word() == word);
         names.iter().enumerate().filter(|(_, name)| is_meant(name)).map(|(k, _)| k).collect::<Vec<_>>()
     };
     match (exact, of_family().as_slice()) {

@@ -59,8 +59,8 @@ impl Random {
 }
 
 /// Random probabilities of a layer: softmax of sharp logits over unmasked keys. Masks follow the reference: padding is
-/// masked, a window of nothing but padding is not. Keys of `ablated` are masked everywhere.
-fn layer(random: &mut Random, trace: &Trace, side: u32, rect: [u32; 4], ablated: Option<usize>) -> Layer {
+/// masked, a window of nothing but padding is not. Keys of `masked_out` are masked everywhere.
+fn layer(random: &mut Random, trace: &Trace, side: u32, rect: [u32; 4], masked_out: Option<usize>) -> Layer {
     let [top, left, rows, cols] = rect;
     let (mut probs, mut mask) = (vec![], vec![]);
     for cell in 0..rows * cols {
@@ -72,7 +72,7 @@ fn layer(random: &mut Random, trace: &Trace, side: u32, rect: [u32; 4], ablated:
                 encoder.photo.rows.contains(&(row * r + i / r)) && encoder.photo.cols.contains(&(col * r + i % r))
             };
             let none = !(0..r * r).any(on_photo);
-            open.extend((0..r * r).map(|i| ablated != Some(k) && (none || on_photo(i))));
+            open.extend((0..r * r).map(|i| masked_out != Some(k) && (none || on_photo(i))));
         }
         for _ in 0..trace.heads {
             let weights: Vec<f32> =
@@ -107,7 +107,7 @@ pub(crate) fn wide(seed: u64) -> Trace {
 }
 
 /// A tall picture with three encoders, the second of which is masked by an intervention.
-pub(crate) fn tall_ablated(seed: u64) -> Trace {
+pub(crate) fn tall_masked(seed: u64) -> Trace {
     let mut random = Random(seed);
     let encoders =
         vec![encoder("clip", 8, 0..8, 2..6), encoder("siglip", 4, 0..4, 1..3), encoder("convnext", 16, 0..16, 3..13)];

@@ -3,7 +3,7 @@
 use super::super::console::{Console, print_json, print_report};
 use super::super::failure::{Failure, Result};
 use crate::figure::Theme;
-use crate::figure::correlation::{CAPTION, CorrelationFigure};
+use crate::figure::correlation::CorrelationFigure;
 use crate::output;
 use crate::recipe::write_png;
 use clap::{Args, ValueEnum};
@@ -97,14 +97,7 @@ impl Correlate {
             Ground::Light => Theme::Light,
             Ground::Dark => Theme::Dark,
         };
-        let scores = &found.scores;
-        let figure = CorrelationFigure {
-            correlation: found,
-            groups,
-            title: Some(format!("{} benchmarks, {} models", scores.benchmarks.len(), scores.models.len())),
-            caption: std::iter::once(CAPTION.to_owned()).chain(scores.notes.iter().cloned()).collect(),
-            theme,
-        };
+        let figure = CorrelationFigure::of_file(found, groups, theme);
         let ending = out.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
         let text = match ending.as_str() {
             "png" => return Ok(write_png(out, &figure.draw().map_err(Failure::internal)?)?),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 impl App {
     /// Sees to it that what the view shows of a token's attention is asked for, uploaded, and nothing else is.
-    pub(in crate::window) fn keep_attention_up(&mut self) {
+    pub(in crate::window) fn request_missing_attention(&mut self) {
         let shown = self.state.panes().iter().any(|pane| pane.source.is_token());
         let wanted = self.state.attention_key().filter(|_| shown);
         self.cancel_attending_to_others(wanted);

@@ -110,10 +110,11 @@ impl App {
         }
         self.state.comparison.set_maps(keys.clone(), MapsCompared::Computing);
         let failed = keys.clone();
+        let texts = self.texts();
         self.run_beside(
             "comparing maps",
             move |error| Finished::MapsCompared(failed, Err(error)),
-            move || Finished::MapsCompared(keys, Maps::of(&a, &b).map_err(|error| error.to_string())),
+            move || Finished::MapsCompared(keys, Maps::of(&a, &b).map_err(|error| texts.engine.error(&error))),
         );
     }
 
@@ -138,10 +139,16 @@ impl App {
             });
             compare::checkpoints(&sides, &job)
         };
+        let texts = self.texts();
         self.run_beside(
             "comparing weights",
             move |error| Finished::FilesCompared(models, Err(error)),
-            move || Finished::FilesCompared(models, task().map_err(|error| error.to_string())),
+            move || {
+                Finished::FilesCompared(
+                    models,
+                    task().map_err(|error: opabinia_engine::Error| texts.engine.error(&error)),
+                )
+            },
         );
     }
 

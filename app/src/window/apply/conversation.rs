@@ -71,7 +71,7 @@ impl App {
             ConversationAction::AskUnderAgain => self.ask_under_again(),
             ConversationAction::ContinueFrom(place, id) => self.continue_from(place, id),
         }
-        self.settle_token();
+        self.deselect_hidden_token();
     }
 
     /// Attaches the picture at `path`: as it is now, if it was read before.
@@ -114,7 +114,7 @@ impl App {
     pub(super) fn attach_as_now(&mut self, path: PathBuf, now: Option<Stamp>) {
         let id = self.state.pictures.insert_as_now(PictureSource::File(path), now);
         self.attach(id);
-        self.settle_token();
+        self.deselect_hidden_token();
     }
 
     /// Makes the next question be about `picture`, or about none. Where it would follow questions about another
@@ -212,7 +212,7 @@ impl App {
     }
 
     /// Lets go of the token looked at if it is no longer on the path that is shown.
-    pub(super) fn settle_token(&mut self) {
+    pub(super) fn deselect_hidden_token(&mut self) {
         let shown = self.state.conversations.current();
         let is_shown = |place: TokenPlace| {
             shown.is_some_and(|shown| shown.id == place.conversation && shown.shows(place.exchange))
@@ -311,7 +311,7 @@ impl App {
         let record = traced.as_ref().map_or(Record::Nothing, |_| Record::Trace { detail: Detail::Sva, output: None });
         let spec = RunSpec {
             image: picture.map(|(_, pixels)| pixels),
-            forced_prefix: exchange.begin.clone(),
+            forced_prefix: exchange.forced_prefix.clone(),
             decoding: Decoding::Generate(exchange.sampling.options(ALTERNATIVES)),
             record,
             ..RunSpec::new(id_of_model, Prompt { system, turns: conversation.turns(at) })

@@ -89,7 +89,7 @@ impl App {
                 self.state.download = None;
                 let done = self.state.settings.language.language().texts().download.done;
                 self.state.notices.add(NoticeKind::Info, format!("{done} {repo}"));
-                self.look_through_the_cache();
+                self.list_cached_models();
                 self.inspect_source(slot, &repo, false);
             }
             (Err(_), DownloadPhase::Pausing(needs)) => download.phase = DownloadPhase::Paused(Arc::clone(needs)),
@@ -114,7 +114,7 @@ impl App {
     }
 
     /// Notes how fast it comes.
-    pub(in crate::window) fn watch_download(&mut self) {
+    pub(in crate::window) fn update_download_rate(&mut self) {
         let Some(download) = &mut self.state.download else { return };
         if let DownloadPhase::Arriving(needs) = &download.phase {
             download.rate.update(needs.plan.progress().fetched());
@@ -122,7 +122,7 @@ impl App {
     }
 
     /// Looks for checkpoints in the hub cache.
-    pub(super) fn look_through_the_cache(&mut self) {
+    pub(super) fn list_cached_models(&mut self) {
         self.run_beside("hub", |_| Finished::Hub(Vec::new()), || Finished::Hub(Hub::from_env().models()));
     }
 }
@@ -131,6 +131,6 @@ impl App {
 fn words(error: &pulling::Error, texts: &Texts) -> String {
     match error {
         pulling::Error::Engine(error) => texts.engine.error(error),
-        pulling::Error::Hub(error) => printable::lines(&error.to_string()).into_owned(),
+        pulling::Error::Hub(error) => (texts.engine.said)(&printable::lines(&error.to_string())),
     }
 }

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 impl App {
     /// Takes in one event.
-    pub(in crate::window) fn take_event(&mut self, event: Event) {
+    pub(in crate::window) fn apply_event(&mut self, event: Event) {
         match event.kind {
             EventKind::Started => {
                 if let Some(Purpose::Load(slot)) = self.state.jobs.get(event.job).map(|running| &running.purpose) {
@@ -28,9 +28,9 @@ impl App {
                     running.progress = Some(progress);
                 }
             }
-            EventKind::Trace(trace) => self.take_trace(event.job, trace),
-            EventKind::Token(token) => self.take_token(event.job, token),
-            EventKind::Found(finding) => self.take_finding(event.job, *finding),
+            EventKind::Trace(trace) => self.receive_trace(event.job, trace),
+            EventKind::Token(token) => self.append_token(event.job, token),
+            EventKind::Found(finding) => self.receive_finding(event.job, *finding),
             EventKind::Done(outcome) => {
                 if let Some(running) = self.state.jobs.end(event.job) {
                     self.done(event.job, &running, outcome);
@@ -72,14 +72,14 @@ impl App {
         self.state.conversations.get_mut(conversation)?.exchanges.get_mut(exchange)
     }
 
-    fn take_token(&mut self, job: JobId, token: Token) {
+    fn append_token(&mut self, job: JobId, token: Token) {
         let Some(running) = self.state.jobs.get_mut(job) else { return };
         running.first_token.get_or_insert_with(Instant::now);
         let (conversation, exchange) = match &running.purpose {
             Purpose::Answer { conversation, exchange, .. } => (*conversation, *exchange),
             Purpose::Intervene { conversation, exchange, key, .. } => {
                 let (place, interventions) = ((*conversation, *exchange), key.interventions.clone());
-                return self.take_token_under(place, &interventions, token);
+                return self.append_token_under(place, &interventions, token);
             }
             _ => return,
         };
@@ -166,25 +166,25 @@ impl App {
     /// checkpoint in the repository gives.
     pub fn show_trace(&mut self, trace: Trace) {
         if let Some(key) = self.state.plain_key() {
-            self.keep_trace(&key, Arc::new(trace));
+            self.cache_trace(&key, Arc::new(trace));
         }
     }
 
     /// The SVA has run for `job`: the maps are there, whatever becomes of the answer.
-    fn take_trace(&mut self, job: JobId, trace: Arc<Trace>) {
+    fn receive_trace(&mut self, job: JobId, trace: Arc<Trace>) {
         let purpose = self.state.jobs.get(job).map(|running| running.purpose.clone());
         // Another job may have brought it meanwhile.
         let lacks = |key: &&TraceKey| self.state.traces.get(key).is_none();
         if let Some(key) = purpose.as_ref().and_then(|purpose| purpose.makes_trace()).filter(lacks) {
-            self.keep_trace(key, trace);
+            self.cache_trace(key, trace);
         }
     }
 
-    fn keep_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
+    fn cache_trace(&mut self, key: &TraceKey, trace: Arc<Trace>) {
         let Some(model) = self.state.models.named(key.model) else { return };
         let entry = TraceEntry::new(trace, model.encoder_names.clone());
         self.state.traces.insert(key.clone(), entry);
-        self.point_at_a_telling_cell(key);
+        self.select_strongest_cell(key);
         self.compare_maps();
     }
 

@@ -48,7 +48,10 @@ impl App {
         let side = self.state.models.current().map_or(1, |model| model.inspection.config.anatomy().side());
         match Cells::parse(&self.state.evidence.view.region_text, side) {
             Ok(cells) => self.set_region(Some(cells)),
-            Err(error) => self.state.evidence.view.region_problem = Some(sentences(&error.to_string())),
+            Err(unusable) => {
+                let problem = self.texts().engine.error(&unusable.into());
+                self.state.evidence.view.region_problem = Some(sentences(&problem));
+            }
         }
     }
 
@@ -192,7 +195,7 @@ impl App {
     }
 
     /// Something was measured for `job`.
-    pub(super) fn take_finding(&mut self, job: JobId, finding: Finding) {
+    pub(super) fn receive_finding(&mut self, job: JobId, finding: Finding) {
         let Some(Purpose::Evidence(key, _)) = self.state.jobs.get(job).map(|running| running.purpose.clone()) else {
             return;
         };
@@ -239,10 +242,10 @@ impl App {
         let Some(measured) = self.evidence_export() else {
             return self.state.notices.add(NoticeKind::Warning, self.texts().evidence_panel.nothing_to_export);
         };
-        let written = self.texts().inspector.written;
+        let texts = self.texts();
         let task = move || match export::write(&measured, kind, &path) {
-            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{written} {}", path.display())),
-            Err(error) => Finished::Notice(NoticeKind::Failure, error.to_string()),
+            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{} {}", texts.inspector.written, path.display())),
+            Err(error) => Finished::Notice(NoticeKind::Failure, texts.engine.error(&error)),
         };
         self.write_beside("evidence", |error| Finished::Notice(NoticeKind::Failure, error), task);
     }

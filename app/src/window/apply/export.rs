@@ -2,8 +2,10 @@
 //! beside the window.
 
 use crate::csv;
+use crate::map_figure;
 use crate::output;
 use crate::recipe::{FigureSettings, Recipe, write_png};
+use crate::token_figure::TokenFigure;
 use crate::window::app::{App, Finished};
 use crate::window::lang::EngineTexts;
 use crate::window::state::{
@@ -21,11 +23,28 @@ use std::sync::Arc;
 /// Everything that one export needs, taken from the state before the writing begins.
 enum Job {
     /// A figure, or its numbers, or how it is made.
-    Figure { kind: ExportKind, trace: Arc<Trace>, picture: Arc<Picture>, name: String, settings: Box<FigureSettings> },
+    Figure {
+        kind: ExportKind,
+        trace: Arc<Trace>,
+        /// What is taken away from it, in a difference.
+        minus: Option<Arc<Trace>>,
+        picture: Arc<Picture>,
+        name: String,
+        settings: Box<FigureSettings>,
+    },
     /// A trace.
     Trace(Arc<Trace>),
     /// The map of a token's attention as numbers.
     Attention { attention: Arc<TokenAttention>, layer: Option<usize>, head: Option<usize>, about: AttentionOf },
+    /// The same as a picture.
+    AttentionFigure {
+        attention: Arc<TokenAttention>,
+        layer: Option<usize>,
+        head: Option<usize>,
+        about: AttentionOf,
+        picture: Arc<Picture>,
+        settings: Box<FigureSettings>,
+    },
 }
 
 /// Whose attention it is.
@@ -43,8 +62,8 @@ impl App {
     pub(super) fn export(&mut self, kind: ExportKind) {
         let options = ExportOptions::of(self.state.lens());
         match kind {
-            ExportKind::Picture | ExportKind::Recipe if !matches!(self.state.pane().source, MapSource::Run(_)) => {
-                self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_sva_figures);
+            ExportKind::Recipe if !matches!(self.state.pane().source, MapSource::Run(_)) => {
+                self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_recipes_of_runs);
             }
             ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
             ExportKind::Numbers | ExportKind::Trace => self.pick_export(kind, options),
@@ -101,19 +120,34 @@ impl App {
 
     fn export_job(&self, kind: ExportKind, options: &ExportOptions) -> Option<Job> {
         let state = &self.state;
-        if let (ExportKind::Numbers, &MapSource::TokenAttention { layer, head }) = (kind, &state.pane().source) {
+        if let (ExportKind::Numbers | ExportKind::Picture, &MapSource::TokenAttention { layer, head }) =
+            (kind, &state.pane().source)
+        {
             let key = state.attention_key()?;
             let attention = Arc::clone(state.attentions.ready(key)?);
-            return Some(Job::Attention { attention, layer, head, about: self.attention_of(key.1)? });
+            let about = self.attention_of(key.1)?;
+            if kind == ExportKind::Numbers {
+                return Some(Job::Attention { attention, layer, head, about });
+            }
+            let mut settings = Box::new(state.figure_settings(options)?);
+            let side = attention.frame.side as u32;
+            settings.cell = settings.cell.filter(|cell| cell.row < side && cell.col < side);
+            let picture = Arc::clone(state.pictures.ready(state.picture()?)?);
+            return Some(Job::AttentionFigure { attention, layer, head, about, picture, settings });
         }
         let key = state.trace_key()?;
         let trace = Arc::clone(&state.traces.get(&key)?.trace);
         if kind == ExportKind::Trace {
             return Some(Job::Trace(trace));
         }
+        let minus = match &state.pane().source {
+            MapSource::Difference(_, minus) => Some(Arc::clone(&state.traces.get(&state.run_key(minus)?)?.trace)),
+            MapSource::Run(_) | MapSource::TokenAttention { .. } => None,
+        };
         Some(Job::Figure {
             kind,
             trace,
+            minus,
             picture: Arc::clone(state.pictures.ready(key.picture)?),
             name: self.picture_name(Some(&key)),
             settings: Box::new(state.figure_settings(options)?),
@@ -125,31 +159,60 @@ impl Job {
     /// Does it; the error is in words.
     fn write(&self, path: &Path, texts: &EngineTexts) -> Result<(), String> {
         let words = |error: opabinia_engine::Error| texts.error(&error);
+        let said = texts.said;
+        let failed = |error| match error {
+            map_figure::Error::Input(error) => words(error),
+            error => said(&error.to_string()),
+        };
         output::check(path, &[]).map_err(words)?;
         match self {
             Self::Trace(trace) => trace_file::save(trace, path).map_err(words),
             Self::Attention { attention, layer, head, about } => {
-                let (values, _) = chosen(attention, *layer, *head)
-                    .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
+                let values = values(attention, *layer, *head).map_err(said)?;
                 let text = attention_csv(attention, &values, &about.fields(*layer, *head));
                 output::write(path, |file| file.write_all(text.as_bytes())).map_err(words)
             }
-            Self::Figure { kind, trace, picture, name, settings } => {
-                let figure = settings.figure(trace, picture, name).map_err(words)?;
+            Self::AttentionFigure { attention, layer, head, about, picture, settings } => {
+                let figure = TokenFigure {
+                    attention,
+                    values: &values(attention, *layer, *head).map_err(said)?,
+                    layer: *layer,
+                    head: *head,
+                    token: (&about.token, about.place + 1),
+                    question: &about.question,
+                    model: &about.model,
+                    picture,
+                    picture_name: &about.image,
+                    settings,
+                };
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
+                let drawn = figure.draw(&gpu).map_err(failed)?;
+                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
+            }
+            Self::Figure { kind, trace, minus, picture, name, settings } => {
+                let mut figure = settings.figure(trace, picture, name).map_err(words)?;
+                figure.minus = minus.as_deref();
+                figure.check().map_err(words)?;
                 if *kind == ExportKind::Recipe {
                     return Recipe::write(path, trace, picture, name, settings).map_err(words);
                 }
                 // The device that `opabinia render` would take, so that its picture is this one.
-                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| error.to_string())?;
-                let drawn = figure.draw(&gpu).map_err(|error| error.to_string())?;
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
+                let drawn = figure.draw(&gpu).map_err(failed)?;
                 if *kind == ExportKind::Numbers {
                     let text = figure.csv(&drawn.maps);
                     return output::write(path, |file| file.write_all(text.as_bytes())).map_err(words);
                 }
-                write_png(path, &drawn.figure.draw()?).map_err(words)
+                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
             }
         }
     }
+}
+
+/// Attention to each visual token in a layer and a head of the language model, or its mean.
+fn values(attention: &TokenAttention, layer: Option<usize>, head: Option<usize>) -> Result<Vec<f32>, &'static str> {
+    let (values, _) = chosen(attention, layer, head).ok_or("there is no such layer or head in the language model")?;
+    Ok(values)
 }
 
 impl AttentionOf {

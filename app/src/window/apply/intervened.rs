@@ -14,7 +14,7 @@ const ALTERNATIVES: usize = 8;
 impl App {
     /// Sees to it that the answer that is shown has one beside it for every intervention that is on, where that can be had in a
     /// moment. With a checkpoint that takes its time a person asks for it.
-    pub(in crate::window) fn keep_intervened_up(&mut self) {
+    pub(in crate::window) fn request_missing_answers(&mut self) {
         if self.state.models.current().is_some_and(super::traces::is_quick) {
             self.ask_under_interventions();
         }
@@ -45,7 +45,7 @@ impl App {
         let spec = RunSpec {
             image: Some(pixels),
             interventions: key.interventions.clone(),
-            forced_prefix: exchange.begin.clone(),
+            forced_prefix: exchange.forced_prefix.clone(),
             decoding: Decoding::Generate(exchange.sampling.options(ALTERNATIVES)),
             record: if traced { Record::Trace { detail: Detail::Sva, output: None } } else { Record::Nothing },
             ..RunSpec::new(model.id, Prompt { system, turns: conversation.turns(at) })
@@ -69,7 +69,7 @@ impl App {
     }
 
     /// A token of such an answer has come.
-    pub(super) fn take_token_under(
+    pub(super) fn append_token_under(
         &mut self,
         place: (ConversationId, ExchangeId),
         interventions: &Interventions,

@@ -14,7 +14,7 @@ mod paths;
 mod pictures;
 mod program;
 mod saving;
-mod telling;
+mod strongest_cell;
 mod traces;
 mod uploads;
 mod view;
@@ -39,7 +39,7 @@ const PIXELS: usize = 1 << 30;
 impl App {
     /// Does what the window begins with.
     pub(super) fn begin(&mut self, start: Start) {
-        self.look_through_the_cache();
+        self.list_cached_models();
         let given = start.image.is_some();
         match start.image {
             Some(file) => self.apply(ConversationAction::AttachFile(file).into()),
@@ -126,7 +126,7 @@ impl App {
             }
             UiCommand::ResetLayout => {
                 self.state.layout = Layout::default();
-                self.state.layout.hold(self.state.view.panes());
+                self.state.layout.show_exactly(self.state.view.panes());
             }
             UiCommand::NewPane => self.new_pane(),
             UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
@@ -175,17 +175,17 @@ impl App {
     }
 
     /// Takes in what a background task found or did.
-    pub(super) fn take_finished(&mut self, finished: Finished) {
+    pub(super) fn apply_finished(&mut self, finished: Finished) {
         match finished {
             Finished::Picture(id, stamp, Ok(_)) if self.state.pictures.has_changed(id, stamp) => {
                 let changed = self.texts().conversation.picture_changed.to_owned();
-                self.take_finished(Finished::Picture(id, None, Err(changed)));
+                self.apply_finished(Finished::Picture(id, None, Err(changed)));
             }
             Finished::Picture(id, stamp, Ok(picture)) => {
                 self.state.pictures.set_ready(id, stamp, picture);
                 if self.state.attaching == Some(id) {
                     self.ask_about(Some(id));
-                    self.settle_token();
+                    self.deselect_hidden_token();
                 }
                 let shown = self.state.conversations.current().into_iter();
                 let shown: HashSet<_> = shown.flat_map(Conversation::pictures).collect();
@@ -217,12 +217,12 @@ impl App {
             Finished::LookedUp(task, needs) => self.looked_up(task, needs),
             Finished::Downloaded(task, ended) => self.downloaded(task, ended),
             Finished::Uploaded(trace, ended) => self.uploaded(ended, |gpu, upload| gpu.end_trace(&trace, upload)),
-            Finished::Dropped(dropped) => self.take_dropped(dropped),
+            Finished::Dropped(dropped) => self.open_dropped(dropped),
             Finished::Pasted(id, picture, unkept) => {
                 if let Some(why) = unkept {
                     self.state.notices.add(NoticeKind::Warning, why);
                 }
-                self.take_finished(Finished::Picture(id, None, Ok(picture)));
+                self.apply_finished(Finished::Picture(id, None, Ok(picture)));
             }
             Finished::MapsCompared(keys, Ok(maps)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Ready(Arc::new(maps)));

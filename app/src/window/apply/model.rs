@@ -4,7 +4,7 @@ use crate::demo;
 use crate::window::action::ModelAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{ModelPhase, Opening, Purpose, Slot};
-use opabinia_engine::checkpoint::TowerOverride;
+use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{Command, JobId};
@@ -22,14 +22,14 @@ impl App {
             }
             ModelAction::SetSourceDraft(text) => self.state.drafts.source = text,
             ModelAction::SetPathDraft(text) => self.state.drafts.path = Some(text),
-            ModelAction::SetTowerDraft(name, text) => {
-                self.state.drafts.towers.insert(name, text);
+            ModelAction::SetEncoderDraft(name, text) => {
+                self.state.drafts.encoders.insert(name, text);
             }
-            ModelAction::SetTower(slot, tower) => self.change_request(slot, |request| {
-                request.towers.retain(|known| known.name != tower.name);
-                request.towers.push(tower);
+            ModelAction::SetEncoder(slot, encoder) => self.change_request(slot, |request| {
+                request.encoders.retain(|known| known.name != encoder.name);
+                request.encoders.push(encoder);
             }),
-            ModelAction::PickTower(slot, name) => self.pick_tower(slot, name),
+            ModelAction::PickEncoder(slot, name) => self.pick_encoder(slot, name),
             ModelAction::SetDevice(slot, device) => self.change_request(slot, |request| request.device = device),
             ModelAction::SetWeights(slot, weights) => self.change_request(slot, |request| request.weights = weights),
             ModelAction::Load(slot) => self.load(slot),
@@ -42,7 +42,7 @@ impl App {
             }
             ModelAction::Dismiss(slot) => {
                 self.state.models.set_opening(slot, None);
-                self.state.drafts.towers.clear();
+                self.state.drafts.encoders.clear();
                 self.state.drafts.path = None;
             }
             ModelAction::LookUp(slot, repo) => self.look_up(slot, repo, false),
@@ -105,7 +105,7 @@ impl App {
             return;
         }
         let request = opening.request.clone();
-        let (model, settled) = (ModelId::unique(), inspection.settled(&request));
+        let (model, settled) = (ModelId::unique(), inspection.with_chosen_formats(&request));
         let phase = ModelPhase::Loading(inspection.clone());
         let replaces = self.state.models.in_engine(slot);
         let job = self.engine.submit(Command::Load { model, request: settled, replaces });
@@ -133,8 +133,8 @@ impl App {
         self.inspect(slot, request, false);
     }
 
-    pub(super) fn set_tower(&mut self, slot: Slot, name: String, directory: PathBuf) {
-        let tower = TowerOverride { name, dir: directory };
-        self.apply_model(ModelAction::SetTower(slot, tower));
+    pub(super) fn set_encoder(&mut self, slot: Slot, name: String, directory: PathBuf) {
+        let encoder = EncoderOverride { name, dir: directory };
+        self.apply_model(ModelAction::SetEncoder(slot, encoder));
     }
 }

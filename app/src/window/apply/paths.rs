@@ -88,7 +88,7 @@ impl App {
     }
 
     /// Takes what was typed for what it was asked for, once it is known that it can be.
-    pub(super) fn take_typed_path(&mut self) {
+    pub(super) fn use_typed_path(&mut self) {
         let Overlay::Path(typed) = &self.state.overlay else { return };
         let (what, path) = (typed.what.clone(), typed.path());
         let failed = path.clone();
@@ -137,7 +137,7 @@ impl App {
             PathFor::Model(slot) => {
                 self.apply_model(ModelAction::Inspect(slot, path.to_string_lossy().into_owned()));
             }
-            PathFor::Encoder(slot, name) => self.set_tower(slot, name, path),
+            PathFor::Encoder(slot, name) => self.set_encoder(slot, name, path),
             PathFor::Picture => self.apply_conversation(ConversationAction::AttachFile(path)),
             PathFor::Export(kind, options) => self.export_to(kind, &options, path),
             PathFor::Evidence(kind) => self.export_evidence(kind, path),
@@ -151,7 +151,7 @@ impl App {
         self.ask_for_path(PathFor::Model(slot), move || rfd::FileDialog::new().set_title(title).pick_folder());
     }
 
-    pub(super) fn pick_tower(&mut self, slot: Slot, name: String) {
+    pub(super) fn pick_encoder(&mut self, slot: Slot, name: String) {
         let title = format!("{} {name}", self.texts().opening.pick_folder);
         let what = PathFor::Encoder(slot, name);
         self.ask_for_path(what, move || rfd::FileDialog::new().set_title(title).pick_folder());

@@ -34,7 +34,7 @@ impl App {
                 move || Finished::Dropped(paths.iter().map(|path| Dropped::of(path)).collect()),
             ),
             ProgramAction::TypePath(text) => self.type_path(text),
-            ProgramAction::UsePath => self.take_typed_path(),
+            ProgramAction::UsePath => self.use_typed_path(),
             ProgramAction::PastedPath(text, path) => self.paste_path(text, path),
             ProgramAction::Pasted(image) => self.paste(image),
             ProgramAction::Restart => self.restart(),
@@ -42,7 +42,7 @@ impl App {
     }
 
     /// Opens and attaches what was dropped: of many pictures the last one, as a question is about one.
-    pub(super) fn take_dropped(&mut self, dropped: Vec<Dropped>) {
+    pub(super) fn open_dropped(&mut self, dropped: Vec<Dropped>) {
         let (mut checkpoint, mut picture) = (None, None);
         let mut evaluation = Vec::new();
         // Whatever path was asked for, this is the answer.
@@ -102,7 +102,8 @@ impl App {
     /// cannot be saved is not left behind.
     fn restart(&mut self) {
         if let Err(why) = self.save_now() {
-            let text = format!("{} {why}", self.texts().program.save_failed);
+            let texts = self.texts();
+            let text = format!("{} {}", texts.program.save_failed, (texts.engine.said)(&why));
             self.state.notices.add(NoticeKind::Failure, text);
             return;
         }
@@ -117,7 +118,8 @@ impl App {
                 if kept {
                     self.saver.reacquire();
                 }
-                let text = format!("{} {error}", self.texts().program.restart_failed);
+                let texts = self.texts();
+                let text = format!("{} {}", texts.program.restart_failed, (texts.engine.said)(&error.to_string()));
                 self.state.notices.add(NoticeKind::Failure, text);
             }
         }

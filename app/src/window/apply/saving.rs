@@ -62,7 +62,8 @@ impl App {
         self.saver.saving = false;
         let failed = saved.err();
         if let Some(why) = failed.as_ref().filter(|_| failed != self.saver.failed) {
-            let text = format!("{} {why}", self.texts().program.save_failed);
+            let texts = self.texts();
+            let text = format!("{} {}", texts.program.save_failed, (texts.engine.said)(why));
             self.state.notices.add(NoticeKind::Failure, text);
         }
         self.saver.failed = failed;

@@ -18,7 +18,7 @@ pub(super) fn is_quick(model: &Model) -> bool {
 impl App {
     /// Sees to it that an answer that is shown has its maps, where they can be had in a moment, and that they can be drawn. With
     /// a checkpoint that takes its time a person asks for them.
-    pub(in crate::window) fn keep_traces_up(&mut self) {
+    pub(in crate::window) fn request_missing_traces(&mut self) {
         let mut wanted: Vec<TraceKey> = self.state.plain_key().into_iter().collect();
         wanted.extend(
             self.state.panes().iter().flat_map(|pane| pane.source.runs()).filter_map(|run| self.state.run_key(run)),

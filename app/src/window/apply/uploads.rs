@@ -1,11 +1,11 @@
 //! What panes show is put on the GPU, once it is there to be drawn and only then.
 
+use crate::token_figure::token_grid;
 use crate::window::app::{App, Finished};
 use crate::window::gpu::{GridOnGpu, GridPart, MapGpu, Upload};
 use crate::window::state::{MapSource, NoticeKind, PictureEntry, PictureState, chosen};
 use opabinia_engine::probe::TokenAttention;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::GridData;
 use std::sync::Arc;
 
 impl App {
@@ -51,7 +51,7 @@ impl App {
             Ok(on_gpu) => Upload::Ready(Arc::new(on_gpu)),
             Err(error) => {
                 // The pane says so.
-                self.state.notices.log(NoticeKind::Failure, error.clone());
+                self.state.notices.log(NoticeKind::Failure, (self.texts().engine.said)(&error));
                 Upload::Failed(error)
             }
         };
@@ -97,19 +97,6 @@ fn upload_part(
 ) -> Result<GridOnGpu, String> {
     let (values, _) = chosen(attention, part.layer, part.head)
         .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
-    let number = |count: usize| u32::try_from(count).map_err(|error| error.to_string());
-    let frame = &attention.frame;
-    let (rows, columns) = frame.size_hw();
-    let grid = GridData {
-        label: "token".to_owned(),
-        side: number(frame.side)?,
-        origin_row: number(frame.rows.start)?,
-        origin_col: number(frame.columns.start)?,
-        rows: number(rows)?,
-        cols: number(columns)?,
-        values: &values,
-        image_width: number(picture.width)?,
-        image_height: number(picture.height)?,
-    };
+    let grid = token_grid(attention, &values, picture).map_err(|error| error.to_string())?;
     gpu.upload_grid(&grid, picture)
 }

@@ -77,7 +77,7 @@ impl App {
     /// Opens a pane beside the active one, which shows the same at first.
     pub(super) fn new_pane(&mut self) {
         if self.state.view.duplicate().is_some() {
-            self.state.layout.hold(self.state.view.panes());
+            self.state.layout.show_exactly(self.state.view.panes());
         }
     }
 
@@ -114,7 +114,9 @@ impl App {
         }
         let Some(picture) = self.state.pictures.ready(picture).map(Arc::clone) else { return };
         let Some(model) = self.state.models.named(model) else { return };
-        let Some(pixels) = model.inspection.towers.get(encoder).and_then(|tower| tower.pixels.clone()) else { return };
+        let Some(pixels) = model.inspection.encoders.get(encoder).and_then(|encoder| encoder.pixels.clone()) else {
+            return;
+        };
         self.state.inputs.set(key, EncoderInput::Making);
         let texts = self.texts();
         self.run_beside(

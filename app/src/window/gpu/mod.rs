@@ -145,7 +145,7 @@ impl ShownMaps {
     /// `None` until they have come from the device, some frames after the maps were drawn: see [`Self::are_awaited`].
     pub fn numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
-        measured.take_numbers();
+        measured.poll_numbers();
         let (of, numbers) = measured.numbers.as_ref().filter(|_| measured.pending.is_none())?;
         (*of == numbers_key(view)).then(|| Arc::clone(numbers))
     }
@@ -154,7 +154,7 @@ impl ShownMaps {
     /// maps by a frame or two, but not say something else.
     pub fn last_numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
-        measured.take_numbers();
+        measured.poll_numbers();
         let (of, numbers) = measured.numbers.as_ref()?;
         alike(of, view).then(|| Arc::clone(numbers))
     }
@@ -162,7 +162,7 @@ impl ShownMaps {
     /// The least and the greatest number of all maps of `view`, whatever range its colours span, once they have come.
     pub fn extent(&self, view: &MapView) -> Option<(f32, f32)> {
         let mut measured = self.measured();
-        measured.take_numbers();
+        measured.poll_numbers();
         let (of, range) = measured.extent.as_ref()?;
         (*of == extent_key(view)).then_some(*range)
     }
@@ -181,7 +181,7 @@ impl ShownMaps {
 
 impl Measured {
     /// Takes in numbers that have arrived.
-    fn take_numbers(&mut self) {
+    fn poll_numbers(&mut self) {
         let Some((of, pending)) = &mut self.pending else { return };
         match pending.poll() {
             Ok(None) => return,

@@ -211,8 +211,8 @@ pub struct InspectorTexts {
     pub on_disk: &'static str,
     /// Heading: notes.
     pub notes: &'static str,
-    /// Figures of a token's attention are not written.
-    pub only_sva_figures: &'static str,
+    /// Recipes are made of one run's maps.
+    pub only_recipes_of_runs: &'static str,
     /// Nothing can be exported.
     pub nothing_to_export: &'static str,
     /// The file whose path follows would be replaced, and nobody was asked.
@@ -385,7 +385,7 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     memory: "Memory needed",
     on_disk: "On disk",
     notes: "Notes",
-    only_sva_figures: "Figures and recipes are made from the SVA's maps. A token's attention can be exported as numbers.",
+    only_recipes_of_runs: "Recipes are made from the SVA's maps of one run. These maps can be exported as a figure and as numbers.",
     nothing_to_export: "There is nothing to write: no maps are on the screen.",
     export_not_asked: "Nothing was written. This file is there already; to replace it, give its whole name:",
     written: "Written:",
@@ -519,7 +519,7 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     memory: "所需内存",
     on_disk: "磁盘占用",
     notes: "说明",
-    only_sva_figures: "图片与配方基于 SVA 注意力图。词元的注意力可以导出为数值。",
+    only_recipes_of_runs: "配方基于单次运行的 SVA 注意力图。当前的图可以导出为图片和数值。",
     nothing_to_export: "没有可写出的内容：屏幕上没有注意力图。",
     export_not_asked: "没有写入。此文件已存在；若要替换它，请输入完整的文件名：",
     written: "已写入：",

@@ -106,7 +106,7 @@ pub struct OpeningTexts {
     /// Picks a folder.
     pub pick_folder: &'static str,
     /// Name of the field for an encoder's folder; the encoder's name follows.
-    pub tower_path: &'static str,
+    pub encoder_path: &'static str,
     /// Takes the folder in the field.
     pub use_folder: &'static str,
     /// Number of parameters.
@@ -179,7 +179,7 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     missing: "not found",
     looked_in: "Looked in",
     pick_folder: "Choose its folder…",
-    tower_path: "Folder of",
+    encoder_path: "Folder of",
     use_folder: "Use",
     parameters: "parameters",
     stored: "stored as",
@@ -243,7 +243,7 @@ pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     missing: "未找到",
     looked_in: "查找过的位置",
     pick_folder: "选择所在文件夹…",
-    tower_path: "所在文件夹：",
+    encoder_path: "所在文件夹：",
     use_folder: "使用",
     parameters: "参数",
     stored: "存储为",

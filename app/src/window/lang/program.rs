@@ -192,7 +192,7 @@ impl ProgramTexts {
     }
 
     /// What a lost device means, and what has become of what was asked.
-    pub fn graphics_lost_text(&self, kept: &Kept) -> String {
+    pub fn graphics_lost_text(&self, kept: &Kept, said: fn(&str) -> String) -> String {
         let (so_far, why) = match kept {
             Kept::Saved => (self.all_saved, None),
             Kept::Soon => (self.saved_soon, None),
@@ -202,7 +202,7 @@ impl ProgramTexts {
         let mut text = format!("{}\n\n{so_far}", self.no_maps);
         if let Some(why) = why {
             text.push(' ');
-            text.push_str(why);
+            text.push_str(&said(why));
         }
         text
     }

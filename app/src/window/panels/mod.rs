@@ -161,7 +161,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
 }
 
 /// Takes in what does not belong to a widget: shortcuts, dropped files, pasted pictures.
-pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
+pub fn collect_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     let escape = |ctx: &Context| ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape));
     if state.overlay != Overlay::None {
         if escape(ctx) {
@@ -172,7 +172,7 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     {
         out.push(opening::give_up(opening).into());
     }
-    take_shortcuts(ctx, state, out);
+    collect_shortcuts(ctx, state, out);
     let (dropped, pasted) = ctx.input(|input| {
         let pasted = input.events.iter().find_map(|event| match event {
             Event::PasteImage(image) => Some(Arc::clone(image)),
@@ -189,12 +189,12 @@ pub fn take_input(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     }
     // In a text field it is the field's; that for questions takes paths as well.
     if !ctx.text_edit_focused() {
-        take_pasted_path(ctx, out);
+        collect_pasted_path(ctx, out);
     }
 }
 
 /// Takes in text that was pasted and may name a file.
-fn take_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
+fn collect_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
     ctx.input_mut(|input| {
         input.events.retain(|event| {
             let Event::Paste(text) = event else { return true };
@@ -206,7 +206,7 @@ fn take_pasted_path(ctx: &Context, out: &mut Vec<Action>) {
 }
 
 /// Takes in the commands whose keys were pressed. What cannot be done here and now leaves its keys to others.
-fn take_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
+fn collect_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
     let (typing, in_popup) = (ctx.text_edit_focused(), Popup::is_any_open(ctx));
     let panels_rest = state.overlay != Overlay::None || opening::current(state).is_some() || opening::is_needed(state);
     for (command, keys) in UiCommand::with_keys() {

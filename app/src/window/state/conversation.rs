@@ -186,10 +186,11 @@ impl Conversation {
     }
 
     /// Adds the question of `exchange` once more, beside it, all else as it was, and shows it. The answer will begin with
-    /// `begin`.
-    pub fn branch(&mut self, exchange: ExchangeId, begin: Vec<u32>) -> Option<ExchangeId> {
+    /// `forced_prefix`.
+    pub fn branch(&mut self, exchange: ExchangeId, forced_prefix: Vec<u32>) -> Option<ExchangeId> {
         let known = self.exchanges.get(exchange)?;
-        let again = Exchange { system: known.system.clone(), begin, ..known.asked_again(known.sampling.clone()) };
+        let again =
+            Exchange { system: known.system.clone(), forced_prefix, ..known.asked_again(known.sampling.clone()) };
         Some(self.add(again))
     }
 
@@ -226,7 +227,7 @@ impl Conversation {
     }
 
     /// Answers that are being made will not go on.
-    pub fn settle(&mut self) {
+    pub fn stop_open_answers(&mut self) {
         for exchange in self.exchanges.iter_mut_where(|exchange| exchange.status.is_open()) {
             exchange.status = AnswerStatus::Stopped;
         }
@@ -303,7 +304,7 @@ impl Conversations {
     /// it: gives whether it can. What was being answered in it will not go on.
     pub fn remove(&mut self, id: ConversationId) -> bool {
         let Some(mut removed) = self.all.remove(&id) else { return false };
-        removed.settle();
+        removed.stop_open_answers();
         // Nothing is lost with one in which nothing was asked.
         let wanted = !removed.exchanges.is_empty();
         if wanted {
@@ -390,8 +391,8 @@ impl Conversations {
     }
 
     /// Answers that were being made when the program ended will not go on.
-    pub fn settle(&mut self) {
-        self.all.values_mut().for_each(Conversation::settle);
+    pub fn stop_open_answers(&mut self) {
+        self.all.values_mut().for_each(Conversation::stop_open_answers);
     }
 }
 

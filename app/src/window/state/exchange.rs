@@ -33,7 +33,8 @@ pub struct Exchange {
     /// How the answer was chosen.
     pub sampling: Sampling,
     /// Tokens the answer had to begin with.
-    pub begin: Vec<u32>,
+    #[serde(alias = "begin")]
+    pub forced_prefix: Vec<u32>,
     /// The answer's text so far.
     pub answer: String,
     /// The answer's tokens so far.
@@ -66,7 +67,7 @@ impl Exchange {
             weights: String::new(),
             asked: None,
             sampling,
-            begin: Vec::new(),
+            forced_prefix: Vec::new(),
             answer: String::new(),
             tokens: Vec::new(),
             status: AnswerStatus::Waiting,

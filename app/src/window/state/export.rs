@@ -54,11 +54,16 @@ impl ExportOptions {
 }
 
 impl AppState {
-    /// The figure of what is looked at, with `options`. `None` where there is no trace, or the maps are not made from it.
+    /// The figure of what is looked at, with `options`. `None` where there is no trace.
     pub fn figure_settings(&self, options: &ExportOptions) -> Option<FigureSettings> {
-        let MapSource::Run(_) = self.pane().source else { return None };
         let trace = &self.trace()?.trace;
         let lens = self.lens().fitted(trace);
+        let lens = match self.pane().source {
+            MapSource::Run(_) => lens,
+            MapSource::Difference(..) => lens.of_a_difference(),
+            // As its pane draws it.
+            MapSource::TokenAttention { .. } => MapLens { quantity: Quantity::Share, encoder: 0, ..lens },
+        };
         let encoders = if options.only_large && lens.quantity.per_encoder() {
             vec![lens.encoder]
         } else {

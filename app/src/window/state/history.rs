@@ -196,11 +196,26 @@ mod tests {
         history.activate(PaneId::FIRST);
         history.change(&ViewChange::Layers(chosen([3])));
         assert_eq!(lens_of(&history, second).layers, chosen([2]));
-        // Linked again, it takes over what the others show.
+        // Linked again, it stays as far from the others as it was put.
         history.link(second, &[Linked::Layers], true);
-        assert_eq!(lens_of(&history, second).layers, chosen([3]));
+        assert_eq!(lens_of(&history, second).layers, chosen([2]));
+        history.change(&ViewChange::Layers(chosen([5])));
+        assert_eq!(lens_of(&history, second).layers, chosen([4]));
+        history.change(&ViewChange::Layers(Indices::ALL));
+        assert_eq!(lens_of(&history, second).layers, Indices::ALL);
+        history.activate(second);
+        history.change(&ViewChange::Layers(chosen([6])));
+        assert_eq!(lens_of(&history, PaneId::FIRST).layers, chosen([7]));
         history.undo();
-        assert_eq!(lens_of(&history, second).layers, chosen([2]), "a link is a step like any other");
+        history.undo();
+        history.undo();
+        assert!(history.panes().get(second).is_some_and(|pane| pane.links.has(Linked::Layers)));
+        history.undo();
+        let pane = history.panes().get(second).unwrap();
+        assert!(
+            !pane.links.has(Linked::Layers) && pane.offset == Default::default(),
+            "a link is a step like any other"
+        );
     }
 
     #[test]

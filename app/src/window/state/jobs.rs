@@ -109,7 +109,7 @@ impl Jobs {
     }
 
     /// Whether a job that has not been asked to stop makes the trace named `key`.
-    pub fn bring_trace(&self, key: &TraceKey) -> bool {
+    pub fn make_trace(&self, key: &TraceKey) -> bool {
         self.0.values().any(|running| !running.cancelling && running.purpose.makes_trace() == Some(key))
     }
 

@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn every_name_comes_back_and_text_stays_text() {
         let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/photos/caf\xe9.jpg".to_vec()));
-        let recent = Recent { towers: vec![("a".into(), odd.clone()), ("b".into(), "/b".into())], ..Recent::default() };
+        let recent =
+            Recent { encoders: vec![("a".into(), odd.clone()), ("b".into(), "/b".into())], ..Recent::default() };
         let text = serde_json::to_string(&recent).unwrap();
         assert!(text.contains(r#"["b","/b"]"#), "{text}");
         assert_eq!(serde_json::from_str::<Recent>(&text).unwrap(), recent);

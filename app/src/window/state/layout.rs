@@ -109,7 +109,7 @@ impl Layout {
 
     /// Makes it hold exactly `panes`: those it does not know come beside the others, those that are closed go. Gives whether
     /// anything had to be done.
-    pub fn hold(&mut self, panes: &Panes) -> bool {
+    pub fn show_exactly(&mut self, panes: &Panes) -> bool {
         let shown = |tile: (&TileId, &Tile<PanelKind>)| match tile {
             (id, Tile::Pane(PanelKind::Map(pane))) => Some((*id, *pane)),
             _ => None,
@@ -215,19 +215,19 @@ mod tests {
     fn it_holds_the_panes_there_are_whatever_becomes_of_them() {
         let mut panes = Panes::default();
         let mut layout = Layout::default();
-        assert!(!layout.hold(&panes));
+        assert!(!layout.show_exactly(&panes));
         let before = layout.clone();
         for count in 2..=5 {
             let id = panes.duplicate().unwrap();
-            assert!(layout.hold(&panes) && layout.is_sound() && !layout.hold(&panes), "{count} panes");
+            assert!(layout.show_exactly(&panes) && layout.is_sound() && !layout.show_exactly(&panes), "{count} panes");
             assert!(layout.0.tiles.find_pane(&PanelKind::Map(id)).is_some());
         }
         let text = serde_json::to_string(&layout).unwrap();
         assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), layout);
         // Into a layout in which there is none of them.
         let mut other = before;
-        assert!(other.hold(&panes) && other.is_sound());
+        assert!(other.show_exactly(&panes) && other.is_sound());
         panes.close(PaneId::FIRST);
-        assert!(layout.hold(&panes) && layout.0.tiles.find_pane(&PanelKind::Map(PaneId::FIRST)).is_none());
+        assert!(layout.show_exactly(&panes) && layout.0.tiles.find_pane(&PanelKind::Map(PaneId::FIRST)).is_none());
     }
 }

@@ -90,7 +90,7 @@ impl MapLens {
     pub const CLOSEST: f32 = 1.0 / 64.0;
 
     /// Brings what a file said into its bounds.
-    pub fn settle(&mut self) {
+    pub fn clamp(&mut self) {
         let Rect { left, top, width, height } = self.shown;
         let inside = |start: f32, extent: f32| {
             (Self::CLOSEST..=1.0).contains(&extent) && start >= -ROUNDING && start + extent <= 1.0 + ROUNDING

@@ -25,6 +25,7 @@ mod links;
 mod models;
 mod names;
 mod notices;
+mod offset;
 mod panes;
 mod pictures;
 mod settings;
@@ -59,6 +60,7 @@ pub use links::{Linked, Links};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
 pub use names::{Names, Which};
 pub use notices::{Notice, NoticeKind, Notices, sentences};
+pub use offset::Offset;
 pub use panes::{MOST_PANES, MapPane, PaneId, Panes};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
@@ -272,7 +274,7 @@ impl AppState {
 
     /// Whether the trace named `key` is being made.
     pub fn is_coming(&self, key: &TraceKey) -> bool {
-        self.jobs.bring_trace(key)
+        self.jobs.make_trace(key)
     }
 
     /// Whether an answer about the picture is shown of which there could be the run `key`, which is neither there nor being

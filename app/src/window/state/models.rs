@@ -15,7 +15,7 @@ pub struct OpeningDrafts {
     /// Another checkpoint in place of the one that is being opened; `None` until something is typed.
     pub path: Option<String>,
     /// Directories of encoders, by the encoder's name.
-    pub towers: BTreeMap<String, String>,
+    pub encoders: BTreeMap<String, String>,
 }
 
 /// A checkpoint that is being opened.
@@ -204,7 +204,7 @@ impl Models {
         let place = self.place_mut(slot);
         let (_, _, request) = place.loading.take_if(|(loading, ..)| *loading == job)?;
         place.opening.take_if(|opening| opening.job == job);
-        let names: Vec<&str> = inspection.config.towers.iter().map(|tower| tower.name.as_str()).collect();
+        let names: Vec<&str> = inspection.config.towers.iter().map(|encoder| encoder.name.as_str()).collect();
         let encoder_names = crate::encoder_names::short(&names);
         let model = Model { request: request.clone(), inspection: Box::new(inspection), encoder_names, id };
         self.place_mut(slot).model = Some(model);

@@ -1,6 +1,7 @@
 //! Panes of maps: what each is made from, how it is drawn, and what it shares with others.
 
-use super::{Linked, Links, MapLens, MapSource, ViewChange};
+use super::offset::{between, shifted};
+use super::{Linked, Links, MapLens, MapSource, Offset, ViewChange};
 use opabinia_shaders::Quantity;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -31,6 +32,9 @@ pub struct MapPane {
     /// What it has in common with the others.
     #[serde(default)]
     pub links: Links,
+    /// How far it stays from them in that.
+    #[serde(default)]
+    pub offset: Offset,
 }
 
 /// All panes. There is always one, and one of them is active: what is done by keys and menus is done there, and the
@@ -49,6 +53,7 @@ impl Default for Panes {
             source: MapSource::default(),
             lens: MapLens::default(),
             links: Links::default(),
+            offset: Offset::default(),
         };
         Self { all: vec![first], active: PaneId::FIRST }
     }
@@ -65,8 +70,11 @@ impl Panes {
     }
 
     /// Brings what a file said into its bounds.
-    pub fn settle(&mut self) {
-        self.all.iter_mut().for_each(|pane| pane.lens.settle());
+    pub fn clamp(&mut self) {
+        for pane in &mut self.all {
+            pane.lens.clamp();
+            pane.offset.clamp();
+        }
     }
 
     /// All of them, in the order in which they were opened.
@@ -129,16 +137,19 @@ impl Panes {
         }
     }
 
-    /// Changes the active pane, and what is linked with it.
+    /// Changes the active pane, and what is linked with it, each at its offset.
     pub fn change(&mut self, change: &ViewChange) {
         let (active, links, quantity) = (self.active, self.active().links, self.active().lens.quantity);
+        let offset = self.active().offset;
         let everywhere = change.linked().filter(|what| links.has(*what));
         for pane in &mut self.all {
             // A range of one quantity means nothing for another.
             let shared = |what| what != Linked::Range || pane.lens.quantity == quantity;
             let linked = everywhere.is_some_and(|what| pane.links.has(what) && shared(what));
-            if pane.id == active || linked {
+            if pane.id == active {
                 change.apply(&mut pane.lens);
+            } else if linked {
+                beside(change, &offset, &pane.offset).apply(&mut pane.lens);
             }
             if let (true, ViewChange::Source(source)) = (pane.id == active, change) {
                 pane.source = source.clone();
@@ -165,20 +176,29 @@ impl Panes {
         }
     }
 
-    /// Links `what` of `id` with the others, whose it takes over; or breaks that link.
+    /// Links `what` of `id` with the others; or breaks that link. It stays as far from them as it is in the part of the picture,
+    /// and in a layer or a head where each shows one. What has no distance it takes over: a place in the picture, a range, and
+    /// several layers or heads.
     pub fn link(&mut self, id: PaneId, what: Linked, linked: bool) {
         let others = self.all.iter().find(|pane| pane.id != id && pane.links.has(what));
-        let lens = others.filter(|_| linked).map(|pane| pane.lens.clone());
+        let others = others.filter(|_| linked).cloned();
         let Some(pane) = self.all.iter_mut().find(|pane| pane.id == id) else { return };
         pane.links.set(what, linked);
-        let Some(others) = lens else { return };
+        let Some(others) = others else { return };
+        let (lens, there) = (&mut pane.lens, &others.lens);
         match what {
-            Linked::Cell => pane.lens.selected = others.selected,
-            Linked::Zoom => pane.lens.shown = others.shown,
-            Linked::Layers => pane.lens.layers = others.layers,
-            Linked::Heads => pane.lens.heads = others.heads,
+            Linked::Cell => lens.selected = there.selected,
+            Linked::Zoom => lens.shown = pane.offset.set_zoom(&others.offset, there.shown, lens.shown),
+            Linked::Layers => {
+                pane.offset.layers = others.offset.layers + between(there.layers, lens.layers);
+                lens.layers = shifted(there.layers, pane.offset.layers - others.offset.layers);
+            }
+            Linked::Heads => {
+                pane.offset.heads = others.offset.heads + between(there.heads, lens.heads);
+                lens.heads = shifted(there.heads, pane.offset.heads - others.offset.heads);
+            }
             // A range of one quantity means nothing for another.
-            Linked::Range if pane.lens.quantity == others.quantity => pane.lens.normalisation = others.normalisation,
+            Linked::Range if lens.quantity == there.quantity => lens.normalisation = there.normalisation,
             Linked::Range => {}
         }
     }
@@ -196,5 +216,15 @@ impl Panes {
                     && other.lens.normalisation == pane.lens.normalisation
         };
         self.all.iter().filter(alike).map(|other| other.id).collect()
+    }
+}
+
+/// What a change of a pane with the offset `of` is in one with the offset `to` that is linked with it.
+fn beside(change: &ViewChange, of: &Offset, to: &Offset) -> ViewChange {
+    match change {
+        ViewChange::Shown(shown) => ViewChange::Shown(to.zoom(of, *shown)),
+        ViewChange::Layers(layers) => ViewChange::Layers(shifted(*layers, to.layers - of.layers)),
+        ViewChange::Heads(heads) => ViewChange::Heads(shifted(*heads, to.heads - of.heads)),
+        other => other.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use super::kept_path;
 use crate::language::LanguageChoice;
 use crate::window::theme::ThemeChoice;
-use opabinia_engine::checkpoint::TowerOverride;
+use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::generate;
 use opabinia_engine::model::LoadRequest;
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ impl Settings {
     }
 
     /// Brings what a file said into its bounds.
-    pub fn settle(&mut self) {
+    pub fn clamp(&mut self) {
         self.scale = if self.scale.is_finite() { self.scale.clamp(*SCALES.start(), *SCALES.end()) } else { 1.0 };
         self.recent.truncate(RECENT);
     }
@@ -76,8 +76,8 @@ pub struct Recent {
     /// Its directory, or its repository id.
     pub source: String,
     /// Encoders for which a directory was given.
-    #[serde(with = "kept_path::named")]
-    pub towers: Vec<(String, PathBuf)>,
+    #[serde(with = "kept_path::named", alias = "towers")]
+    pub encoders: Vec<(String, PathBuf)>,
     /// The device that was asked for, as on the command line.
     pub device: String,
     /// The format of the weights that was asked for, as on the command line. Sessions of version 1 call it by its older name.
@@ -89,7 +89,7 @@ impl Recent {
     fn of(request: &LoadRequest) -> Self {
         Self {
             source: request.source.clone(),
-            towers: request.towers.iter().map(|tower| (tower.name.clone(), tower.dir.clone())).collect(),
+            encoders: request.encoders.iter().map(|encoder| (encoder.name.clone(), encoder.dir.clone())).collect(),
             device: request.device.to_string(),
             weights: request.weights.to_string(),
         }
@@ -97,10 +97,10 @@ impl Recent {
 
     /// The request that opens it again. What a file says of devices and types that are unknown here counts as nothing.
     pub fn request(&self) -> LoadRequest {
-        let towers = self.towers.iter();
+        let encoders = self.encoders.iter();
         LoadRequest {
             source: self.source.clone(),
-            towers: towers.map(|(name, dir)| TowerOverride { name: name.clone(), dir: dir.clone() }).collect(),
+            encoders: encoders.map(|(name, dir)| EncoderOverride { name: name.clone(), dir: dir.clone() }).collect(),
             device: self.device.parse().unwrap_or_default(),
             weights: self.weights.parse().unwrap_or_default(),
             ..LoadRequest::default()

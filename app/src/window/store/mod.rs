@@ -14,9 +14,9 @@ mod session;
 mod tidy;
 
 pub use geometry::Geometry;
-pub use session::{KeptPicture, Lost, Parsed, Session, Unreadable, VERSION};
+pub use session::{KeptPicture, Parsed, Session, SessionPart, Unreadable, VERSION};
 
-use crate::window::lang::ProgramTexts;
+use crate::window::lang::Texts;
 use opabinia_engine::vision::Picture;
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -68,9 +68,9 @@ pub enum LoadWarning {
     /// The copy saved before it was used instead.
     FromCopy,
     /// This part of it could not be read, for this reason, and is not in the copy either.
-    PartLost(Lost, String),
+    PartLost(SessionPart, String),
     /// This part of it could not be read, for this reason, and was taken from the copy.
-    PartFromCopy(Lost, String),
+    PartFromCopy(SessionPart, String),
     /// A file of which parts could not be read was moved here.
     DamagedKept(PathBuf),
     /// Another window keeps the session.
@@ -81,18 +81,19 @@ pub enum LoadWarning {
 
 impl LoadWarning {
     /// In the words of `texts`.
-    pub fn words(&self, texts: &ProgramTexts) -> String {
+    pub fn words(&self, texts: &Texts) -> String {
+        let (said, texts) = (texts.engine.said, &texts.program);
         match self {
             Self::KeptAside(path, why) => {
-                let why = why.as_deref().unwrap_or(texts.newer);
+                let why = why.as_deref().map_or_else(|| texts.newer.to_owned(), said);
                 format!("{} {}\n{why}", texts.kept_aside, path.display())
             }
             Self::FromCopy => texts.from_copy.to_owned(),
-            Self::PartLost(part, why) => format!("{} {}\n{why}", texts.part_lost, part.name()),
-            Self::PartFromCopy(part, why) => format!("{} {}\n{why}", texts.part_from_copy, part.name()),
+            Self::PartLost(part, why) => format!("{} {}\n{}", texts.part_lost, part.name(), said(why)),
+            Self::PartFromCopy(part, why) => format!("{} {}\n{}", texts.part_from_copy, part.name(), said(why)),
             Self::DamagedKept(path) => format!("{} {}", texts.damaged_kept, path.display()),
             Self::SecondWindow => texts.second_window.to_owned(),
-            Self::Unusable(why) => format!("{} {why}", texts.save_failed),
+            Self::Unusable(why) => format!("{} {}", texts.save_failed, said(why)),
         }
     }
 }
@@ -207,13 +208,13 @@ impl Store {
             Ok(Some((session, lost))) if lost.is_empty() => return Some(session),
             Ok(found) => found,
             Err(why) => {
-                self.keep_aside(&place, why, warnings);
+                self.move_aside(&place, why, warnings);
                 None
             }
         };
         // Killed between the two renames, or damaged: the copy is the last good one.
         let copied = read(&copy).unwrap_or_else(|why| {
-            self.keep_aside(&copy, why, warnings);
+            self.move_aside(&copy, why, warnings);
             None
         });
         match (found, copied) {
@@ -224,19 +225,19 @@ impl Store {
                 }
                 if !lost.is_empty() {
                     warnings.extend(lost.into_iter().map(|(part, why)| LoadWarning::PartLost(part, why)));
-                    self.keep_damaged(&copy, warnings);
+                    self.move_damaged_aside(&copy, warnings);
                 }
                 Some(session)
             }
             (Some((mut session, lost)), copied) => {
                 let (mut older, missing) = copied.unzip();
                 let missing = missing.unwrap_or_default();
-                let is_missing = |part: Lost| missing.iter().any(|(other, _)| *other == part);
+                let is_missing = |part: SessionPart| missing.iter().any(|(other, _)| *other == part);
                 let mut copy_is_damaged = false;
                 for (part, why) in lost {
                     warnings.push(match &mut older {
                         Some(older) if !is_missing(part) => {
-                            session.take(part, older);
+                            session.replace_part(part, older);
                             LoadWarning::PartFromCopy(part, why)
                         }
                         _ => {
@@ -245,10 +246,10 @@ impl Store {
                         }
                     });
                 }
-                self.keep_damaged(&place, warnings);
+                self.move_damaged_aside(&place, warnings);
                 // What it holds of the part may be all that is left of it.
                 if copy_is_damaged {
-                    self.keep_damaged(&copy, warnings);
+                    self.move_damaged_aside(&copy, warnings);
                 }
                 Some(session)
             }
@@ -256,13 +257,13 @@ impl Store {
     }
 
     /// Moves a file that cannot be read out of the way.
-    fn keep_aside(&self, place: &Path, why: Unreadable, warnings: &mut Vec<LoadWarning>) {
+    fn move_aside(&self, place: &Path, why: Unreadable, warnings: &mut Vec<LoadWarning>) {
         let aside = self.set_aside(place);
         warnings.push(aside.map_or_else(|unusable| unusable, |path| LoadWarning::KeptAside(path, why.reason())));
     }
 
     /// Moves a file of which parts cannot be read out of the way.
-    fn keep_damaged(&self, place: &Path, warnings: &mut Vec<LoadWarning>) {
+    fn move_damaged_aside(&self, place: &Path, warnings: &mut Vec<LoadWarning>) {
         warnings.push(self.set_aside(place).map_or_else(|unusable| unusable, LoadWarning::DamagedKept));
     }
 

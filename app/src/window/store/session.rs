@@ -60,7 +60,7 @@ pub struct KeptPicture {
 
 /// A part of a session that may be unreadable while the rest is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
+pub enum SessionPart {
     /// [`Session::settings`].
     Settings,
     /// [`Session::layout`].
@@ -77,7 +77,7 @@ pub enum Lost {
     Window,
 }
 
-impl Lost {
+impl SessionPart {
     /// Its name in the file.
     pub fn name(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ impl Lost {
 }
 
 /// A session, and its parts that could not be read, with the reasons.
-pub type Parsed = (Session, Vec<(Lost, String)>);
+pub type Parsed = (Session, Vec<(SessionPart, String)>);
 
 /// Why a session cannot be read at all.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ impl Session {
         }
         state.conversations = self.conversations;
         state.view = ViewHistory::starting_with(self.panes);
-        state.layout.hold(state.view.panes());
+        state.layout.show_exactly(state.view.panes());
         state.inspector = self.inspected.tab;
         let conversations = &state.conversations;
         state.token = self.inspected.token.filter(|place| {
@@ -175,41 +175,46 @@ impl Session {
         let mut lost = Vec::new();
         let mut parts = whole.unwrap_or_else(|_| Parts {
             version,
-            settings: part(text, Lost::Settings, &mut lost),
-            layout: part(text, Lost::Layout, &mut lost),
-            conversations: part(text, Lost::Conversations, &mut lost),
-            panes: part(text, Lost::Panes, &mut lost),
-            inspected: part(text, Lost::Inspected, &mut lost),
-            pictures: part(text, Lost::Pictures, &mut lost),
-            window: part(text, Lost::Window, &mut lost),
+            settings: part(text, SessionPart::Settings, &mut lost),
+            layout: part(text, SessionPart::Layout, &mut lost),
+            conversations: part(text, SessionPart::Conversations, &mut lost),
+            panes: part(text, SessionPart::Panes, &mut lost),
+            inspected: part(text, SessionPart::Inspected, &mut lost),
+            pictures: part(text, SessionPart::Pictures, &mut lost),
+            window: part(text, SessionPart::Window, &mut lost),
         });
-        hold(&mut parts.layout, Layout::is_sound, Lost::Layout, &mut lost);
-        hold(&mut parts.conversations, Conversations::is_sound, Lost::Conversations, &mut lost);
-        hold(&mut parts.panes, Panes::is_sound, Lost::Panes, &mut lost);
-        hold(&mut parts.pictures, |kept| are_sound(kept), Lost::Pictures, &mut lost);
-        hold(&mut parts.window, |window| window.is_none_or(|at| at.is_finite()), Lost::Window, &mut lost);
-        parts.settings.settle();
-        parts.conversations.settle();
-        parts.panes.settle();
+        reset_unless(&mut parts.layout, Layout::is_sound, SessionPart::Layout, &mut lost);
+        reset_unless(&mut parts.conversations, Conversations::is_sound, SessionPart::Conversations, &mut lost);
+        reset_unless(&mut parts.panes, Panes::is_sound, SessionPart::Panes, &mut lost);
+        reset_unless(&mut parts.pictures, |kept| are_sound(kept), SessionPart::Pictures, &mut lost);
+        reset_unless(
+            &mut parts.window,
+            |window| window.is_none_or(|at| at.is_finite()),
+            SessionPart::Window,
+            &mut lost,
+        );
+        parts.settings.clamp();
+        parts.conversations.stop_open_answers();
+        parts.panes.clamp();
         let Parts { version: _, settings, layout, conversations, panes, inspected, pictures, window } = parts;
         Ok((Self { version: VERSION, settings, layout, conversations, panes, inspected, pictures, window }, lost))
     }
 
-    /// Takes `part` over from an older session.
-    pub(super) fn take(&mut self, part: Lost, older: &mut Self) {
+    /// Replaces `part` by that of an older session.
+    pub(super) fn replace_part(&mut self, part: SessionPart, older: &mut Self) {
         match part {
-            Lost::Settings => std::mem::swap(&mut self.settings, &mut older.settings),
-            Lost::Layout => std::mem::swap(&mut self.layout, &mut older.layout),
-            Lost::Conversations => {
+            SessionPart::Settings => std::mem::swap(&mut self.settings, &mut older.settings),
+            SessionPart::Layout => std::mem::swap(&mut self.layout, &mut older.layout),
+            SessionPart::Conversations => {
                 std::mem::swap(&mut self.conversations, &mut older.conversations);
                 // What has been removed since was about pictures that are no longer kept.
                 let known: HashSet<_> = self.pictures.iter().map(|kept| kept.id).collect();
                 self.pictures.extend(older.pictures.iter().filter(|kept| !known.contains(&kept.id)).cloned());
             }
-            Lost::Panes => std::mem::swap(&mut self.panes, &mut older.panes),
-            Lost::Inspected => std::mem::swap(&mut self.inspected, &mut older.inspected),
-            Lost::Pictures => std::mem::swap(&mut self.pictures, &mut older.pictures),
-            Lost::Window => std::mem::swap(&mut self.window, &mut older.window),
+            SessionPart::Panes => std::mem::swap(&mut self.panes, &mut older.panes),
+            SessionPart::Inspected => std::mem::swap(&mut self.inspected, &mut older.inspected),
+            SessionPart::Pictures => std::mem::swap(&mut self.pictures, &mut older.pictures),
+            SessionPart::Window => std::mem::swap(&mut self.window, &mut older.window),
         }
     }
 
@@ -238,8 +243,13 @@ fn are_sound(pictures: &[KeptPicture]) -> bool {
     pictures.len() <= MAX_PICTURES && pictures.iter().all(|kept| kept.id.0 < MAX_ID)
 }
 
-/// Puts what stands for a missing part in the place of one that is not `sound`.
-fn hold<T: Default>(part: &mut T, sound: impl FnOnce(&T) -> bool, name: Lost, lost: &mut Vec<(Lost, String)>) {
+/// Resets a part that is not `sound` to what stands for a missing one.
+fn reset_unless<T: Default>(
+    part: &mut T,
+    sound: impl FnOnce(&T) -> bool,
+    name: SessionPart,
+    lost: &mut Vec<(SessionPart, String)>,
+) {
     if !sound(part) {
         *part = T::default();
         lost.push((name, "it refers to something that is not there or cannot be".to_owned()));
@@ -254,7 +264,7 @@ struct Head {
 }
 
 /// The part of the file `text` called `name`, or what stands for it where it is missing or damaged.
-fn part<T: DeserializeOwned + Default>(text: &[u8], name: Lost, lost: &mut Vec<(Lost, String)>) -> T {
+fn part<T: DeserializeOwned + Default>(text: &[u8], name: SessionPart, lost: &mut Vec<(SessionPart, String)>) -> T {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let why = match reader.deserialize_map(Part(name.name(), PhantomData)) {
         Ok(part) => return part.unwrap_or_default(),

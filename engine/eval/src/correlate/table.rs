@@ -131,12 +131,12 @@ impl Scores {
     fn checked(mut self) -> Result<Self, String> {
         self.leave_out_constant();
         if self.models.len() < 3 || self.benchmarks.len() < 2 {
-            return Err(format!(
-                "{} models have a number for each of {} benchmarks that tell them apart: too few to correlate{}",
+            let few = format!(
+                "{} models have a number for each of {} benchmarks that tell them apart: too few to correlate",
                 self.models.len(),
-                self.benchmarks.len(),
-                self.notes.first().map_or_else(String::new, |note| format!(" ({note})"))
-            ));
+                self.benchmarks.len()
+            );
+            return Err(self.notes.first().map_or(few.clone(), |note| format!("{few} ({note})")));
         }
         Ok(self)
     }

@@ -33,7 +33,7 @@ impl Contributions {
         self.tensors
     }
 
-    fn keep(&mut self, layer: SvaLayer, what: &str, value: &Tensor) -> Result<()> {
+    fn record(&mut self, layer: SvaLayer, what: &str, value: &Tensor) -> Result<()> {
         let value = value.to_device(&Device::Cpu)?.contiguous()?;
         self.tensors.insert(format!("contrib.{layer}.{what}"), value);
         Ok(())
@@ -43,15 +43,15 @@ impl Contributions {
     fn keys(&mut self, layer: SvaLayer, vectors: &Tensor) -> Result<()> {
         let vectors = vectors.to_dtype(DType::F32)?;
         let (_, keys, _) = vectors.dims3()?;
-        self.keep(layer, "key_norm", &norm(&vectors)?)?;
+        self.record(layer, "key_norm", &norm(&vectors)?)?;
         let mut start = 0;
         let mut norms = Vec::with_capacity(self.sides.len());
         for count in keys_of_each(&self.sides, keys) {
             norms.push(norm(&vectors.narrow(1, start, count)?.sum(1)?)?);
             start += count;
         }
-        self.keep(layer, "enc_norm", &Tensor::stack(&norms, 1)?)?;
-        self.keep(layer, "attn_norm", &norm(&vectors.sum(1)?)?)
+        self.record(layer, "enc_norm", &Tensor::stack(&norms, 1)?)?;
+        self.record(layer, "attn_norm", &norm(&vectors.sum(1)?)?)
     }
 }
 
@@ -76,12 +76,12 @@ impl Observer for Contributions {
         match site {
             Site::SvaKeyVectors(layer) => self.keys(layer, value),
             Site::SvaLayerIn(layer) => {
-                self.keep(layer, "residual_norm", &norm(value)?)?;
+                self.record(layer, "residual_norm", &norm(value)?)?;
                 self.input = Some(value.clone());
                 Ok(())
             }
             Site::SvaLayerOut(layer) => match self.input.take() {
-                Some(input) => self.keep(layer, "update_norm", &norm(&(value - input)?)?),
+                Some(input) => self.record(layer, "update_norm", &norm(&(value - input)?)?),
                 None => Ok(()),
             },
             _ => Ok(()),

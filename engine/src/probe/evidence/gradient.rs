@@ -99,7 +99,7 @@ fn needed(model: &Model, positions: usize, past: usize, rows: usize) -> u64 {
     let (n, total) = (positions as u64, (positions + past) as u64);
     // Counted from the operations of each layer: residuals, norms and projections; the MLP; scores and probabilities.
     let layer = n * (20 * hidden + 8 * decoder.intermediate_size as u64) + 5 * decoder.heads as u64 * n * total;
-    let sides: Vec<u64> = model.config().towers.iter().map(|tower| tower.side() as u64).collect();
+    let sides: Vec<u64> = model.config().towers.iter().map(|encoder| encoder.side() as u64).collect();
     let sampled = |side: usize, query: u64| {
         let cells = (side * side) as u64;
         let keys = sides.iter().map(|tokens| tokens * tokens).sum::<u64>();

@@ -9,7 +9,7 @@ use super::score::{Continuation, Score, Scorer};
 use super::shapley::Shapley;
 use super::standard::{Named, standard};
 use crate::advice::Advice;
-use crate::checkpoint::TowerSpec;
+use crate::checkpoint::EncoderSpec;
 use crate::error::{Error, Result};
 use crate::generate::run::{self, Finished, Goal, Run};
 use crate::generate::{GenerateOptions, ImageInput, Session, Watch};
@@ -283,7 +283,7 @@ impl Measurement {
     }
 
     /// What was found since this was asked last.
-    pub fn take_found(&mut self) -> Vec<Finding> {
+    pub fn drain_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.found)
     }
 
@@ -303,7 +303,7 @@ impl Measurement {
         }
         let request = run::Request {
             prompt: self.prompt.clone(),
-            subject: Some(ImageInput::plain(Arc::clone(&self.request.picture))),
+            image_input: Some(ImageInput::plain(Arc::clone(&self.request.picture))),
             forced: Vec::new(),
             goal: Goal::Generate(GenerateOptions { max_tokens: self.max_tokens, ..GenerateOptions::default() }),
             lane: self.lane,
@@ -415,7 +415,7 @@ impl Measurement {
     fn base(&self, model: &Model, scoring: &mut Scoring, job: &Job<'_>) -> Result<Finding> {
         let (standard, means) = (self.request.standard, self.request.also.means);
         let Scoring { scorer, .. } = scoring;
-        let sides = model.config().towers.iter().map(TowerSpec::side).collect();
+        let sides = model.config().towers.iter().map(EncoderSpec::side).collect();
         let (mut contributions, mut recorder) = (Contributions::new(sides), Recorder::new(Detail::Sva));
         match (standard, means) {
             (false, false) => scorer.base(&mut Unobserved, job)?,
@@ -435,10 +435,16 @@ impl Measurement {
             }
         }
         if means {
-            let subject = ImageInput::plain(Arc::clone(&self.request.picture));
+            let image_input = ImageInput::plain(Arc::clone(&self.request.picture));
             let question = self.request.turns.last().map_or("", |turn| turn.question.as_str());
-            let trace =
-                trace_file::recorded(model, &subject, Exif::Ignore, question, recorder.layers(), recorder.tensors())?;
+            let trace = trace_file::recorded(
+                model,
+                &image_input,
+                Exif::Ignore,
+                question,
+                recorder.layers(),
+                recorder.tensors(),
+            )?;
             scoring.means = Some(EncoderMeans::new(&trace, &scoring.seen, model.anatomy().side())?);
         }
         let base = scoring.scorer.score(&Interventions::default(), job)?;
@@ -522,7 +528,7 @@ fn in_order(order: Vec<Interventions>, with: &[Interventions], anatomy: &Anatomy
 fn encoding(model: &Model, session: &mut Session, picture: &Arc<Picture>, lane: Lane) -> Result<Run> {
     let request = run::Request {
         prompt: PromptIds { ids: Vec::new(), image_index: None },
-        subject: Some(ImageInput::plain(Arc::clone(picture))),
+        image_input: Some(ImageInput::plain(Arc::clone(picture))),
         forced: Vec::new(),
         goal: Goal::Encode,
         lane,

@@ -3,7 +3,7 @@
 use super::encoders::GradientOf;
 use super::gradient::{Probe, check_memory};
 use crate::advice::Advice;
-use crate::checkpoint::TowerSpec;
+use crate::checkpoint::EncoderSpec;
 use crate::error::{Error, Result};
 use crate::intervention::{Anatomy, FirstAffected, Interventions};
 use crate::job::Job;
@@ -264,7 +264,7 @@ impl Scorer {
         cache.truncate(self.before);
         let hidden = model.run(&ids, Some(&visual), &mut cache, job, &mut probe)?;
         let rows = self.answer_rows(&hidden)?;
-        let sides: Vec<usize> = model.config().towers.iter().map(TowerSpec::side).collect();
+        let sides: Vec<usize> = model.config().towers.iter().map(EncoderSpec::side).collect();
         let mut tensors = BTreeMap::new();
         for of in wanted {
             let places = match *of {

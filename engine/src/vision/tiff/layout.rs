@@ -376,13 +376,13 @@ impl Kind<'_> {
         };
         let (bits, samples) = (self.bits, self.samples);
         let numbers = match self.format {
-            1 => "",
-            2 => "signed ",
-            3 => "floating-point ",
-            _ => "undefined ",
+            1 => "samples",
+            2 => "signed samples",
+            3 => "floating-point samples",
+            _ => "undefined samples",
         };
         let extra = if self.extra.is_empty() { String::new() } else { format!(", extra samples {:?}", self.extra) };
         let reversed = if self.reversed { ", fill order 2" } else { "" };
-        format!("a TIFF file of {colours} pixels with {samples} {numbers}samples of {bits} bits{extra}{reversed}")
+        format!("a TIFF file of {colours} pixels with {samples} {numbers} of {bits} bits{extra}{reversed}")
     }
 }

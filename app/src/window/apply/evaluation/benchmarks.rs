@@ -1,7 +1,7 @@
 //! Which benchmarks say the same: a table that is read, and its figure.
 
 use crate::figure::Theme;
-use crate::figure::correlation::{CAPTION, CorrelationFigure};
+use crate::figure::correlation::CorrelationFigure;
 use crate::output;
 use crate::recipe::write_png;
 use crate::window::app::{App, Finished};
@@ -67,14 +67,7 @@ impl App {
 
 fn write(known: &Benchmarks, kind: FigureFile, path: &Path) -> opabinia_engine::Result<()> {
     let correlation = &known.correlation;
-    let scores = &correlation.scores;
-    let figure = CorrelationFigure {
-        correlation,
-        groups: known.groups.as_ref(),
-        title: Some(format!("{} benchmarks, {} models", scores.benchmarks.len(), scores.models.len())),
-        caption: std::iter::once(CAPTION.to_owned()).chain(scores.notes.iter().cloned()).collect(),
-        theme: Theme::Light,
-    };
+    let figure = CorrelationFigure::of_file(correlation, known.groups.as_ref(), Theme::Light);
     let text = match kind {
         FigureFile::Png => return write_png(path, &figure.draw().map_err(Error::Panicked)?),
         FigureFile::Svg => figure.svg().map_err(Error::Panicked)?,

@@ -26,7 +26,7 @@ impl App {
         self.state.evaluation.picture = Some((idx.clone(), Known::Coming));
         let failed = idx.clone();
         self.run_beside(
-            "picture of an item",
+            "picture",
             move |error| Finished::ItemPicture(failed, Err(error)),
             move || {
                 let picture = read_picture(&set, id).map_err(|error| texts.engine.error(&error));
@@ -109,7 +109,7 @@ impl App {
     }
 
     /// Asks the item once more under its condition as soon as its plain answer is there: a person has asked for that.
-    pub(in crate::window) fn keep_item_up(&mut self) {
+    pub(in crate::window) fn ask_item_under_its_condition(&mut self) {
         let Some(wanted) = &self.state.evaluation.under else { return };
         if self.state.pane().source.interventions() != Some(wanted) {
             self.state.evaluation.under = None;

@@ -101,7 +101,7 @@ impl App {
         // Pictures of a table lie there, in a file without a name.
         let kept = self.state.data_dir.clone().filter(|directory| directory.is_dir());
         self.run_beside(
-            "set of questions",
+            "questions",
             |error| Finished::SetOpened(Err(error)),
             move || {
                 let directory = kept.unwrap_or_else(std::env::temp_dir);
@@ -166,7 +166,7 @@ impl App {
 
     /// Takes in what the work on a run has told, and sees to it that the columns that are looked at are put beside each
     /// other.
-    pub(in crate::window) fn watch_evaluation(&mut self) {
+    pub(in crate::window) fn update_evaluation(&mut self) {
         let evaluation = &mut self.state.evaluation;
         if let Some(view) = evaluation.working.as_ref().and_then(|working| working.told.take_view()) {
             evaluation.run = Known::Ready(view);
@@ -179,7 +179,7 @@ impl App {
         evaluation.pairing = true;
         let (failed, texts) = (wanted.clone(), self.texts());
         self.run_beside(
-            "two columns",
+            "columns",
             move |error| Finished::Paired(failed, Err(error)),
             move || {
                 let [a, b] = wanted.runs.each_ref().map(Arc::as_ref);

@@ -65,8 +65,8 @@ impl EngineTexts {
             }
             Error::Cancelled => self.cancelled.to_owned(),
             Error::Io { .. } => said(&error.to_string()),
-            Error::Tensor(why) => format!("{}{why}\n{}", self.tensor, self.report),
-            Error::Panicked(why) => format!("{}{why}\n{}", self.fault, self.report),
+            Error::Tensor(why) => format!("{}{}\n{}", self.tensor, said(&why.to_string()), self.report),
+            Error::Panicked(why) => format!("{}{}\n{}", self.fault, said(why), self.report),
             other => said(&other.to_string()),
         }
     }

@@ -55,7 +55,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, foc
                 ui.separator();
             }
             if ui.memory(|memory| memory.has_focus(field_id())) {
-                super::super::take_pasted_path(ui.ctx(), out);
+                super::super::collect_pasted_path(ui.ctx(), out);
             }
             let response = field(ui, cx, shown, out);
             if focus {

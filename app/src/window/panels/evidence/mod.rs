@@ -237,6 +237,7 @@ fn footer(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
     let Some(findings) = about.findings else { return };
     ui.add_space(8.0);
     for note in &findings.evidence().notes {
+        let note = (cx.texts.engine.said)(note);
         ui.label(RichText::new(note).small().color(ui.visuals().warn_fg_color));
     }
     ui.label(RichText::new(texts.baseline).small().weak());

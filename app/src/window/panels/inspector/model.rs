@@ -31,7 +31,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
     if !inspection.notes.is_empty() {
         heading(ui, texts.notes);
         for note in &inspection.notes {
-            ui.label(RichText::new(note).small().weak());
+            ui.label(RichText::new((cx.texts.engine.said)(note)).small().weak());
         }
     }
     ui.add_space(8.0);
@@ -71,7 +71,7 @@ fn aggregator(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
 fn encoders(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection, names: &[String]) {
     let texts = &cx.texts.inspector;
     heading(ui, texts.encoders);
-    for (k, (tower, name)) in inspection.towers.iter().zip(names).enumerate() {
+    for (k, (encoder, name)) in inspection.encoders.iter().zip(names).enumerate() {
         ui.add_space(2.0);
         ui.horizontal(|ui| {
             let (swatch, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
@@ -79,16 +79,16 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection, names: &[String])
             ui.painter().rect_filled(square, 2, encoder_colour(k));
             ui.label(name);
         });
-        ui.label(RichText::new(&tower.spec.name).small().weak());
-        let side = tower.spec.side();
-        if let Some(input) = tower.input_side {
+        ui.label(RichText::new(&encoder.spec.name).small().weak());
+        let side = encoder.spec.side();
+        if let Some(input) = encoder.input_side {
             fact(ui, texts.input, &format!("{input} × {input} px"));
         }
         fact(ui, texts.tokens, &format!("{side} × {side}"));
-        if let Some(width) = tower.width {
+        if let Some(width) = encoder.width {
             fact(ui, texts.width, &grouped(width as u64));
         }
-        fact(ui, texts.parameters, &grouped(tower.parameters));
+        fact(ui, texts.parameters, &grouped(encoder.parameters));
     }
 }
 
@@ -99,7 +99,7 @@ fn computing(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
     fact(ui, texts.device, &inspection.device);
     fact(ui, texts.weights, &format!("{} → {}", precision.weights, precision.product_numbers()));
     fact(ui, texts.memory, &Bytes(inspection.need(precision.weights).total()).to_string());
-    let towers = inspection.towers.iter().map(|tower| tower.stored_bytes);
+    let towers = inspection.encoders.iter().map(|encoder| encoder.stored_bytes);
     let stored = towers.fold(inspection.stored_bytes, u64::saturating_add);
     fact(ui, texts.on_disk, &format!("{} ({})", Bytes(stored), inspection.stored_dtype));
 }

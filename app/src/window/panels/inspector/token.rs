@@ -59,7 +59,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange, token
 /// What is said of a token that the model did not choose, because the answer had to begin with it.
 fn forced(cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange) -> Option<(&'static str, &'static str)> {
     let texts = &cx.texts.inspector;
-    match (place.token + 1).cmp(&exchange.begin.len()) {
+    match (place.token + 1).cmp(&exchange.forced_prefix.len()) {
         Ordering::Less => Some(texts.repeated),
         Ordering::Equal => Some(texts.forced),
         Ordering::Greater => None,
@@ -139,7 +139,7 @@ fn attention(ui: &mut Ui, cx: &Cx<'_>, layer: Option<usize>, head: Option<usize>
             attended(ui, cx, attention, (layer, head));
             let upload = cx.gpu.and_then(|gpu| gpu.grid(attention, GridPart { layer, head }));
             if let Some(Upload::Failed(reason)) = upload {
-                failed(ui, cx, &reason, out);
+                failed(ui, cx, &(cx.texts.engine.said)(&reason), out);
             }
         }
         Some(Attended::Failed(reason)) => failed(ui, cx, reason, out),

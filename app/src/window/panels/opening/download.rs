@@ -113,7 +113,7 @@ fn takes(ui: &mut Ui, cx: &Cx<'_>, needs: &Needs) {
         ui.end_row();
     });
     for note in &needs.notes {
-        ui.add(Label::new(RichText::new(note).small()).wrap());
+        ui.add(Label::new(RichText::new((cx.texts.engine.said)(note)).small()).wrap());
     }
 }
 

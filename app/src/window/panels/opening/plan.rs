@@ -5,9 +5,9 @@ use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
 use crate::window::state::{Opening, Slot};
 use egui::{CollapsingHeader, Grid, Label, RichText, TextEdit, Ui, vec2};
-use opabinia_engine::checkpoint::{Bytes, TowerOverride};
+use opabinia_engine::checkpoint::{Bytes, EncoderOverride};
 use opabinia_engine::device::DeviceChoice;
-use opabinia_engine::model::{Inspection, TowerReport};
+use opabinia_engine::model::{EncoderReport, Inspection};
 use opabinia_engine::precision::WeightChoice;
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub fn show(
     if let Some(error) = &refused {
         ui.add_space(10.0);
         ui.colored_label(ui.visuals().error_fg_color, RichText::new(texts.does_not_fit).strong());
-        if inspection.towers.iter().any(|tower| tower.location.is_err()) {
+        if inspection.encoders.iter().any(|encoder| encoder.location.is_err()) {
             ui.label(texts.encoders_first);
             let why = cx.texts.download.encoders_not_here;
             download::offer(ui, cx, slot, (&opening.request.source, why), out);
@@ -72,15 +72,15 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
 
 /// Its encoders, and where their files are.
 fn encoders(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, inspection: &Inspection, out: &mut Vec<Action>) {
-    let names: Vec<&str> = inspection.towers.iter().map(|tower| tower.spec.name.as_str()).collect();
+    let names: Vec<&str> = inspection.encoders.iter().map(|encoder| encoder.spec.name.as_str()).collect();
     let short = crate::encoder_names::short(&names);
     Grid::new("encoders").num_columns(4).spacing([16.0, 4.0]).show(ui, |ui| {
-        for (name, tower) in short.iter().zip(&inspection.towers) {
-            ui.label(name).on_hover_text(&tower.spec.name);
-            match &tower.location {
+        for (name, encoder) in short.iter().zip(&inspection.encoders) {
+            ui.label(name).on_hover_text(&encoder.spec.name);
+            match &encoder.location {
                 Ok((directory, rule)) => {
-                    ui.label(tower.input_side.map_or_else(String::new, |side| format!("{side} px")));
-                    ui.label(count(tower.parameters));
+                    ui.label(encoder.input_side.map_or_else(String::new, |side| format!("{side} px")));
+                    ui.label(count(encoder.parameters));
                     ui.add(Label::new(RichText::new((cx.texts.engine.said)(rule)).weak()).truncate())
                         .on_hover_text(directory.display().to_string());
                 }
@@ -91,32 +91,32 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, inspection: &Inspection, out: 
             ui.end_row();
         }
     });
-    for (name, tower) in short.iter().zip(&inspection.towers).filter(|(_, tower)| tower.location.is_err()) {
-        ui.push_id(&tower.spec.name, |ui| missing(ui, cx, slot, (name, tower), out));
+    for (name, encoder) in short.iter().zip(&inspection.encoders).filter(|(_, encoder)| encoder.location.is_err()) {
+        ui.push_id(&encoder.spec.name, |ui| missing(ui, cx, slot, (name, encoder), out));
     }
 }
 
 /// An encoder whose files were not found: where it was looked for, and ways to say where it is.
-fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, tower): (&str, &TowerReport), out: &mut Vec<Action>) {
+fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, encoder): (&str, &EncoderReport), out: &mut Vec<Action>) {
     let texts = &cx.texts.opening;
-    let Err(why) = &tower.location else { return };
-    let name = &tower.spec.name;
+    let Err(why) = &encoder.location else { return };
+    let name = &encoder.spec.name;
     ui.add_space(4.0);
     ui.horizontal(|ui| {
-        let label = ui.label(format!("{} {short}", texts.tower_path));
-        let mut path = cx.state.drafts.towers.get(name).cloned().unwrap_or_default();
+        let label = ui.label(format!("{} {short}", texts.encoder_path));
+        let mut path = cx.state.drafts.encoders.get(name).cloned().unwrap_or_default();
         let width = (ui.available_width() - 190.0).max(100.0);
-        let field = TextEdit::singleline(&mut path).hint_text(tower.spec.origin.to_string());
+        let field = TextEdit::singleline(&mut path).hint_text(encoder.spec.origin.to_string());
         if ui.add_sized([width, 24.0], field).labelled_by(label.id).changed() {
-            out.push(ModelAction::SetTowerDraft(name.clone(), path.clone()).into());
+            out.push(ModelAction::SetEncoderDraft(name.clone(), path.clone()).into());
         }
         let named = !path.trim().is_empty();
         if ui.add_enabled(named, egui::Button::new(texts.use_folder)).clicked() {
-            let tower = TowerOverride { name: name.clone(), dir: PathBuf::from(path.trim()) };
-            out.push(ModelAction::SetTower(slot, tower).into());
+            let encoder = EncoderOverride { name: name.clone(), dir: PathBuf::from(path.trim()) };
+            out.push(ModelAction::SetEncoder(slot, encoder).into());
         }
         if ui.button(texts.pick_folder).clicked() {
-            out.push(ModelAction::PickTower(slot, name.clone()).into());
+            out.push(ModelAction::PickEncoder(slot, name.clone()).into());
         }
     });
     CollapsingHeader::new(RichText::new(texts.looked_in).small()).default_open(true).show(ui, |ui| {

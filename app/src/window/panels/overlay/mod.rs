@@ -69,7 +69,7 @@ fn graphics_lost(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.program;
     ui.heading(texts.graphics_lost);
     ui.add_space(4.0);
-    ui.add(Label::new(texts.graphics_lost_text(&cx.state.kept)).wrap());
+    ui.add(Label::new(texts.graphics_lost_text(&cx.state.kept, cx.texts.engine.said)).wrap());
     let reason = cx.state.notices.all().rev().find(|notice| notice.text.starts_with(texts.graphics_lost));
     if let Some(reason) = reason {
         ui.add(Label::new(RichText::new(&reason.text).small().weak()).wrap());

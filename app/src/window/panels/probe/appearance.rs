@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use super::colour_bar::gradient;
-use super::scrubber::{chip, chip_width};
+use super::scrubber::{CHIP, blank_chip, chip, chip_width};
 use super::source::Source;
 use crate::window::action::Action;
 use crate::window::command::UiCommand;
@@ -16,12 +16,21 @@ use opabinia_shaders::{ColourMap, Filter, Granularity, Normalisation};
 /// Width of the popup.
 const WIDTH: f32 = 268.0;
 
-/// Draws the button that opens the choices: without its name where there is no room for it.
+/// Width of the button where there is no room for its name.
+const NARROW: f32 = 32.0;
+
+/// Draws the button that opens the choices: its name, or the colours of the maps where there is no room for that.
 pub fn button(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
     let name = cx.texts.probe.appearance;
     let words = format!("{name}…");
-    let text = if chip_width(ui, &words) <= ui.available_width() { words.as_str() } else { "…" };
-    let button = chip(ui, text, false, name).on_hover_text(name);
+    let button = if chip_width(ui, &words) <= ui.available_width() {
+        chip(ui, &words, false, name)
+    } else {
+        let chip = blank_chip(ui, vec2(NARROW, CHIP), false, name);
+        ui.painter().add(gradient(chip.rect.shrink(6.0), source.lens.colours()));
+        chip
+    };
+    let button = button.on_hover_text(name);
     Popup::from_toggle_button_response(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
         ui.set_width(WIDTH);
         ui.spacing_mut().item_spacing = vec2(6.0, 5.0);

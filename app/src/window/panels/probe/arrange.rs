@@ -103,6 +103,16 @@ mod tests {
     }
 
     #[test]
+    fn a_low_room_has_four_small_maps_in_a_row() {
+        for width in [420.0, 440.0, 640.0] {
+            let Arrangement { large, small } = arrange(vec2(width, 132.0), 4);
+            let tops: Vec<f32> = small.iter().map(Rect::top).collect();
+            assert!(large.size().min_elem() > 100.0 && tops.iter().all(|top| *top == tops[0]), "{width}: {small:?}");
+            assert!(small.iter().all(|map| map.bottom() <= 132.0 && map.left() >= large.right()), "{width}: {small:?}");
+        }
+    }
+
+    #[test]
     fn room_is_used() {
         // Wide: small maps beside. High: below.
         let wide = arrange(vec2(1000.0, 600.0), 4);

@@ -33,8 +33,13 @@ use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
 use source::Source;
 use std::time::Duration;
 
-/// The maps have at least this much room; where the panel is lower, it scrolls.
-const LOWEST: f32 = 240.0;
+/// The maps have at least this much room, so that a pane of a quarter of the window shows all it has to say; where it is lower,
+/// it scrolls.
+const LOWEST: f32 = 132.0;
+/// The same where there are more small maps than stand in one row.
+const LOWEST_OF_MANY: f32 = 240.0;
+/// Small maps that stand in one row beside the large one, however low it is.
+const IN_A_ROW: usize = 4;
 /// Line above the large map.
 const TITLE: f32 = 22.0;
 /// How soon numbers are asked for again.
@@ -69,15 +74,18 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
             let attention = key.and_then(|key| cx.state.attentions.ready(key));
             let upload = attention.and_then(|known| gpu.grid(known, GridPart { layer: *layer, head: *head }));
             let Some(grid) = upload.as_ref().and_then(Upload::ready) else {
-                let failed = if let Some(Upload::Failed(reason)) = &upload { Some(reason.as_str()) } else { None };
-                return without_token_map(ui, cx, pane, failed, out);
+                let failed = match &upload {
+                    Some(Upload::Failed(reason)) => Some((cx.texts.engine.said)(reason)),
+                    _ => None,
+                };
+                return without_token_map(ui, cx, pane, failed.as_deref(), out);
             };
             gpu.maps(pane.id, &grid.on_gpu, None).map(|maps| Source::of_token(pane, entry, grid.side, &maps))
         }
     };
     let source = match source {
         Ok(source) => source,
-        Err(reason) => return says(ui, &reason),
+        Err(reason) => return says(ui, &(cx.texts.engine.said)(&reason)),
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         controls::show(ui, cx, &source, out);
@@ -111,7 +119,7 @@ fn without_maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mu
         };
         match (gpu.trace(&entry.trace), cx.state.pictures.get(key.picture).map(|picture| &picture.state)) {
             (Some(Upload::Ready(_)), _) => {}
-            (Some(Upload::Failed(reason)), _) => return says(ui, &reason),
+            (Some(Upload::Failed(reason)), _) => return says(ui, &(cx.texts.engine.said)(&reason)),
             (None, Some(PictureState::Failed(reason))) => return says(ui, reason),
             (Some(Upload::Underway) | None, _) => return waits(ui, cx.texts.probe.uploading),
         }
@@ -184,9 +192,10 @@ fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut V
     let gaps = 5.0 * ui.spacing().item_spacing.y;
     let width = ui.available_width();
     let below = colour_bar::HEIGHT + readout::height(width) + evidence::height(width) + gaps + 4.0;
-    let room = vec2(ui.available_width(), (ui.available_height() - below).max(LOWEST));
-    let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };
+    let lowest = if count > IN_A_ROW { LOWEST_OF_MANY } else { LOWEST };
+    let room = vec2(ui.available_width(), (ui.available_height() - below).max(lowest));
+    let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let places = arrange(area.size(), count);
     let mut large = places.large.translate(area.min.to_vec2());
     heading(ui, cx, source, egui::Rect::from_min_size(large.min, vec2(large.width(), TITLE)), out);

@@ -99,9 +99,20 @@ fn nearest(rects: &[Rect], to: Pos2) -> Option<usize> {
     (0..rects.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
+/// Height of a chip.
+pub const CHIP: f32 = 21.0;
+
 /// One chip: as narrow as its name allows.
 pub fn chip(ui: &mut Ui, text: &str, chosen: bool, name: &str) -> Response {
     let (galley, size) = chip_layout(ui, text);
+    let response = blank_chip(ui, size, chosen, name);
+    let colour = if chosen { ui.visuals().strong_text_color() } else { ui.visuals().text_color() };
+    ui.painter().galley(response.rect.center() - galley.size() / 2.0, galley, colour);
+    response
+}
+
+/// A chip without its text, for whoever draws into it.
+pub fn blank_chip(ui: &mut Ui, size: Vec2, chosen: bool, name: &str) -> Response {
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::selected(egui::Role::Button, ui.is_enabled(), chosen, name));
     if ui.is_rect_visible(rect) {
@@ -118,8 +129,6 @@ pub fn chip(ui: &mut Ui, text: &str, chosen: bool, name: &str) -> Response {
             let ring = Stroke::new(1.0, visuals.hyperlink_color);
             ui.painter().rect_stroke(rect, CornerRadius::same(4), ring, StrokeKind::Inside);
         }
-        let colour = if chosen { visuals.strong_text_color() } else { visuals.text_color() };
-        ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colour);
     }
     response
 }
@@ -132,7 +141,7 @@ pub fn chip_width(ui: &Ui, text: &str) -> f32 {
 fn chip_layout(ui: &Ui, text: &str) -> (Arc<Galley>, Vec2) {
     let font = FontId { size: 12.0, ..TextStyle::Button.resolve(ui.style()) };
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER);
-    let size = vec2((galley.size().x + 9.0).max(19.0), 21.0);
+    let size = vec2((galley.size().x + 9.0).max(19.0), CHIP);
     (galley, size)
 }
 

@@ -6,12 +6,13 @@ use opabinia_engine::probe::Trace;
 use opabinia_shaders::Cell;
 
 impl App {
-    /// Selects a telling cell of the first trace that a person sees, and says what the colours mean.
-    pub(super) fn point_at_a_telling_cell(&mut self, key: &TraceKey) {
+    /// Selects the strongest cell of the first trace that a person sees, and says what the colours mean.
+    pub(super) fn select_strongest_cell(&mut self, key: &TraceKey) {
         if !std::mem::take(&mut self.welcoming) || self.state.panes() != &Panes::default() {
             return;
         }
-        let Some(cell) = self.state.traces.get(key).and_then(|entry| telling(&entry.trace, self.state.lens().encoder))
+        let Some(cell) =
+            self.state.traces.get(key).and_then(|entry| strongest_cell(&entry.trace, self.state.lens().encoder))
         else {
             return;
         };
@@ -25,7 +26,7 @@ impl App {
 
 /// The cell in which encoder `k` is read the most compared with uniform attention, over all layers on the finest grid and
 /// all heads.
-fn telling(trace: &Trace, k: usize) -> Option<Cell> {
+fn strongest_cell(trace: &Trace, k: usize) -> Option<Cell> {
     let side = trace.layers.iter().map(|layer| layer.frame.side).max()?;
     let layers: Vec<usize> = (0..trace.layers.len()).filter(|l| trace.layers[*l].frame.side == side).collect();
     let cells = (0..side).flat_map(|row| (0..side).map(move |column| (row, column)));
@@ -82,8 +83,8 @@ mod tests {
             encoders: vec![encoder("a"), encoder("b")],
             layers: vec![layer],
         };
-        assert_eq!(telling(&trace, 0), Some(Cell { row: 1, col: 2 }));
-        assert_ne!(telling(&trace, 1), Some(Cell { row: 1, col: 2 }));
-        assert_eq!(telling(&trace, 2), None);
+        assert_eq!(strongest_cell(&trace, 0), Some(Cell { row: 1, col: 2 }));
+        assert_ne!(strongest_cell(&trace, 1), Some(Cell { row: 1, col: 2 }));
+        assert_eq!(strongest_cell(&trace, 2), None);
     }
 }

@@ -1,0 +1,116 @@
+//! Interventions and measurements.
+
+/// Sentences and their translations.
+pub(super) const SAID: &[(&str, &str)] = &[
+    // Interventions.
+    ("features are to be swapped, but there is no other image", "要换入另一张图片的特征，但没有另一张图片"),
+    (
+        "every encoder is masked in layer {}: no cell would have a key left to attend to",
+        "层 {0} 中所有编码器都被遮蔽：没有单元格还有可关注的键",
+    ),
+    (
+        "leave one of {} unmasked, or replace features instead (zero, mean, swap); without any image it is no_image",
+        "请在 {0} 中至少保留一个，或改为替换特征（zero、mean、swap）；完全不用图片时用 no_image",
+    ),
+    ("the region has no cells", "该区域没有单元格"),
+    ("there is no layer `{}`", "没有层“{0}”"),
+    ("there is no head {}", "没有注意力头 {0}"),
+    ("the heads of every SVA layer are 0 to {}", "每个 SVA 层的注意力头为 0 到 {0}"),
+    ("there is no encoder `{}`", "没有编码器“{0}”"),
+    ("there is no encoder {}", "没有编码器 {0}"),
+    ("free memory, or measure with interventions instead", "请释放内存，或改用干预来测量"),
+    ("the gradient through {} positions takes {}, and {} are available", "经过 {0} 个位置的梯度需要 {1}，可用 {2}"),
+    ("no gradients: {}", "没有梯度：{0}"),
+    (
+        "no Shapley values: {} encoders form more coalitions than are run, those of {} at most",
+        "没有 Shapley 值：{0} 个编码器构成的联盟多于所运行的，最多运行 {1} 个编码器的",
+    ),
+    (
+        "write ranges that hold a row and a column at least: 0:{},0:{} for all",
+        "请写出至少含一行一列的范围：全部为 0:{0},0:{1}",
+    ),
+    ("the region has a cell {},{}", "该区域有单元格 {0},{1}"),
+    ("this model's query grid has {} × {} cells, counted from 0", "此模型的查询网格有 {0} × {1} 个单元格，从 0 起计"),
+    (
+        "this model's query grid has {} × {} cells: rows and columns 0 to {}, counted over the padded square",
+        "此模型的查询网格有 {0} × {1} 个单元格：行列为 0 到 {2}，按填充后的正方形计",
+    ),
+    (
+        "this model's query grid has {} × {} cells: write rows and columns as 4,5 or as ranges without their end, \
+         0:{},0:{} for all",
+        "此模型的查询网格有 {0} × {1} 个单元格：行列写成 4,5，或不含末端的范围，全部为 0:{2},0:{3}",
+    ),
+    ("attention rows of {} positions around an image at {}..{}", "图片位于 {1}..{2}，而注意力各行有 {0} 个位置"),
+    (
+        "features of encoder {} cannot be swapped: {} of the other image for {} of this one",
+        "无法换入编码器 {0} 的特征：另一张图片为 {1}，这张图片为 {2}",
+    ),
+    ("encode both images with the same checkpoint", "请用同一检查点编码两张图片"),
+    // Interventions as they are written.
+    ("there are no layers `{}`", "没有层“{0}”"),
+    (
+        "this model's SVA layers are {}; connector, samplers and all name several",
+        "此模型的 SVA 层有 {0}；connector、samplers 和 all 各指多层",
+    ),
+    ("{} (it has no samplers)", "{0}（它没有采样层）"),
+    ("there is no cell {},{}", "没有单元格 {0},{1}"),
+    ("an intervention this long is not understood", "干预过长，无法理解"),
+    ("write ranges of cells: 0:24,0:24", "请写出单元格的范围：0:24,0:24"),
+    ("`{}`: without an image there is nothing else to intervene on", "“{0}”：没有图片便没有其他可干预之处"),
+    ("write no_image alone", "请只写 no_image"),
+    (
+        "write mask, mask_context, zero, zero_raw, mean or swap with :ENCODERS, region:ENCODERS@CELLS, context, \
+         skip:LAYERS, head:LAYERS/HEADS, blank or no_image; `opabinia evidence --help` explains them",
+        "请写 mask、mask_context、zero、zero_raw、mean 或 swap 加 :ENCODERS，或 region:ENCODERS@CELLS、context、\
+         skip:LAYERS、head:LAYERS/HEADS、blank、no_image；`opabinia evidence --help` 有说明",
+    ),
+    ("`{}` does not say which encoder", "“{0}”没有指明编码器"),
+    (
+        "`{}` does not say which encoders and cells: region:all@0:3,0:3",
+        "“{0}”没有指明编码器和单元格：region:all@0:3,0:3",
+    ),
+    ("`{}` does not say which layer", "“{0}”没有指明层"),
+    ("`{}` does not say which layer and head: head:S0/3", "“{0}”没有指明层和注意力头：head:S0/3"),
+    ("`{}` is no intervention", "“{0}”不是干预"),
+    ("`{}` runs backwards", "“{0}”的范围是倒的"),
+    ("`{}` is no number", "“{0}”不是数"),
+    ("`{}` is no row, column or range of them", "“{0}”不是行、列或其范围"),
+    ("`{}` lies outside the query grid", "“{0}”在查询网格之外"),
+    ("`{}` does not say which rows and columns", "“{0}”没有指明行和列"),
+    // Interventions in words.
+    ("every encoder", "每个编码器"),
+    ("encoder {}", "编码器 {0}"),
+    ("every SVA layer", "每个 SVA 层"),
+    ("the connector", "连接器层"),
+    ("the samplers", "采样层"),
+    ("layer {}", "层 {0}"),
+    ("asked without the image", "不用图片提问"),
+    ("an even grey instead of the image", "以均匀灰色代替图片"),
+    ("output of {} zero before its projector", "{0} 的输出在投影之前置零"),
+    ("output of {} zero before its projector in {}", "{1}中 {0} 的输出在投影之前置零"),
+    ("features of {} zero", "{0} 的特征置零"),
+    ("features of {} zero in {}", "{1}中 {0} 的特征置零"),
+    ("features of {} replaced by their mean", "{0} 的特征换成其均值"),
+    ("features of {} replaced by their mean in {}", "{1}中 {0} 的特征换成其均值"),
+    ("features of {} from another image", "{0} 的特征取自另一张图片"),
+    ("features of {} from another image in {}", "{1}中 {0} 的特征取自另一张图片"),
+    ("features of {} under {} replaced by their mean", "{1}下 {0} 的特征换成其均值"),
+    ("features of {} under {} replaced by their mean in {}", "{2}中，{1}下 {0} 的特征换成其均值"),
+    ("keys of {} masked in {}", "{1}中 {0} 的键被屏蔽"),
+    ("global context zero", "全局上下文置零"),
+    ("global context zero in {}", "{0}中全局上下文置零"),
+    ("{} skipped", "跳过{0}"),
+    ("head {} of {} zero", "{1}的注意力头 {0} 置零"),
+    ("heads {} of {} zero", "{1}的注意力头 {0} 置零"),
+    ("{} cells", "{0} 个单元格"),
+    ("row {}", "第 {0} 行"),
+    ("rows {}", "第 {0} 行"),
+    ("column {}", "第 {0} 列"),
+    ("columns {}", "第 {0} 列"),
+    // What maps show.
+    ("share of attention", "注意力占比"),
+    ("lift (log₂ of share ÷ uniform share)", "提升度（占比 ÷ 均匀占比的 log₂）"),
+    ("entropy (bits)", "熵（比特）"),
+    ("normalized entropy (÷ entropy of uniform attention)", "归一化熵（÷ 均匀注意力的熵）"),
+    ("dominant encoder (highest lift)", "主导编码器（提升度最高）"),
+];
