@@ -288,7 +288,7 @@ fn what_is_wrong_with_a_set_is_said_in_both_languages_and_the_rest_is_asked() {
     shot(&mut window, "evaluation-left-out");
     speak(&mut window, LanguageChoice::Chinese);
     window.get_by_label("题集中有 3 行未使用：");
-    for reason in ["图片缺失", "答案不在选项之中", "idx 与前面的重复"] {
+    for reason in ["缺少其图片", "答案不在选项之中", "此前已有相同的 idx"] {
         window.get_by_label(&format!("1 × {reason}"));
     }
     shot(&mut window, "evaluation-left-out-chinese");

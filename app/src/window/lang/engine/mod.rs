@@ -3,7 +3,6 @@
 
 mod advice;
 mod said;
-mod said_of_sets;
 
 use opabinia_engine::Error;
 use opabinia_engine::advice::Advice;

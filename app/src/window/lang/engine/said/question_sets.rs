@@ -182,14 +182,20 @@ pub(super) const SAID: &[(&str, &str)] = &[
     // Asking a set, and tables of benchmarks.
     ("it has no options, and the protocol needs them", "没有选项，而该协议需要选项"),
     ("the picture shown instead: {}", "代替显示的图片：{0}"),
-    ("no question of {} has options, and the protocol {} is about options", "{0} 的问题都没有选项，而协议 {1} 需要选项"),
+    (
+        "no question of {} has options, and the protocol {} is about options",
+        "{0} 的问题都没有选项，而协议 {1} 需要选项",
+    ),
     ("use --protocol exact, or give the questions `choices`", "请使用协议 exact，或为问题给出 `choices`"),
     ("the set that is open has no `{}`", "打开的题集中没有 `{0}`"),
     ("open the set that the run was made with", "请打开该运行所用的题集"),
     ("the set has no other picture to show", "题集中没有别的图片可显示"),
     ("take more of the set", "请使用题集的更多部分"),
     ("{} here, {} there", "此处为 {0}，那里为 {1}"),
-    ("a table has commas between its fields, the names of benchmarks in its first line, and in every other line the name of a model and a number for each benchmark; what is not known stays empty", "表格以逗号分隔，首行为基准名称，其余各行为模型名称及各基准的数值；未知处留空"),
+    (
+        "a table has commas between its fields, the names of benchmarks in its first line, and in every other line the name of a model and a number for each benchmark; what is not known stays empty",
+        "表格以逗号分隔，首行为基准名称，其余各行为模型名称及各基准的数值；未知处留空",
+    ),
     ("{} is left out: it has no number for {}", "{0} 未使用：缺少 {1} 的数值"),
     ("{} is left out: all models have the same number", "{0} 未使用：所有模型的数值相同"),
     ("a correlation needs three models and two benchmarks at least", "相关分析至少需要三个模型和两个基准"),
