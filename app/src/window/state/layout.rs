@@ -206,7 +206,7 @@ mod tests {
         assert!(layout.is_sound() && layout.0.tiles.find_pane(&PanelKind::Evaluation).is_some());
         let mut panes = Panes::default();
         panes.duplicate().unwrap();
-        assert!(layout.hold(&panes) && layout.is_sound());
+        assert!(layout.show_exactly(&panes) && layout.is_sound());
         layout.show_evidence();
         assert!(layout.is_sound());
     }
