@@ -220,7 +220,7 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "a table of groups has two columns, benchmark and group, and a line with their names on top",
         "分组表格有两列，即基准与分组，首行为列名",
     ),
-    ("it has {} fields", "它有 {0} 个字段"),
+    ("line {}: it has {} fields", "第 {0} 行：它有 {1} 个字段"),
     ("there is no benchmark in it", "其中没有基准"),
     ("it is longer than {} MiB", "它超过 {0} MiB"),
     ("this is no text: {}", "这不是文本：{0}"),
