@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+use opabinia_forge::{Derivation, derive};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -139,6 +140,37 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
     // Adapters round differently in the last digit; nobody sees four levels of 255.
     let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
     assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
+}
+
+/// The forged checkpoint of the guide differs as the guide says, in both languages.
+#[test]
+fn the_guides_forged_checkpoint_differs_as_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (demo, moved) = (root().join("assets/demo/checkpoint"), folder.path().join("moved"));
+    let perturb = vec![("model.mm_projector*".to_owned(), 0.3)];
+    derive(&demo, &Derivation { perturb, ..Derivation::default() }, &moved).unwrap();
+    let compare = |picture: &str, question: &str| {
+        let arguments = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap(), "--image", picture];
+        let arguments = arguments.into_iter().chain(["--prompt", question]).map(str::to_owned);
+        run(folder.path(), &arguments.collect::<Vec<_>>())
+    };
+    let printed = compare("sample:gift", "What does the sign say?");
+    for page in ["guide.md", "guide.zh.md"] {
+        let guide = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+        assert!(
+            guide.contains("opabinia-forge --from assets/demo/checkpoint --perturb \"model.mm_projector*=0.3\" moved")
+        );
+        let block = guide.split("```text\n").find(|block| block.contains("ROAD")).unwrap().split("```").next().unwrap();
+        for line in block.lines().filter(|line| !line.is_empty()) {
+            assert!(printed.lines().any(|said| said == line), "{page} prints {line:?}, the program\n{printed}");
+        }
+    }
+    let place = compare("sample:gift", "Where is the sign?");
+    assert!(place.contains("  A  bottom left  [") && place.contains("  B  bottom right  ["), "{place}");
+    let count = compare("sample:vote", "How many red circles are there?");
+    assert!(count.contains("tokens are equal"), "{count}");
+    let files = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap()].map(str::to_owned);
+    assert!(run(folder.path(), &files).contains("213 tensors: 185 equal bit for bit, 28 changed"));
 }
 
 /// Of attention, ConvNeXt has the most and DINOv2 the least; of the effects it is the other way round.

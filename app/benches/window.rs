@@ -17,9 +17,11 @@ use egui_kittest::Harness;
 use egui_kittest::wgpu::WgpuTestRenderer;
 use egui_system_font_provider::SystemFontProvider;
 use opabinia::window::Start;
-use opabinia::window::action::{ConversationAction, ViewAction};
+use opabinia::window::action::{ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, MapSource, PaneId, RunRef, Slot, TraceEntry, ViewChange};
+use opabinia::window::state::{
+    AnswerStatus, MapSource, MapsCompared, ModelPhase, PaneId, RunRef, SidesLook, Slot, TraceEntry, ViewChange,
+};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::{Trace, TraceEncoder, TraceLayer};
 use opabinia_engine::sva::{Frame, HEADS, PictureSize};
@@ -164,6 +166,46 @@ fn full() -> Harness<'static, Timed> {
         app.maps().is_some() && app.state().trace().is_some_and(|entry| entry.trace.layers.len() == LAYERS)
     });
     window
+}
+
+/// A second side, with a trace as large, and both in six panes: every way to look, and one more.
+fn both_sides(window: &mut Harness<'static, Timed>) {
+    let second = goldens().join("tiny-llama3/checkpoint").display().to_string();
+    window.state_mut().app.act(ModelAction::Inspect(Slot::B, second));
+    wait(window, |app| {
+        let opening = app.state().models.opening(Slot::B);
+        opening.is_some_and(|opening| matches!(opening.phase, ModelPhase::Inspected(_)))
+    });
+    window.state_mut().app.act(ModelAction::Load(Slot::B));
+    wait(window, |app| app.state().models.are_two() && !app.state().is_busy());
+    while window.state().app.state().panes().count() > 1 {
+        let id = window.state().app.state().pane().id;
+        window.state_mut().app.act(ViewAction::ClosePane(id));
+    }
+    window.state_mut().app.act(ComparisonAction::Look(SidesLook::Beside));
+    let entry = window.state().app.state().trace().expect("the trace");
+    let (names, picture) = (entry.encoder_names.clone(), entry.trace.picture);
+    for slot in [Slot::B, Slot::A] {
+        window.state_mut().app.act(ModelAction::Answer(slot));
+        window.state_mut().app.show_trace(trace(&names, picture));
+    }
+    for look in SidesLook::ALL.into_iter().chain([SidesLook::Beside]) {
+        if window.state().app.state().pane().source.look() != Some(look) {
+            window.state_mut().app.act(ComparisonAction::Look(look));
+        }
+        if window.state().app.state().panes().count() < SidesLook::ALL.len() + 1 {
+            window.state_mut().app.act(ViewAction::DuplicatePane);
+        }
+    }
+    wait(window, |app| {
+        let state = app.state();
+        let compared = state.panes().iter().filter_map(|pane| state.sides_of(pane));
+        compared.into_iter().all(|keys| matches!(state.comparison.maps(&keys), Some(MapsCompared::Ready(_))))
+            && state.panes().iter().all(|pane| app.maps_of(pane.id).is_some())
+    });
+    for _ in 0..10 {
+        window.step();
+    }
 }
 
 /// Shows four panes, linked in everything: shares, entropy, the run without an encoder, and its difference to the plain one.
@@ -321,6 +363,9 @@ fn main() {
     let mut worst = measure_all(&mut window);
     println!("four linked panes: shares, entropy, a run without an encoder, its difference to the plain one");
     four_panes(&mut window);
+    worst = worst.max(measure_all(&mut window));
+    println!("six linked panes of two checkpoints: side by side, swapped, wiped, difference, divergence, side by side");
+    both_sides(&mut window);
     worst = worst.max(measure_all(&mut window));
     println!("p99 of our own code is at most {worst:.2} ms in the median of {RUNS} runs; the bar is {BAR} ms");
     let frames = idle(&mut window);

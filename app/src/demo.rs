@@ -92,7 +92,7 @@ pub struct Sample {
     pub name: &'static str,
     /// A question the demo checkpoint answers about it.
     pub question: &'static str,
-    /// More of them.
+    /// More questions of that kind.
     pub also: &'static [&'static str],
     /// PNG.
     bytes: &'static [u8],

@@ -227,7 +227,7 @@ impl DifferenceFigure<'_> {
 }
 
 /// The mean of `values` over layers, cell by cell of `frame`. Cells that no layer covers are 0: nothing differs there.
-fn average<'l>(
+pub(crate) fn average<'l>(
     layers: &[&'l LayerComparison],
     frame: &Frame,
     values: impl Fn(&'l LayerComparison) -> &'l [Option<f64>],

@@ -1,12 +1,13 @@
 //! What keeping weights in fewer bits, and multiplying in smaller numbers, does to answers: for each format the divergence
 //! of the distributions over the next token from those of f32, and how often the same token is chosen.
 //!
-//!     cargo run --release -p opabinia-engine --example formats -- CHECKPOINT SET [COUNT]
+//!     cargo run --release -p opabinia-engine --example formats -- CHECKPOINT SET [COUNT [FORMAT,FORMAT,…]]
 //!
-//! `SET` is a folder as `python -m recipe write-set` writes it; its first `COUNT` questions are asked (all, if left out). A question's tokens are
-//! compared up to the first at which the answers part: so far both read the same text. *KL* is the mean over these tokens of
-//! Σ p ln(p / q), in thousandths of a nat, with p of f32; *same token* how often the most likely one is the same; *same
-//! answer* how often all of them are; *right* how often the answer is the expected text.
+//! `SET` is a folder as `python -m recipe write-set` writes it; its first `COUNT` questions are asked (all, if left out), in
+//! each of the formats (all, if left out). A question's tokens are compared up to the first at which the answers part: so far
+//! both read the same text. *KL* is the mean over these tokens of Σ p ln(p / q), in thousandths of a nat, with p of f32; *same
+//! token* how often the most likely one is the same; *same answer* how often all of them are; *right* how often the answer is
+//! the expected text.
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
@@ -108,7 +109,7 @@ fn answers(
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [checkpoint, set, rest @ ..] = args.as_slice() else {
-        return Err("usage: formats CHECKPOINT SET [COUNT]".into());
+        return Err("usage: formats CHECKPOINT SET [COUNT [FORMAT,FORMAT,…]]".into());
     };
     let set = Path::new(set);
     let lines = std::fs::read_to_string(set.join("questions.jsonl"))?;
@@ -116,11 +117,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(count) = rest.first() {
         items.truncate(count.parse()?);
     }
+    let wanted: Option<Vec<&str>> = rest.get(1).map(|names| names.split(',').collect());
+    let formats = WeightFormat::ALL.into_iter();
+    let formats = formats.filter(|format| wanted.as_ref().is_none_or(|wanted| wanted.contains(&format.name())));
     let exact = answers(checkpoint, set, &items, (WeightFormat::F32, ComputeChoice::Exact))?;
     println!("| weights, products | n | KL, ‰ nat | same token % | same answer % | right % |");
     println!("| --- | --: | --: | --: | --: | --: |");
     let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for weights in WeightFormat::ALL {
+    for weights in formats {
         for compute in [ComputeChoice::Exact, ComputeChoice::Fast] {
             if compute == ComputeChoice::Fast && matches!(weights, WeightFormat::F32 | WeightFormat::F16) {
                 continue;

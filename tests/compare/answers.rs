@@ -176,6 +176,12 @@ fn figures_are_drawn_again_from_their_recipes() {
     assert_eq!(list(&numbers["questions"]).len(), 1);
     for name in ["q001.a", "q001.b", "q001.difference"] {
         let png = out.join(format!("{name}.png"));
+        // The same as text and pictures: as large, with the maps inside.
+        let svg = fs::read_to_string(out.join(format!("{name}.svg"))).unwrap();
+        let (width, height) = image::image_dimensions(&png).unwrap();
+        assert!(svg.contains(&format!("width=\"{width}\" height=\"{height}\"")) && svg.ends_with("</svg>\n"));
+        assert_eq!(svg.matches("data:image/png;base64,").count(), if name == "q001.difference" { 5 } else { 4 });
+        assert!(svg.contains(">SigLIP</text>") || svg.contains("SigLIP"), "text stays text");
         assert!(err.contains(&format!("{name}.png")), "{err}");
         let again = folder.path().join("again.png");
         let recipe = out.join(format!("{name}.recipe.json"));

@@ -15,6 +15,7 @@ use opabinia_shaders::{
     AdapterChoice, Cell, ColourMap, Gpu, Indices, Look, MapRenderer, MapView, Normalisation, Quantity, Rect, TraceData,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 const SECOND: PaneId = PaneId(1);
 
@@ -293,6 +294,40 @@ fn a_difference_is_that_of_the_numbers_on_a_scale_with_nothing_in_its_middle() {
     }
     assert!(compared >= 12, "only {compared} cells");
     shot_both(&mut window, "panes-difference");
+}
+
+#[test]
+fn four_panes_at_rest_ask_for_no_frame() {
+    let mut window = answered([1360.0, 860.0]);
+    act(&mut window, ViewChange::Quantity(Quantity::Share));
+    for change in [
+        ViewChange::Quantity(Quantity::NormalisedEntropy),
+        ViewChange::Source(MapSource::Run(without(3))),
+        ViewChange::Source(MapSource::Difference(without(3), RunRef::default())),
+    ] {
+        act(&mut window, ViewAction::DuplicatePane);
+        act(&mut window, change);
+    }
+    assert_eq!(window.state().state().panes().count(), 4);
+    wait(&mut window, "all runs", |app| (0..4).all(|id| app.maps_of(PaneId(id)).is_some()) && !app.state().is_busy());
+    settle(&mut window);
+    let asks = |window: &Harness<'static, App>| {
+        window.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay < Duration::MAX
+    };
+    let mut frames = 0;
+    while asks(&window) {
+        frames += 1;
+        assert!(frames < 400, "the window never comes to rest");
+        window.render().unwrap();
+        window.step();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for _ in 0..20 {
+        window.render().unwrap();
+        window.step();
+        assert!(!asks(&window), "nothing has happened");
+    }
+    shot(&mut window, "panes-four");
 }
 
 /// In both themes.

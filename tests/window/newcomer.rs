@@ -74,6 +74,9 @@ fn sights(window: &mut Harness<'_, App>, name: &str) {
 fn every_answer_and_every_map_says_whose_it_is() {
     let mut window = with_model(Some("wide.png"));
     load(&mut window, Slot::B, "tiny-vicuna");
+    // One at a time.
+    window.state_mut().act(UiCommand::CompareSides);
+    window.run_ok();
     ask(&mut window, "What is this?");
     wait(&mut window, "the answer", is_answered);
     wait(&mut window, "the maps", maps_are_drawn);

@@ -53,6 +53,9 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     window.state_mut().act(ModelAction::Load(Slot::B));
     wait(&mut window, "B", |app| app.state().models.loaded(Slot::B).is_some());
     assert_eq!(window.state().state().models.answering(), Slot::A, "what was asked so far goes on");
+    // One at a time.
+    window.state_mut().act(UiCommand::CompareSides);
+    window.run_ok();
 
     let answered = |app: &App| !app.state().is_busy() && app.state().trace().is_some();
     ask(&mut window, "What is this?");

@@ -101,7 +101,7 @@ pub fn print_json(value: &Value) -> Result<()> {
 /// Checks that `out`, where `what` is to go, is no terminal: what is not text only makes a mess there.
 ///
 /// # Errors
-/// If it is one.
+/// If `out` is a terminal.
 pub fn refuse_terminal(out: &Path, what: &str) -> Result<()> {
     if !output::is_terminal(out) {
         return Ok(());

@@ -22,7 +22,7 @@ pub type OnToken<'a> = &'a mut dyn FnMut(&Token) -> Result<()>;
 pub struct Opened {
     /// Its name in the engine.
     pub model: ModelId,
-    /// What it is.
+    /// What was found in its files.
     pub inspection: Inspection,
     /// How long reading it took.
     pub took: Duration,

@@ -23,7 +23,7 @@ const STOPPED: u8 = 75;
 /// Why a command failed, and what it had found out by then.
 #[derive(Debug)]
 pub struct Failure {
-    /// Why.
+    /// Why the command failed.
     pub cause: Cause,
     /// What a reader of JSON is told beside the error.
     pub report: Map<String, Value>,

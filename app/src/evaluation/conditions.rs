@@ -10,7 +10,7 @@ use opabinia_eval::stats::Game;
 pub struct Asked {
     /// Its name and what it stands for.
     pub condition: Condition,
-    /// What is done.
+    /// What is done to each question under it.
     pub how: How,
 }
 

@@ -212,7 +212,7 @@ impl Verdict {
 /// Several encoders taken away together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Joint {
-    /// Which.
+    /// The encoders, in key order.
     pub encoders: Vec<usize>,
     /// Δ log p without all of them.
     pub together: f64,

@@ -41,7 +41,7 @@ pub struct Recipe {
     image_name: String,
     /// The image, beside the recipe, as the model was given it.
     image: String,
-    /// What is on it.
+    /// The name of its pixels.
     image_id: ImageId,
     /// The image whose features are swapped in, beside the recipe.
     other: Option<String>,

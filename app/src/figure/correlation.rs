@@ -66,7 +66,7 @@ impl CorrelationFigure<'_> {
     /// What is wrong, if the fonts inside of the program cannot be read.
     pub fn draw(&self) -> Result<RgbImage, String> {
         let face = Typeface::new()?;
-        Ok(self.lay_out(&face).image(&face))
+        Ok(self.lay_out(&face).image(&face, self.theme))
     }
 
     /// As SVG: text stays text.
@@ -75,7 +75,7 @@ impl CorrelationFigure<'_> {
     /// Those of [`CorrelationFigure::draw`].
     pub fn svg(&self) -> Result<String, String> {
         let face = Typeface::new()?;
-        Ok(self.lay_out(&face).svg(&face))
+        self.lay_out(&face).svg(&face, self.theme)
     }
 
     /// Laid out, for whoever draws it elsewhere.
@@ -120,7 +120,7 @@ impl CorrelationFigure<'_> {
             top += 6.0;
         }
         let (width, height) = ((inner + 2.0 * MARGIN) as u32, (top + MARGIN - 6.0) as u32);
-        Drawing { width, height, ground: self.theme.ground(), marks: sheet.marks }
+        Drawing { width, height, marks: sheet.marks }
     }
 
     /// Models and benchmarks over the first two components, in a square at `(left, top)`.
@@ -320,7 +320,7 @@ mod tests {
             match mark {
                 Mark::Line { from, to, .. } => assert!(within(from.0, from.1) && within(to.0, to.1), "{from:?} {to:?}"),
                 Mark::Text { left, top, ref text, .. } => assert!(within(left, top), "{text}"),
-                Mark::Fill(..) => {}
+                Mark::Fill(..) | Mark::Picture { .. } => {}
             }
         }
     }

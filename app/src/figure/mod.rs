@@ -176,6 +176,19 @@ impl Figure {
     /// What is wrong, if the fonts inside of the program cannot be read.
     pub fn draw(&self) -> Result<RgbImage, String> {
         let face = Typeface::new()?;
+        Ok(self.lay_out(&face).image(&face, self.theme))
+    }
+
+    /// The figure as SVG: text stays text, and maps are pictures inside of it.
+    ///
+    /// # Errors
+    /// Those of [`Figure::draw`], and if a panel's pixels are not as many as its size says.
+    pub fn svg(&self) -> Result<String, String> {
+        let face = Typeface::new()?;
+        self.lay_out(&face).svg(&face, self.theme)
+    }
+
+    fn lay_out(&self, face: &Typeface) -> Drawing {
         let (panel_width, panel_height) = self.panel_size;
         let measures = Measures::of(panel_width.max(panel_height));
         let columns = columns(self.panels.len(), panel_width, panel_height);
@@ -192,7 +205,7 @@ impl Figure {
         let head = Measures::lines(measures.title, 1) + Measures::lines(measures.body, 1) + measures.gap;
         let key_height = match &self.key {
             Key::Scale(_) => measures.gap + measures.scale_height(),
-            Key::Legend(entries) => measures.gap + self.legend(&face, &measures, inner_width, entries).1,
+            Key::Legend(entries) => measures.gap + self.legend(face, &measures, inner_width, entries).1,
             Key::InPanels => 0,
         };
         let caption_lines: usize = caption.iter().map(Vec::len).sum();
@@ -206,14 +219,14 @@ impl Figure {
         let grid_height = rows as u32 * row_height + (rows as u32 - 1) * measures.gap;
         let height = 2 * measures.margin + head + grid_height + key_height + caption_height;
 
-        let mut canvas = Canvas::new(width, height, self.theme.ground());
+        let mut canvas = Drawing::new(width, height);
         let left = measures.margin;
         let mut top = measures.margin;
         let heading = face.shorten(&self.title, measures.title, inner_width as f32);
-        canvas.text(&face, &heading, measures.title, (left as f32, top as f32), self.theme.ink());
+        canvas.text(heading, measures.title, (left as f32, top as f32), self.theme.ink());
         top += Measures::lines(measures.title, 1);
         let subtitle = face.shorten(&self.subtitle, measures.body, inner_width as f32);
-        canvas.text(&face, &subtitle, measures.body, (left as f32, top as f32), self.theme.faint());
+        canvas.text(subtitle, measures.body, (left as f32, top as f32), self.theme.faint());
         top += Measures::lines(measures.body, 1) + measures.gap;
 
         let grid_left = left + (inner_width - grid_width) / 2;
@@ -222,14 +235,14 @@ impl Figure {
             let x = grid_left + column as u32 * (panel_width + measures.gap);
             let mut y = top + row as u32 * (row_height + measures.gap);
             let title = face.shorten(&panel.title, measures.body, panel_width as f32);
-            canvas.text(&face, &title, measures.body, (x as f32, y as f32), self.theme.ink());
+            canvas.text(title, measures.body, (x as f32, y as f32), self.theme.ink());
             y += label_height;
             canvas.picture(&panel.rgba, panel_width, x, y);
             if let Some(scale) = &panel.scale {
                 let y = y + panel_height + measures.gap / 2;
                 self.scale(
                     &mut canvas,
-                    &face,
+                    face,
                     &measures,
                     scale,
                     Area { left: x, top: y, width: panel_width, height: measures.bar },
@@ -241,17 +254,17 @@ impl Figure {
         match &self.key {
             Key::Scale(scale) => {
                 let area = Area { left: grid_left, top: top + measures.gap, width: grid_width, height: measures.bar };
-                self.scale(&mut canvas, &face, &measures, scale, area);
+                self.scale(&mut canvas, face, &measures, scale, area);
             }
             Key::Legend(entries) => {
-                for Entry { colour, name, x, y } in self.legend(&face, &measures, inner_width, entries).0 {
+                for Entry { colour, name, x, y } in self.legend(face, &measures, inner_width, entries).0 {
                     let (x, y) = (left + x, top + measures.gap + y);
                     let line = Measures::lines(measures.body, 1);
                     let swatch =
                         Area { left: x, top: y + (line - measures.bar) / 2, width: measures.bar, height: measures.bar };
                     canvas.fill(swatch, colour);
                     let x = (x + measures.bar + measures.gap / 3) as f32;
-                    canvas.text(&face, &name, measures.body, (x, y as f32), self.theme.ink());
+                    canvas.text(name, measures.body, (x, y as f32), self.theme.ink());
                 }
             }
             Key::InPanels => {}
@@ -260,16 +273,16 @@ impl Figure {
 
         for paragraph in &caption {
             for line in paragraph {
-                canvas.text(&face, line, measures.body, (left as f32, top as f32), self.theme.faint());
+                canvas.text(line.as_str(), measures.body, (left as f32, top as f32), self.theme.faint());
                 top += Measures::lines(measures.body, 1);
             }
             top += measures.gap / 3;
         }
-        Ok(canvas.into_image())
+        canvas
     }
 
     /// A bar of colours over `area` with ticks and a label below it.
-    fn scale(&self, canvas: &mut Canvas, face: &Typeface, measures: &Measures, scale: &Scale, area: Area) {
+    fn scale(&self, canvas: &mut Drawing, face: &Typeface, measures: &Measures, scale: &Scale, area: Area) {
         let count = scale.colours.len().max(1) as u32;
         for x in 0..area.width {
             let at = (x * count / area.width.max(1)).min(count - 1) as usize;
@@ -290,11 +303,11 @@ impl Figure {
             let right = area.left as f32 + area.width as f32 - width;
             let label_left = (x - width / 2.0).max(area.left as f32).min(right.max(area.left as f32));
             let y = (below + measures.gap / 4) as f32;
-            canvas.text(face, &label, measures.small, (label_left, y), self.theme.ink());
+            canvas.text(label, measures.small, (label_left, y), self.theme.ink());
         }
         let y = below + measures.gap / 4 + Measures::lines(measures.small, 1);
         let label = face.shorten(&scale.label, measures.small, area.width as f32);
-        canvas.text(face, &label, measures.small, (area.left as f32, y as f32), self.theme.faint());
+        canvas.text(label, measures.small, (area.left as f32, y as f32), self.theme.faint());
     }
 
     /// The legend's entries in their places, and its height.

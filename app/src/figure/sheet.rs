@@ -62,7 +62,7 @@ impl Sheet {
     /// What is wrong, if the fonts inside of the program cannot be read.
     pub fn draw(&self) -> Result<RgbImage, String> {
         let face = Typeface::new()?;
-        Ok(self.lay_out(&face).image(&face))
+        Ok(self.lay_out(&face).image(&face, self.theme))
     }
 
     /// As SVG: text stays text.
@@ -71,7 +71,7 @@ impl Sheet {
     /// Those of [`Sheet::draw`].
     pub fn svg(&self) -> Result<String, String> {
         let face = Typeface::new()?;
-        Ok(self.lay_out(&face).svg(&face))
+        self.lay_out(&face).svg(&face, self.theme)
     }
 
     fn lay_out(&self, face: &Typeface) -> Drawing {
@@ -154,7 +154,7 @@ impl Sheet {
             }
             top += 6;
         }
-        Drawing { width: inner + 2 * MARGIN, height: top + MARGIN - 6, ground: self.theme.ground(), marks }
+        Drawing { width: inner + 2 * MARGIN, height: top + MARGIN - 6, marks }
     }
 }
 

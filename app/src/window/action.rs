@@ -3,8 +3,8 @@
 use super::command::UiCommand;
 use super::state::{
     BranchId, ComparisonTab, ConversationId, Deed, EvaluationField, EvaluationTab, EvidencePart, ExchangeId,
-    ExportKind, ExportOptions, FigureFile, InspectorTab, Linked, MapLens, PaneId, Pick, PictureId, Sampling, Slot,
-    TokenPlace, ViewChange, WordColours,
+    ExportKind, ExportOptions, FigureFile, InspectorTab, Linked, MapLens, PaneId, Pick, PictureId, Sampling, SidesLook,
+    Slot, TensorOrder, TokenPlace, ViewChange, WordColours,
 };
 use crate::evaluation::Quadrant;
 use crate::evidence::export::EvidenceFile;
@@ -41,10 +41,18 @@ pub enum Action {
 /// About the two checkpoints side by side.
 #[derive(Debug, Clone)]
 pub enum ComparisonAction {
-    /// Show them.
-    Open,
-    /// Show this part.
+    /// Look at both, or at one again if both are looked at.
+    Toggle,
+    /// Show this part of the comparison.
     Show(ComparisonTab),
+    /// Look at one of them alone, which is asked from now on.
+    LookAtOne(Slot),
+    /// B takes the place of A, which is closed.
+    Promote,
+    /// Score each answer on the other side too.
+    Cross,
+    /// Measure what both answers rest on.
+    MeasureBoth,
     /// Ask both what is in the field.
     AskBoth,
     /// Ask one of them once more.
@@ -53,14 +61,20 @@ pub enum ComparisonAction {
     Swap,
     /// Read their files and compare them.
     CompareFiles,
-    /// Stop that.
+    /// Stop reading the files.
     StopFiles,
+    /// List changed tensors in this order.
+    OrderTensors(TensorOrder),
     /// Show the maps of A, of B and of their difference, each in a pane of its own, linked.
     ShowMaps,
+    /// Look at both sides like this in the active pane.
+    Look(SidesLook),
+    /// Move the line of a wipe there, as a part of the map's width.
+    Wipe(f32),
     /// Show the maps of a layer, with this cell selected.
     LookAt {
-        /// The layer's label in the model that answers.
-        layer: String,
+        /// The layer's labels in A and in B.
+        layers: [String; 2],
         /// Cells to a side of the grid on which the cell is counted.
         side: usize,
         /// The cell's row.
@@ -136,6 +150,8 @@ pub enum ModelAction {
     Dismiss(Slot),
     /// Let this one answer, and show its maps.
     Answer(Slot),
+    /// Call it this from now on; by the checkpoint's own name if that is empty.
+    Call(Slot, String),
     /// Take the model out of memory.
     Unload(Slot),
     /// Ask the hub what this repository takes, to open it in this slot. The first thing that touches the network.
@@ -153,7 +169,7 @@ pub enum ModelAction {
 pub enum ConversationAction {
     /// Begin a new one, and show it.
     New,
-    /// Show this one.
+    /// Show this conversation.
     Show(ConversationId),
     /// Remove this one. That can be taken back.
     Remove(ConversationId),

@@ -4,19 +4,19 @@ use super::background::Background;
 use super::caret::Caret;
 use super::dialogs::{Asked, Dialogs};
 use super::dropped::Dropped;
-use super::gpu::{GridOnGpu, GridPart, MapGpu, PaneMaps, TraceOnGpu};
+use super::gpu::{ComparedPart, GridOnGpu, GridPart, MapGpu, PaneMaps, TraceOnGpu};
 use super::lang::Texts;
 use super::panels::Panels;
 use super::saver::Saver;
 use super::state::{
-    AppState, Benchmarks, DownloadTask, EncoderInput, Ended, InputKey, ItemToAsk, MapSource, NoticeKind, OpenSet,
-    PairOf, PaneId, PathEntry, PathFor, PictureId, Slot, Stamp, TraceKey,
+    AppState, Benchmarks, CrossKey, DownloadTask, EncoderInput, Ended, InputKey, ItemToAsk, MapSource, NoticeKind,
+    OpenSet, PairOf, PaneId, PathEntry, PathFor, PictureId, SidesLook, Slot, Stamp, TraceKey,
 };
 use crate::evaluation::{PairView, RunView};
 use crate::pulling::Needs;
 use egui::Context;
 use opabinia_engine::checkpoint::CachedModel;
-use opabinia_engine::compare::{Checkpoints, Maps};
+use opabinia_engine::compare::{Checkpoints, Maps, Module};
 use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::vision::Picture;
@@ -68,10 +68,14 @@ pub enum Finished {
     Dropped(Vec<Dropped>),
     /// A pasted picture is here; why it could not be kept, if it could not.
     Pasted(PictureId, Picture, Option<String>),
+    /// Whether both sides have one tokenizer, so that each can score the other's answer.
+    Tokenizers(CrossKey, Result<bool, String>),
+    /// A part of a comparison was put on the GPU.
+    Compared(Arc<Maps>, ComparedPart, Result<GridOnGpu, String>),
     /// Two traces were compared.
     MapsCompared([TraceKey; 2], Result<Maps, String>),
     /// The files of two models were compared.
-    FilesCompared([ModelId; 2], Result<Checkpoints, String>),
+    FilesCompared([ModelId; 2], Result<(Checkpoints, Module), String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
     /// A set of questions was opened, or could not be.
@@ -151,7 +155,11 @@ impl App {
         };
         let on_gpu: Option<Vec<_>> = pane.source.runs().map(on_gpu).collect();
         let on_gpu = on_gpu?;
-        gpu.maps(id, on_gpu.first()?, on_gpu.get(1)).ok()
+        match &pane.source {
+            MapSource::Sides(_, _, SidesLook::Difference) => gpu.maps(id, on_gpu.get(1)?, on_gpu.first()).ok(),
+            MapSource::Sides(..) => gpu.maps(id, on_gpu.first()?, None).ok(),
+            _ => gpu.maps(id, on_gpu.first()?, on_gpu.get(1)).ok(),
+        }
     }
 
     /// What the window says in the language that was chosen.

@@ -1,6 +1,6 @@
 //! The table of commands. Menus, shortcuts, the list of keys and, with [`super::view_controls`], the palette are made from it.
 
-use super::state::{AppState, MOST_PANES, Slot};
+use super::state::{AppState, MOST_PANES, SidesLook, Slot};
 use crate::language::Language;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -57,6 +57,11 @@ commands! {
     ToggleTheme,
     SwitchLanguage,
     ResetLayout,
+    LookBeside,
+    LookSwap,
+    LookWipe,
+    LookDifference,
+    LookDivergence,
     NewPane,
     ClosePane,
     NextPane,
@@ -87,6 +92,10 @@ pub enum Menu {
 }
 
 impl UiCommand {
+    /// Ways to look at both sides, in the order of [`super::state::SidesLook::ALL`].
+    pub const LOOKS: [Self; 5] =
+        [Self::LookBeside, Self::LookSwap, Self::LookWipe, Self::LookDifference, Self::LookDivergence];
+
     /// In which menu it stands, and in which group there: a line is between groups.
     pub fn place(self) -> (Menu, u8) {
         match self {
@@ -103,6 +112,9 @@ impl UiCommand {
                 (Menu::View, 1)
             }
             Self::ToggleGrid | Self::ZoomToFit | Self::ResetView => (Menu::View, 2),
+            Self::LookBeside | Self::LookSwap | Self::LookWipe | Self::LookDifference | Self::LookDivergence => {
+                (Menu::Panes, 2)
+            }
             Self::NewPane | Self::ClosePane | Self::NextPane | Self::ToggleLinks => (Menu::Panes, 0),
             Self::SwitchCell | Self::EverythingOn => (Menu::Panes, 1),
             Self::ToggleTheme | Self::SwitchLanguage | Self::ResetLayout => (Menu::View, 3),
@@ -202,6 +214,29 @@ impl UiCommand {
             Self::AllLayersAndHeads => {
                 (("All layers and heads", "Average over everything"), ("全部层与注意力头", "对全部求平均"))
             }
+            Self::LookBeside => (
+                ("Maps of A and B side by side", "A to the left, B to the right, in one range of colours"),
+                ("并排查看 A 与 B 的注意力图", "A 在左，B 在右，使用同一颜色范围"),
+            ),
+            Self::LookSwap => (
+                ("Swap the maps of A and B", "A in the whole pane; hold X to see B in its place"),
+                ("互换 A 与 B 的注意力图", "整个窗格显示 A；按住 X 在原位显示 B"),
+            ),
+            Self::LookWipe => (
+                ("Wipe between the maps of A and B", "A to the left of a line that can be moved, B to the right of it"),
+                ("用分隔线对比 A 与 B 的注意力图", "可移动的分隔线左侧为 A，右侧为 B"),
+            ),
+            Self::LookDifference => (
+                ("Difference of the maps of A and B", "B − A, cell by cell, on a scale with 0 in the middle"),
+                ("A 与 B 注意力图之差", "逐单元格的 B − A，色标以 0 为中心"),
+            ),
+            Self::LookDivergence => (
+                (
+                    "Divergence of the attention of A and B",
+                    "Jensen–Shannon divergence of each cell's attention over all of its keys",
+                ),
+                ("A 与 B 注意力的散度", "每个单元格在其全部键上注意力的 Jensen–Shannon 散度"),
+            ),
             Self::NewPane => (
                 (
                     "New map pane",
@@ -303,6 +338,11 @@ impl UiCommand {
             | Self::ToggleGrid
             | Self::ZoomToFit
             | Self::ResetView
+            | Self::LookBeside
+            | Self::LookSwap
+            | Self::LookWipe
+            | Self::LookDifference
+            | Self::LookDivergence
             | Self::NewPane
             | Self::ClosePane
             | Self::NextPane
@@ -317,7 +357,12 @@ impl UiCommand {
     pub fn is_on(self, state: &AppState) -> Option<bool> {
         match self {
             Self::ToggleGrid => Some(state.lens().grid),
+            Self::CompareSides => Some(state.comparison.on),
             Self::ToggleLinks => Some(state.pane().links.broken().next().is_none()),
+            _ if Self::LOOKS.contains(&self) => {
+                let at = SidesLook::ALL.iter().position(|look| state.pane().source.look() == Some(*look));
+                Some(at.is_some_and(|at| Self::LOOKS[at] == self))
+            }
             _ => None,
         }
     }
@@ -335,6 +380,7 @@ impl UiCommand {
         let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
         let shifted = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, key));
         let alt = |key| Some(KeyboardShortcut::new(Modifiers::ALT, key));
+        let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
         match self {
             Self::OpenFolder => command(Key::O),
             Self::OtherModel => command(Key::B),
@@ -348,6 +394,11 @@ impl UiCommand {
             Self::Redo => shifted(Key::Z),
             Self::Settings => command(Key::Comma),
             Self::ZoomToFit => command(Key::Num0),
+            Self::LookBeside => plain(Key::Num1),
+            Self::LookSwap => plain(Key::Num2),
+            Self::LookWipe => plain(Key::Num3),
+            Self::LookDifference => plain(Key::Num4),
+            Self::LookDivergence => plain(Key::Num5),
             Self::NewPane => command(Key::D),
             Self::ClosePane => command(Key::W),
             Self::NextPane => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F6)),
@@ -404,6 +455,9 @@ impl UiCommand {
             Self::EverythingOn => state.pane().source.interventions().is_some_and(|on| !on.is_none()),
             Self::CompareFolder => state.models.loaded(Slot::A).is_some(),
             Self::OtherModel | Self::CompareSides => state.models.are_two(),
+            Self::LookBeside | Self::LookSwap | Self::LookWipe | Self::LookDifference | Self::LookDivergence => {
+                state.models.are_two() || state.pane().source.look().is_some()
+            }
             Self::AskBoth => state.models.are_two() && conversation.is_some_and(|shown| !shown.draft.trim().is_empty()),
             Self::ExportPicture | Self::ExportNumbers | Self::ExportTrace | Self::ExportRecipe => {
                 state.trace().is_some()

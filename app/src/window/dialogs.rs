@@ -19,7 +19,7 @@ pub enum Dialogs {
 /// What came of a dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// The person chose this.
+    /// The path that the person chose.
     Chosen(PathBuf),
     /// The person chose nothing.
     Nothing,

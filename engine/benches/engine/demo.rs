@@ -40,6 +40,30 @@ pub fn measure(criterion: &mut Criterion) {
             (0..count).map(&mut once).sum::<Duration>()
         });
     });
+    // The same checkpoint once more, as a second side: its encoders are those of the first one.
+    let (second, loading) = engine.load(request(&assets.join("checkpoint"), WeightFormat::F32), None);
+    engine.wait(loading).unwrap();
+    for (name, sides) in
+        [("whole answer, cold picture", vec![model]), ("both answers, cold picture", vec![model, second])]
+    {
+        group.bench_function(name, |b| {
+            let mut asked = 1u32 << 16 | (sides.len() as u32) << 20;
+            b.iter_custom(|count| {
+                let mut once = |_| {
+                    let mut picture = Picture::clone(&open());
+                    asked += 1;
+                    picture.rgb[..4].copy_from_slice(&asked.to_le_bytes());
+                    let picture = Arc::new(picture);
+                    let started = Instant::now();
+                    for side in &sides {
+                        ask(&mut engine, *side, &picture, &[FIRST], &[]);
+                    }
+                    started.elapsed()
+                };
+                (0..count).map(&mut once).sum::<Duration>()
+            });
+        });
+    }
     group.bench_function("first token, follow-up", |b| {
         let picture = open();
         let (first, _) = ask(&mut engine, model, &picture, &[FIRST], &[]);

@@ -1,6 +1,5 @@
 //! Two answers beside each other: token by token where their texts agree.
 
-use crate::generate::Answer;
 use std::ops::Range;
 
 /// Places of a table of the longest common subsequence that are filled at most; answers beyond it are aligned at their ends
@@ -48,12 +47,10 @@ pub fn align(a: &[&str], b: &[&str]) -> Vec<Segment> {
     segments
 }
 
-/// The first place at which answers of one vocabulary hold other tokens; `None` if they are the same.
+/// The first place at which answers of one vocabulary, by the ids of their tokens, differ; `None` if they are the same.
 #[must_use]
-pub fn parting(a: &Answer, b: &Answer) -> Option<usize> {
-    let ids = |answer: &Answer| answer.tokens.iter().map(|token| token.id).collect::<Vec<_>>();
-    let (a, b) = (ids(a), ids(b));
-    let differs = a.iter().zip(&b).position(|(a, b)| a != b);
+pub fn parting(a: &[u32], b: &[u32]) -> Option<usize> {
+    let differs = a.iter().zip(b).position(|(a, b)| a != b);
     differs.or_else(|| (a.len() != b.len()).then(|| a.len().min(b.len())))
 }
 

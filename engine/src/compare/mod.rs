@@ -6,6 +6,7 @@
 //! Plain data comes out. Which of the two is meant is a place in an array: 0 is A, 1 is B.
 
 mod alignment;
+mod crossed;
 mod findings;
 mod maps;
 mod modules;
@@ -15,6 +16,7 @@ mod side;
 mod tensors;
 
 pub use alignment::{Segment, SegmentKind, align, kl, parting};
+pub use crossed::{Crossed, Parting};
 pub use findings::{Finding, FindingKind};
 pub use maps::{Basis, EncoderPair, LayerComparison, Maps, Matching};
 pub use modules::Module;

@@ -12,10 +12,11 @@
 //! Every result is summed in an order that does not depend on how many rows there are.
 #![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
 
-use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, QUAD, Quantised, SUB};
+use super::columns::by_columns;
+use super::eight_bits::{EightBits, QUADS};
+use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, Quantised, SUB};
 use crate::precision::WeightFormat;
 use half::bf16;
-use pulp::bytemuck;
 use rayon::prelude::*;
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
@@ -75,16 +76,7 @@ impl Avx512 {
         if rows == 0 || output == 0 || input == 0 {
             return vec![0f32; rows * output];
         }
-        let padded = w.padded();
-        let (quads, blocks) = (padded / QUAD, padded / SUB);
-        let mut numbers = vec![0i32; rows * quads];
-        let mut factors = vec![[0f32; 4]; rows * blocks];
-        let by_row = numbers.par_chunks_mut(quads).zip(factors.par_chunks_mut(blocks)).zip(x.par_chunks(input));
-        by_row.for_each(|((numbers, factors), x)| {
-            // SAFETY: `self` shows that the processor has the instructions.
-            unsafe { quantise_row(x, bytemuck::cast_slice_mut(numbers), factors) }
-        });
-        let x = Activations { numbers: &numbers, factors: &factors, quads, blocks, rows };
+        let x = EightBits::of(x, rows, input, w.padded());
         let size = w.group_bytes();
         by_columns(rows, output, GROUP, |first, columns, y| {
             let groups = w.bytes()[first / GROUP * size..].chunks_exact(size).take(columns.div_ceil(GROUP));
@@ -104,44 +96,6 @@ impl Avx512 {
             }
         })
     }
-}
-
-/// `[rows, output]`, computed in pieces of neighbouring columns on all cores: `run` writes `[rows, columns]` of those from
-/// `first` on. Pieces begin at multiples of `step`.
-fn by_columns(rows: usize, output: usize, step: usize, run: impl Fn(usize, usize, &mut [f32]) + Sync) -> Vec<f32> {
-    let mut y = vec![0f32; rows * output];
-    // A few pieces for each thread even out their ends.
-    let piece = output.div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
-    if rows == 1 {
-        y.par_chunks_mut(piece).enumerate().for_each(|(i, y)| run(i * piece, y.len(), y));
-        return y;
-    }
-    let mut pieces = vec![0f32; rows * output];
-    pieces.par_chunks_mut(piece * rows).enumerate().for_each(|(i, y)| {
-        let columns = y.len() / rows;
-        let inside = columns.next_multiple_of(step);
-        // One panel after the other.
-        if columns <= step {
-            run(i * piece, columns, y);
-            return;
-        }
-        let mut panel = vec![0f32; rows * step];
-        for first in (0..inside).step_by(step) {
-            let count = step.min(columns - first);
-            let panel = &mut panel[..rows * count];
-            run(i * piece + first, count, panel);
-            for (row, values) in panel.chunks_exact(count).enumerate() {
-                y[row * columns + first..row * columns + first + count].copy_from_slice(values);
-            }
-        }
-    });
-    y.par_chunks_mut(output).enumerate().for_each(|(row, y)| {
-        for (y, piece) in y.chunks_mut(piece).zip(pieces.chunks(piece * rows)) {
-            let columns = y.len();
-            y.copy_from_slice(&piece[row * columns..(row + 1) * columns]);
-        }
-    });
-    y
 }
 
 // ---- bf16 ----
@@ -259,40 +213,6 @@ fn sum_each(sums: &[__m512; 4]) -> [f32; 4] {
 }
 
 // ---- 8 bits ----
-
-/// Rows of activations in 8 bits.
-struct Activations<'a> {
-    /// Four neighbouring numbers in one, `[rows, quads]`.
-    numbers: &'a [i32],
-    /// For each 32 numbers their scale, and the scale times the sum of the first 16, the last 16 and all of them:
-    /// `[rows, blocks]`.
-    factors: &'a [[f32; 4]],
-    quads: usize,
-    blocks: usize,
-    rows: usize,
-}
-
-/// Quantises a row, 32 numbers at a time; what the row lacks to its last block counts as zero.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn quantise_row(x: &[f32], numbers: &mut [i8], factors: &mut [[f32; 4]]) {
-    for ((x, numbers), factors) in x.chunks(SUB).zip(numbers.as_chunks_mut::<SUB>().0).zip(factors) {
-        let mut block = [0f32; SUB];
-        block[..x.len()].copy_from_slice(x);
-        let mut top = 0f32;
-        for x in block {
-            top = top.max(x.abs());
-        }
-        let (scale, inverse) = if top > 0.0 { (top / 127.0, 127.0 / top) } else { (0.0, 0.0) };
-        let mut sums = [0i32; 2];
-        for (i, (number, x)) in numbers.iter_mut().zip(block).enumerate() {
-            let q = (x * inverse).round_ties_even() as i32;
-            *number = q as i8;
-            sums[i / 16] += q;
-        }
-        let [first, last] = sums.map(|sum| scale * sum as f32);
-        *factors = [scale, first, last, first + last];
-    }
-}
 
 /// Where the results of a group go: `wanted` columns from `column` on, in rows of `stride` numbers.
 #[derive(Clone, Copy)]
@@ -477,7 +397,7 @@ impl Format for Q6 {
 
 /// One group against all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_product<F: Format>(group: &[u8], x: &Activations<'_>, y: &mut [f32], place: Place) {
+fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut [f32], place: Place) {
     let mut row = 0;
     while row < x.rows {
         let count = match x.rows - row {
@@ -504,10 +424,10 @@ fn group_product<F: Format>(group: &[u8], x: &Activations<'_>, y: &mut [f32], pl
 
 /// One group against `M` rows from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_tile<F: Format, const M: usize>(group: &[u8], x: &Activations<'_>, first: usize, y: &mut [f32], place: Place) {
+fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usize, y: &mut [f32], place: Place) {
     let pieces = group.len() / F::BLOCK * F::SUBS;
-    assert!(pieces <= x.blocks && x.quads == 8 * x.blocks && first + M <= x.rows);
-    assert!(x.numbers.len() >= x.rows * x.quads && x.factors.len() >= x.rows * x.blocks);
+    assert!(pieces <= x.blocks && first + M <= x.rows);
+    assert!(x.numbers.len() >= x.rows * x.blocks * QUADS && x.factors.len() >= x.rows * x.blocks);
     let mut sums = [_mm512_setzero_ps(); M];
     for (block, bytes) in group.chunks_exact(F::BLOCK).enumerate() {
         for sub in 0..F::SUBS {
@@ -521,7 +441,7 @@ fn group_tile<F: Format, const M: usize>(group: &[u8], x: &Activations<'_>, firs
                 for (i, weights) in weights.into_iter().enumerate() {
                     let half = if F::HALVES { i / 4 } else { 0 };
                     for (m, dot) in dots[half].iter_mut().enumerate() {
-                        let quad = *x.numbers.get_unchecked((first + m) * x.quads + piece * 8 + i);
+                        let quad = *x.numbers.get_unchecked(((first + m) * x.blocks + piece) * QUADS + i);
                         *dot = _mm512_dpbusd_epi32(*dot, weights, _mm512_set1_epi32(quad));
                     }
                 }
@@ -555,6 +475,7 @@ fn group_tile<F: Format, const M: usize>(group: &[u8], x: &Activations<'_>, firs
 #[cfg(test)]
 mod tests {
     use super::super::quantised::tests::{numbers, quantised};
+    use super::super::twin;
     use super::*;
 
     /// Said where a processor lacks the instructions: then there is nothing to test.
@@ -566,73 +487,24 @@ mod tests {
         found
     }
 
-    /// Every remainder of rows, columns and width, and the boundaries of tiles and panels.
-    fn shapes() -> Vec<(usize, usize, usize)> {
-        let mut shapes = vec![(1, 1, 1), (1, 4096, 16), (13, 31, 130), (64, 257, 70), (7, 300, 1030), (70, 1152, 48)];
-        for rows in 1..=17 {
-            shapes.push((rows, 20 + 29 * rows, 50 - rows));
-        }
-        shapes
-    }
-
-    fn close(got: &[f32], exact: &[f64], scale: &[f64], what: &str) {
-        assert_eq!(got.len(), exact.len(), "{what}");
-        for (at, ((got, exact), scale)) in got.iter().zip(exact).zip(scale).enumerate() {
-            // Sums in f32 of numbers whose magnitudes add up to `scale`.
-            assert!((f64::from(*got) - exact).abs() <= 1e-6 * scale + 1e-12, "{what} at {at}: {got} {exact} ± {scale}");
-        }
-    }
-
-    /// The sums of `x` `[rows, input]` with `w` `[output, input]` in f64, and of the magnitudes of what is added.
-    fn plain(x: &[f64], w: &[f64], input: usize) -> (Vec<f64>, Vec<f64>) {
-        let pairs = x.chunks_exact(input).flat_map(|x| w.chunks_exact(input).map(move |w| (x, w)));
-        let sums = pairs.map(|(x, w)| {
-            let products = x.iter().zip(w).map(|(x, w)| x * w);
-            products.fold((0.0, 0.0), |(sum, size), product| (sum + product, size + product.abs()))
-        });
-        sums.unzip()
-    }
-
     #[test]
     fn bf16_products_equal_sums_of_rounded_numbers() {
         let Some(avx512) = detected() else { return };
-        for (rows, input, output) in shapes() {
+        for (rows, input, output) in twin::shapes() {
             let x = numbers(rows * input, 3);
             let w: Vec<bf16> = numbers(output * input, 5).into_iter().map(bf16::from_f32).collect();
             let rounded: Vec<f64> = x.iter().map(|x| bf16::from_f32(*x).to_f64()).collect();
             let wide: Vec<f64> = w.iter().map(|w| w.to_f64()).collect();
-            let (exact, scale) = plain(&rounded, &wide, input);
-            close(&avx512.bf16_product(&x, rows, &w, input), &exact, &scale, &format!("{rows}×{input}×{output}"));
+            let (exact, scale) = twin::plain(&rounded, &wide, input);
+            let got = avx512.bf16_product(&x, rows, &w, input);
+            twin::close(&got, &exact, &scale, &format!("{rows}×{input}×{output}"));
         }
     }
 
     #[test]
     fn products_of_quantised_weights_equal_sums_of_what_they_stand_for() {
         let Some(avx512) = detected() else { return };
-        for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
-            for (rows, input, output) in shapes() {
-                let x = numbers(rows * input, 3);
-                let w = quantised(format, &numbers(output * input, 5), output, input);
-                let mut wide = vec![0f32; output * input];
-                w.widen(0..output, &mut wide);
-                let wide: Vec<f64> = wide.into_iter().map(f64::from).collect();
-                // Activations as they are in 8 bits, by the definition.
-                let mut rounded = Vec::with_capacity(x.len());
-                for row in x.chunks_exact(input) {
-                    for block in row.chunks(SUB) {
-                        let top = block.iter().fold(0f32, |top, x| top.max(x.abs()));
-                        let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
-                        let scale = f64::from(top / 127.0);
-                        rounded.extend(block.iter().map(|x| scale * f64::from((x * inverse).round_ties_even())));
-                    }
-                }
-                let (exact, scale) = plain(&rounded, &wide, input);
-                // What is added and taken away again (128 for each weight, minima) is larger than the weights.
-                let scale: Vec<f64> = scale.into_iter().map(|scale| 8.0 * scale + 0.01).collect();
-                let got = avx512.quantised_product(&x, rows, &w);
-                close(&got, &exact, &scale, &format!("{format} {rows}×{input}×{output}"));
-            }
-        }
+        twin::check_quantised(|x, rows, w| avx512.quantised_product(x, rows, w));
     }
 
     /// However many rows are computed at once, each has the same result, to the last bit.
@@ -642,16 +514,10 @@ mod tests {
         let (rows, input, output) = (23, 200, 75);
         let (x, w) = (numbers(rows * input, 1), numbers(output * input, 2));
         let half: Vec<bf16> = w.iter().map(|w| bf16::from_f32(*w)).collect();
-        let alone = |product: &dyn Fn(&[f32], usize) -> Vec<f32>| {
-            let all = product(&x, rows);
-            for (x, y) in x.chunks_exact(input).zip(all.chunks_exact(output)) {
-                assert_eq!(product(x, 1), y);
-            }
-        };
-        alone(&|x, rows| avx512.bf16_product(x, rows, &half, input));
+        twin::rows_alone(&x, rows, output, |x, rows| avx512.bf16_product(x, rows, &half, input));
         for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
             let w = quantised(format, &w, output, input);
-            alone(&|x, rows| avx512.quantised_product(x, rows, &w));
+            twin::rows_alone(&x, rows, output, |x, rows| avx512.quantised_product(x, rows, &w));
         }
     }
 }

@@ -2,9 +2,13 @@
 
 mod activation;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
+mod columns;
 mod depthwise;
 mod dot;
+mod eight_bits;
 mod few_rows;
 mod gemm;
 mod host;
@@ -15,6 +19,8 @@ mod quantised;
 mod resize;
 mod softmax;
 mod tracked;
+#[cfg(test)]
+mod twin;
 mod weight;
 
 pub use activation::{Activation, swiglu};

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::precision::{Products, WeightFormat};
 
 #[cfg(target_arch = "x86_64")]
-use super::avx512::Avx512;
+use super::{avx2::Avx2, avx512::Avx512};
 
 /// Up to this many rows of `x` it is faster to multiply straight from the kept form than to widen the weights and hand
 /// them to the matrix product. At this many both take about as long (two cores, AVX-512).
@@ -34,10 +34,13 @@ pub(super) fn product(x: &[f32], rows: usize, weight: &Weight, products: Product
         return Err(candle_core::Error::Msg("a linear layer's weight is not where its input is".into()).into());
     }
     #[cfg(target_arch = "x86_64")]
-    if let (Products::Fast, Some(avx512)) = (products, Avx512::detect()) {
-        match &weight.values {
-            Values::Bf16(w) => return Ok(avx512.bf16_product(x, rows, w.as_slice(), weight.input())),
-            Values::Quantised(w) => return Ok(avx512.quantised_product(x, rows, w)),
+    if products == Products::Fast {
+        match (&weight.values, Avx512::detect(), Avx2::detect()) {
+            (Values::Bf16(w), Some(avx512), _) => {
+                return Ok(avx512.bf16_product(x, rows, w.as_slice(), weight.input()));
+            }
+            (Values::Quantised(w), Some(avx512), _) => return Ok(avx512.quantised_product(x, rows, w)),
+            (Values::Quantised(w), None, Some(avx2)) => return Ok(avx2.quantised_product(x, rows, w)),
             _ => {}
         }
     }
@@ -47,23 +50,26 @@ pub(super) fn product(x: &[f32], rows: usize, weight: &Weight, products: Product
 /// The numbers in which [`product`] computes with weights in `format`, for people.
 pub(crate) fn product_numbers(format: WeightFormat, products: Products) -> &'static str {
     #[cfg(target_arch = "x86_64")]
-    if products == Products::Fast && Avx512::detect().is_some() {
-        return match format {
-            WeightFormat::Bf16 => "bf16",
-            WeightFormat::F32 | WeightFormat::F16 => "f32",
-            _ => "int8",
-        };
+    if products == Products::Fast {
+        if format == WeightFormat::Bf16 && Avx512::detect().is_some() {
+            return "bf16";
+        }
+        if format.is_quantised() && (Avx512::detect().is_some() || Avx2::detect().is_some()) {
+            return "int8";
+        }
     }
+    let _ = (format, products);
     "f32"
 }
 
 fn of_few_rows(x: &[f32], rows: usize, weight: &Weight) -> Vec<f32> {
     let (input, output) = (weight.input(), weight.output());
     let y = match &weight.values {
+        Values::Quantised(w) => return w.few_rows(x, rows),
         Values::F32(w) => few_rows(x, w.as_slice(), rows, input),
         Values::Bf16(w) => few_rows(x, w.as_slice(), rows, input),
         Values::F16(w) => few_rows(x, w.as_slice(), rows, input),
-        _ => in_blocks(weight, |_, w| few_rows(x, w, rows, input)).concat(),
+        Values::Tensor(_) | Values::Absent => Vec::new(),
     };
     if rows == 1 { y } else { transposed(&y, rows, output) }
 }

@@ -16,13 +16,16 @@
 //! whole multiples of the f16 before them, in 8 bits where llama.cpp has 6.
 
 mod fit;
+mod quantise;
+mod widen;
 
+use super::columns::by_columns;
 use crate::precision::WeightFormat;
-use fit::{fit_affine, fit_symmetric};
-use half::f16;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
+use quantise::QuantiseGroup;
 use rayon::prelude::*;
 use std::ops::Range;
+use widen::{GroupProduct, WidenRows};
 
 /// Rows that lie interleaved.
 pub(super) const GROUP: usize = 16;
@@ -30,6 +33,8 @@ pub(super) const GROUP: usize = 16;
 pub(super) const QUAD: usize = 4;
 /// Weights of a row that share a scale, in all formats but `q6_k`.
 pub(super) const SUB: usize = 32;
+/// Weights of a row in the longest block.
+const LONGEST: usize = 256;
 /// Where the scales of `q6_k` begin in a block, and where its weights do.
 pub(super) const Q6_SCALES: usize = 2 * GROUP;
 pub(super) const Q6_WEIGHTS: usize = Q6_SCALES + 16 * GROUP;
@@ -95,23 +100,17 @@ impl Quantised {
         rows: impl Fn(Range<usize>, &mut [f32]) -> Result<(), E> + Sync,
         too_large: impl Fn(usize) -> E + Sync,
     ) -> Result<(), E> {
-        let (output, input, padded, size) = (self.output, self.input, self.padded(), self.group_bytes());
-        let format = self.format;
+        let (format, output, input, size) = (self.format, self.output, self.input, self.group_bytes());
         let bytes = self.bytes.get_mut(groups.start * size..groups.end * size).unwrap_or_default();
         bytes.par_chunks_mut(size).enumerate().try_for_each_init(
-            || (vec![0f32; GROUP * input], vec![0f32; padded]),
-            |(values, row), (group, bytes)| {
+            || vec![0f32; GROUP * input],
+            |values, (group, bytes)| {
                 let first = (groups.start + group) * GROUP;
                 let count = GROUP.min(output.saturating_sub(first));
                 let values = &mut values[..count * input];
                 rows(first..first + count, values)?;
-                for (r, values) in values.chunks_exact(input.max(1)).enumerate() {
-                    row[..input].copy_from_slice(values);
-                    if !Arch::new().dispatch(QuantiseRow { format, row, bytes, r }) {
-                        return Err(too_large(first + r));
-                    }
-                }
-                Ok(())
+                let quantised = Arch::new().dispatch(QuantiseGroup { format, rows: values, input, bytes });
+                quantised.map_err(|row| too_large(first + row))
             },
         )
     }
@@ -124,184 +123,92 @@ impl Quantised {
     /// Writes the rows `rows` in f32 into `out`, on all cores.
     pub(super) fn widen(&self, rows: Range<usize>, out: &mut [f32]) {
         let input = self.input.max(1);
-        out.par_chunks_mut(input).zip(rows).for_each(|(out, row)| self.widen_row(row, out));
+        let inside = rows.start % GROUP;
+        // Up to the next group, then whole ones.
+        let front = if inside == 0 { 0 } else { (GROUP - inside).min(rows.len()) };
+        let (front, rest) = out.split_at_mut(front * input);
+        self.widen_group(rows.start / GROUP, inside, front);
+        let next = rows.start.div_ceil(GROUP);
+        rest.par_chunks_mut(GROUP * input).enumerate().for_each(|(i, out)| self.widen_group(next + i, 0, out));
     }
 
-    fn widen_row(&self, row: usize, out: &mut [f32]) {
-        let (size, block) = (self.group_bytes(), self.format.block());
-        let group = self.bytes.get(row / GROUP * size..).unwrap_or_default();
-        for (out, bytes) in out.chunks_mut(block).zip(group.chunks_exact(self.format.block_bytes())) {
-            let mut values = [0f32; 256];
-            widen(self.format, bytes, row % GROUP, &mut values);
-            out.copy_from_slice(&values[..out.len()]);
-        }
+    /// Writes rows of a group, from `first` on, into `out`.
+    fn widen_group(&self, group: usize, first: usize, out: &mut [f32]) {
+        let group = self.group(group);
+        Arch::new().dispatch(WidenRows { format: self.format, group, input: self.input.max(1), first, out });
     }
-}
 
-/// Row `r` of a group, filled up to whole blocks, to be quantised into the group's `bytes`; compiled once per instruction
-/// set. `false` if a scale is too large for f16.
-struct QuantiseRow<'a> {
-    format: WeightFormat,
-    row: &'a [f32],
-    bytes: &'a mut [u8],
-    r: usize,
-}
-
-impl WithSimd for QuantiseRow<'_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> bool {
-        let Self { format, row, bytes, r } = self;
-        let mut blocks = row.chunks_exact(format.block()).zip(bytes.chunks_exact_mut(format.block_bytes()));
-        blocks.all(|(block, bytes)| quantise(format, block, bytes, r))
+    fn group(&self, group: usize) -> &[u8] {
+        let size = self.group_bytes();
+        self.bytes.get(group * size..(group + 1) * size).unwrap_or_default()
     }
-}
 
-/// Writes `value` in f16 as the scale of row `r` at `at`, and gives it back as it can be read; `None` if f16 has no room.
-#[inline(always)]
-fn write_scale(bytes: &mut [u8], at: usize, r: usize, value: f32) -> Option<f32> {
-    let scale = f16::from_f32(value);
-    bytes[at + 2 * r..at + 2 * r + 2].copy_from_slice(&scale.to_le_bytes());
-    scale.is_finite().then(|| scale.to_f32())
-}
-
-#[inline(always)]
-fn read_scale(bytes: &[u8], at: usize, r: usize) -> f32 {
-    f16::from_le_bytes([bytes[at + 2 * r], bytes[at + 2 * r + 1]]).to_f32()
-}
-
-/// Where the byte lies that holds weight `k` of row `r` among 64-byte pieces of which each has four of each row.
-#[inline(always)]
-fn place(k: usize, r: usize) -> usize {
-    k / QUAD * 64 + r * QUAD + k % QUAD
-}
-
-/// `1 / x`, and 0 for 0.
-#[inline(always)]
-fn inverse(x: f32) -> f32 {
-    if x == 0.0 { 0.0 } else { 1.0 / x }
-}
-
-/// Quantises `block`, one block of row `r` of a group, into the group's block. `false` if a scale is too large for f16.
-#[inline(always)]
-fn quantise(format: WeightFormat, block: &[f32], bytes: &mut [u8], r: usize) -> bool {
-    let done = match format {
-        WeightFormat::Q8_0 => quantise_q8(block, bytes, r),
-        WeightFormat::Q6K => quantise_q6(block, bytes, r),
-        WeightFormat::Q5K => quantise_affine::<31>(block, bytes, r),
-        WeightFormat::Q4K => quantise_affine::<15>(block, bytes, r),
-        WeightFormat::F32 | WeightFormat::Bf16 | WeightFormat::F16 => None,
-    };
-    done.is_some()
-}
-
-#[inline(always)]
-fn quantise_q8(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
-    let top = block.iter().fold(0f32, |top, x| top.max(x.abs()));
-    let inverse = inverse(write_scale(bytes, 0, r, top / 127.0)?);
-    for (k, x) in block.iter().enumerate() {
-        let q = (x * inverse).round_ties_even().clamp(-127.0, 127.0);
-        bytes[2 * GROUP + place(k, r)] = (q + 128.0) as u8;
-    }
-    Some(())
-}
-
-#[inline(always)]
-fn quantise_q6(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
-    let mut scales = [0f32; 16];
-    for (scale, x) in scales.iter_mut().zip(block.as_chunks::<16>().0) {
-        *scale = fit_symmetric(x);
-    }
-    let top = scales.iter().fold(0f32, |top, scale| top.max(scale.abs()));
-    let whole = write_scale(bytes, 0, r, top / 127.0)?;
-    for (i, (scale, x)) in scales.iter().zip(block.as_chunks::<16>().0).enumerate() {
-        let step = (scale * inverse(whole)).round_ties_even().clamp(-127.0, 127.0);
-        bytes[Q6_SCALES + i * GROUP + r] = step as i8 as u8;
-        let inverse = inverse(whole * step);
-        for (k, x) in x.iter().enumerate() {
-            let q = ((x * inverse).round_ties_even().clamp(-32.0, 31.0) + 32.0) as u8;
-            let at = i * 16 + k;
-            let sub = Q6_WEIGHTS + at / SUB * Q6_SUB;
-            let at = at % SUB;
-            bytes[sub + place(at % 16, r)] |= (q & 15) << (4 * (at / 16));
-            let quad = at / QUAD;
-            bytes[sub + 256 + quad / 4 * 64 + r * QUAD + at % QUAD] |= (q >> 4) << (2 * (quad % 4));
-        }
-    }
-    Some(())
-}
-
-/// `q4_k` with `TOP` 15, `q5_k` with `TOP` 31.
-#[inline(always)]
-fn quantise_affine<const TOP: u8>(block: &[f32], bytes: &mut [u8], r: usize) -> Option<()> {
-    let mut fits = [(0f32, 0f32); 8];
-    for (fit, x) in fits.iter_mut().zip(block.as_chunks::<SUB>().0) {
-        *fit = fit_affine::<TOP>(x);
-    }
-    let top = |pick: fn(&(f32, f32)) -> f32| fits.iter().map(pick).fold(0f32, f32::max) / 255.0;
-    let whole = write_scale(bytes, 0, r, top(|fit| fit.0))?;
-    let whole_minimum = write_scale(bytes, 2 * GROUP, r, top(|fit| fit.1))?;
-    let size = if TOP == 31 { 320 } else { 256 };
-    for (i, (fit, x)) in fits.iter().zip(block.as_chunks::<SUB>().0).enumerate() {
-        let step = |value: f32, whole: f32| (value * inverse(whole)).round_ties_even().clamp(0.0, 255.0);
-        let (scale, minimum) = (step(fit.0, whole), step(fit.1, whole_minimum));
-        bytes[K_SCALES + i * GROUP + r] = scale as u8;
-        bytes[K_MINIMA + i * GROUP + r] = minimum as u8;
-        let (inverse, minimum) = (inverse(whole * scale), whole_minimum * minimum);
-        for (k, x) in x.iter().enumerate() {
-            let q = ((x + minimum) * inverse).round_ties_even().clamp(0.0, f32::from(TOP)) as u8;
-            let sub = K_WEIGHTS + i * size;
-            bytes[sub + place(k % 16, r)] |= (q & 15) << (4 * (k / 16));
-            if TOP == 31 {
-                bytes[sub + 256 + r * QUAD + k % QUAD] |= (q >> 4) << (k / QUAD);
+    /// `x` `[rows, input]` times the transpose of this matrix, in f32 → `[rows, output]`. Weights are widened in the nearest
+    /// cache, once for all rows.
+    pub(super) fn few_rows(&self, x: &[f32], rows: usize) -> Vec<f32> {
+        let (format, input) = (self.format, self.input.max(1));
+        by_columns(rows, self.output, GROUP, |first, columns, y| {
+            for column in (0..columns).step_by(GROUP) {
+                let group = self.group((first + column) / GROUP);
+                let product = GroupProduct { format, group, x, input, column, stride: columns, y: &mut *y };
+                Arch::new().dispatch(product);
             }
-        }
-    }
-    Some(())
-}
-
-/// Block `bytes` of a group, row `r`, in f32.
-fn widen(format: WeightFormat, bytes: &[u8], r: usize, out: &mut [f32; 256]) {
-    match format {
-        WeightFormat::Q8_0 => {
-            let scale = read_scale(bytes, 0, r);
-            for (k, out) in out[..SUB].iter_mut().enumerate() {
-                *out = scale * (f32::from(bytes[2 * GROUP + place(k, r)]) - 128.0);
-            }
-        }
-        WeightFormat::Q6K => {
-            let whole = read_scale(bytes, 0, r);
-            for (at, out) in out.iter_mut().enumerate() {
-                let scale = whole * f32::from(bytes[Q6_SCALES + at / 16 * GROUP + r] as i8);
-                let (sub, at) = (Q6_WEIGHTS + at / SUB * Q6_SUB, at % SUB);
-                let low = bytes[sub + place(at % 16, r)] >> (4 * (at / 16)) & 15;
-                let quad = at / QUAD;
-                let high = bytes[sub + 256 + quad / 4 * 64 + r * QUAD + at % QUAD] >> (2 * (quad % 4)) & 3;
-                *out = scale * (f32::from(low | high << 4) - 32.0);
-            }
-        }
-        WeightFormat::Q5K | WeightFormat::Q4K => {
-            let (whole, whole_minimum) = (read_scale(bytes, 0, r), read_scale(bytes, 2 * GROUP, r));
-            let five = format == WeightFormat::Q5K;
-            let size = if five { 320 } else { 256 };
-            for (at, out) in out.iter_mut().enumerate() {
-                let (i, k) = (at / SUB, at % SUB);
-                let scale = whole * f32::from(bytes[K_SCALES + i * GROUP + r]);
-                let minimum = whole_minimum * f32::from(bytes[K_MINIMA + i * GROUP + r]);
-                let sub = K_WEIGHTS + i * size;
-                let low = bytes[sub + place(k % 16, r)] >> (4 * (k / 16)) & 15;
-                let high = if five { bytes[sub + 256 + r * QUAD + k % QUAD] >> (k / QUAD) & 1 } else { 0 };
-                *out = scale * f32::from(low | high << 4) - minimum;
-            }
-        }
-        WeightFormat::F32 | WeightFormat::Bf16 | WeightFormat::F16 => {}
+        })
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use half::f16;
+    use pulp::WithSimd;
+
+    fn read_scale(bytes: &[u8], at: usize, r: usize) -> f32 {
+        f16::from_le_bytes([bytes[at + 2 * r], bytes[at + 2 * r + 1]]).to_f32()
+    }
+
+    /// Where the byte lies that holds weight `k` of row `r` among 64-byte pieces of which each has four of each row.
+    fn place(k: usize, r: usize) -> usize {
+        k / QUAD * 64 + r * QUAD + k % QUAD
+    }
+
+    /// Block `bytes` of a group, row `r`, in f32, weight by weight from the layout's definition.
+    fn plain(format: WeightFormat, bytes: &[u8], r: usize, out: &mut [f32; 256]) {
+        match format {
+            WeightFormat::Q8_0 => {
+                let scale = read_scale(bytes, 0, r);
+                for (k, out) in out[..SUB].iter_mut().enumerate() {
+                    *out = scale * (f32::from(bytes[2 * GROUP + place(k, r)]) - 128.0);
+                }
+            }
+            WeightFormat::Q6K => {
+                let whole = read_scale(bytes, 0, r);
+                for (at, out) in out.iter_mut().enumerate() {
+                    let scale = whole * f32::from(bytes[Q6_SCALES + at / 16 * GROUP + r] as i8);
+                    let (sub, at) = (Q6_WEIGHTS + at / SUB * Q6_SUB, at % SUB);
+                    let low = bytes[sub + place(at % 16, r)] >> (4 * (at / 16)) & 15;
+                    let quad = at / QUAD;
+                    let high = bytes[sub + 256 + quad / 4 * 64 + r * QUAD + at % QUAD] >> (2 * (quad % 4)) & 3;
+                    *out = scale * (f32::from(low | high << 4) - 32.0);
+                }
+            }
+            WeightFormat::Q5K | WeightFormat::Q4K => {
+                let (whole, whole_minimum) = (read_scale(bytes, 0, r), read_scale(bytes, 2 * GROUP, r));
+                let five = format == WeightFormat::Q5K;
+                let size = if five { 320 } else { 256 };
+                for (at, out) in out.iter_mut().enumerate() {
+                    let (i, k) = (at / SUB, at % SUB);
+                    let scale = whole * f32::from(bytes[K_SCALES + i * GROUP + r]);
+                    let minimum = whole_minimum * f32::from(bytes[K_MINIMA + i * GROUP + r]);
+                    let sub = K_WEIGHTS + i * size;
+                    let low = bytes[sub + place(k % 16, r)] >> (4 * (k / 16)) & 15;
+                    let high = if five { bytes[sub + 256 + r * QUAD + k % QUAD] >> (k / QUAD) & 1 } else { 0 };
+                    *out = scale * f32::from(low | high << 4) - minimum;
+                }
+            }
+            WeightFormat::F32 | WeightFormat::Bf16 | WeightFormat::F16 => {}
+        }
+    }
 
     /// Numbers as weights are spread: near zero, with a few large ones; the same ones every time.
     pub(in crate::nn) fn numbers(count: usize, seed: u32) -> Vec<f32> {
@@ -322,6 +229,67 @@ pub(super) mod tests {
         };
         quantised.fill(groups, read, |row| row).unwrap();
         quantised
+    }
+
+    /// Widening and multiplying a few rows, in every format and at every remainder, against the layout's definition: on the
+    /// best instruction set there is, and on none.
+    #[test]
+    fn what_is_read_is_what_the_layout_says() {
+        for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
+            for (output, input, rows) in [(16, 256, 1), (5, 33, 3), (40, 300, 2), (1, 1, 1), (33, 1152, 5)] {
+                let matrix = quantised(format, &numbers(output * input, 11), output, input);
+                let mut exact = vec![0f32; output * input];
+                for (row, out) in exact.chunks_exact_mut(input).enumerate() {
+                    let blocks = matrix.group(row / GROUP).chunks_exact(format.block_bytes());
+                    for (out, bytes) in out.chunks_mut(format.block()).zip(blocks) {
+                        let mut values = [0f32; 256];
+                        plain(format, bytes, row % GROUP, &mut values);
+                        out.copy_from_slice(&values[..out.len()]);
+                    }
+                }
+                for (first, last) in [(0, output), (output / 2, output), (output - 1, output), (output / 3, output / 2)]
+                {
+                    let mut got = vec![9f32; (last - first) * input];
+                    matrix.widen(first..last, &mut got);
+                    assert_eq!(got, exact[first * input..last * input], "{format} {output}×{input}, {first}..{last}");
+                }
+                let mut scalar = vec![9f32; output.min(GROUP) * input];
+                let group = matrix.group(0);
+                WidenRows { format, group, input, first: 0, out: &mut scalar }.with_simd(pulp::Scalar::new());
+                assert_eq!(scalar, exact[..scalar.len()], "{format} {output}×{input}");
+
+                let x = numbers(rows * input, 13);
+                let got = matrix.few_rows(&x, rows);
+                for (at, got) in got.iter().enumerate() {
+                    let (x, w) = (&x[at / output * input..][..input], &exact[at % output * input..][..input]);
+                    let products = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w));
+                    let (sum, size) = products.fold((0.0, 0.0), |(sum, size), p| (sum + p, size + p.abs()));
+                    assert!(
+                        (f64::from(*got) - sum).abs() <= 1e-6 * size + 1e-12,
+                        "{format} {output}×{input}: {got} {sum}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// No instruction set quantises otherwise than none does.
+    #[test]
+    fn quantising_does_not_depend_on_the_instructions() {
+        for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
+            let (rows, input) = (13, 300);
+            let w = numbers(rows * input, 17);
+            let best = quantised(format, &w, rows, input);
+            let mut scalar = Quantised::empty(format, rows, input).unwrap();
+            let bytes = &mut scalar.bytes[..];
+            QuantiseGroup { format, rows: &w, input, bytes }.with_simd(pulp::Scalar::new()).unwrap();
+            let (mut a, mut b) = (vec![0f32; w.len()], vec![0f32; w.len()]);
+            best.widen(0..rows, &mut a);
+            scalar.widen(0..rows, &mut b);
+            for (a, b) in a.iter().zip(&b) {
+                assert!((a - b).abs() < 1e-3, "{format}: {a} {b}");
+            }
+        }
     }
 
     /// Every weight comes back within the step its block is quantised with, at widths and heights of every remainder, and on

@@ -4,7 +4,7 @@ use super::questions::Question;
 use super::sides::LoadedSide;
 use crate::cli::driver::Driver;
 use crate::cli::failure::Result;
-use opabinia_engine::compare::{Maps, Segment, align, kl, parting};
+use opabinia_engine::compare::{Crossed, Maps, Segment, align, parting};
 use opabinia_engine::generate::{Answer, GenerateOptions, Scores};
 use opabinia_engine::probe::{Detail, Trace};
 use opabinia_engine::text::Turn;
@@ -24,23 +24,6 @@ pub struct Compared {
     pub traces: [Option<Arc<Trace>>; 2],
     /// How that differs, where both looked.
     pub maps: Option<Maps>,
-}
-
-/// Each answer under the other side.
-pub struct Crossed {
-    /// Of each answer, the log-probabilities of its tokens on its own side and on the other. Both by teacher forcing, in one
-    /// pass, so that two equal sides give equal numbers.
-    pub log_probs: [[Vec<f32>; 2]; 2],
-    /// Where the answers part.
-    pub parting: Option<Parting>,
-}
-
-/// The first place in which two answers differ.
-pub struct Parting {
-    /// Tokens before it.
-    pub at: usize,
-    /// KL divergence there in nats, from A to B and from B to A; `None` where an answer ends before it.
-    pub kl: Option<[f64; 2]>,
 }
 
 /// Asks both sides, in turn.
@@ -77,25 +60,17 @@ pub fn ask(
         return Err(crate::cli::failure::Failure::internal("a comparison has two sides"));
     };
     let crossed = if same_tokenizer {
-        let place = parting(&answers[0], &answers[1]);
+        let ids = |answer: &Answer| answer.tokens.iter().map(|token| token.id).collect::<Vec<u32>>();
+        let place = parting(&ids(&answers[0]), &ids(&answers[1]));
         let mut score = |answer: &Answer, side: &LoadedSide| -> Result<Scores> {
-            let forced_prefix: Vec<u32> = answer.tokens.iter().map(|token| token.id).collect();
             let decoding = Decoding::Score { alternatives: 0 };
-            let run = driver.run(RunSpec { forced_prefix, place, decoding, ..spec(side) })?;
+            let run = driver.run(RunSpec { forced_prefix: ids(answer), place, decoding, ..spec(side) })?;
             Ok(run.into_scores()?)
         };
         let mut both =
             |answer| Ok::<_, crate::cli::failure::Failure>([score(answer, &sides[0])?, score(answer, &sides[1])?]);
-        let ([a, a_under_b], [b_under_a, b]) = (both(&answers[0])?, both(&answers[1])?);
-        let parting = place.map(|at| {
-            // After the same tokens, whichever answer they are taken from.
-            let (p, q) = (&a.distribution, &a_under_b.distribution);
-            let known = !p.is_empty() && at < b.tokens.len();
-            Parting { at, kl: known.then(|| Some([kl(p, q)?, kl(q, p)?])).flatten() }
-        });
-        let log_probs = |scores: &Scores| scores.tokens.iter().map(|token| token.log_prob).collect();
-        let of = |own: &Scores, other: &Scores| [log_probs(own), log_probs(other)];
-        Some(Crossed { log_probs: [of(&a, &a_under_b), of(&b, &b_under_a)], parting })
+        let (of_a, of_b) = (both(&answers[0])?, both(&answers[1])?);
+        Some(Crossed::of([of_a.each_ref(), of_b.each_ref()], place))
     } else {
         None
     };

@@ -17,10 +17,9 @@ pub(super) fn report(question: &Question, compared: &Compared) -> String {
     let _ = writeln!(out, "{}{about}", printable::line(&question.prompt));
     for (side, name) in NAMES.iter().enumerate() {
         let answer = &compared.answers[side];
-        let sum = |log_probs: &[f32]| log_probs.iter().map(|p| f64::from(*p)).sum::<f64>();
         let (own, other) = match &compared.crossed {
             Some(crossed) => {
-                let [own, other] = crossed.log_probs[side].each_ref().map(|log_probs| sum(log_probs));
+                let [own, other] = crossed.sums(side);
                 (own, format!(", under {} {other:.3}", NAMES[1 - side]))
             }
             None => (answer.tokens.iter().map(|token| f64::from(token.log_prob)).sum(), String::new()),

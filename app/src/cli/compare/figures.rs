@@ -5,9 +5,12 @@ use super::questions::Question;
 use super::sides::LoadedSide;
 use crate::cli::failure::{Failure, Result};
 use crate::difference_figure::DifferenceFigure;
+use crate::figure::Figure;
+use crate::output;
 use crate::recipe::{self, FigureSettings, Recipe};
 use opabinia_engine::probe::Trace;
 use opabinia_shaders::{ColourMap, Gpu, Normalisation};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Draws the figures of question number `at` into `folder`; gives the pictures that were written.
@@ -45,9 +48,8 @@ pub fn write(
     let mut written = Vec::with_capacity(3);
     for ((trace, settings), side) in traces.into_iter().zip(&settings).zip(["a", "b"]) {
         let drawn = settings.figure(trace, picture, &name)?.draw(gpu)?;
-        let image = drawn.figure.draw().map_err(Failure::internal)?;
         let target = folder.join(format!("q{:03}.{side}.png", at + 1));
-        recipe::write_png(&target, &image)?;
+        write_both(&target, &drawn.figure)?;
         Recipe::write(&target.with_extension("recipe.json"), trace, picture, &name, settings)?;
         written.push(target);
     }
@@ -62,10 +64,17 @@ pub fn write(
     let names = sides.each_ref().map(LoadedSide::name);
     let names = names.each_ref().map(String::as_str);
     let figure = DifferenceFigure { traces, names, maps, picture, picture_name: &name, settings: &settings };
-    let image = figure.draw(gpu)?.figure.draw().map_err(Failure::internal)?;
     let target = folder.join(format!("q{:03}.difference.png", at + 1));
-    recipe::write_png(&target, &image)?;
+    write_both(&target, &figure.draw(gpu)?.figure)?;
     Recipe::write_difference(&target.with_extension("recipe.json"), traces, picture, &name, &settings)?;
     written.push(target);
     Ok(written)
+}
+
+/// Writes `figure` as PNG to `target` and as SVG beside it.
+fn write_both(target: &Path, figure: &Figure) -> Result<()> {
+    recipe::write_png(target, &figure.draw().map_err(Failure::internal)?)?;
+    let svg = figure.svg().map_err(Failure::internal)?;
+    output::write(&target.with_extension("svg"), |file| file.write_all(svg.as_bytes()))?;
+    Ok(())
 }

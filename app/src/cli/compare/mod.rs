@@ -104,8 +104,8 @@ pub struct Compare {
     /// Stop after this many tokens.
     #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Asking both")]
     max_tokens: usize,
-    /// Draw figures of A, B and their difference into this folder, which is made if it is not there: a PNG and a recipe for
-    /// `opabinia render` of each, and comparison.json with all numbers.
+    /// Draw figures of A, B and their difference into this folder, which is made if it is not there: a PNG, an SVG and a recipe
+    /// for `opabinia render` of each, and comparison.json with all numbers.
     #[arg(long, short, value_name = "DIR", help_heading = "Asking both")]
     out: Option<PathBuf>,
     /// Graphics adapter for --out: best, software, or a part of its name.

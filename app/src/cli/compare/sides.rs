@@ -65,7 +65,7 @@ impl SideArgs {
 pub struct LoadedSide {
     /// Its model. Both sides may be the same one.
     pub opened: Opened,
-    /// What is changed in it.
+    /// Changes made on purpose to its passes.
     pub interventions: Interventions,
     /// Its system text, if not the template's.
     pub system: Option<String>,

@@ -1,10 +1,10 @@
 //! Comparing the two checkpoints that are open.
 
-use crate::window::action::ComparisonAction;
+use crate::window::action::{ComparisonAction, ModelAction};
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    FilesCompared, MapSource, MapsCompared, NoticeKind, Overlay, PictureState, ReadingProgress, RunRef, SIDES, Side,
-    Slot, ViewChange,
+    FilesCompared, MapPane, MapSource, MapsCompared, NoticeKind, Overlay, PictureState, ReadingProgress, RunRef, SIDES,
+    Side, SidesLook, Slot, TraceKey, ViewChange,
 };
 use opabinia_engine::compare::{self, Maps};
 use opabinia_engine::job::{CancelToken, Job};
@@ -14,27 +14,72 @@ use std::sync::Arc;
 impl App {
     pub(super) fn apply_comparison(&mut self, action: ComparisonAction) {
         match action {
-            ComparisonAction::Open => {
-                if self.state.models.are_two() {
-                    self.state.overlay = Overlay::Comparison;
-                    self.compare_maps();
-                }
-            }
+            ComparisonAction::Toggle if self.state.comparison.on => self.leave_comparison(),
+            ComparisonAction::Toggle => self.enter_comparison(),
             ComparisonAction::Show(tab) => {
                 self.state.comparison.tab = tab;
+                self.state.layout.show_comparison();
                 self.compare_maps();
             }
+            ComparisonAction::LookAtOne(slot) => {
+                self.leave_comparison();
+                self.state.models.set_answering(slot);
+            }
+            ComparisonAction::Promote => {
+                if self.state.can_swap_sides() {
+                    self.swap_sides();
+                    self.apply_model(ModelAction::Unload(Slot::B));
+                }
+            }
+            ComparisonAction::Cross => self.cross(),
+            ComparisonAction::MeasureBoth => self.measure_both(),
             ComparisonAction::AskBoth => self.ask_both(),
             ComparisonAction::AskAgain(slot) => self.ask_side_again(slot),
             ComparisonAction::Swap => self.swap_sides(),
             ComparisonAction::CompareFiles => self.compare_files(),
+            ComparisonAction::OrderTensors(order) => self.state.comparison.order = order,
             ComparisonAction::StopFiles => {
                 if let Some(models) = self.state.both_models() {
                     self.state.comparison.set_files(models, None);
                 }
             }
             ComparisonAction::ShowMaps => self.show_both_maps(),
-            ComparisonAction::LookAt { layer, side, row, column } => self.look_at(&layer, side, [row, column]),
+            ComparisonAction::Look(look) => self.look_at_sides(look),
+            ComparisonAction::Wipe(part) => self.state.comparison.wipe = part.clamp(0.0, 1.0),
+            ComparisonAction::LookAt { layers, side, row, column } => self.look_at(&layers, side, [row, column]),
+        }
+    }
+
+    /// Looks at both sides: their maps in the active pane, their answers beside each other.
+    pub(super) fn enter_comparison(&mut self) {
+        if !self.state.models.are_two() || self.state.comparison.on {
+            return;
+        }
+        let (id, source) = (self.state.pane().id, self.state.pane().source.clone());
+        let alone = source.look().is_none();
+        self.state.comparison.before = Some((id, source));
+        if alone {
+            self.change_view(&ViewChange::Source(MapSource::sides(SidesLook::default())));
+        }
+        self.state.comparison.on = true;
+        self.state.layout.hold_comparison();
+        self.state.layout.show(id);
+        self.compare_maps();
+        self.cross_if_quick();
+    }
+
+    /// Looks at one side again: everything is where it was before.
+    pub(super) fn leave_comparison(&mut self) {
+        if !std::mem::take(&mut self.state.comparison.on) {
+            return;
+        }
+        self.state.layout.close_comparison();
+        let Some((id, source)) = self.state.comparison.before.take() else { return };
+        if self.state.panes().get(id).is_some_and(|pane| pane.source.look().is_some()) {
+            let active = self.state.pane().id;
+            self.state.view.activate(id);
+            self.state.change_view(&ViewChange::Source(source));
+            self.state.view.activate(active);
         }
     }
 
@@ -97,9 +142,16 @@ impl App {
         self.compare_maps();
     }
 
-    /// Compares the traces of both sides, if both are there and it was not done.
-    pub(super) fn compare_maps(&mut self) {
-        let Some(keys) = self.state.both_traces() else { return };
+    /// Compares the traces of both sides, and of what panes show of two, where they are there and it was not done.
+    pub(in crate::window) fn compare_maps(&mut self) {
+        let in_panes = self.state.panes().iter().filter_map(|pane| self.state.sides_of(pane));
+        let wanted: Vec<_> = in_panes.chain(self.state.both_traces().filter(|_| self.state.comparison.on)).collect();
+        for keys in wanted {
+            self.compare_traces(keys);
+        }
+    }
+
+    fn compare_traces(&mut self, keys: [TraceKey; 2]) {
         let [Some(a), Some(b)] =
             keys.each_ref().map(|key| self.state.traces.get(key).map(|entry| Arc::clone(&entry.trace)))
         else {
@@ -144,10 +196,12 @@ impl App {
             "comparing weights",
             move |error| Finished::FilesCompared(models, Err(error)),
             move || {
-                Finished::FilesCompared(
-                    models,
-                    task().map_err(|error: opabinia_engine::Error| texts.engine.error(&error)),
-                )
+                let compared = task().map(|checkpoints| {
+                    let modules = checkpoints.modules();
+                    (checkpoints, modules)
+                });
+                let words = |error: opabinia_engine::Error| texts.engine.error(&error);
+                Finished::FilesCompared(models, compared.map_err(words))
             },
         );
     }
@@ -156,21 +210,31 @@ impl App {
     pub(super) fn files_compared(
         &mut self,
         models: [opabinia_engine::run::ModelId; 2],
-        compared: Result<compare::Checkpoints, String>,
+        compared: Result<(compare::Checkpoints, compare::Module), String>,
     ) {
         if matches!(self.state.comparison.files(models), Some(FilesCompared::Reading { .. })) {
             let files = match compared {
-                Ok(checkpoints) => FilesCompared::Ready(Arc::new(checkpoints)),
+                Ok((checkpoints, modules)) => FilesCompared::Ready(Arc::new(checkpoints), Arc::new(modules)),
                 Err(error) => FilesCompared::Failed(error),
             };
             self.state.comparison.set_files(models, Some(files));
         }
     }
 
+    /// Shows both sides in the active pane, looked at like this.
+    pub(super) fn look_at_sides(&mut self, look: SidesLook) {
+        if !self.state.models.are_two() && self.state.pane().source.look().is_none() {
+            return;
+        }
+        let source = self.state.pane().source.looked_at(look).unwrap_or_else(|| MapSource::sides(look));
+        self.state.overlay = Overlay::None;
+        self.change_view(&ViewChange::Source(source));
+    }
+
     /// Opens panes of A, of B and of B − A, all linked; where the difference has a pane already, that one is shown.
     fn show_both_maps(&mut self) {
         let [a, b] = [Side::A, Side::B].map(RunRef::plain);
-        let difference = MapSource::Difference(b.clone(), a.clone());
+        let difference = MapSource::sides(SidesLook::Difference);
         self.state.overlay = Overlay::None;
         let known = self.state.panes().iter().find(|pane| pane.source == difference).map(|pane| pane.id);
         if let Some(known) = known {
@@ -180,19 +244,33 @@ impl App {
             if at > 0 {
                 self.new_pane();
             }
-            self.state.view.change(&ViewChange::Source(source));
+            self.state.change_view(&ViewChange::Source(source));
         }
     }
 
-    /// Shows the maps of one layer with a cell in focus: the one that holds the centre of `cell` on a grid of `side`.
-    fn look_at(&mut self, label: &str, side: usize, cell: [usize; 2]) {
+    /// Shows the maps of one layer with a cell in focus: the one that holds the centre of `cell` on a grid of `side`. In the pane
+    /// of both sides, if there is one.
+    fn look_at(&mut self, labels: &[String; 2], side: usize, cell: [usize; 2]) {
+        let of_both = |pane: &&MapPane| pane.source.look().is_some();
+        let active = Some(self.state.pane()).filter(of_both);
+        if let Some(id) = active.or_else(|| self.state.panes().iter().find(of_both)).map(|pane| pane.id) {
+            self.activate_pane(id);
+        }
+        let pane = self.state.pane();
+        let of_b = pane.source.runs().next().is_some_and(|run| match run.side {
+            Side::B => true,
+            Side::A => false,
+            Side::Answering => self.state.models.answering() == Slot::B,
+        });
+        let id = pane.id;
         let Some(trace) = self.state.trace().map(|entry| &entry.trace) else { return };
-        let Some(layer) = trace.layers.iter().position(|layer| layer.label == label) else { return };
+        let label = &labels[usize::from(of_b)];
+        let Some(layer) = trace.layers.iter().position(|layer| layer.label == *label) else { return };
         let own = trace.layers.get(layer).map_or(0, |layer| layer.frame.side);
         let [row, column] = cell.map(|at| u32::try_from((2 * at + 1) * own / (2 * side.max(1))));
         let (Ok(row), Ok(column)) = (row, column) else { return };
-        self.state.view.change(&ViewChange::Layers(opabinia_shaders::Indices::one(layer)));
-        self.state.view.change(&ViewChange::Select(Some(Cell { row, col: column })));
-        self.state.overlay = Overlay::None;
+        self.state.change_view(&ViewChange::Layers(opabinia_shaders::Indices::one(layer)));
+        self.state.change_view(&ViewChange::Select(Some(Cell { row, col: column })));
+        self.state.layout.show(id);
     }
 }

@@ -97,6 +97,7 @@ impl App {
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => {
                 self.state.models.clear(slot);
+                self.leave_comparison();
                 self.ask_what_waited();
             }
             (Purpose::Discard, Outcome::Unloaded) => {}
@@ -119,6 +120,9 @@ impl App {
             (Purpose::Attend(key), RunOutput { attention: Some(attention), .. }) => {
                 self.state.attentions.set(key, Attended::Ready(Arc::new(attention)));
             }
+            (Purpose::Cross { key, answer, under }, RunOutput { scores: Some(scores), .. }) => {
+                self.scored(key, (answer, under), scores);
+            }
             (Purpose::Trace(key), _) => self.state.traces.set_remade(key, None),
             (purpose, output) => tracing::error!(?purpose, ?output, "the run gave something else"),
         }
@@ -138,6 +142,9 @@ impl App {
             let source = if is_demo { demo::NAME.to_owned() } else { request.source.clone() };
             self.state.settings.remember(&LoadRequest { source, ..request });
         }
+        if slot == Slot::B && std::mem::take(&mut self.state.comparison.awaited) {
+            self.enter_comparison();
+        }
         for note in notes {
             self.state.notices.add(NoticeKind::Warning, (self.texts().engine.said)(&note));
         }
@@ -156,10 +163,14 @@ impl App {
             exchange.times = Some(times);
         }
         let shown = self.state.conversations.current();
+        let crossable = shown.is_some_and(|shown| shown.id == conversation);
         if self.state.token.is_none() && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
             self.state.token = Some(TokenPlace { conversation, exchange, token: 0 });
         }
         self.ask_what_waited();
+        if crossable {
+            self.cross_if_quick();
+        }
     }
 
     /// Shows `trace` as that of the picture and the model that are shown: for benchmarks, which need one of a size that no
@@ -198,6 +209,7 @@ impl App {
                 | Purpose::Intervene { .. }
                 | Purpose::Attend(_)
                 | Purpose::Trace(_)
+                | Purpose::Cross { .. }
                 | Purpose::Evidence(..) => {
                     self.state.notices.log(NoticeKind::Failure, self.texts().engine.error(error));
                 }
@@ -242,6 +254,11 @@ impl App {
                 // Where it was stopped after it had come, nothing is missing.
                 let failed = self.state.traces.get(&key).is_none().then_some(Remade::Failed(sentences(&why)));
                 self.state.traces.set_remade(key, failed);
+            }
+            Purpose::Cross { key, .. } => {
+                let texts = self.texts();
+                let stopped = || texts.conversation.stopped.to_owned();
+                self.crossing_failed(key, error.map_or_else(stopped, |error| sentences(&texts.engine.error(&error))));
             }
             Purpose::Evidence(key, part) => self.measuring_ended_early((key, part), status),
             Purpose::Unload(_) => self.ask_what_waited(),

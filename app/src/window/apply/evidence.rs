@@ -7,7 +7,8 @@ use crate::figure::Theme;
 use crate::window::action::EvidenceAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
-    AnswerStatus, EvidenceKey, EvidencePart, Model, NoticeKind, PartState, PathFor, PictureState, Purpose, sentences,
+    AnswerStatus, EvidenceKey, EvidencePart, Exchange, Model, NoticeKind, PartState, PathFor, PictureState, Purpose,
+    sentences,
 };
 use opabinia_engine::intervention::{Anatomy, Cells, Interventions};
 use opabinia_engine::probe::evidence::{Also, Finding, GameKind, Request};
@@ -84,14 +85,27 @@ impl App {
     fn measure(&mut self, part: EvidencePart) {
         let Ok((key, exchange)) = self.state.evidence_about() else { return };
         let exchange = exchange.clone();
-        let Some(model) = self.state.models.current() else { return };
+        self.measure_of(key, &exchange, part);
+    }
+
+    /// Asks for what is not known of each encoder of both answers that are shown side by side.
+    pub(super) fn measure_both(&mut self) {
+        let both = self.state.evidence_of_both().map(|known| known.map(|(key, exchange)| (key, exchange.clone())));
+        for (key, exchange) in both.into_iter().flatten() {
+            self.measure_of(key, &exchange, EvidencePart::Encoders);
+        }
+    }
+
+    /// Asks for what is not known of `part`, about the answer `exchange` that `key` names.
+    fn measure_of(&mut self, key: EvidenceKey, exchange: &Exchange, part: EvidencePart) {
+        let Some(model) = self.state.models.named(key.0) else { return };
         let anatomy = model.inspection.config.anatomy();
         let picture = match self.pixels_of(exchange.picture) {
             Ok(Some(picture)) => picture,
             // Asked for again once it was read.
             Ok(None) => return,
             Err(why) => {
-                let entry = self.state.evidence.entry(key, &exchange);
+                let entry = self.state.evidence.entry(key, exchange);
                 return entry.set_part(part, Some(PartState::Failed(why)));
             }
         };
@@ -101,7 +115,7 @@ impl App {
             Err(_) => None,
         };
         let also = self.wanted(key, part, &anatomy, &picture, other.is_some());
-        let entry = self.state.evidence.entry(key, &exchange);
+        let entry = self.state.evidence.entry(key, exchange);
         if entry.part(part) == Some(&PartState::Asked) {
             return;
         }

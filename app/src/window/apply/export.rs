@@ -9,7 +9,7 @@ use crate::token_figure::TokenFigure;
 use crate::window::app::{App, Finished};
 use crate::window::lang::EngineTexts;
 use crate::window::state::{
-    ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, TokenPlace, TraceKey, chosen,
+    ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, SidesLook, TokenPlace, TraceKey, chosen,
 };
 use opabinia_engine::probe::{TokenAttention, Trace, trace_file};
 use opabinia_engine::vision::Picture;
@@ -140,9 +140,12 @@ impl App {
         if kind == ExportKind::Trace {
             return Some(Job::Trace(trace));
         }
-        let minus = match &state.pane().source {
-            MapSource::Difference(_, minus) => Some(Arc::clone(&state.traces.get(&state.run_key(minus)?)?.trace)),
-            MapSource::Run(_) | MapSource::TokenAttention { .. } => None,
+        let trace_of = |run| Some(Arc::clone(&state.traces.get(&state.run_key(run)?)?.trace));
+        let (trace, minus) = match &state.pane().source {
+            MapSource::Difference(_, minus) => (trace, Some(trace_of(minus)?)),
+            // B − A.
+            MapSource::Sides(_, of, SidesLook::Difference) => (trace_of(of)?, Some(trace)),
+            MapSource::Run(_) | MapSource::Sides(..) | MapSource::TokenAttention { .. } => (trace, None),
         };
         Some(Job::Figure {
             kind,

@@ -3,6 +3,7 @@
 mod attention;
 mod comparison;
 mod conversation;
+mod crossing;
 mod download;
 mod engine;
 mod evaluation;
@@ -24,7 +25,7 @@ use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::state::{
     Conversation, ExportKind, HelpPage, Known, Layout, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource,
-    PictureState, Slot, ViewChange,
+    PictureState, SidesLook, Slot, ViewChange,
 };
 use super::theme::ThemeChoice;
 use crate::demo;
@@ -90,7 +91,7 @@ impl App {
             // In place of the one that is asked, which the next question then goes to.
             UiCommand::OpenFolder => self.pick_model(self.state.models.answering()),
             UiCommand::CompareFolder => self.pick_model(Slot::B),
-            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Open),
+            UiCommand::CompareSides => self.apply_comparison(ComparisonAction::Toggle),
             UiCommand::AskBoth => self.apply_comparison(ComparisonAction::AskBoth),
             UiCommand::OtherModel => {
                 let other = self.state.models.answering().other();
@@ -128,6 +129,11 @@ impl App {
                 self.state.layout = Layout::default();
                 self.state.layout.show_exactly(self.state.view.panes());
             }
+            UiCommand::LookBeside => self.look_at_sides(SidesLook::Beside),
+            UiCommand::LookSwap => self.look_at_sides(SidesLook::Swap),
+            UiCommand::LookWipe => self.look_at_sides(SidesLook::Wipe),
+            UiCommand::LookDifference => self.look_at_sides(SidesLook::Difference),
+            UiCommand::LookDivergence => self.look_at_sides(SidesLook::Divergence),
             UiCommand::NewPane => self.new_pane(),
             UiCommand::ClosePane => self.state.view.close(self.state.pane().id),
             UiCommand::NextPane => self.activate_pane(self.state.panes().next()),
@@ -145,11 +151,11 @@ impl App {
             UiCommand::ExportNumbers => self.export(ExportKind::Numbers),
             UiCommand::ExportTrace => self.export(ExportKind::Trace),
             UiCommand::ExportRecipe => self.export(ExportKind::Recipe),
-            UiCommand::ResetView => self.state.view.look_through(MapLens::default()),
-            UiCommand::ZoomToFit => self.state.view.change(&ViewChange::Shown(Rect::SQUARE)),
+            UiCommand::ResetView => self.state.look_through(MapLens::default()),
+            UiCommand::ZoomToFit => self.state.change_view(&ViewChange::Shown(Rect::SQUARE)),
             UiCommand::ToggleGrid => {
                 let grid = !self.state.lens().grid;
-                self.state.view.change(&ViewChange::Grid(grid));
+                self.state.change_view(&ViewChange::Grid(grid));
             }
             UiCommand::AllLayersAndHeads => self.look_at_all_layers_and_heads(),
             UiCommand::NextLayer => self.step_layers(true),
@@ -230,6 +236,7 @@ impl App {
             Finished::MapsCompared(keys, Err(error)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Failed(error));
             }
+            Finished::Tokenizers(key, same) => self.tokenizers_compared(key, same),
             Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
             Finished::SetOpened(set) => self.set_opened(set),
             Finished::RunOpened(is_other, run) => self.run_opened(is_other, run),
@@ -246,6 +253,9 @@ impl App {
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),
+            Finished::Compared(of, part, ended) => {
+                self.uploaded(ended, |gpu, upload| gpu.end_compared(&of, part, upload));
+            }
             Finished::Notice(kind, text) => self.state.notices.add(kind, text),
         }
     }
@@ -253,7 +263,7 @@ impl App {
     fn apply_view(&mut self, action: ViewAction) {
         match action {
             ViewAction::Change(change) => self.change_view(&change),
-            ViewAction::Replace(lens) => self.state.view.look_through(*lens),
+            ViewAction::Replace(lens) => self.state.look_through(*lens),
             ViewAction::Activate(id) => self.activate_pane(id),
             ViewAction::DuplicatePane => self.new_pane(),
             ViewAction::ClosePane(id) => self.state.view.close(id),

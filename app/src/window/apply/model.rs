@@ -3,7 +3,7 @@
 use crate::demo;
 use crate::window::action::ModelAction;
 use crate::window::app::{App, Finished};
-use crate::window::state::{ModelPhase, Opening, Purpose, Slot};
+use crate::window::state::{Model, ModelPhase, Opening, Purpose, Slot};
 use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
@@ -49,6 +49,11 @@ impl App {
             ModelAction::Download => self.download(),
             ModelAction::PauseDownload => self.pause_download(),
             ModelAction::CloseDownload => self.close_download(),
+            ModelAction::Call(slot, name) => {
+                if let Some(which) = self.state.models.loaded(slot).map(Model::which) {
+                    self.state.settings.call(which, &name);
+                }
+            }
             ModelAction::Answer(slot) => self.state.models.set_answering(slot),
             ModelAction::Unload(slot) => {
                 let Some(model) = self.state.models.loaded(slot) else { return };
@@ -99,12 +104,17 @@ impl App {
     }
 
     fn load(&mut self, slot: Slot) {
+        let empty = self.state.models.loaded(slot).is_none();
         let Some(opening) = self.state.models.opening_mut(slot) else { return };
         let ModelPhase::Inspected(inspection) = &opening.phase else { return };
         if inspection.check().is_err() {
             return;
         }
         let request = opening.request.clone();
+        if slot == Slot::B {
+            // Who opens a second side wants to see both; who opens another one in its place has chosen how to look.
+            self.state.comparison.awaited = empty;
+        }
         let (model, settled) = (ModelId::unique(), inspection.with_chosen_formats(&request));
         let phase = ModelPhase::Loading(inspection.clone());
         let replaces = self.state.models.in_engine(slot);

@@ -18,7 +18,7 @@ impl App {
         };
         // Nobody has looked at another view that undoing could bring back.
         let mut panes = Panes::default();
-        panes.change(&ViewChange::Select(Some(cell)));
+        panes.change(&ViewChange::Select(Some(cell)), &|_, change| Some(change.clone()));
         self.state.view = ViewHistory::starting_with(panes);
         self.state.notices.add(NoticeKind::Info, self.texts().probe.first_colours);
     }

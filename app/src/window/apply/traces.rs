@@ -30,6 +30,8 @@ impl App {
             }
         }
         self.upload_traces();
+        self.compare_maps();
+        self.upload_compared();
     }
 
     /// Asks once more for the maps of what the active pane shows, which a person wants.

@@ -1,11 +1,17 @@
 //! What panes show is put on the GPU, once it is there to be drawn and only then.
 
+use crate::difference_figure::average;
 use crate::token_figure::token_grid;
 use crate::window::app::{App, Finished};
-use crate::window::gpu::{GridOnGpu, GridPart, MapGpu, Upload};
-use crate::window::state::{MapSource, NoticeKind, PictureEntry, PictureState, chosen};
+use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, GridPart, MapGpu, Upload};
+use crate::window::state::{
+    MapPane, MapSource, MapsCompared, NoticeKind, PictureEntry, PictureState, SidesLook, chosen,
+};
+use opabinia_engine::compare::Maps;
 use opabinia_engine::probe::TokenAttention;
+use opabinia_engine::sva::{Frame, PictureSize};
 use opabinia_engine::vision::Picture;
+use opabinia_shaders::GridData;
 use std::sync::Arc;
 
 impl App {
@@ -68,7 +74,7 @@ impl App {
         let parts: Vec<GridPart> = (self.state.panes().iter())
             .filter_map(|pane| match pane.source {
                 MapSource::TokenAttention { layer, head } => Some(GridPart { layer, head }),
-                MapSource::Run(_) | MapSource::Difference(..) => None,
+                MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(..) => None,
             })
             .collect();
         for part in parts {
@@ -87,6 +93,84 @@ impl App {
             );
         }
     }
+}
+
+impl App {
+    /// Sees to it that the grids of comparisons that panes show lie on the GPU.
+    pub(super) fn upload_compared(&mut self) {
+        let Some(gpu) = self.gpu.clone() else { return };
+        let mut begun = Vec::new();
+        for pane in self.state.panes().iter() {
+            let Some(keys) = self.state.sides_of(pane) else { continue };
+            let Some(MapsCompared::Ready(maps)) = self.state.comparison.maps(&keys) else { continue };
+            let Some(a) = self.state.traces.get(&keys[0]) else { continue };
+            let Some(picture) = self.state.pictures.ready(keys[0].picture) else { continue };
+            let layers = pane.lens.fitted(&a.trace).layers;
+            for what in compared_in(pane, maps) {
+                let part = ComparedPart { what, layers };
+                if gpu.begin_compared(maps, part) {
+                    begun.push((Arc::clone(maps), part, a.trace.picture, Arc::clone(picture)));
+                }
+            }
+        }
+        for (maps, part, size, picture) in begun {
+            let (gpu, failed) = (gpu.clone(), Arc::clone(&maps));
+            self.run_beside(
+                "comparison upload",
+                move |error| Finished::Compared(failed, part, Err(error)),
+                move || {
+                    let uploaded = upload_compared_part(&gpu, &maps, part, size, &picture);
+                    Finished::Compared(maps, part, uploaded)
+                },
+            );
+        }
+    }
+}
+
+/// What `pane` draws of the comparison `maps`.
+fn compared_in(pane: &MapPane, maps: &Maps) -> Vec<ComparedWhat> {
+    match pane.source.look() {
+        Some(SidesLook::Divergence) => vec![ComparedWhat::Divergence],
+        Some(SidesLook::Difference) => (0..maps.matching.encoders.len()).map(ComparedWhat::Share).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn upload_compared_part(
+    gpu: &MapGpu,
+    maps: &Maps,
+    part: ComparedPart,
+    size: PictureSize,
+    picture: &Arc<Picture>,
+) -> Result<GridOnGpu, String> {
+    let layers: Vec<_> = maps.layers.iter().filter(|layer| part.layers.contains(layer.places[0])).collect();
+    let side = layers.iter().map(|layer| layer.side).max().unwrap_or(1);
+    let frame = Frame::new(side, size);
+    let values = match part.what {
+        ComparedWhat::Divergence => average(&layers, &frame, |layer| &layer.divergence),
+        ComparedWhat::Share(pair) => {
+            average(&layers, &frame, |layer| layer.share_differences.get(pair).map_or(&[], Vec::as_slice))
+        }
+    };
+    let grid = grid_of("comparison", &frame, &values, picture)?;
+    gpu.upload_grid(&grid, picture)
+}
+
+/// `values` over the cells of `frame` that hold some of the picture, as the device takes them.
+fn grid_of<'v>(label: &str, frame: &Frame, values: &'v [f32], picture: &Picture) -> Result<GridData<'v>, String> {
+    let number = |count: usize| u32::try_from(count).map_err(|error| error.to_string());
+    let (rows, columns) = frame.size_hw();
+    Ok(GridData {
+        label: label.to_owned(),
+        side: number(frame.side)?,
+        origin_row: number(frame.rows.start)?,
+        origin_col: number(frame.columns.start)?,
+        rows: number(rows)?,
+        cols: number(columns)?,
+        values,
+        image_width: number(picture.width)?,
+        image_height: number(picture.height)?,
+    })
 }
 
 fn upload_part(

@@ -14,40 +14,40 @@ use std::sync::Arc;
 impl App {
     pub(super) fn look_at_all_layers_and_heads(&mut self) {
         let all = MapLens { layers: Indices::ALL, heads: Indices::ALL, ..self.state.lens().clone() };
-        self.state.view.look_through(all);
+        self.state.look_through(all);
     }
 
     /// Looks at the SVA layer after or before the one looked at.
     pub(super) fn step_layers(&mut self, forward: bool) {
         let layers = self.state.trace().map_or(0, |entry| entry.trace.layers.len());
         let next = step(self.state.lens().layers, layers, forward);
-        self.state.view.change(&ViewChange::Layers(next));
+        self.state.change_view(&ViewChange::Layers(next));
     }
 
     /// Looks at the head after or before the one looked at.
     pub(super) fn step_heads(&mut self, forward: bool) {
         let next = step(self.state.lens().heads, HEADS, forward);
-        self.state.view.change(&ViewChange::Heads(next));
+        self.state.change_view(&ViewChange::Heads(next));
     }
 
     pub(super) fn next_quantity(&mut self) {
         let (now, all) = (self.state.lens().quantity, self.state.pane().source.quantities());
         let at = all.iter().position(|quantity| *quantity == now).map_or(0, |at| at + 1);
         if let Some(next) = all.get(at).or(all.first()) {
-            self.state.view.change(&ViewChange::Quantity(*next));
+            self.state.change_view(&ViewChange::Quantity(*next));
         }
     }
 
     pub(super) fn next_encoder(&mut self) {
         let encoders = self.state.trace().map_or(0, |entry| entry.trace.encoders.len());
         if let Some(next) = (self.state.lens().encoder + 1).checked_rem(encoders) {
-            self.state.view.change(&ViewChange::Encoder(next));
+            self.state.change_view(&ViewChange::Encoder(next));
         }
     }
 
     /// Changes what is looked at. A run that a person chooses is made, whatever it costs: they have asked for it.
     pub(super) fn change_view(&mut self, change: &ViewChange) {
-        self.state.view.change(change);
+        self.state.change_view(change);
         if let ViewChange::Source(source) = change
             && source.interventions().is_some_and(|on| !on.is_none())
         {

@@ -13,11 +13,12 @@ pub use uploads::Upload;
 
 use super::state::PaneId;
 use egui::{ColorImage, Context, TextureFilter, TextureHandle, TextureOptions};
+use opabinia_engine::compare::Maps;
 use opabinia_engine::probe::{TokenAttention, Trace};
 use opabinia_engine::vision::Picture;
 use opabinia_shaders::{
-    Faults, Focus, GpuPhoto, GpuTrace, GridData, Map, MapRenderer, MapSet, MapView, Normalisation, Pane, PendingMaps,
-    Result, TraceData,
+    Faults, Focus, GpuPhoto, GpuTrace, GridData, Indices, Map, MapRenderer, MapSet, MapView, Normalisation, Pane,
+    PendingMaps, Result, TraceData,
 };
 use panes::PaneCache;
 use photos::Photos;
@@ -28,6 +29,8 @@ use uploads::Uploads;
 const TRACES: usize = 16;
 /// How many grids of values do.
 const GRIDS: usize = 16;
+/// How many grids of comparisons do: one for each encoder of a pane.
+const COMPARED: usize = 64;
 /// How many inputs of encoders do: the largest of the released models' has 4 MB.
 const INPUTS: usize = 8;
 
@@ -38,6 +41,24 @@ pub struct GridPart {
     pub layer: Option<usize>,
     /// Head; `None` is the mean of all.
     pub head: Option<usize>,
+}
+
+/// Which numbers of a comparison are drawn, over which layers of A.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ComparedPart {
+    /// What.
+    pub what: ComparedWhat,
+    /// Layers, by their place in A.
+    pub layers: Indices,
+}
+
+/// What of a comparison is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComparedWhat {
+    /// Jensen–Shannon divergence.
+    Divergence,
+    /// The share in B − that in A, of the matched encoders at this place.
+    Share(usize),
 }
 
 /// Makes maps on the window's device.
@@ -55,6 +76,7 @@ pub struct MapGpu {
 struct Lying {
     traces: Uploads<Trace, (), TraceOnGpu>,
     grids: Uploads<TokenAttention, GridPart, GridOnGpu>,
+    compared: Uploads<Maps, ComparedPart, GridOnGpu>,
     inputs: Uploads<ColorImage, (), Texture>,
 }
 
@@ -157,6 +179,13 @@ impl ShownMaps {
         measured.poll_numbers();
         let (of, numbers) = measured.numbers.as_ref()?;
         alike(of, view).then(|| Arc::clone(numbers))
+    }
+
+    /// The numbers of the maps as they were measured last, whatever view that was: for tests.
+    pub fn measured_numbers(&self) -> Option<Arc<Vec<Map>>> {
+        let mut measured = self.measured();
+        measured.poll_numbers();
+        measured.numbers.as_ref().map(|(_, numbers)| Arc::clone(numbers))
     }
 
     /// The least and the greatest number of all maps of `view`, whatever range its colours span, once they have come.
@@ -264,6 +293,7 @@ impl MapGpu {
             uploads: Arc::new(Mutex::new(Lying {
                 traces: Uploads::of_at_most(TRACES),
                 grids: Uploads::of_at_most(GRIDS),
+                compared: Uploads::of_at_most(COMPARED),
                 inputs: Uploads::of_at_most(INPUTS),
             })),
             faults,
@@ -350,6 +380,21 @@ impl MapGpu {
     /// Notes how the upload of that part has ended.
     pub(super) fn end_grid(&self, attention: &Arc<TokenAttention>, part: GridPart, upload: Upload<GridOnGpu>) {
         self.lying().grids.end(attention, &part, upload);
+    }
+
+    /// How far the upload of a part of a comparison is; `None` if it was not begun.
+    pub fn compared(&self, maps: &Arc<Maps>, part: ComparedPart) -> Option<Upload<GridOnGpu>> {
+        self.lying().compared.get(maps, &part)
+    }
+
+    /// Notes that the upload of that part begins; gives whether it was to be begun.
+    pub(super) fn begin_compared(&self, maps: &Arc<Maps>, part: ComparedPart) -> bool {
+        self.lying().compared.begin(maps, part)
+    }
+
+    /// Notes how the upload of that part has ended.
+    pub(super) fn end_compared(&self, maps: &Arc<Maps>, part: ComparedPart, upload: Upload<GridOnGpu>) {
+        self.lying().compared.end(maps, &part, upload);
     }
 
     /// Lets what could not be drawn of tokens' attention be tried again.

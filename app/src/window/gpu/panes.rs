@@ -9,7 +9,7 @@ use opabinia_shaders::Result;
 use std::sync::{Arc, Weak};
 
 /// How many sets are kept: a pane that goes back to what it showed a while ago finds its numbers there.
-const KEPT: usize = 32;
+const KEPT: usize = 64;
 
 /// What one pane draws of one trace, of the difference of two, or of one grid of values.
 #[derive(Debug)]

@@ -10,14 +10,14 @@ use std::sync::{Arc, Weak};
 pub enum Upload<T> {
     /// It is on its way to the device.
     Underway,
-    /// It is there.
+    /// It lies on the device.
     Ready(Arc<T>),
     /// It cannot be drawn: why. The numbers can still be read.
     Failed(String),
 }
 
 impl<T> Upload<T> {
-    /// What is there.
+    /// What lies on the device; `None` before, and where that failed.
     pub fn ready(&self) -> Option<&Arc<T>> {
         match self {
             Self::Ready(on_gpu) => Some(on_gpu),

@@ -5,12 +5,46 @@ use opabinia_engine::compare::{Counts, FindingKind};
 /// What the window says while two checkpoints are compared.
 #[derive(Debug)]
 pub struct ComparisonTexts {
-    /// Heading of the page.
-    pub title: &'static str,
-    /// The button that opens it.
+    /// The panel.
+    pub panel: &'static str,
+    /// Looks at both sides.
     pub both: &'static str,
-    /// Parts of the page: answers, attention, checkpoints.
-    pub tabs: [&'static str; 3],
+    /// Looks at one of them alone; its letter follows.
+    pub only: &'static str,
+    /// Before the field for what a person calls a checkpoint.
+    pub name: &'static str,
+    /// B takes the place of A.
+    pub promote: &'static str,
+    /// What that does.
+    pub promote_tip: &'static str,
+    /// Scores each answer on the other side.
+    pub cross: &'static str,
+    /// What that does.
+    pub cross_tip: &'static str,
+    /// It is being done.
+    pub crossing: &'static str,
+    /// It cannot be done: the tokenizers differ.
+    pub other_tokenizers: &'static str,
+    /// Heading of the scores of both answers on both sides.
+    pub crossed: &'static str,
+    /// Columns: under A, under B.
+    pub under: [&'static str; 2],
+    /// Rows: the answer of A, of B.
+    pub answer_of: [&'static str; 2],
+    /// After how many tokens the answers part, and the KL divergence there, from A to B and from B to A.
+    pub parting: fn(usize, Option<[f64; 2]>) -> String,
+    /// Parts of the page: answers, attention, evidence, checkpoints.
+    pub tabs: [&'static str; 4],
+    /// There are no two answers to measure anything of.
+    pub no_evidence: &'static str,
+    /// Measures what both answers rest on.
+    pub measure_both: &'static str,
+    /// What that does.
+    pub measure_both_tip: &'static str,
+    /// Each side's numbers are of its own answer.
+    pub own_answers: &'static str,
+    /// Heading of the list of cells that differ most.
+    pub most: &'static str,
     /// Asks both sides.
     pub ask_both: &'static str,
     /// What that does.
@@ -69,9 +103,9 @@ pub struct ComparisonTexts {
     pub compare_files: &'static str,
     /// What that does.
     pub compare_files_tip: &'static str,
-    /// Reading them.
+    /// The files are being read.
     pub reading: &'static str,
-    /// Stops that.
+    /// Stops reading the files.
     pub stop: &'static str,
     /// How many tensors stand in which relation.
     pub counts: fn(&Counts) -> String,
@@ -79,6 +113,18 @@ pub struct ComparisonTexts {
     pub same_weights: &'static str,
     /// Headings of the table of changed tensors: relative change, largest, cosine, tensor.
     pub tensor_columns: [&'static str; 4],
+    /// What clicking a heading does.
+    pub order_tip: &'static str,
+    /// Lists of tensors: in A alone, in B alone, of other shapes.
+    pub kinds: [&'static str; 3],
+    /// Before the weight hash.
+    pub hash: &'static str,
+    /// Heading of the tree of modules.
+    pub modules: &'static str,
+    /// All tensors of a module are equal.
+    pub all_of_module_equal: fn(&str, usize) -> String,
+    /// A module, its relative change, how many of its tensors differ, of how many.
+    pub module: fn(&str, &str, usize, usize) -> String,
     /// The change is from zero.
     pub from_zero: &'static str,
     /// Heading of settings, with how many differ and how many are equal.
@@ -98,9 +144,29 @@ pub struct ComparisonTexts {
 }
 
 pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
-    title: "Compare A and B",
+    panel: "Comparison",
     both: "A + B",
-    tabs: ["Answers", "Attention", "Checkpoints"],
+    only: "Look at",
+    name: "Name",
+    promote: "Let B take the place of A",
+    promote_tip: "B becomes A, and what is A now is closed",
+    cross: "Score each answer on the other side",
+    cross_tip: "How probable is each answer to the other model? Four passes, one over each answer on each side",
+    crossing: "scoring both answers on both sides",
+    other_tokenizers: "The tokenizers differ: no side can score the other's answer, and answers are aligned by their text.",
+    crossed: "log p of each answer",
+    under: ["under A", "under B"],
+    answer_of: ["answer of A", "answer of B"],
+    parting: |at, kl| {
+        let kl = kl.map_or_else(String::new, |[a, b]| format!("; KL(A‖B) there {a:.4} nats, KL(B‖A) {b:.4}"));
+        format!("They part after {at} tokens{kl}.")
+    },
+    tabs: ["Answers", "Attention", "Evidence", "Checkpoints"],
+    no_evidence: "Ask both sides about a picture: what their answers rest on will stand here side by side.",
+    measure_both: "Measure both",
+    measure_both_tip: "Takes each encoder away, on both sides, and scores each side's own answer without it",
+    own_answers: "Each side's numbers are of its own answer: where the answers differ, effects are on different texts.",
+    most: "Where the two differ most",
     ask_both: "Ask both",
     ask_both_tip: "Put the question to A and then to B; each answers in its own column",
     picture_first: "The picture is still being read; ask again in a moment.",
@@ -150,6 +216,12 @@ pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
     },
     same_weights: "A and B are the same weights.",
     tensor_columns: ["‖B − A‖ ÷ ‖A‖", "max |Δ|", "cosine", "tensor"],
+    order_tip: "List in this order",
+    kinds: ["In A alone", "In B alone", "Of other shapes or types"],
+    hash: "weight hash",
+    modules: "Modules, where training moved most first",
+    all_of_module_equal: |name, total| format!("{name}: all {total} equal"),
+    module: |name, moved, differ, total| format!("{name}: ‖B − A‖ ÷ ‖A‖ {moved}, {differ} of {total} differ"),
     from_zero: "from zero",
     settings: |differ, equal| match differ {
         0 => format!("Settings: all {equal} fields are equal"),
@@ -169,9 +241,29 @@ pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
 };
 
 pub(super) const CHINESE: ComparisonTexts = ComparisonTexts {
-    title: "对比 A 与 B",
+    panel: "对比",
     both: "A + B",
-    tabs: ["回答", "注意力", "检查点"],
+    only: "查看",
+    name: "名称",
+    promote: "让 B 取代 A",
+    promote_tip: "B 变为 A，现在的 A 将被关闭",
+    cross: "用另一侧为每个回答打分",
+    cross_tip: "每个回答对另一个模型来说有多大概率？共四次前向计算，每个回答在每一侧各一次",
+    crossing: "正在两侧为两个回答打分",
+    other_tokenizers: "分词器不同：任何一侧都无法为另一侧的回答打分，回答按文本对齐。",
+    crossed: "每个回答的 log p",
+    under: ["在 A 下", "在 B 下"],
+    answer_of: ["A 的回答", "B 的回答"],
+    parting: |at, kl| {
+        let kl = kl.map_or_else(String::new, |[a, b]| format!("；此处 KL(A‖B) 为 {a:.4} 纳特，KL(B‖A) 为 {b:.4}"));
+        format!("在 {at} 个词元之后分开{kl}。")
+    },
+    tabs: ["回答", "注意力", "证据", "检查点"],
+    no_evidence: "就一张图片同时提问，两个回答的依据会并排显示在这里。",
+    measure_both: "测量两侧",
+    measure_both_tip: "在两侧逐一去除每个编码器，并在没有它的情况下为各自的回答打分",
+    own_answers: "每一侧的数值针对它自己的回答：回答不同时，效应所对应的文本也不同。",
+    most: "两者差异最大之处",
     ask_both: "同时提问",
     ask_both_tip: "先问 A 再问 B，各自在自己的一栏中回答",
     picture_first: "图片仍在读取，请稍后再问。",
@@ -220,6 +312,12 @@ pub(super) const CHINESE: ComparisonTexts = ComparisonTexts {
     },
     same_weights: "A 与 B 的权重相同。",
     tensor_columns: ["‖B − A‖ ÷ ‖A‖", "最大 |Δ|", "余弦", "张量"],
+    order_tip: "按此排序",
+    kinds: ["仅 A 有", "仅 B 有", "形状或类型不同"],
+    hash: "权重哈希",
+    modules: "模块（训练改变最大的在前）",
+    all_of_module_equal: |name, total| format!("{name}：全部 {total} 个相同"),
+    module: |name, moved, differ, total| format!("{name}：‖B − A‖ ÷ ‖A‖ {moved}，{total} 个中有 {differ} 个不同"),
     from_zero: "从零开始",
     settings: |differ, equal| match differ {
         0 => format!("设置：全部 {equal} 个字段相同"),

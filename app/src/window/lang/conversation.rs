@@ -23,7 +23,7 @@ pub struct ConversationTexts {
     pub continued: &'static str,
     /// Opens the list of samples.
     pub samples: &'static str,
-    /// What they are.
+    /// What samples are.
     pub samples_tip: &'static str,
     /// Maps and numbers are of the checkpoint of this name.
     pub maps_of: &'static str,

@@ -43,7 +43,7 @@ pub struct DownloadTexts {
     pub checking: &'static str,
     /// It did not work.
     pub failed: &'static str,
-    /// It is all there.
+    /// The whole repository is in the cache.
     pub done: &'static str,
 }
 

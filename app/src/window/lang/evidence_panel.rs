@@ -34,9 +34,9 @@ pub struct EvidencePanelTexts {
     pub effects_on: &'static str,
     /// The whole answer.
     pub whole_answer: &'static str,
-    /// One token of it.
+    /// One token of the answer.
     pub selected_token: &'static str,
-    /// How to come to one.
+    /// How a token is selected.
     pub select_a_token: &'static str,
     /// Before the choice of how encoders are taken away.
     pub taken_away_by: &'static str,

@@ -14,11 +14,11 @@ pub struct HelpTexts {
     pub everywhere: &'static str,
     /// Heading of gestures on maps.
     pub on_map: &'static str,
-    /// Gestures and keys there.
+    /// Gestures and keys on maps.
     pub map_gestures: Entries,
     /// Heading of keys in the field for questions.
     pub in_question: &'static str,
-    /// Keys there.
+    /// Keys in the field for questions.
     pub question_keys: Entries,
 }
 
@@ -150,6 +150,7 @@ pub(super) const ENGLISH: HelpTexts = HelpTexts {
         ("Drag", "Move what is zoomed"),
         ("Arrow keys", "Select the cell beside the selected one"),
         ("Esc", "Let go of the selected cell"),
+        ("X held", "With A and B swapped or wiped: exchange them"),
         ("Drag over layers or heads", "Choose a range; Ctrl-click adds one, Shift-click extends"),
     ],
     in_question: "In the question",
@@ -253,6 +254,7 @@ pub(super) const CHINESE: HelpTexts = HelpTexts {
         ("拖动", "移动放大后的图"),
         ("方向键", "选择相邻的单元格"),
         ("Esc", "取消选择单元格"),
+        ("按住 X", "互换或分隔线方式下：交换 A 与 B"),
         ("在层或注意力头上拖动", "选择一段；按住 Ctrl 点击可增减，按住 Shift 点击可延伸"),
     ],
     in_question: "在问题中",

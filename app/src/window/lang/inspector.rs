@@ -125,13 +125,13 @@ pub struct InspectorTexts {
     pub before_image: &'static str,
     /// Part of the prompt: text after the image.
     pub after_image: &'static str,
-    /// What that part is.
+    /// What visual tokens are.
     pub on_visual_tip: &'static str,
-    /// What that part is.
+    /// What newline tokens are.
     pub on_newline_tip: &'static str,
-    /// What that part is.
+    /// What stands before the image.
     pub before_image_tip: &'static str,
-    /// What that part is.
+    /// What stands after the image.
     pub after_image_tip: &'static str,
     /// Number of positions; it stands before.
     pub positions: &'static str,
@@ -247,7 +247,7 @@ pub struct InspectorTexts {
     pub side: &'static str,
     /// Before the field for another width.
     pub other_side: &'static str,
-    /// What that field is.
+    /// What the field for another width is for.
     pub other_side_tip: &'static str,
     /// Choice: colours around the maps.
     pub ground: &'static str,

@@ -18,6 +18,7 @@ mod opening;
 mod panes;
 mod probe;
 mod program;
+mod sides;
 
 pub use comparison::ComparisonTexts;
 pub use controls::ControlTexts;
@@ -34,6 +35,7 @@ pub use opening::OpeningTexts;
 pub use panes::PaneTexts;
 pub use probe::ProbeTexts;
 pub use program::ProgramTexts;
+pub use sides::SidesTexts;
 
 use crate::language::Language;
 
@@ -56,6 +58,8 @@ pub struct Texts {
     pub probe: ProbeTexts,
     /// Panes of maps.
     pub panes: PaneTexts,
+    /// Both sides of a comparison in one pane.
+    pub sides: SidesTexts,
     /// Interventions.
     pub interventions: InterventionTexts,
     /// Controls of the view in menus and palette.
@@ -83,6 +87,7 @@ static ENGLISH: Texts = Texts {
     comparison: comparison::ENGLISH,
     probe: probe::ENGLISH,
     panes: panes::ENGLISH,
+    sides: sides::ENGLISH,
     interventions: interventions::ENGLISH,
     controls: controls::ENGLISH,
     help: help::ENGLISH,
@@ -102,6 +107,7 @@ static CHINESE: Texts = Texts {
     comparison: comparison::CHINESE,
     probe: probe::CHINESE,
     panes: panes::CHINESE,
+    sides: sides::CHINESE,
     interventions: interventions::CHINESE,
     controls: controls::CHINESE,
     help: help::CHINESE,

@@ -5,7 +5,7 @@
 pub struct OpeningTexts {
     /// What the program does, in one line.
     pub tagline: &'static str,
-    /// Opens it.
+    /// Opens the demo model.
     pub demo_open: &'static str,
     /// No model is open.
     pub no_model: &'static str,
@@ -67,7 +67,7 @@ pub struct OpeningTexts {
     pub what_to_do: &'static str,
     /// Label: details.
     pub details: &'static str,
-    /// Loads it.
+    /// Loads the checkpoint.
     pub load: &'static str,
     /// Where to compute.
     pub device: &'static str,
@@ -93,9 +93,9 @@ pub struct OpeningTexts {
     pub available: &'static str,
     /// It is not known.
     pub unknown: &'static str,
-    /// It fits.
+    /// The checkpoint fits into memory.
     pub fits: &'static str,
-    /// It does not fit.
+    /// The checkpoint does not fit into memory.
     pub too_large: &'static str,
     /// Encoders.
     pub encoders: &'static str,

@@ -11,7 +11,7 @@ pub struct PaneTexts {
     pub menu: &'static str,
     /// Opens another pane.
     pub duplicate: &'static str,
-    /// Closes this one.
+    /// Closes the pane.
     pub close: &'static str,
     /// The button for links, where all are there.
     pub linked: &'static str,

@@ -16,7 +16,7 @@ pub struct ProbeTexts {
     pub first_colours: &'static str,
     /// There is an answer, but not its maps.
     pub maps_missing: &'static str,
-    /// Makes them.
+    /// Makes the maps.
     pub make_maps: &'static str,
     /// The encoders and the SVA are at work.
     pub trace_coming: &'static str,
@@ -72,7 +72,7 @@ pub struct ProbeTexts {
     pub heads: (&'static str, &'static str),
     /// One head; its number follows.
     pub head: &'static str,
-    /// All of them.
+    /// All layers, or all heads.
     pub all: &'static str,
     /// How to choose several.
     pub several_tip: &'static str,
@@ -116,7 +116,7 @@ pub struct ProbeTexts {
     pub scale_common: (&'static str, &'static str),
     /// Each map its own.
     pub scale_own: (&'static str, &'static str),
-    /// A fixed one.
+    /// A fixed range of colours.
     pub scale_fixed: (&'static str, &'static str),
     /// Lower end of the fixed range.
     pub from: &'static str,
@@ -144,9 +144,9 @@ pub struct ProbeTexts {
     geometry: fn(usize, usize) -> String,
     /// Before the name of an encoder: what it was shown.
     pub input_of: &'static str,
-    /// What that is.
+    /// What the input of an encoder is.
     pub input_tip: &'static str,
-    /// Goes back from there.
+    /// Goes back from an encoder's input to the maps.
     pub back_to_maps: &'static str,
     /// A cell by its row and column.
     cell_at: fn(u32, u32) -> String,

@@ -58,13 +58,13 @@ pub struct ProgramTexts {
     pub language: &'static str,
     /// Setting: light or dark.
     pub theme: &'static str,
-    /// As the system has it.
+    /// Light or dark as the system has it.
     pub system: &'static str,
     /// Light colours.
     pub light: &'static str,
     /// Dark colours.
     pub dark: &'static str,
-    /// Unit of it.
+    /// Unit of the greatest number of tokens.
     pub tokens: &'static str,
     /// Where everything is kept.
     pub kept_in: &'static str,

@@ -113,6 +113,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
                 PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
                 PanelKind::Evaluation => evaluation::show(ui, self.cx, self.evaluation, self.out),
+                PanelKind::Comparison => comparison::show(ui, self.cx, self.out),
             }
         });
         UiResponse::None
@@ -126,6 +127,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Inspector => texts.panel_inspector,
             PanelKind::Evidence => self.cx.texts.evidence_panel.title,
             PanelKind::Evaluation => self.cx.texts.evaluation.title,
+            PanelKind::Comparison => self.cx.texts.comparison.panel,
         }
         .into()
     }
@@ -213,6 +215,7 @@ fn collect_shortcuts(ctx: &Context, state: &AppState, out: &mut Vec<Action>) {
         // In a text field, undoing is the field's, unless nothing was typed; and with Alt the cursor goes by words and
         // accents are typed.
         let of_text = keys.modifiers.alt
+            || UiCommand::LOOKS.contains(&command)
             || command == UiCommand::Redo
             || (command == UiCommand::Undo
                 && !(state.deeds.last().is_some() && conversation::is_empty_field(ctx, state)));

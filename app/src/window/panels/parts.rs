@@ -1,9 +1,11 @@
 //! Pieces that several pages are made of.
 
 use super::Cx;
-use crate::window::state::Model;
-use egui::{Align, Atom, Button, Context, Frame, Layout, Margin, Response, RichText, Stroke, Ui, vec2};
+use crate::window::state::{Model, Slot, TraceEntry};
+use egui::{Align, Atom, Button, Color32, Context, Frame, Layout, Margin, Response, RichText, Stroke, Ui, vec2};
+use opabinia_engine::compare::{Matching, NAMES};
 use opabinia_engine::intervention::Interventions;
+use opabinia_engine::printable;
 
 /// A raised area around things that belong together.
 pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
@@ -73,4 +75,38 @@ pub fn over(ctx: &Context) -> Frame {
 pub fn what_is_off(cx: &Cx<'_>, model: &Model, interventions: &Interventions) -> String {
     let spec = |one: &Interventions| one.to_spec(&model.inspection.config.anatomy());
     cx.texts.interventions.words(interventions, &model.encoder_names, spec)
+}
+
+/// The colour of a side of a comparison, the same everywhere.
+pub fn side_colour(ui: &Ui, side: Slot) -> Color32 {
+    match (side, ui.visuals().dark_mode) {
+        (Slot::A, true) => Color32::from_rgb(0x7a, 0xb8, 0xff),
+        (Slot::A, false) => Color32::from_rgb(0x0f, 0x5f, 0xb8),
+        (Slot::B, true) => Color32::from_rgb(0xff, 0xab, 0x5e),
+        (Slot::B, false) => Color32::from_rgb(0xa8, 0x4a, 0x00),
+    }
+}
+
+/// What is compared with what in two traces, where that is not plain, and what has no counterpart: a line for each.
+pub fn matching(cx: &Cx<'_>, matching: &Matching, entries: [&TraceEntry; 2]) -> Vec<String> {
+    let texts = &cx.texts.comparison;
+    let unlike = matching.encoders.iter().filter(|pair| !pair.same_name || !pair.same_grid);
+    let mut lines: Vec<String> = unlike
+        .map(|pair| {
+            let name = |side: usize| {
+                let encoder = &entries[side].trace.encoders[pair.places[side]];
+                format!("{} ({}×{})", printable::line(&encoder.name), encoder.side, encoder.side)
+            };
+            format!("A: {} {} B: {}", name(0), texts.matched, name(1))
+        })
+        .collect();
+    for (side, letter) in NAMES.into_iter().enumerate() {
+        let encoders = matching.encoders_alone[side].iter().map(|k| entries[side].encoder_names[*k].clone());
+        let layers = matching.layers_alone[side].iter().map(|at| entries[side].trace.layers[*at].label.clone());
+        let list: Vec<String> = encoders.chain(layers).collect();
+        if !list.is_empty() {
+            lines.push((texts.alone)(&list.join(", "), letter));
+        }
+    }
+    lines
 }

@@ -2,12 +2,12 @@
 
 use super::{Cx, parts};
 use crate::language::{Language, LanguageChoice};
-use crate::window::action::{Action, ModelAction, ProgramAction};
+use crate::window::action::{Action, ComparisonAction, ModelAction, ProgramAction};
 use crate::window::command::{Menu, UiCommand};
-use crate::window::state::{Model, RunningJob, Slot};
+use crate::window::state::{Model, RunningJob, SIDES, Slot};
 use crate::window::theme::ThemeChoice;
 use crate::window::view_controls;
-use egui::{Button, Layout, ProgressBar, RichText, Role, ScrollArea, Ui, WidgetInfo};
+use egui::{Button, Frame, Layout, Margin, ProgressBar, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo};
 use opabinia_engine::checkpoint::Bytes;
 
 /// Below this width the bar says less about the models.
@@ -28,21 +28,46 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             ui.menu_button(name, |ui| self::menu(ui, cx, menu, out));
         }
         ui.separator();
-        model(ui, cx, Slot::A, narrow, out);
-        if cx.state.models.current().is_some() {
-            ui.separator();
-            model(ui, cx, Slot::B, narrow, out);
-        }
         if cx.state.models.are_two() {
-            let tip = UiCommand::CompareSides.words(cx.texts.language).1;
-            if ui.button(cx.texts.comparison.both).on_hover_text(tip).clicked() {
-                out.push(UiCommand::CompareSides.into());
+            sides(ui, cx, narrow, out);
+        } else {
+            model(ui, cx, Slot::A, narrow, out);
+            if cx.state.models.current().is_some() {
+                ui.separator();
+                model(ui, cx, Slot::B, narrow, out);
             }
         }
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             switches(ui, cx, out);
             working(ui, cx, narrow, out);
         });
+    });
+}
+
+/// One control for both models: A, B, or both of them, each with its name and colour and a menu behind it.
+fn sides(ui: &mut Ui, cx: &Cx<'_>, narrow: bool, out: &mut Vec<Action>) {
+    let line = ui.visuals().widgets.noninteractive.bg_stroke;
+    Frame::new().stroke(line).corner_radius(6).inner_margin(Margin::symmetric(2, 0)).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.x = 1.0;
+        for slot in SIDES {
+            let called = cx.state.name_of(slot).unwrap_or_default();
+            let chosen = !cx.state.comparison.on && cx.state.models.answering() == slot;
+            let text = format!("{}  {}", slot.letter(), shortened(&called, if narrow { 14 } else { 28 }));
+            let colour = parts::side_colour(ui, slot);
+            let button = ui.add(Button::selectable(chosen, RichText::new(text).color(colour)));
+            let spoken = format!("{} {}: {called}", cx.texts.comparison.only, slot.letter());
+            button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, &spoken));
+            if button.on_hover_text(spoken).clicked() {
+                out.push(ComparisonAction::LookAtOne(slot).into());
+            }
+            model(ui, cx, slot, narrow, out);
+        }
+        let on = cx.state.comparison.on;
+        let button = ui.add(Button::selectable(on, cx.texts.comparison.both));
+        button.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, on, cx.texts.comparison.both));
+        if button.on_hover_text(UiCommand::CompareSides.words(cx.texts.language).1).clicked() && !on {
+            out.push(UiCommand::CompareSides.into());
+        }
     });
 }
 
@@ -68,30 +93,35 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
     };
     let facts = facts(model);
     let called = cx.state.name_of(slot).unwrap_or_else(|| model.name());
+    let two = cx.state.models.are_two();
+    let answers = cx.state.models.answering() == slot;
     let mut label = format!("{letter}  {}", shortened(&called, if narrow { 22 } else { 40 }));
     if !narrow {
         label.push_str(&format!("   {facts}"));
     }
-    let two = cx.state.models.are_two();
-    let answers = cx.state.models.answering() == slot;
-    let label = RichText::new(label);
-    let menu = ui.menu_button(if two && !answers { label.weak() } else { label }, |ui| {
+    // Beside the name that stands there already, only the menu's mark.
+    let label = if two { RichText::new("…").weak() } else { RichText::new(label) };
+    let menu = ui.menu_button(label, |ui| {
         ui.strong(&called);
         parts::weak(ui, &facts);
         ui.label(RichText::new(model.inspection.directory.display().to_string()).small().weak());
+        name_field(ui, cx, slot, model, out);
         ui.separator();
-        let mut entry = |ui: &mut Ui, text: &str, action: ModelAction| {
+        let mut entry = |ui: &mut Ui, text: &str, action: Action| {
             if ui.button(text).clicked() {
-                out.push(action.into());
+                out.push(action);
                 ui.close();
             }
         };
         if two && !answers {
-            entry(ui, texts.answer_with, ModelAction::Answer(slot));
+            entry(ui, texts.answer_with, ModelAction::Answer(slot).into());
         }
-        entry(ui, texts.change_model, ModelAction::Pick(slot));
-        entry(ui, texts.reload, ModelAction::Reconsider(slot));
-        entry(ui, texts.unload, ModelAction::Unload(slot));
+        if two && slot == Slot::B && cx.state.can_swap_sides() {
+            entry(ui, cx.texts.comparison.promote, ComparisonAction::Promote.into());
+        }
+        entry(ui, texts.change_model, ModelAction::Pick(slot).into());
+        entry(ui, texts.reload, ModelAction::Reconsider(slot).into());
+        entry(ui, texts.unload, ModelAction::Unload(slot).into());
     });
     let mut spoken = format!("{name}: {called}, {facts}");
     if two && answers {
@@ -99,6 +129,18 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
     }
     menu.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &spoken));
     menu.response.on_hover_text(spoken);
+}
+
+/// The name by which a person calls a model; the checkpoint's own where it is empty.
+fn name_field(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, model: &Model, out: &mut Vec<Action>) {
+    let mut called = cx.state.settings.called(&model.which()).unwrap_or_default().to_owned();
+    ui.horizontal(|ui| {
+        let label = ui.label(cx.texts.comparison.name);
+        let field = TextEdit::singleline(&mut called).hint_text(model.name()).char_limit(40).desired_width(160.0);
+        if ui.add(field).labelled_by(label.id).changed() {
+            out.push(ModelAction::Call(slot, called).into());
+        }
+    });
 }
 
 /// Where a model computes, how its weights are kept, and the memory it takes.

@@ -1,14 +1,14 @@
 //! The comparison of the two checkpoints: what is looked at, and what is known of it.
 
-use super::{AppState, Exchange, ExchangeId, Slot, TraceKey};
-use opabinia_engine::compare::{Checkpoints, Maps};
+use super::{AppState, Crossings, Exchange, ExchangeId, MapPane, MapSource, PaneId, SIDES, Slot, TraceKey};
+use opabinia_engine::compare::{Checkpoints, Maps, Module};
 use opabinia_engine::job::CancelToken;
 use opabinia_engine::run::ModelId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Both sides, in order.
-pub const SIDES: [Slot; 2] = [Slot::A, Slot::B];
+/// How many pairs of traces are kept compared.
+const COMPARED: usize = 12;
 
 /// Which part of the comparison is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum ComparisonTab {
     Answers,
     /// Where both looked.
     Attention,
+    /// What both answers rest on.
+    Evidence,
     /// Settings and weights.
     Checkpoints,
 }
@@ -43,10 +45,29 @@ pub enum FilesCompared {
         /// How far it is.
         progress: Arc<ReadingProgress>,
     },
-    /// It is known.
-    Ready(Arc<Checkpoints>),
+    /// It is known: every tensor, and the tree of modules.
+    Ready(Arc<Checkpoints>, Arc<Module>),
     /// It cannot be: why.
     Failed(String),
+}
+
+/// In which order changed tensors are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum TensorOrder {
+    /// ‖B − A‖ ÷ ‖A‖, the largest first.
+    #[default]
+    Relative,
+    /// The largest |B − A|, the largest first.
+    Largest,
+    /// Cosine between A and B, the smallest first.
+    Cosine,
+    /// By name.
+    Name,
+}
+
+impl TensorOrder {
+    /// All of them, in the order of columns.
+    pub const ALL: [Self; 4] = [Self::Relative, Self::Largest, Self::Cosine, Self::Name];
 }
 
 /// Bytes that were read of all there are, told from another thread.
@@ -71,23 +92,55 @@ impl ReadingProgress {
 }
 
 /// The comparison of the two checkpoints that are open.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Comparison {
+    /// Whether both sides are looked at: their answers beside each other, their maps in one pane.
+    pub on: bool,
+    /// Whether it begins when the second side has been loaded.
+    pub awaited: bool,
+    /// What the active pane was made from before that.
+    pub before: Option<(PaneId, MapSource)>,
     /// Which part is shown.
     pub tab: ComparisonTab,
-    maps: Option<([TraceKey; 2], MapsCompared)>,
+    /// In which order changed tensors are listed.
+    pub order: TensorOrder,
+    /// Where the line of a wipe is, as a part of the map's width: A to the left of it, B to the right.
+    pub wipe: f32,
+    /// What each side makes of the other's answer.
+    pub crossed: Crossings,
+    maps: Vec<([TraceKey; 2], MapsCompared)>,
     files: Option<([ModelId; 2], FilesCompared)>,
+}
+
+impl Default for Comparison {
+    fn default() -> Self {
+        Self {
+            on: false,
+            awaited: false,
+            before: None,
+            tab: ComparisonTab::default(),
+            order: TensorOrder::default(),
+            wipe: 0.5,
+            maps: Vec::new(),
+            files: None,
+            crossed: Crossings::default(),
+        }
+    }
 }
 
 impl Comparison {
     /// What is known of these two traces.
     pub fn maps(&self, keys: &[TraceKey; 2]) -> Option<&MapsCompared> {
-        self.maps.as_ref().filter(|(known, _)| known == keys).map(|(_, maps)| maps)
+        self.maps.iter().find(|(known, _)| known == keys).map(|(_, maps)| maps)
     }
 
     /// Notes what is known of these two traces.
     pub fn set_maps(&mut self, keys: [TraceKey; 2], maps: MapsCompared) {
-        self.maps = Some((keys, maps));
+        self.maps.retain(|(known, _)| *known != keys);
+        if self.maps.len() == COMPARED {
+            self.maps.remove(0);
+        }
+        self.maps.push((keys, maps));
     }
 
     /// What is known of the files of these two models.
@@ -118,6 +171,13 @@ impl AppState {
         Some(self.both_models()?.map(|model| TraceKey::new(model, picture, system)))
     }
 
+    /// Names of both traces that `pane` shows, where it shows both sides of a comparison.
+    pub fn sides_of(&self, pane: &MapPane) -> Option<[TraceKey; 2]> {
+        pane.source.look()?;
+        let mut runs = pane.source.runs();
+        Some([self.run_key(runs.next()?)?, self.run_key(runs.next()?)?])
+    }
+
     /// Both answers to the question that is shown: of the exchanges beside the last one, the newest that each side has
     /// given or is to give.
     pub fn both_answers(&self) -> [Option<(ExchangeId, &Exchange)>; 2] {
@@ -137,6 +197,20 @@ impl AppState {
             known.find(|(_, exchange)| exchange.question == *question && of_side(exchange))
         };
         SIDES.map(find)
+    }
+
+    /// The side that gave the answer of `exchange`, where two are open.
+    pub fn side_of(&self, exchange: &Exchange) -> Option<Slot> {
+        if !self.models.are_two() || exchange.model.is_empty() {
+            return None;
+        }
+        let gave = |slot: &Slot| self.models.loaded(*slot).is_some_and(|model| model.answered(exchange));
+        let mut sides = SIDES.into_iter().filter(gave);
+        match (sides.next(), sides.next()) {
+            // One checkpoint in both places.
+            (Some(_), Some(_)) => exchange.asked,
+            (one, _) => one,
+        }
     }
 
     /// Whether both sides are the same checkpoint, kept in the same type.

@@ -218,6 +218,17 @@ impl AppState {
         Ok(((model.id, conversation.id, at), exchange))
     }
 
+    /// The complete answers that are shown side by side, about a picture, with what names the evidence about each.
+    pub fn evidence_of_both(&self) -> [Option<(EvidenceKey, &Exchange)>; 2] {
+        let conversation = self.conversations.current().map(|shown| shown.id);
+        let mut both = self.both_answers();
+        super::SIDES.map(|slot| {
+            let (at, exchange) = both[usize::from(slot == super::Slot::B)].take()?;
+            let usable = !exchange.status.is_open() && !exchange.tokens.is_empty() && exchange.picture.is_some();
+            usable.then_some(((self.models.loaded(slot)?.id, conversation?, at), exchange))
+        })
+    }
+
     /// What is known about that answer.
     pub fn evidence_shown(&self) -> Option<&AnswerEvidence> {
         let (key, exchange) = self.evidence_about().ok()?;

@@ -27,13 +27,13 @@ pub struct Exchange {
     /// The type in which its weights were kept; empty in sessions saved before this was kept.
     #[serde(default)]
     pub weights: String,
-    /// The side that is to answer, where both are asked; otherwise whoever answers then. Sides live as long as the window.
-    #[serde(skip)]
+    /// The side that is to answer, where one was named; otherwise whoever answers then. Older sessions are without it.
+    #[serde(default)]
     pub asked: Option<Slot>,
     /// How the answer was chosen.
     pub sampling: Sampling,
-    /// Tokens the answer had to begin with.
-    #[serde(alias = "begin")]
+    /// Tokens the answer had to begin with; sessions have an older name for them.
+    #[serde(rename = "begin")]
     pub forced_prefix: Vec<u32>,
     /// The answer's text so far.
     pub answer: String,

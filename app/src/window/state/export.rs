@@ -1,6 +1,6 @@
 //! How what is on the screen is written to a file.
 
-use super::{AppState, MapLens, MapSource};
+use super::{AppState, MapLens, MapSource, SidesLook};
 use crate::figure::Theme;
 use crate::map_figure::Part;
 use crate::recipe::FigureSettings;
@@ -60,7 +60,9 @@ impl AppState {
         let lens = self.lens().fitted(trace);
         let lens = match self.pane().source {
             MapSource::Run(_) => lens,
-            MapSource::Difference(..) => lens.of_a_difference(),
+            MapSource::Difference(..) | MapSource::Sides(_, _, SidesLook::Difference) => lens.of_a_difference(),
+            // Two maps, or numbers that a figure has other settings for: `opabinia compare --out` draws them.
+            MapSource::Sides(..) => return None,
             // As its pane draws it.
             MapSource::TokenAttention { .. } => MapLens { quantity: Quantity::Share, encoder: 0, ..lens },
         };

@@ -1,6 +1,6 @@
 //! What is looked at, with its past and its undone future.
 
-use super::{Linked, MapLens, PaneId, Panes, ViewChange};
+use super::{Linked, MapLens, PaneId, Panes, Said, ViewChange};
 
 /// How many steps can be gone back.
 const STEPS: usize = 200;
@@ -31,10 +31,10 @@ impl ViewHistory {
         self.now.activate(id);
     }
 
-    /// Changes one property of the active pane and of what is linked with it.
-    pub fn change(&mut self, change: &ViewChange) {
+    /// Changes one property of the active pane and of what is linked with it, `said` as it is said of what that shows.
+    pub fn change(&mut self, change: &ViewChange, said: Said<'_>) {
         let mut next = self.now.clone();
-        next.change(change);
+        next.change(change, said);
         if next == self.now {
             return;
         }
@@ -49,9 +49,9 @@ impl ViewHistory {
     }
 
     /// Replaces the lens of the active pane.
-    pub fn look_through(&mut self, lens: MapLens) {
+    pub fn look_through(&mut self, lens: MapLens, said: Said<'_>) {
         let mut next = self.now.clone();
-        next.look_through(lens);
+        next.look_through(lens, said);
         self.step_to(next);
     }
 
@@ -137,6 +137,10 @@ mod tests {
         indices.into_iter().collect()
     }
 
+    fn change(history: &mut ViewHistory, change: &ViewChange) {
+        history.change(change, &|_, change| Some(change.clone()));
+    }
+
     fn lens(history: &ViewHistory) -> &MapLens {
         &history.panes().active().lens
     }
@@ -145,9 +149,9 @@ mod tests {
     fn dragging_is_one_step_of_the_history_and_choosing_another_is_not() {
         let mut history = ViewHistory::default();
         for end in 1..4 {
-            history.change(&ViewChange::Layers(chosen(0..end)));
+            change(&mut history, &ViewChange::Layers(chosen(0..end)));
         }
-        history.change(&ViewChange::Layers(chosen([5])));
+        change(&mut history, &ViewChange::Layers(chosen([5])));
         history.undo();
         assert_eq!(lens(&history).layers, chosen(0..3));
         history.undo();
@@ -158,8 +162,8 @@ mod tests {
     #[test]
     fn a_range_of_one_quantity_is_not_taken_for_another() {
         let mut history = ViewHistory::default();
-        history.change(&ViewChange::Normalisation(Normalisation::Fixed { low: -3.0, high: 3.0 }));
-        history.change(&ViewChange::Quantity(Quantity::Share));
+        change(&mut history, &ViewChange::Normalisation(Normalisation::Fixed { low: -3.0, high: 3.0 }));
+        change(&mut history, &ViewChange::Quantity(Quantity::Share));
         assert_eq!(lens(&history).normalisation, Normalisation::Common);
         history.undo();
         assert_eq!(lens(&history).normalisation, Normalisation::Fixed { low: -3.0, high: 3.0 });
@@ -170,7 +174,7 @@ mod tests {
         let mut history = ViewHistory::default();
         let second = history.duplicate().unwrap();
         assert_eq!(history.panes().active().id, second);
-        history.change(&ViewChange::Quantity(Quantity::Share));
+        change(&mut history, &ViewChange::Quantity(Quantity::Share));
         history.close(second);
         assert_eq!((history.panes().count(), history.panes().active().id), (1, PaneId::FIRST));
         history.undo();
@@ -185,26 +189,26 @@ mod tests {
     fn what_is_linked_changes_everywhere_and_what_is_not_stays() {
         let mut history = ViewHistory::default();
         let second = history.duplicate().unwrap();
-        history.change(&ViewChange::Layers(chosen([1])));
-        history.change(&ViewChange::Quantity(Quantity::Share));
+        change(&mut history, &ViewChange::Layers(chosen([1])));
+        change(&mut history, &ViewChange::Quantity(Quantity::Share));
         let lens_of = |history: &ViewHistory, id| history.panes().get(id).unwrap().lens.clone();
         assert_eq!(lens_of(&history, PaneId::FIRST).layers, chosen([1]));
         assert_eq!(lens_of(&history, PaneId::FIRST).quantity, Quantity::Lift, "quantities are a pane's own");
         history.link(second, &[Linked::Layers], false);
-        history.change(&ViewChange::Layers(chosen([2])));
+        change(&mut history, &ViewChange::Layers(chosen([2])));
         assert_eq!(lens_of(&history, PaneId::FIRST).layers, chosen([1]));
         history.activate(PaneId::FIRST);
-        history.change(&ViewChange::Layers(chosen([3])));
+        change(&mut history, &ViewChange::Layers(chosen([3])));
         assert_eq!(lens_of(&history, second).layers, chosen([2]));
         // Linked again, it stays as far from the others as it was put.
         history.link(second, &[Linked::Layers], true);
         assert_eq!(lens_of(&history, second).layers, chosen([2]));
-        history.change(&ViewChange::Layers(chosen([5])));
+        change(&mut history, &ViewChange::Layers(chosen([5])));
         assert_eq!(lens_of(&history, second).layers, chosen([4]));
-        history.change(&ViewChange::Layers(Indices::ALL));
+        change(&mut history, &ViewChange::Layers(Indices::ALL));
         assert_eq!(lens_of(&history, second).layers, Indices::ALL);
         history.activate(second);
-        history.change(&ViewChange::Layers(chosen([6])));
+        change(&mut history, &ViewChange::Layers(chosen([6])));
         assert_eq!(lens_of(&history, PaneId::FIRST).layers, chosen([7]));
         history.undo();
         history.undo();
@@ -221,8 +225,8 @@ mod tests {
     #[test]
     fn a_difference_shows_what_has_one() {
         let mut history = ViewHistory::default();
-        history.change(&ViewChange::Quantity(Quantity::Dominant));
-        history.change(&ViewChange::Source(MapSource::Difference(Default::default(), Default::default())));
+        change(&mut history, &ViewChange::Quantity(Quantity::Dominant));
+        change(&mut history, &ViewChange::Source(MapSource::Difference(Default::default(), Default::default())));
         assert_eq!(lens(&history).quantity, Quantity::Lift);
     }
 }

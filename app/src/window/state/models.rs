@@ -5,6 +5,7 @@ use opabinia_engine::Error;
 use opabinia_engine::model::{Inspection, LoadRequest};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{JobId, Loaded};
+
 use std::collections::BTreeMap;
 
 /// What is typed on the page on which checkpoints are opened.

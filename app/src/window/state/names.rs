@@ -1,19 +1,8 @@
 //! What checkpoints are called where there may be several of them: by names that tell them apart.
 
 use super::Slot;
-use super::{AppState, Exchange, Model};
+use super::{AppState, Called, Exchange, Model, Which};
 use std::collections::BTreeSet;
-
-/// A checkpoint, as far as its name depends on it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Which {
-    /// What people call it.
-    name: String,
-    /// Where it is; empty if that is not known.
-    directory: String,
-    /// The type of its weights; empty if that is not known.
-    weights: String,
-}
 
 impl From<&Model> for Which {
     fn from(model: &Model) -> Self {
@@ -27,10 +16,19 @@ impl From<&Exchange> for Which {
     }
 }
 
+impl Model {
+    /// As names tell it from others.
+    pub fn which(&self) -> Which {
+        self.into()
+    }
+}
+
 /// Checkpoints among which each is to be told from the others.
 #[derive(Debug, Default)]
 pub struct Names {
     known: BTreeSet<Which>,
+    /// What a person calls some of them.
+    called: Vec<Called>,
     /// The letters of those that are loaded, where two are.
     letters: Vec<(Which, &'static str)>,
 }
@@ -50,7 +48,10 @@ impl Names {
 
     /// The same without a letter: as much of its path as tells it from others of its name, and the type of its weights
     /// where nothing else does.
-    fn plain(&self, which: &Which) -> String {
+    pub fn plain(&self, which: &Which) -> String {
+        if let Some(called) = self.called.iter().find(|called| called.which == *which) {
+            return called.name.clone();
+        }
         let namesakes: BTreeSet<&str> = (self.known.iter())
             .filter(|other| other.name == which.name && other.directory != which.directory)
             .map(|other| other.directory.as_str())
@@ -88,7 +89,7 @@ fn suffix<'a>(path: &'a str, others: &BTreeSet<&str>) -> &'a str {
 impl AppState {
     /// The names of the checkpoints that are loaded and of those that answered in the conversation that is shown.
     pub fn names(&self) -> Names {
-        let mut names = Names::default();
+        let mut names = Names { called: self.settings.called.clone(), ..Names::default() };
         let mut last: Option<&Exchange> = None;
         for exchange in self.conversations.current().into_iter().flat_map(|shown| shown.exchanges.iter()) {
             // Mostly one answered after the other.
@@ -137,10 +138,10 @@ mod tests {
     #[test]
     fn as_much_of_a_path_is_said_as_tells_it_from_others() {
         let all = [which("/m/one/checkpoint", "f32"), which("/m/two/checkpoint", "f32"), which("/n/8b", "f32")];
-        let names = Names { known: all.iter().cloned().collect(), letters: Vec::new() };
+        let names = Names { known: all.iter().cloned().collect(), ..Names::default() };
         assert_eq!(all.map(|which| names.of(which)), ["one/checkpoint", "two/checkpoint", "8b"]);
         let all = [which("/checkpoint", ""), which("/a/checkpoint", ""), which("/b/a/checkpoint", "")];
-        let names = Names { known: all.iter().cloned().collect(), letters: Vec::new() };
+        let names = Names { known: all.iter().cloned().collect(), ..Names::default() };
         let said: BTreeSet<String> = all.into_iter().map(|which| names.of(which)).collect();
         assert_eq!(said.len(), 3, "{said:?}");
     }
@@ -154,7 +155,7 @@ mod tests {
         };
         let all = [snapshot("aa", "f32"), snapshot("bb", "f32"), snapshot("bb", "bf16")];
         let letters = vec![(all[1].clone(), "A"), (all[2].clone(), "B")];
-        let names = Names { known: all.iter().cloned().collect(), letters };
+        let names = Names { known: all.iter().cloned().collect(), letters, ..Names::default() };
         assert_eq!(
             all.map(|which| names.of(which)),
             ["org/model (aa)", "A · org/model (bb) · f32", "B · org/model (bb) · bf16"]

@@ -1,13 +1,16 @@
 //! Panes of maps: what each is made from, how it is drawn, and what it shares with others.
 
 use super::offset::{between, shifted};
-use super::{Linked, Links, MapLens, MapSource, Offset, ViewChange};
+use super::{Linked, Links, MapLens, MapSource, Offset, SidesLook, ViewChange};
 use opabinia_shaders::Quantity;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// No more panes than this are opened; nobody can look at as many.
 pub const MOST_PANES: usize = 24;
+
+/// A change of the active pane as it is said of one that shows this: see [`Panes::change`].
+pub type Said<'a> = &'a dyn Fn(&MapSource, &ViewChange) -> Option<ViewChange>;
 
 /// Names a pane for as long as its window lives, and in the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,8 +140,9 @@ impl Panes {
         }
     }
 
-    /// Changes the active pane, and what is linked with it, each at its offset.
-    pub fn change(&mut self, change: &ViewChange) {
+    /// Changes the active pane, and what is linked with it, each at its offset. `said` is the change as it is said of another
+    /// pane, whose layers and cells may not be those of the active one; `None` where it means nothing there.
+    pub fn change(&mut self, change: &ViewChange, said: Said<'_>) {
         let (active, links, quantity) = (self.active, self.active().links, self.active().lens.quantity);
         let offset = self.active().offset;
         let everywhere = change.linked().filter(|what| links.has(*what));
@@ -148,8 +152,10 @@ impl Panes {
             let linked = everywhere.is_some_and(|what| pane.links.has(what) && shared(what));
             if pane.id == active {
                 change.apply(&mut pane.lens);
-            } else if linked {
-                beside(change, &offset, &pane.offset).apply(&mut pane.lens);
+            } else if linked && let Some(said) = said(&pane.source, change) {
+                // In other words, it is at no offset from what this pane shows.
+                let said = if said == *change { beside(change, &offset, &pane.offset) } else { said };
+                said.apply(&mut pane.lens);
             }
             if let (true, ViewChange::Source(source)) = (pane.id == active, change) {
                 pane.source = source.clone();
@@ -161,14 +167,14 @@ impl Panes {
     }
 
     /// Replaces the lens of the active pane, and what is linked with it.
-    pub fn look_through(&mut self, lens: MapLens) {
+    pub fn look_through(&mut self, lens: MapLens, said: Said<'_>) {
         for change in [
             ViewChange::Select(lens.selected),
             ViewChange::Shown(lens.shown),
             ViewChange::Layers(lens.layers),
             ViewChange::Heads(lens.heads),
         ] {
-            self.change(&change);
+            self.change(&change, said);
         }
         let active = self.active;
         if let Some(pane) = self.all.iter_mut().find(|pane| pane.id == active) {
@@ -207,7 +213,8 @@ impl Panes {
     pub fn one_range(&self, id: PaneId) -> Vec<PaneId> {
         let Some(pane) = self.get(id) else { return Vec::new() };
         let alike = |other: &&MapPane| {
-            let kind = |source: &MapSource| std::mem::discriminant(source);
+            let divergence = |source: &MapSource| source.look() == Some(SidesLook::Divergence);
+            let kind = |source: &MapSource| (source.is_token(), source.is_difference(), divergence(source));
             other.id == id
                 || pane.links.has(Linked::Range)
                     && other.links.has(Linked::Range)

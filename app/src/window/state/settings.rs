@@ -1,16 +1,21 @@
 //! What a person has set once and for all.
 
-use super::kept_path;
+use super::{Called, Which, kept_path};
 use crate::language::LanguageChoice;
 use crate::window::theme::ThemeChoice;
 use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::generate;
 use opabinia_engine::model::LoadRequest;
+use opabinia_engine::printable;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// How many checkpoints are remembered.
 const RECENT: usize = 12;
+
+/// How many names that people gave are remembered, and how long one may be.
+const CALLED: usize = 100;
+const NAME: usize = 40;
 
 /// How small and how large everything can be drawn.
 pub const SCALES: std::ops::RangeInclusive<f32> = 0.75..=2.0;
@@ -32,6 +37,8 @@ pub struct Settings {
     /// Checkpoint to open when the program starts: one of `recent`. Not there while one is being loaded, so that one
     /// that brings the program down is not loaded again and again.
     pub last_model: Option<String>,
+    /// What a person calls checkpoints.
+    pub called: Vec<Called>,
 }
 
 impl Default for Settings {
@@ -43,6 +50,7 @@ impl Default for Settings {
             sampling: Sampling::default(),
             recent: Vec::new(),
             last_model: None,
+            called: Vec::new(),
         }
     }
 }
@@ -56,6 +64,21 @@ impl Settings {
         self.last_model = Some(request.source.clone());
     }
 
+    /// What a person calls `which`, if anything.
+    pub fn called(&self, which: &Which) -> Option<&str> {
+        self.called.iter().find(|called| called.which == *which).map(|called| called.name.as_str())
+    }
+
+    /// Notes that a person calls `which` this; nothing is noted of an empty name.
+    pub fn call(&mut self, which: Which, name: &str) {
+        self.called.retain(|called| called.which != which);
+        let name: String = printable::line(name).chars().take(NAME).collect();
+        if !name.trim().is_empty() {
+            self.called.insert(0, Called { which, name });
+            self.called.truncate(CALLED);
+        }
+    }
+
     /// How to open `source`: as it was opened before, if it was.
     pub fn request(&self, source: &str) -> LoadRequest {
         let known = self.recent.iter().find(|known| known.source == source);
@@ -66,6 +89,10 @@ impl Settings {
     pub fn clamp(&mut self) {
         self.scale = if self.scale.is_finite() { self.scale.clamp(*SCALES.start(), *SCALES.end()) } else { 1.0 };
         self.recent.truncate(RECENT);
+        self.called.truncate(CALLED);
+        self.called
+            .iter_mut()
+            .for_each(|called| called.name = printable::line(&called.name).chars().take(NAME).collect());
     }
 }
 
@@ -75,8 +102,8 @@ impl Settings {
 pub struct Recent {
     /// Its directory, or its repository id.
     pub source: String,
-    /// Encoders for which a directory was given.
-    #[serde(with = "kept_path::named", alias = "towers")]
+    /// Encoders for which a directory was given; sessions have an older name for them.
+    #[serde(with = "kept_path::named", rename = "towers")]
     pub encoders: Vec<(String, PathBuf)>,
     /// The device that was asked for, as on the command line.
     pub device: String,

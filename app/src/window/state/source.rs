@@ -44,6 +44,27 @@ impl RunRef {
     }
 }
 
+/// How both sides of a comparison are looked at in one pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum SidesLook {
+    /// A to the left of B.
+    #[default]
+    Beside,
+    /// A, and B in its place for as long as a key is held.
+    Swap,
+    /// A to the left of a line that can be moved, B to the right of it.
+    Wipe,
+    /// B − A.
+    Difference,
+    /// How far the attention of each cell differs, over all of its keys: Jensen–Shannon divergence.
+    Divergence,
+}
+
+impl SidesLook {
+    /// All of them, in the order of their keys.
+    pub const ALL: [Self; 5] = [Self::Beside, Self::Swap, Self::Wipe, Self::Difference, Self::Divergence];
+}
+
 /// What the maps of a pane are made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MapSource {
@@ -51,6 +72,9 @@ pub enum MapSource {
     Run(RunRef),
     /// The first of two runs minus the second, place by place.
     Difference(RunRef, RunRef),
+    /// Two runs beside each other or over each other: both sides of a comparison. Layers, heads, encoder and cell of the lens
+    /// are those of the first one; what belongs to them in the other is [`super::Counterparts`]'s to say.
+    Sides(RunRef, RunRef, SidesLook),
     /// The language model's attention from the selected token to the visual tokens. Depends on the question.
     TokenAttention {
         /// Decoder layer; `None` is the mean of all.
@@ -79,16 +103,31 @@ impl MapSource {
         matches!(self, Self::TokenAttention { .. })
     }
 
-    /// Whether it is the difference of two runs.
+    /// Both sides of a comparison, looked at like this.
+    pub fn sides(look: SidesLook) -> Self {
+        Self::Sides(RunRef::plain(Side::A), RunRef::plain(Side::B), look)
+    }
+
+    /// Whether what is shown is the difference of two runs.
     pub fn is_difference(&self) -> bool {
-        matches!(self, Self::Difference(..))
+        matches!(self, Self::Difference(..) | Self::Sides(_, _, SidesLook::Difference))
+    }
+
+    /// How both sides are looked at, where it is them.
+    pub fn look(&self) -> Option<SidesLook> {
+        if let Self::Sides(_, _, look) = self { Some(*look) } else { None }
+    }
+
+    /// The same two sides, looked at otherwise.
+    pub fn looked_at(&self, look: SidesLook) -> Option<Self> {
+        if let Self::Sides(a, b, _) = self { Some(Self::Sides(a.clone(), b.clone(), look)) } else { None }
     }
 
     /// Runs that it is made from, the one whose numbers are read first.
     pub fn runs(&self) -> impl Iterator<Item = &RunRef> {
         let (first, second) = match self {
             Self::Run(run) => (Some(run), None),
-            Self::Difference(of, minus) => (Some(of), Some(minus)),
+            Self::Difference(of, minus) | Self::Sides(of, minus, _) => (Some(of), Some(minus)),
             Self::TokenAttention { .. } => (None, None),
         };
         first.into_iter().chain(second)
@@ -97,10 +136,10 @@ impl MapSource {
     /// What can be measured of it, in the order in which it is stepped through.
     pub fn quantities(&self) -> &'static [Quantity] {
         match self {
-            Self::Run(_) => &Self::QUANTITIES,
+            Self::TokenAttention { .. } | Self::Sides(_, _, SidesLook::Divergence) => &[],
             // Indices of encoders have no difference.
-            Self::Difference(..) => &Self::QUANTITIES[..4],
-            Self::TokenAttention { .. } => &[],
+            _ if self.is_difference() => &Self::QUANTITIES[..4],
+            Self::Run(_) | Self::Sides(..) | Self::Difference(..) => &Self::QUANTITIES,
         }
     }
 }

@@ -143,6 +143,8 @@ impl Session {
         state.conversations = self.conversations;
         state.view = ViewHistory::starting_with(self.panes);
         state.layout.show_exactly(state.view.panes());
+        // The second side does not come back by itself.
+        state.layout.close_comparison();
         state.inspector = self.inspected.tab;
         let conversations = &state.conversations;
         state.token = self.inspected.token.filter(|place| {

@@ -1,112 +1,105 @@
-//! Scales with which few bits come closest to a block of weights.
+//! Scales with which few bits come closest to a block of weights, of several rows at once: lanes are rows.
 //!
 //! Each starts from the range of the block, tries some steps around it, and takes for each the scale (and minimum) that
 //! fits the rounded weights with the least squares.
 
+use pulp::Simd;
+
 /// How far the number of steps in the range of a block is moved, in steps, to try other roundings.
 const TRIES: [f32; 7] = [-0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9];
 
-/// Scale and minimum of a block of weights that are to become whole numbers up to `TOP`: `x ≈ scale · q − minimum`, neither
-/// below zero.
+/// Adding this to a number of less than 2²² leaves no room for digits after the point: taken away again, the number is
+/// rounded to a whole one, halves to even.
+const ROUND: f32 = 12_582_912.0;
+
+/// Scale and minimum of 32 weights that are to become whole numbers up to `TOP`: `x ≈ scale · q − minimum`, neither below
+/// zero.
 #[inline(always)]
-pub(super) fn fit_affine<const TOP: u8>(x: &[f32; 32]) -> (f32, f32) {
-    let low = x.iter().fold(0f32, |low, x| low.min(*x));
-    let high = x.iter().fold(0f32, |high, x| high.max(*x));
-    let range = high - low;
-    if range == 0.0 {
-        return (0.0, 0.0);
+pub(super) fn fit_affine<S: Simd, const TOP: u8>(simd: S, x: &[S::f32s; 32]) -> (S::f32s, S::f32s) {
+    let splat = |value: f32| simd.splat_f32s(value);
+    let (zero, count, top) = (splat(0.0), splat(32.0), f32::from(TOP));
+    let (mut low, mut high, mut sum) = (zero, zero, zero);
+    for &x in x {
+        low = simd.min_f32s(low, x);
+        high = simd.max_f32s(high, x);
+        sum = simd.add_f32s(sum, x);
     }
-    let top = f32::from(TOP);
-    let sum: f32 = total(x);
-    let mut best = (f32::INFINITY, range / top, -low);
+    let mut above = *x;
+    for above in &mut above {
+        *above = simd.sub_f32s(*above, low);
+    }
+    let range = simd.sub_f32s(high, low);
+    // Where all weights are zero, so is everything that follows, and nothing is better than the first fit.
+    let empty = simd.less_than_or_equal_f32s(range, zero);
+    let steps = simd.select_f32s(empty, zero, simd.div_f32s(splat(1.0), range));
+    let mut scale = simd.mul_f32s(range, splat(1.0 / top));
+    let mut minimum = simd.sub_f32s(zero, low);
+    // The best fit explains the most of the weights' squares.
+    let mut explained = splat(-1.0);
     for offset in TRIES {
-        let inverse = (top + offset) / range;
-        let mut q = [0f32; 32];
-        for (q, x) in q.iter_mut().zip(x) {
-            *q = round((x - low) * inverse).clamp(0.0, top);
+        let inverse = simd.mul_f32s(steps, splat(top + offset));
+        let (mut q1, mut q2, mut qx) = (zero, zero, zero);
+        for (&above, &x) in above.iter().zip(x) {
+            let q = simd.add_f32s(simd.mul_f32s(above, inverse), splat(ROUND));
+            let q = simd.min_f32s(simd.sub_f32s(q, splat(ROUND)), splat(top));
+            q1 = simd.add_f32s(q1, q);
+            q2 = simd.mul_add_e_f32s(q, q, q2);
+            qx = simd.mul_add_e_f32s(q, x, qx);
         }
-        // Least squares of x against q with a constant.
-        let (q1, q2, qx) = (total(&q), total_of(&q, &q), total_of(&q, x));
-        let determinant = 32.0 * q2 - q1 * q1;
-        if determinant <= 0.0 {
-            continue;
-        }
-        let mut scale = (32.0 * qx - q1 * sum) / determinant;
-        let mut minimum = (scale * q1 - sum) / 32.0;
-        if minimum < 0.0 {
-            minimum = 0.0;
-            scale = qx / q2;
-        }
-        if scale <= 0.0 {
-            continue;
-        }
-        let mut errors = [0f32; 32];
-        for ((error, q), x) in errors.iter_mut().zip(&q).zip(x) {
-            let off = scale * q - minimum - x;
-            *error = off * off;
-        }
-        let error = total(&errors);
-        if error < best.0 {
-            best = (error, scale, minimum);
-        }
+        // Least squares of x against q with a constant, and without one where that would have the wrong sign.
+        let determinant = simd.sub_f32s(simd.mul_f32s(count, q2), simd.mul_f32s(q1, q1));
+        let shared = simd.sub_f32s(simd.mul_f32s(count, qx), simd.mul_f32s(q1, sum));
+        let with = simd.div_f32s(shared, determinant);
+        let constant = simd.mul_f32s(simd.sub_f32s(simd.mul_f32s(with, q1), sum), splat(1.0 / 32.0));
+        let without = simd.div_f32s(qx, q2);
+        let by_both =
+            simd.mul_f32s(simd.add_f32s(simd.mul_f32s(sum, sum), simd.mul_f32s(shared, with)), splat(1.0 / 32.0));
+        let wrong = simd.less_than_f32s(constant, zero);
+        let tried = simd.select_f32s(wrong, without, with);
+        let gain = simd.select_f32s(wrong, simd.mul_f32s(qx, without), by_both);
+        // Not where the quotients mean nothing: comparisons with what is no number are false.
+        let gain = simd.select_f32s(simd.greater_than_f32s(determinant, zero), gain, splat(-1.0));
+        let gain = simd.select_f32s(simd.greater_than_f32s(tried, zero), gain, splat(-1.0));
+        let better = simd.greater_than_f32s(gain, explained);
+        explained = simd.select_f32s(better, gain, explained);
+        scale = simd.select_f32s(better, tried, scale);
+        minimum = simd.select_f32s(better, simd.select_f32s(wrong, zero, constant), minimum);
     }
-    (best.1, best.2)
+    (scale, minimum)
 }
 
 /// Scale of 16 weights that are to become whole numbers from −32 to 31: `x ≈ scale · q`, of either sign.
 #[inline(always)]
-pub(super) fn fit_symmetric(x: &[f32; 16]) -> f32 {
-    let top = x.iter().fold(0f32, |top, x| if x.abs() > top.abs() { *x } else { top });
-    if top == 0.0 {
-        return 0.0;
+pub(super) fn fit_symmetric<S: Simd>(simd: S, x: &[S::f32s; 16]) -> S::f32s {
+    let splat = |value: f32| simd.splat_f32s(value);
+    let zero = splat(0.0);
+    let (mut low, mut high) = (zero, zero);
+    for &x in x {
+        low = simd.min_f32s(low, x);
+        high = simd.max_f32s(high, x);
     }
-    let mut best = (f32::INFINITY, -top / 32.0);
+    // The number of the largest magnitude, with its sign.
+    let down = simd.sub_f32s(zero, low);
+    let top = simd.select_f32s(simd.greater_than_f32s(down, high), low, high);
+    let empty = simd.less_than_or_equal_f32s(simd.max_f32s(down, high), zero);
+    let steps = simd.select_f32s(empty, zero, simd.div_f32s(splat(1.0), top));
+    let mut scale = simd.mul_f32s(top, splat(-1.0 / 32.0));
+    let mut explained = splat(-1.0);
     for offset in TRIES {
-        let inverse = (-32.0 + offset) / top;
-        let mut q = [0f32; 16];
-        for (q, x) in q.iter_mut().zip(x) {
-            *q = round(x * inverse).clamp(-32.0, 31.0);
+        let inverse = simd.mul_f32s(steps, splat(-32.0 + offset));
+        let (mut q2, mut qx) = (zero, zero);
+        for &x in x {
+            let q = simd.add_f32s(simd.mul_f32s(x, inverse), splat(ROUND));
+            let q = simd.sub_f32s(q, splat(ROUND));
+            let q = simd.max_f32s(simd.min_f32s(q, splat(31.0)), splat(-32.0));
+            q2 = simd.mul_add_e_f32s(q, q, q2);
+            qx = simd.mul_add_e_f32s(q, x, qx);
         }
-        let (mut q2, mut qx) = (0f32, 0f32);
-        for (q, x) in q.iter().zip(x) {
-            q2 += q * q;
-            qx += q * x;
-        }
-        let scale = if q2 > 0.0 { qx / q2 } else { continue };
-        let error: f32 = q.iter().zip(x).map(|(q, x)| (scale * q - x) * (scale * q - x)).sum();
-        if error < best.0 {
-            best = (error, scale);
-        }
+        let tried = simd.div_f32s(qx, q2);
+        let gain = simd.mul_f32s(qx, tried);
+        let better = simd.greater_than_f32s(gain, explained);
+        explained = simd.select_f32s(better, gain, explained);
+        scale = simd.select_f32s(better, tried, scale);
     }
-    best.1
-}
-
-/// Rounds a number of less than 2²² to a whole one, halves to even; becomes part of a vector loop.
-#[inline(always)]
-fn round(x: f32) -> f32 {
-    /// Adding this leaves no room for digits after the point.
-    const ROUND: f32 = 12_582_912.0;
-    (x + ROUND) - ROUND
-}
-
-/// `Σ x`, in an order of additions that suits vector registers.
-#[inline(always)]
-fn total(x: &[f32; 32]) -> f32 {
-    let mut lanes = [0f32; 16];
-    for block in x.as_chunks::<16>().0 {
-        lanes.iter_mut().zip(block).for_each(|(lane, x)| *lane += x);
-    }
-    for half in [8, 4, 2, 1] {
-        let (low, high) = lanes.split_at_mut(half);
-        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
-    }
-    lanes[0]
-}
-
-/// `Σ a · b`, likewise.
-#[inline(always)]
-fn total_of(a: &[f32; 32], b: &[f32; 32]) -> f32 {
-    let mut products = *a;
-    products.iter_mut().zip(b).for_each(|(product, b)| *product *= b);
-    total(&products)
+    scale
 }

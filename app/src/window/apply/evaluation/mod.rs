@@ -40,8 +40,7 @@ impl App {
 
     /// Brings the panel to the front.
     pub(super) fn show_evaluation(&mut self) {
-        let beside = self.state.pane().id;
-        self.state.layout.show_evaluation(beside);
+        self.state.layout.show_evaluation();
     }
 
     /// Asks for what belongs into `field`.

@@ -1,28 +1,39 @@
-//! Both answers beside each other, token by token.
+//! Both answers beside each other, token by token, and what each side makes of the other's.
 
-use super::{Cx, colour, height, letter, parts};
-use crate::window::action::{Action, ComparisonAction};
-use crate::window::state::{AnswerStatus, Exchange, SIDES, Slot};
+use super::{Cx, parts};
+use crate::window::action::{Action, ComparisonAction, ConversationAction, ModelAction};
+use crate::window::state::{AnswerStatus, Crossing, Exchange, ExchangeId, SIDES, Slot, TokenPlace};
 use egui::cache::{ComputerMut, FrameCache};
-use egui::{Button, Color32, Label, RichText, ScrollArea, Ui, vec2};
-use opabinia_engine::compare::{Segment, SegmentKind, align};
+use egui::{Button, Color32, Grid, Label, RichText, ScrollArea, Sense, Ui, vec2};
+use opabinia_engine::compare::{Crossed, Segment, SegmentKind, align};
+use opabinia_engine::printable;
 use std::sync::Arc;
 
-/// Draws them.
+/// Draws the part of the page: the question, both answers, and how probable each is on either side.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
-    let both = cx.state.both_answers().map(|known| known.map(|(_, exchange)| exchange));
     if cx.state.is_one_checkpoint() {
         parts::weak(ui, texts.one_checkpoint);
     }
-    let Some(question) = both.iter().flatten().next().map(|exchange| exchange.question.as_str()) else {
+    let both = cx.state.both_answers();
+    let Some(question) = both.iter().flatten().next().map(|(_, exchange)| exchange.question.as_str()) else {
         parts::weak(ui, texts.nothing_asked);
         return;
     };
-    ui.add(Label::new(RichText::new(question).strong()).wrap());
-    ui.add_space(4.0);
-    let words = both.map(|exchange| {
-        exchange.map_or_else(Vec::new, |exchange| exchange.tokens.iter().map(|token| token.text.as_str()).collect())
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        ui.add(Label::new(RichText::new(question).strong()).wrap());
+        ui.add_space(4.0);
+        columns(ui, cx, out);
+        crossing(ui, cx, out);
+    });
+}
+
+/// Both answers in columns, marked where they differ.
+pub fn columns(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.comparison;
+    let both = cx.state.both_answers();
+    let words = both.map(|known| {
+        known.map_or_else(Vec::new, |(_, exchange)| exchange.tokens.iter().map(|token| token.text.as_str()).collect())
     });
     let alignment: Arc<[Segment]> = match both {
         [Some(_), Some(_)] => ui.memory_mut(|memory| {
@@ -31,19 +42,15 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         }),
         _ => Arc::default(),
     };
-    let height = height(ui) - 60.0;
-    ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
-        ui.columns(2, |columns| {
-            for (side, (ui, slot)) in columns.iter_mut().zip(SIDES).enumerate() {
-                column(ui, cx, (slot, side), both[side], &alignment, out);
-            }
-        });
+    ui.columns(2, |columns| {
+        for (side, (ui, slot)) in columns.iter_mut().zip(SIDES).enumerate() {
+            column(ui, cx, (slot, side), both[side], &alignment, out);
+        }
     });
-    let complete = |exchange: Option<&Exchange>| exchange.is_some_and(|exchange| !exchange.status.is_open());
+    let complete = |known: Option<(ExchangeId, &Exchange)>| known.is_some_and(|(_, known)| !known.status.is_open());
     if both.into_iter().all(complete) {
-        ui.add_space(6.0);
         let equal = alignment.iter().all(|segment| segment.kind == SegmentKind::Equal);
-        parts::weak(ui, if equal { texts.all_equal } else { texts.marks });
+        ui.add(Label::new(RichText::new(if equal { texts.all_equal } else { texts.marks }).small().weak()).wrap());
     }
 }
 
@@ -51,35 +58,41 @@ fn column(
     ui: &mut Ui,
     cx: &Cx<'_>,
     (slot, side): (Slot, usize),
-    exchange: Option<&Exchange>,
+    known: Option<(ExchangeId, &Exchange)>,
     alignment: &[Segment],
     out: &mut Vec<Action>,
 ) {
     let texts = &cx.texts.comparison;
     parts::card(ui, |ui| {
-        ui.label(RichText::new(letter(slot)).strong().color(colour(ui, slot)));
-        let Some(exchange) = exchange else {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 5.0;
+            let colour = parts::side_colour(ui, slot);
+            let name = cx.state.name_of(slot).unwrap_or_default();
+            ui.label(RichText::new(slot.letter()).strong().color(colour));
+            ui.add(Label::new(RichText::new(&name).small().color(colour)).truncate()).on_hover_text(&name);
+        });
+        let Some((at, exchange)) = known else {
             parts::weak(ui, texts.not_asked);
             return again(ui, cx, slot, out);
         };
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(0.0, 3.0);
-            for (at, token) in exchange.tokens.iter().enumerate() {
-                let kind = kind(alignment, side, at);
-                let text = if token.text.is_empty() { String::new() } else { token.text.replace(['\n', '\r'], " ") };
-                if text.is_empty() {
-                    continue;
-                }
+            for (place, token) in exchange.tokens.iter().enumerate().filter(|(_, token)| !token.text.is_empty()) {
+                let kind = kind(alignment, side, place);
+                let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
                 let text = match kind {
                     SegmentKind::Equal => RichText::new(text),
                     SegmentKind::SameText => RichText::new(text).underline(),
                     SegmentKind::Different => {
-                        let colour = colour(ui, slot);
+                        let colour = parts::side_colour(ui, slot);
                         RichText::new(text).color(colour).strong().background_color(faint(colour))
                     }
                 };
                 let percent = f64::from(token.log_prob).exp() * 100.0;
-                ui.add(Label::new(text)).on_hover_text(format!("{} {percent:.1} %", texts.probability));
+                let label = ui.add(Label::new(text).sense(Sense::click()));
+                if label.on_hover_text(format!("{} {percent:.1} %", texts.probability)).clicked() {
+                    out.extend(look_at_token(cx, slot, at, place));
+                }
             }
         });
         match &exchange.status {
@@ -102,14 +115,77 @@ fn column(
     });
 }
 
+/// Shows the inspector's numbers of a token of one side.
+fn look_at_token(cx: &Cx<'_>, slot: Slot, exchange: ExchangeId, token: usize) -> Vec<Action> {
+    let Some(conversation) = cx.state.conversations.current().map(|shown| shown.id) else { return Vec::new() };
+    vec![
+        ConversationAction::ShowBranch(exchange).into(),
+        ModelAction::Answer(slot).into(),
+        ConversationAction::SelectToken(Some(TokenPlace { conversation, exchange, token })).into(),
+    ]
+}
+
 /// Puts the question to this side alone.
 fn again(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, out: &mut Vec<Action>) {
     let text = cx.texts.comparison.ask_again;
     let button = ui.add_enabled(cx.state.models.loaded(slot).is_some(), Button::new(RichText::new(text).small()));
-    let spoken = format!("{text}: {}", letter(slot));
+    let spoken = format!("{text}: {}", slot.letter());
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &spoken));
     if button.clicked() {
         out.push(ComparisonAction::AskAgain(slot).into());
+    }
+}
+
+/// How probable each answer is on either side, and where they part.
+fn crossing(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+    let texts = &cx.texts.comparison;
+    let Some(key) = cx.state.cross_key() else { return };
+    let ask = |ui: &mut Ui, out: &mut Vec<Action>| {
+        if ui.button(texts.cross).on_hover_text(texts.cross_tip).clicked() {
+            out.push(ComparisonAction::Cross.into());
+        }
+    };
+    ui.add_space(8.0);
+    match cx.state.comparison.crossed.get(&key) {
+        None => ask(ui, out),
+        Some(Crossing::Underway(_)) => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                parts::weak(ui, texts.crossing);
+            });
+        }
+        Some(Crossing::OtherTokenizers) => {
+            ui.add(Label::new(RichText::new(texts.other_tokenizers).weak()).wrap());
+        }
+        Some(Crossing::Failed(why)) => {
+            ui.add(Label::new(RichText::new(why).color(ui.visuals().warn_fg_color)).wrap());
+            ask(ui, out);
+        }
+        Some(Crossing::Ready(crossed)) => crossed_scores(ui, cx, crossed),
+    }
+}
+
+fn crossed_scores(ui: &mut Ui, cx: &Cx<'_>, crossed: &Crossed) {
+    let texts = &cx.texts.comparison;
+    parts::section(ui, texts.crossed);
+    Grid::new("crossed").striped(true).num_columns(4).show(ui, |ui| {
+        for heading in ["", texts.under[0], texts.under[1], "Δ"] {
+            parts::weak(ui, heading);
+        }
+        ui.end_row();
+        for (side, slot) in SIDES.into_iter().enumerate() {
+            let [own, other] = crossed.sums(side);
+            let [a, b] = if side == 0 { [own, other] } else { [other, own] };
+            ui.label(RichText::new(texts.answer_of[side]).color(parts::side_colour(ui, slot)));
+            ui.monospace(format!("{a:.3}"));
+            ui.monospace(format!("{b:.3}"));
+            ui.monospace(format!("{:+.3}", b - a));
+            ui.end_row();
+        }
+    });
+    if let Some(parting) = &crossed.parting {
+        let text = (texts.parting)(parting.at, parting.kl);
+        ui.add(Label::new(RichText::new(text).small()).wrap());
     }
 }
 

@@ -1,10 +1,13 @@
 //! Where both sides looked, layer by layer.
 
-use super::{Cx, height, parts};
+use super::{Cx, parts};
 use crate::window::action::{Action, ComparisonAction};
 use crate::window::state::{MapsCompared, TraceEntry};
 use egui::{Grid, Label, RichText, ScrollArea, Ui};
-use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES};
+use opabinia_engine::compare::{Basis, LayerComparison, Maps};
+
+/// Cells that are listed of those that differ most.
+const LISTED: usize = 12;
 
 /// Draws the table.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
@@ -20,13 +23,13 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             ui.add(Label::new(RichText::new(error).color(ui.visuals().error_fg_color)).wrap());
         }
         Some((MapsCompared::Ready(maps), entries)) => {
-            let height = height(ui);
-            ScrollArea::both().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+            ScrollArea::both().auto_shrink(false).show(ui, |ui| {
                 if ui.button(texts.show_maps).on_hover_text(texts.show_maps_tip).clicked() {
                     out.push(ComparisonAction::ShowMaps.into());
                 }
                 matching(ui, cx, maps, entries);
                 table(ui, cx, maps, entries, out);
+                most(ui, cx, maps, out);
                 ui.add_space(6.0);
                 ui.add(Label::new(RichText::new(texts.evidence).small().weak()).wrap());
             });
@@ -36,21 +39,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
 
 /// What is compared with what, where that is not plain, and what has no counterpart.
 fn matching(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, entries: [&TraceEntry; 2]) {
-    let texts = &cx.texts.comparison;
-    for pair in maps.matching.encoders.iter().filter(|pair| !pair.same_name || !pair.same_grid) {
-        let name = |side: usize| {
-            let encoder = &entries[side].trace.encoders[pair.places[side]];
-            format!("{} ({}×{})", encoder.name, encoder.side, encoder.side)
-        };
-        parts::weak(ui, &format!("A: {} {} B: {}", name(0), texts.matched, name(1)));
-    }
-    for (side, letter) in NAMES.into_iter().enumerate() {
-        let encoders = maps.matching.encoders_alone[side].iter().map(|k| entries[side].encoder_names[*k].clone());
-        let layers = maps.matching.layers_alone[side].iter().map(|at| entries[side].trace.layers[*at].label.clone());
-        let list: Vec<String> = encoders.chain(layers).collect();
-        if !list.is_empty() {
-            parts::weak(ui, &(texts.alone)(&list.join(", "), letter));
-        }
+    for line in parts::matching(cx, &maps.matching, entries) {
+        parts::weak(ui, &line);
     }
 }
 
@@ -87,17 +77,43 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, compared: &LayerComparison, out: &
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
     ui.monospace(format!("{:.4}{notes}", compared.mean));
     match compared.largest(1).first() {
-        Some((row, column, value)) if *value > 0.0 => {
-            let text = format!("{}: {value:.4}", (texts.look)(*row, *column));
-            if ui.link(text).clicked() {
-                let layer = match cx.state.models.answering() {
-                    crate::window::state::Slot::A => a.clone(),
-                    crate::window::state::Slot::B => b.clone(),
-                };
-                let (side, row, column) = (compared.side, *row, *column);
-                out.push(ComparisonAction::LookAt { layer, side, row, column }.into());
-            }
-        }
+        Some(cell) if cell.2 > 0.0 => jump(ui, cx, compared, *cell, false, out),
         _ => parts::weak(ui, texts.nowhere),
+    }
+}
+
+/// The cells that differ most in all layers: each can be gone to.
+fn most(ui: &mut Ui, cx: &Cx<'_>, maps: &Maps, out: &mut Vec<Action>) {
+    let mut cells: Vec<(&LayerComparison, (usize, usize, f64))> = Vec::new();
+    for layer in &maps.layers {
+        cells.extend(layer.largest(LISTED).into_iter().filter(|cell| cell.2 > 0.0).map(|cell| (layer, cell)));
+    }
+    cells.sort_by(|(_, a), (_, b)| b.2.total_cmp(&a.2));
+    if cells.is_empty() {
+        return;
+    }
+    parts::section(ui, cx.texts.comparison.most);
+    ui.horizontal_wrapped(|ui| {
+        for (layer, cell) in cells.into_iter().take(LISTED) {
+            jump(ui, cx, layer, cell, true, out);
+        }
+    });
+}
+
+/// A link that shows a cell of a layer on both sides.
+fn jump(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    compared: &LayerComparison,
+    (row, column, value): (usize, usize, f64),
+    with_layer: bool,
+    out: &mut Vec<Action>,
+) {
+    let [a, b] = &compared.labels;
+    let text = format!("{}: {value:.4}", (cx.texts.comparison.look)(row, column));
+    let text = if with_layer { format!("{a} · {text}") } else { text };
+    if ui.link(text).clicked() {
+        let layers = [a.clone(), b.clone()];
+        out.push(ComparisonAction::LookAt { layers, side: compared.side, row, column }.into());
     }
 }

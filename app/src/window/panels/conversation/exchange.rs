@@ -1,6 +1,6 @@
 //! One exchange: the question on a card, the answer under it, and what can be done with both.
 
-use super::super::Cx;
+use super::super::{Cx, comparison, parts};
 use super::icon::{self, Icon};
 use super::shown::Shown;
 use super::thumbnail::Thumbnails;
@@ -19,6 +19,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, thumbnails: &mut Thumbn
     question(ui, cx, shown, thumbnails, out);
     ui.add_space(6.0);
     // The answer stands under the words of the question.
+    let beside = cx.state.comparison.on && shown.conversation.leaf == Some(shown.at);
+    if beside && cx.state.both_answers().iter().all(Option::is_some) {
+        comparison::answers_of_both(ui, cx, out);
+        footer(ui, cx, shown, out);
+        return;
+    }
     Frame::new().inner_margin(Margin { left: 12, right: 6, top: 0, bottom: 0 }).show(ui, |ui| {
         answer::show(ui, cx, shown, out);
         status(ui, cx, shown);
@@ -179,7 +185,10 @@ fn footer(ui: &mut Ui, cx: &Cx<'_>, shown: &Shown<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.conversation;
     let exchange = shown.exchange;
     if !exchange.tokens.is_empty() {
-        let figures = RichText::new(figures(cx, shown)).small().weak();
+        // In the colour of the side that gave it, where there are two.
+        let colour = cx.state.side_of(exchange).map(|side| parts::side_colour(ui, side));
+        let figures = RichText::new(figures(cx, shown)).small();
+        let figures = colour.map_or_else(|| figures.clone().weak(), |colour| figures.clone().color(colour));
         ui.add(Label::new(figures).wrap()).on_hover_ui(|ui| {
             ui.label((texts.answered_by)(shown.whose));
             if !exchange.directory.is_empty() {

@@ -30,7 +30,7 @@ pub enum Icon {
     Remove,
     /// Do it again.
     Repeat,
-    /// Set how things are done.
+    /// Set how answers are chosen.
     Settings,
 }
 

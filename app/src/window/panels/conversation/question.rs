@@ -161,6 +161,13 @@ fn buttons(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, out: &mut Vec<Action>
             if ask.clicked() {
                 out.push(UiCommand::Ask.into());
             }
+            if cx.state.models.are_two() {
+                let (both, tip) = (cx.texts.comparison.ask_both, cx.texts.comparison.ask_both_tip);
+                let button = ui.add_enabled(UiCommand::AskBoth.enabled(cx.state), Button::new(both));
+                if button.on_hover_text(tip).clicked() {
+                    out.push(UiCommand::AskBoth.into());
+                }
+            }
             let open = shown.leaf.and_then(|leaf| shown.exchanges.get(leaf)).is_some_and(|leaf| leaf.status.is_open());
             if open && ui.button(texts.stop).on_hover_text(texts.stop_tip).clicked() {
                 out.push(ConversationAction::Stop.into());

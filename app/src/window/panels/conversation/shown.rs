@@ -4,9 +4,9 @@ use crate::window::state::{Conversation, Exchange, ExchangeId};
 
 /// An exchange and its place.
 pub struct Shown<'a> {
-    /// Its conversation.
+    /// The conversation it is in.
     pub conversation: &'a Conversation,
-    /// Its name there.
+    /// The name of the exchange in its conversation.
     pub at: ExchangeId,
     /// The question and its answer.
     pub exchange: &'a Exchange,

@@ -63,7 +63,7 @@ fn figure(ui: &mut Ui, cx: &Cx<'_>, known: &Benchmarks) {
     let painter = ui.painter_at(rect);
     let colour = |[r, g, b]: [u8; 3]| Color32::from_rgb(r, g, b);
     let at = |x: f32, y: f32| rect.min + vec2(x, y) * scale;
-    painter.rect_filled(rect, 4.0, colour(drawing.ground));
+    painter.rect_filled(rect, 4.0, colour(theme.ground()));
     for mark in drawing.marks {
         match mark {
             Mark::Fill(area, fill) => {
@@ -71,6 +71,8 @@ fn figure(ui: &mut Ui, cx: &Cx<'_>, known: &Benchmarks) {
                 let corner = at(area.left as f32, area.top as f32);
                 painter.rect_filled(Rect::from_min_size(corner, size), 0.0, colour(fill));
             }
+            // The figure has none.
+            Mark::Picture { .. } => {}
             Mark::Line { from, to, width, colour: ink } if from == to => {
                 painter.circle_filled(at(from.0, from.1), width / 2.0 * scale, colour(ink));
             }

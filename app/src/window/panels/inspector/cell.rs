@@ -3,7 +3,7 @@
 use super::super::Cx;
 use super::parts::{Bar, alone, encoder_colour, evidence, factor, heading, log_lift, share, signed};
 use super::selected::Selected;
-use super::{keys, matrix};
+use super::{both, keys, matrix};
 use crate::window::action::Action;
 use egui::{Frame, RichText, Ui};
 use opabinia_engine::probe::{Measure, Measured};
@@ -24,6 +24,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             ui.label(RichText::new(texts.in_padding).color(colour));
         });
     }
+    both::show(ui, cx);
     encoders(ui, cx, &selected);
     entropy(ui, cx, &selected);
     matrix::show(ui, cx, &selected, out);

@@ -3,6 +3,7 @@
 //! Numbers of cells come from the engine ([`opabinia_engine::probe::cell`]), those of maps from the GPU: nothing is
 //! reduced here a second time.
 
+mod both;
 mod cell;
 mod keys;
 mod matrix;

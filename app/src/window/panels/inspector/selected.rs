@@ -2,7 +2,7 @@
 
 use super::super::Cx;
 use crate::selection;
-use crate::window::state::{MapLens, TraceEntry};
+use crate::window::state::{Counterparts, MapLens, TraceEntry};
 use opabinia_engine::probe::{Cell, Measure, Measured, Reduction, Trace, reduce};
 use opabinia_engine::sva::{Frame, HEADS};
 
@@ -26,7 +26,21 @@ impl<'a> Selected<'a> {
     /// What the view chooses; `None` if there is no trace, or no cell of it.
     pub fn of(cx: &Cx<'a>) -> Option<Self> {
         let entry = cx.state.trace()?;
-        let lens = cx.state.lens().fitted(&entry.trace);
+        Self::through(entry, cx.state.lens().fitted(&entry.trace))
+    }
+
+    /// What the pane that shows both sides of a comparison chooses of each of them; `None` where it does not, or one has no
+    /// counterpart of what is chosen.
+    pub fn of_both(cx: &Cx<'a>) -> Option<[Self; 2]> {
+        let keys = cx.state.sides_of(cx.state.pane())?;
+        let [a, b] = keys.each_ref().map(|key| cx.state.traces.get(key));
+        let (a, b) = (a?, b?);
+        let [of_a, of_b] = Counterparts::of(&a.trace, &b.trace).lenses(cx.state.lens());
+        Some([Self::through(a, of_a?)?, Self::through(b, of_b?)?])
+    }
+
+    /// What `lens` chooses of `entry`.
+    fn through(entry: &'a TraceEntry, lens: MapLens) -> Option<Self> {
         let cell = lens.selected?;
         let layers: Vec<usize> = (0..entry.trace.layers.len()).filter(|at| lens.layers.contains(*at)).collect();
         let side = entry.trace.finest_side(&layers)?;

@@ -25,7 +25,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     alternatives(ui, cx, place, exchange, token, out);
     heading(ui, texts.attended);
     match cx.state.pane().source {
-        MapSource::Run(_) | MapSource::Difference(..) => {
+        MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(..) => {
             let button = ui.add_enabled(exchange.picture.is_some(), Button::new(texts.show_attended));
             let button = button.on_hover_text(texts.show_attended_tip).on_disabled_hover_text(texts.no_picture);
             if button.clicked() {

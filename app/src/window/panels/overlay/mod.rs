@@ -9,7 +9,7 @@ mod settings;
 
 pub use log::{colour as notice_colour, name as notice_name};
 
-use super::{Cx, comparison, export, parts};
+use super::{Cx, export, parts};
 use crate::window::action::{Action, ProgramAction};
 use crate::window::state::Overlay;
 use egui::{Align2, Area, Context, Id, Label, Modal, Order, RichText, Ui, vec2};
@@ -23,7 +23,6 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
         Overlay::Log => 680.0,
         Overlay::About | Overlay::Path(_) => 560.0,
         Overlay::Help(_) => 720.0,
-        Overlay::Comparison => 1240.0,
     };
     let id = Id::unique("overlay");
     // The palette hangs from the top, so that it does not jump while its list grows and shrinks.
@@ -41,7 +40,6 @@ pub fn show(ctx: &Context, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Overlay::Path(typed) => path::show(ui, cx, typed, out),
             Overlay::Help(page) => help::show(ui, cx, *page, out),
             Overlay::Export(kind, options) => export::show(ui, cx, *kind, *options, out),
-            Overlay::Comparison => comparison::show(ui, cx, out),
             Overlay::GraphicsLost => graphics_lost(ui, cx, out),
             Overlay::None => {}
         }

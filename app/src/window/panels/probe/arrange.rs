@@ -75,6 +75,52 @@ fn tried(room: Vec2, count: usize, columns: usize, side: f32, beside: bool) -> (
     (score, Arrangement { large: Rect::from_min_size(pos2(0.0, 0.0), large.floor()), small })
 }
 
+/// The rectangles of two large maps, with room for a title in them, and of small ones in pairs, from (0, 0) on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairs {
+    /// A and B.
+    pub large: [Rect; 2],
+    /// The small maps of A and B of each encoder, below one caption.
+    pub pairs: Vec<[Rect; 2]>,
+}
+
+/// Between the two maps of a pair.
+const BETWEEN: f32 = 2.0;
+
+/// Lays out two large maps beside each other and `count` pairs of small ones below them in `room`: in as many columns, and as
+/// large, as make the maps as large as possible. `title` is the height of what stands above the large ones.
+pub fn arrange_pairs(room: Vec2, count: usize, title: f32) -> Pairs {
+    let half = ((room.x - GAP) / 2.0).floor();
+    let mut best: Option<(f32, usize, f32)> = None;
+    for columns in 1..=count {
+        let (wide, rows) = ((room.x - (columns as f32 - 1.0) * GAP) / columns as f32, count.div_ceil(columns) as f32);
+        let most = ((wide - BETWEEN) / 2.0).floor().max(SMALLEST / 2.0);
+        for step in 0..=12_u8 {
+            let side = (SMALLEST / 2.0 + (most - SMALLEST / 2.0) * f32::from(step) / 12.0).floor();
+            let block = rows * (side + CAPTION + GAP);
+            let large = half.min(room.y - block - title);
+            let fits = large >= LARGER * side && large > 0.0;
+            let score = 2.0 * large.max(0.0).powi(2) + 2.0 * count as f32 * side.powi(2) - if fits { 0.0 } else { 1e6 };
+            if best.is_none_or(|(least, ..)| score > least) {
+                best = Some((score, columns, side));
+            }
+        }
+    }
+    let (columns, side) = best.map_or((1, 0.0), |(_, columns, side)| (columns, side));
+    let rows = count.div_ceil(columns) as f32;
+    let block = if count == 0 { 0.0 } else { rows * (side + CAPTION + GAP) };
+    let height = (room.y - block).max(title).floor();
+    let large = [0.0, half + GAP].map(|left| Rect::from_min_size(pos2(left, 0.0), vec2(half, height)));
+    let step = ((room.x + GAP) / columns as f32).min(2.0 * side + BETWEEN + 3.0 * GAP);
+    let pairs = (0..count).map(|at| {
+        let (row, column) = ((at / columns) as f32, (at % columns) as f32);
+        let top = height + GAP + row * (side + CAPTION + GAP) + CAPTION;
+        [0.0, side + BETWEEN]
+            .map(|right| Rect::from_min_size(pos2(column * step + right, top).round(), vec2(side, side)))
+    });
+    Pairs { large, pairs: pairs.collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +142,27 @@ mod tests {
                         assert!(all.contains_rect(*map), "{place}");
                         let others = with_captions[..at].iter().chain([&large]);
                         assert!(others.into_iter().all(|other| !map.shrink(1.0).intersects(*other)), "{place}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_never_leave_their_room_and_never_overlap() {
+        for width in [380.0, 456.0, 640.0, 900.0, 1600.0, 3000.0] {
+            for height in [300.0, 420.0, 700.0, 1100.0, 1900.0] {
+                for count in 0..=8 {
+                    let room = vec2(width, height);
+                    let Pairs { large, pairs } = arrange_pairs(room, count, 22.0);
+                    let all = Rect::from_min_size(pos2(0.0, 0.0), room).expand(0.5);
+                    let place = format!("{width} × {height}, {count}: {large:?} {pairs:?}");
+                    assert!(large.iter().all(|map| all.contains_rect(*map) && map.height() > 90.0), "{place}");
+                    assert_eq!(pairs.len(), count);
+                    let rects: Vec<Rect> = large.into_iter().chain(pairs.into_iter().flatten()).collect();
+                    for (at, map) in rects.iter().enumerate() {
+                        assert!(all.contains_rect(*map), "{place}");
+                        assert!(rects[..at].iter().all(|other| !map.shrink(1.0).intersects(*other)), "{place}");
                     }
                 }
             }

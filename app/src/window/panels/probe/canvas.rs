@@ -7,7 +7,7 @@ use super::source::{Maps, Source};
 use crate::window::action::Action;
 use crate::window::command::UiCommand;
 use crate::window::gpu::{DrawMap, MapGpu};
-use crate::window::state::{EncoderInput, ViewChange};
+use crate::window::state::{EncoderInput, Slot, ViewChange};
 use crate::window::theme;
 use egui::emath::GuiRounding as _;
 use egui::{
@@ -40,10 +40,9 @@ pub fn show(
     out: &mut Vec<Action>,
 ) -> Option<Pointed> {
     let rect = rect.round_to_pixels(ui.pixels_per_point());
-    let response = ui.interact(rect, Id::unique(("large map", source.pane.id)), Sense::click_and_drag());
-    response.widget_info(|| {
-        WidgetInfo::labeled(egui::Role::Canvas, true, super::named(cx, source.pane, cx.texts.probe.large_map))
-    });
+    let id = Id::unique(("large map", source.pane.id, source.of_side.map(Slot::letter)));
+    let response = ui.interact(rect, id, Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Canvas, true, source.named(cx, cx.texts.probe.large_map)));
     let frame = Frame::new(rect, source.lens.shown);
     ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
     match source.lens.input_of {
@@ -53,7 +52,7 @@ pub fn show(
                 frame,
                 place: (source.place, source.lens.encoder),
                 line: 1.0,
-                hover: cx.state.hovered_in(source.pane),
+                hover: source.hovered(cx.state),
             };
             ui.painter().add(drawn.shape(ui, gpu, &source.large));
         }
@@ -197,7 +196,9 @@ fn use_keys(ui: &Ui, source: &Source<'_>, response: &Response, frame: &Frame, ou
 
 /// What `encoder` was shown, in the place of the map: its square is the padded square.
 fn input(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, encoder: usize, (rect, frame): (Rect, &Frame)) {
-    let key = cx.state.key_of(source.pane);
+    // What B was shown is B's.
+    let of_b = source.pane.source.runs().nth(1).filter(|_| source.of_side == Some(Slot::B));
+    let key = of_b.map_or_else(|| cx.state.key_of(source.pane), |run| cx.state.run_key(run));
     let known = key.and_then(|key| cx.state.inputs.get((key.model, key.picture, encoder)));
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     match known {
@@ -225,8 +226,7 @@ fn outlines(painter: &egui::Painter, cx: &Cx<'_>, source: &Source<'_>, frame: &F
         painter.rect_stroke(rect, 0.0, Stroke::new(width + 2.0, Color32::from_black_alpha(150)), StrokeKind::Middle);
         painter.rect_stroke(rect, 0.0, Stroke::new(width, colour), StrokeKind::Middle);
     };
-    if let Some(cell) = cx.state.hovered_in(source.pane).filter(|cell| cell.row < source.side && cell.col < source.side)
-    {
+    if let Some(cell) = source.hovered(cx.state).filter(|cell| cell.row < source.side && cell.col < source.side) {
         lined(cell, Color32::from_rgb(255, 204, 64), 1.25);
     }
     if let Some(cell) = source.lens.selected {

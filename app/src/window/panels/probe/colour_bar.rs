@@ -1,8 +1,10 @@
 //! What the colours of the maps mean.
 
 use super::super::Cx;
+use super::super::inspector::fitted;
 use super::source::{Maps, Source};
 use crate::figure::ticks::ticks;
+use crate::window::state::SidesLook;
 use egui::{
     Color32, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, StrokeKind, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
@@ -68,6 +70,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>) {
 pub fn unit(cx: &Cx<'_>, source: &Source<'_>, maps: &Maps) -> String {
     let texts = &cx.texts.probe;
     let unit = match maps.view.quantity {
+        _ if source.pane.source.look() == Some(SidesLook::Divergence) => cx.texts.sides.divergence_unit,
         _ if source.is_token() => texts.attention_unit,
         Quantity::Share if maps.view.granularity == Granularity::Tokens => texts.token_share_unit,
         Quantity::Share => texts.share_unit,
@@ -143,13 +146,15 @@ fn words(ui: &Ui, rect: Rect, said: &Said) {
     let font = TextStyle::Small.resolve(ui.style());
     let (text, weak) = (ui.visuals().text_color(), ui.visuals().weak_text_color());
     let painter = ui.painter();
+    // Two bars stand beside each other: neither's title runs into the other.
+    let title = fitted(ui, &said.title, &font, rect.width());
     let Some((less, more)) = said.ends else {
-        painter.text(rect.min, egui::Align2::LEFT_TOP, &said.title, font, text);
+        painter.text(rect.min, egui::Align2::LEFT_TOP, title, font, text);
         return;
     };
     let less = painter.layout_no_wrap(less.to_owned(), font.clone(), weak);
     let more = painter.layout_no_wrap(more.to_owned(), font.clone(), weak);
-    let title = painter.layout_no_wrap(said.title.clone(), font, text);
+    let title = painter.layout_no_wrap(title, font, text);
     let gap = 12.0;
     let middle = pos2(rect.center().x - title.size().x / 2.0, rect.top());
     let fits = less.size().x.max(more.size().x) + gap <= middle.x - rect.left();

@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
     ui.spacing_mut().item_spacing.y = 5.0;
     ui.horizontal_wrapped(|ui| {
         self::source(ui, cx, source.pane, out);
-        if !source.is_token() {
+        if !source.is_token() && !source.is_of_comparison() {
             quantities(ui, cx, source, out);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -31,7 +31,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
         });
     });
     match source.pane.source {
-        MapSource::Run(_) | MapSource::Difference(..) => layers_and_heads(ui, texts, source, out),
+        MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(..) => {
+            layers_and_heads(ui, texts, source, out);
+        }
         MapSource::TokenAttention { layer, head } => decoder_layers_and_heads(ui, cx, (layer, head), out),
     }
 }

@@ -25,6 +25,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
         });
         let biased =
             most_keys(source).filter(|_| source.lens.quantity == Quantity::Share && source.lens.input_of.is_none());
+        let biased = biased.filter(|_| !source.is_of_comparison());
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
             if biased.is_some() && ui.small_button(texts.show_lift).clicked() {
                 out.push(ViewChange::Quantity(Quantity::Lift).into());
@@ -51,7 +52,7 @@ fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
         texts.input.to_owned()
     } else if source.is_token() {
         texts.token.to_owned()
-    } else if source.is_difference() {
+    } else if source.is_difference() || source.is_of_comparison() {
         cx.texts.interventions.difference_evidence.to_owned()
     } else if let Some(off) = super::switch::words(cx, source) {
         format!("{} {off}", texts.intervened)

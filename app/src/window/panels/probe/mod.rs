@@ -9,12 +9,15 @@ mod arrange;
 mod brush;
 mod canvas;
 mod colour_bar;
+mod compared;
 mod controls;
 mod evidence;
 mod frame;
+mod looks;
 mod pane_bar;
 mod readout;
 mod scrubber;
+mod sides;
 mod small;
 mod source;
 mod switch;
@@ -63,6 +66,7 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
         return says(ui, reason.unwrap_or(cx.texts.program.no_graphics));
     };
     let source = match &pane.source {
+        MapSource::Sides(..) => return sides::show(ui, cx, gpu, pane, out),
         MapSource::Run(_) | MapSource::Difference(..) => match Shown::of(cx, pane) {
             Ok(Some(shown)) => Ok(Source::of_sva(pane, shown)),
             Ok(None) => return without_maps(ui, cx, gpu, pane, out),
@@ -91,15 +95,20 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
         controls::show(ui, cx, &source, out);
         switch::line(ui, cx, &source, out);
         ui.add_space(6.0);
-        let pointed = maps(ui, cx, gpu, &source, out);
-        ui.add_space(4.0);
-        colour_bar::show(ui, cx, &source);
-        readout::show(ui, cx, &source, pointed);
-        evidence::show(ui, cx, &source, out);
-        if source.awaits_numbers() {
-            ui.ctx().request_repaint_after(SOON);
-        }
+        under_controls(ui, cx, gpu, &source, out);
     });
+}
+
+/// The maps, and what stands below them.
+fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) {
+    let pointed = maps(ui, cx, gpu, source, out);
+    ui.add_space(4.0);
+    colour_bar::show(ui, cx, source);
+    readout::show(ui, cx, source, pointed);
+    evidence::show(ui, cx, source, out);
+    if source.awaits_numbers() {
+        ui.ctx().request_repaint_after(SOON);
+    }
 }
 
 /// What `name` is called where there are several panes: with the number of its own.
@@ -244,7 +253,7 @@ fn heading(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out:
         let about = format!("{quantity} · {}", texts.geometry(encoder.tokens, encoder.window));
         ui.add(Label::new(RichText::new(about).small().weak()).truncate());
     } else {
-        ui.strong(quantity);
+        ui.add(Label::new(RichText::new(quantity).strong()).truncate());
         ui.add(Label::new(RichText::new(texts.all_encoders).small().weak()).truncate());
     }
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::label(ui, cx));
@@ -259,7 +268,9 @@ fn token_title(ui: &mut Ui, cx: &Cx<'_>) {
         ui.strong(texts.source_token.0);
         return;
     };
-    ui.strong(format!("{} {}", texts.source_token.0, token_text::name(token)));
+    ui.add(
+        Label::new(RichText::new(format!("{} {}", texts.source_token.0, token_text::name(token))).strong()).truncate(),
+    );
     let of = format!("{} / {}", place.token + 1, exchange.tokens.len());
     ui.add(Label::new(RichText::new(of).small().weak()).truncate());
 }

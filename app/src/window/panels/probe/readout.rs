@@ -1,13 +1,13 @@
 //! What the maps say of one cell, in numbers and words.
 
-use super::super::Cx;
+use super::super::{Cx, parts};
 use super::canvas::Pointed;
 use super::colour_bar::unit;
 use super::source::{Maps, Source};
 use crate::number::significant;
 use crate::selection;
 use crate::window::lang::ProbeTexts;
-use crate::window::state::MapSource;
+use crate::window::state::{MapSource, Slot, moved};
 use egui::{Label, RichText, Ui, vec2};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Cell, Indices, Map, MapTexel, Quantity, Reduction};
@@ -31,6 +31,37 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, pointed: Option<Point
         let text = RichText::new(text);
         ui.add(Label::new(if cell.is_some() { text } else { text.weak() }).wrap());
         ui.add(Label::new(RichText::new(of_what(cx, source)).small().weak()).truncate());
+    });
+}
+
+/// Height of the lines of two sides.
+pub fn height_of_both(width: f32) -> f32 {
+    height(width) + if width < 680.0 { 36.0 } else { 18.0 }
+}
+
+/// Draws what is known of a cell on both sides, and which layers and heads it is of. `pointed` is in cells of A.
+pub fn both(ui: &mut Ui, cx: &Cx<'_>, a: &Source<'_>, b: Option<&Source<'_>>, pointed: Option<Pointed>) {
+    let full = ui.available_width();
+    ui.allocate_ui(vec2(full, height_of_both(full)), |ui| {
+        ui.set_height(height_of_both(full));
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let mut shown = false;
+        for (source, side) in [(Some(a), Slot::A), (b, Slot::B)] {
+            let Some(source) = source else { continue };
+            let cell = source.hovered(cx.state).or(source.lens.selected);
+            let Some(cell) = cell.filter(|cell| cell.row < source.side && cell.col < source.side) else { continue };
+            let pointed = pointed.map(|at| Pointed { cell: moved(at.cell, a.side, source.side), ..at });
+            shown = true;
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = 6.0;
+                ui.label(RichText::new(side.letter()).strong().color(parts::side_colour(ui, side)));
+                ui.label(of_cell(cx, source, cell, pointed));
+            });
+        }
+        if !shown {
+            ui.add(Label::new(RichText::new(cx.texts.probe.point).weak()).wrap());
+        }
+        ui.add(Label::new(RichText::new(of_what(cx, a)).small().weak()).truncate());
     });
 }
 

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::source::Source;
 use crate::window::action::{Action, ViewAction};
 use crate::window::gpu::MapGpu;
-use crate::window::state::{MapLens, ViewChange};
+use crate::window::state::{MapLens, Slot, ViewChange};
 use egui::emath::GuiRounding as _;
 use egui::{
     Align, Color32, FontId, Id, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder,
@@ -24,18 +24,31 @@ pub fn show(
     (k, rect): (usize, Rect),
     out: &mut Vec<Action>,
 ) -> Option<Pointed> {
-    let (maps, encoder) = (source.small.as_ref()?, source.encoders.get(k)?);
     let rect = rect.round_to_pixels(ui.pixels_per_point());
     caption(ui, cx, source, k, rect, out);
-    let response = ui.interact(rect, Id::unique(("small map", source.pane.id, k)), Sense::click());
-    let name = super::named(cx, source.pane, &format!("{} {}", cx.texts.probe.small_map, encoder.name));
+    map(ui, cx, gpu, source, (k, rect), out)
+}
+
+/// Draws the small map of encoder `k` into `rect` without a caption.
+pub fn map(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    gpu: &MapGpu,
+    source: &Source<'_>,
+    (k, rect): (usize, Rect),
+    out: &mut Vec<Action>,
+) -> Option<Pointed> {
+    let (maps, encoder) = (source.small.as_ref()?, source.encoders.get(k)?);
+    let rect = rect.round_to_pixels(ui.pixels_per_point());
+    let id = Id::unique(("small map", source.pane.id, k, source.of_side.map(Slot::letter)));
+    let response = ui.interact(rect, id, Sense::click());
+    let name = source.named(cx, &format!("{} {}", cx.texts.probe.small_map, encoder.name));
     let chosen = source.large.view.quantity.per_encoder() && source.lens.encoder == k;
     response.widget_info(|| WidgetInfo::selected(egui::Role::Image, true, chosen, &name));
     let frame = Frame::new(rect, source.lens.shown);
     ui.painter().rect_filled(rect, 0.0, ui.visuals().faint_bg_color);
-    ui.painter().add(
-        On { rect, frame, place: (k, k), line: 0.7, hover: cx.state.hovered_in(source.pane) }.shape(ui, gpu, maps),
-    );
+    ui.painter()
+        .add(On { rect, frame, place: (k, k), line: 0.7, hover: source.hovered(cx.state) }.shape(ui, gpu, maps));
     if chosen || response.hovered() || response.has_focus() {
         let visuals = ui.visuals();
         let colour = if chosen { visuals.hyperlink_color } else { visuals.weak_text_color() };
@@ -57,7 +70,8 @@ fn shown_large(source: &Source<'_>, k: usize) -> Action {
     ViewAction::Replace(Box::new(MapLens { encoder: k, input_of: None, ..each })).into()
 }
 
-fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect, out: &mut Vec<Action>) {
+/// Draws what stands above the small map of encoder `k`, or above both of a pair.
+pub fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: Rect, out: &mut Vec<Action>) {
     let (Some(maps), Some(encoder)) = (&source.small, source.encoders.get(k)) else { return };
     let texts = &cx.texts.probe;
     let geometry = texts.geometry(encoder.tokens, encoder.window);

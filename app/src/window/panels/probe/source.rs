@@ -1,9 +1,10 @@
 //! The maps that are shown, whatever they are made from.
 
+use super::super::Cx;
 use super::super::shown::Shown;
 use crate::window::gpu::{PaneMaps, ShownMaps};
-use crate::window::state::{MapLens, MapPane, TraceEntry};
-use opabinia_shaders::{Look, Map, MapView, Quantity};
+use crate::window::state::{AppState, MapLens, MapPane, SidesLook, Slot, TraceEntry, moved};
+use opabinia_shaders::{Cell, ColourMap, Indices, Look, Map, MapView, Normalisation, Quantity, Reduction};
 use std::sync::Arc;
 
 /// Maps of one view on the GPU.
@@ -52,6 +53,10 @@ pub struct Source<'a> {
     pub encoders: Vec<Encoder<'a>>,
     /// Cells to a side of the padded frame.
     pub side: u32,
+    /// Which of both sides of a comparison it is, where the pane shows both.
+    pub of_side: Option<Slot>,
+    /// Cells to a side of the grid in which the pane counts: its own, or that of A.
+    pub pane_side: u32,
 }
 
 impl<'a> Source<'a> {
@@ -69,10 +74,52 @@ impl<'a> Source<'a> {
             place: if own { encoders.len() } else { 0 },
             small: Some(Maps { shown: Arc::clone(&maps.small), view: small_view, look: each.look() }),
             side: lens.side(&entry.trace),
+            pane_side: lens.side(&entry.trace),
             encoders,
             entry,
             lens,
+            of_side: None,
         }
+    }
+
+    /// One side of a comparison, in a pane that counts cells on a grid of `pane_side` to a side.
+    pub fn of_one_side(pane: &'a MapPane, shown: Shown<'a>, side: Slot, pane_side: u32) -> Self {
+        Self { of_side: Some(side), pane_side, ..Self::of_sva(pane, shown) }
+    }
+
+    /// Numbers of a comparison on a grid of `side` cells to a side, in `colours` that span `range`.
+    pub fn of_comparison(
+        pane: &'a MapPane,
+        entry: &'a TraceEntry,
+        side: u32,
+        maps: &PaneMaps,
+        (colours, low, high): (ColourMap, f32, f32),
+    ) -> Self {
+        let mut lens = pane.lens.fitted(&entry.trace);
+        lens.selected = lens.selected.map(|cell| moved(cell, lens.side(&entry.trace), side));
+        let pane_side = lens.side(&entry.trace);
+        (lens.quantity, lens.input_of, lens.colour_map) = (Quantity::Share, None, Some(colours));
+        // The engine's numbers are means over all heads.
+        (lens.heads, lens.reduction) = (Indices::ALL, Reduction::Mean);
+        let normalisation = Normalisation::Fixed { low, high };
+        let view = MapView { normalisation, focus: lens.map_view().focus, ..MapView::of(Quantity::Share) };
+        Self {
+            pane,
+            large: Maps { shown: Arc::clone(&maps.large), view, look: Look { grey_photo: true, ..lens.look() } },
+            place: 0,
+            small: None,
+            encoders: encoders_of(entry, pane_side),
+            side,
+            pane_side,
+            entry,
+            lens,
+            of_side: None,
+        }
+    }
+
+    /// The cell under the pointer, here or in what is linked, as this counts cells.
+    pub fn hovered(&self, state: &AppState) -> Option<Cell> {
+        Some(moved(state.hovered_in(self.pane)?, self.pane_side, self.side))
     }
 
     /// The attention of the selected token, whose grid is `side` cells wide.
@@ -88,14 +135,28 @@ impl<'a> Source<'a> {
             small: None,
             encoders: encoders_of(entry, side),
             side,
+            pane_side: side,
             entry,
             lens,
+            of_side: None,
         }
+    }
+
+    /// What `name` is called of it: with its side, and the number of its pane where there are several.
+    pub fn named(&self, cx: &Cx<'_>, name: &str) -> String {
+        let name = self.of_side.map_or_else(|| name.to_owned(), |side| format!("{name} · {}", side.letter()));
+        super::named(cx, self.pane, &name)
     }
 
     /// Whether this is the attention of a token.
     pub fn is_token(&self) -> bool {
         self.pane.source.is_token()
+    }
+
+    /// Whether these are numbers that only a comparison has, with a quantity of their own.
+    pub fn is_of_comparison(&self) -> bool {
+        self.pane.source.look().is_some_and(|look| look == SidesLook::Divergence || look == SidesLook::Difference)
+            && self.small.is_none()
     }
 
     /// Whether this is the difference of two runs.

@@ -113,4 +113,20 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("entropy (bits)", "熵（比特）"),
     ("normalized entropy (÷ entropy of uniform attention)", "归一化熵（÷ 均匀注意力的熵）"),
     ("dominant encoder (highest lift)", "主导编码器（提升度最高）"),
+    // What is measured beside the ladder.
+    ("cells of encoder {} are to be taken away", "要去掉编码器 {0} 的单元格"),
+    ("this model has {} encoders, counted from 0", "此模型有 {0} 个编码器，从 0 起计"),
+    ("token {} is to be followed, and the answer has {}", "要追踪词元 {0}，而回答有 {1} 个词元"),
+    ("take one from 1 to {}", "请从 1 到 {0} 中选取"),
+    ("no cells in the order of {}: it is not known", "没有按 {0} 排序的单元格：该排序未知"),
+    (
+        "no lens: this model has no samplers, and it is read before and after each of them",
+        "没有透镜读数：此模型没有采样层，而读数取自每个采样层前后",
+    ),
+    ("no attention of tokens: {}", "没有词元的注意力：{0}"),
+    (
+        "the attention of {} layers over {} positions takes {}, and {} are kept at most",
+        "{0} 层对 {1} 个位置的注意力需要 {2}，最多保留 {3}",
+    ),
+    ("ask about a shorter text", "请针对更短的文本提问"),
 ];

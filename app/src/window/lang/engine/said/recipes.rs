@@ -46,4 +46,6 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("parts of its side, such as 0.25", "其边长的比例，如 0.25"),
     ("the colours run from {} to {}", "颜色从 {0} 到 {1}"),
     ("a lower and a higher number", "一个较小的数和一个较大的数"),
+    ("asks for curves of more than {} cells or orders, or of none", "要求的曲线超过 {0} 个单元格或排序，或一个也没有"),
+    ("there is no order `{}`", "没有排序“{0}”"),
 ];

@@ -114,4 +114,8 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("token upload", "上传词元图"),
     ("encoder input", "编码器输入"),
     ("last save", "退出前的保存"),
+    ("comparison upload", "上传差值图"),
+    ("picture of an item", "题目的图片"),
+    ("set of questions", "题集"),
+    ("two columns", "两列"),
 ];

@@ -50,7 +50,7 @@ pub enum Kind {
 /// A piece of the answer that begins a line of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// What it is.
+    /// The kind of block.
     pub kind: Kind,
     /// How many lists it is in.
     pub depth: usize,
