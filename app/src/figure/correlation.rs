@@ -192,7 +192,7 @@ impl CorrelationFigure<'_> {
             sheet.text(label, SMALL, (x - width / 2.0, top), theme.faint());
             sheet.line((x, top + 20.0), (x, top + 25.0), 1.0, theme.line());
         }
-        let end = (across(0.0) + 10.0, top);
+        let end = (across(0.0) + 26.0, top);
         sheet.text("1 − r".into(), SMALL, end, theme.faint());
     }
 

@@ -111,7 +111,7 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, record: &Record, outcome: &Outcome, pick: &Pick
         let right = texts.right_or_wrong[usize::from(!outcome.right)];
         ui.add(Label::new(RichText::new(format!("“{text}” ({right})")).small()).truncate());
     } else if let Some(mass) = outcome.mass {
-        weak(ui, &(texts.mass)(mass));
+        ui.add(Label::new(RichText::new((texts.mass)(mass)).small().weak()).extend());
     }
     ui.end_row();
 }
