@@ -10,7 +10,6 @@ mod text;
 pub(crate) mod ticks;
 
 pub use canvas::Area;
-use canvas::Canvas;
 pub use drawing::{Drawing, Mark};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
