@@ -457,3 +457,76 @@ fn a_signal_ends_a_run_after_the_picture_in_hand_and_slurm_knows_how_to_go_on() 
     let checked = Command::new("bash").args(["-n", &format!("{out}/slurm-array.sh")]).status().unwrap();
     assert!(checked.success());
 }
+
+#[test]
+fn benchmarks_are_correlated_from_a_table_and_from_runs() {
+    let directory = scratch();
+    let examples = root().join("assets/demo/benchmarks");
+    let table = examples.join("demo-scores.csv").display().to_string();
+    let groups = examples.join("demo-groups.csv").display().to_string();
+    let found = json(&["eval", "correlate", &table, "--json"]);
+    let benchmarks = found["benchmarks"].as_array().unwrap().len();
+    assert_eq!((benchmarks, found["tree"].as_array().unwrap().len()), (12, 11));
+    assert_eq!(found["r"][0][0], 1.0);
+    let explained: f64 = found["components"].as_array().unwrap().iter().map(|c| c["explained"].as_f64().unwrap()).sum();
+    assert!((explained - 1.0).abs() < 1e-9, "{explained}");
+    for ending in ["png", "svg", "csv", "json"] {
+        let file = path(&directory, &format!("figure.{ending}"));
+        succeed(&["eval", "correlate", &table, "--groups", &groups, "-o", &file]);
+        assert!(fs::metadata(&file).unwrap().len() > 500, "{file}");
+    }
+    let svg = fs::read_to_string(path(&directory, "figure.svg")).unwrap();
+    assert!(svg.contains("PC1 (") && svg.contains(">Attributes</text>"));
+    // A run's conditions on its tasks.
+    let run = path(&directory, "run");
+    eval(20, &run, &["--conditions", "as_is,no_image,blank"]);
+    let of_run = json(&["eval", "correlate", &run, "--json"]);
+    let models: Vec<&str> = of_run["models"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(models, ["demo as_is", "demo no_image", "demo blank"]);
+    // What cannot be read or written is said.
+    let message = fail(&["eval", "correlate", &table, "-o", &path(&directory, "figure.gif")], 2);
+    assert!(message.contains(".png, .svg, .csv or .json"), "{message}");
+    let wrong = path(&directory, "wrong.csv");
+    fs::write(&wrong, "model,A,B\nx,1,2\ny,2,1\n").unwrap();
+    assert!(fail(&["eval", "correlate", &wrong], 2).contains("too few to correlate"));
+}
+
+#[test]
+fn minimal_pairs_are_a_set_and_patching_moves_the_answer() {
+    let directory = scratch();
+    let pairs = root().join("assets/demo/pairs");
+    let records = lines(&pairs.join("pairs.jsonl"));
+    assert_eq!(records.len(), 40);
+    let data = pairs.display().to_string();
+    let summary =
+        json(&["eval", "--data", &data, "--conditions", "as_is,no_image", "--out", &path(&directory, "run"), "--json"]);
+    assert_eq!((summary["items"].as_u64(), summary["clusters"].as_u64()), (Some(40), Some(20)));
+    let seen = condition(&summary, "as_is")["right"].as_u64().unwrap();
+    assert!(seen >= 34, "the demo answers {seen} of 40 questions about minimal pairs");
+    // Colours come through ConvNeXt: with what it saw of the partner, the answer is the partner's; with CLIP's it stays.
+    let file = |name: &str| pairs.join(records[0][name].as_str().unwrap()).display().to_string();
+    let (own, partner, question) = (file("filename"), file("partner"), records[0]["question"].as_str().unwrap());
+    assert_eq!(records[0]["differs"], "a ring is purple instead of orange");
+    for (encoder, expected) in [("convnext", "purple"), ("clip", "orange")] {
+        let with = format!("swap:{encoder}");
+        let found = json(&["evidence", "-i", &own, "-p", question, "--with", &with, "--other", &partner, "--json"]);
+        assert_eq!(found["answer"]["text"], "orange");
+        let one = &found["interventions"][0];
+        let patched = if one["changes"] == true { &one["answer"]["text"] } else { &found["answer"]["text"] };
+        assert_eq!(patched, expected, "{one:#}");
+    }
+}
+
+#[test]
+fn lmms_evals_prompt_and_first_letter_are_a_protocol_of_their_own() {
+    let directory = scratch();
+    let run = path(&directory, "run");
+    let summary = eval(5, &run, &["--protocol", "lmms-eval", "--conditions", "as_is"]);
+    assert_eq!(summary["protocol"], "lmms-eval");
+    let header = fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().path());
+    let mut header = header.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("header-"));
+    let header: Value = serde_json::from_slice(&fs::read(header.next().unwrap()).unwrap()).unwrap();
+    let prompt = header["first"]["prompt"].as_str().unwrap();
+    assert!(prompt.contains("Note: You only need to respond with A, B"), "{prompt}");
+    assert!(prompt.contains("without providing any additional information.\n\n"), "{prompt}");
+}

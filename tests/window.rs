@@ -23,6 +23,9 @@ mod demo;
 #[path = "window/docking.rs"]
 mod docking;
 
+#[path = "window/evaluating.rs"]
+mod evaluating;
+
 #[path = "window/evidence.rs"]
 mod evidence;
 

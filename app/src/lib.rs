@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
 //! fills them with maps, [`difference_figure`] with those of two sides, [`token_figure`] with what a token attended to, [`recipe`] keeps how that was done, [`evidence`] is what
-//! an answer rests on as people read it, [`demo`] holds the
+//! an answer rests on as people read it, [`evaluation`] asks the questions of a set, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
 //! [`pulling`] what a model needs from the hub, [`language`] says which languages are spoken, [`pace`] says how fast it comes, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod csv;
 pub mod demo;
 pub mod difference_figure;
+pub mod evaluation;
 pub mod evidence;
 pub mod figure;
 pub mod image_source;

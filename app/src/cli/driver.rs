@@ -4,6 +4,7 @@ use super::console::Console;
 use super::failure::{Failure, Result};
 use super::interrupt::Interrupt;
 use super::progress::Bars;
+use crate::evaluation::Runs;
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::job::{CancelToken, Job};
 use opabinia_engine::model::{Inspection, LoadRequest};
@@ -35,6 +36,17 @@ pub struct Driver {
     counts_tokens: bool,
     /// Whether bars are shown of each job; who runs thousands shows one of their own.
     bars: bool,
+}
+
+/// Thousands of runs, of which nobody wants to see each.
+impl Runs for Driver {
+    fn run(&mut self, spec: RunSpec) -> opabinia_engine::Result<RunOutput> {
+        let ticket = self.engine.run(spec);
+        self.interrupt.watch(ticket.cancel_token());
+        let ended = self.engine.wait(ticket);
+        self.interrupt.watch(None);
+        ended
+    }
 }
 
 impl Driver {

@@ -6,15 +6,15 @@ use image::{Rgb, RgbImage};
 
 /// A rectangle in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Area {
+pub struct Area {
     /// Left edge.
-    pub(super) left: u32,
+    pub left: u32,
     /// Top edge.
-    pub(super) top: u32,
+    pub top: u32,
     /// Extent to the right.
-    pub(super) width: u32,
+    pub width: u32,
     /// Extent downwards.
-    pub(super) height: u32,
+    pub height: u32,
 }
 
 /// The surface.
@@ -50,6 +50,28 @@ impl Canvas {
         for (at, [r, g, b, a]) in rgba.as_chunks::<4>().0.iter().enumerate() {
             let (x, y) = (left + at as u32 % width, top + at as u32 / width);
             self.mix(x, y, [*r, *g, *b], f32::from(*a) / 255.0);
+        }
+    }
+
+    /// Draws a line with round ends; a dot where both are one.
+    pub(super) fn line(&mut self, from: (f32, f32), to: (f32, f32), width: f32, colour: [u8; 3]) {
+        let radius = width / 2.0;
+        let (size_x, size_y) = self.pixels.dimensions();
+        let span = |a: f32, b: f32, most: u32| {
+            let first = (a.min(b) - radius - 1.0).max(0.0) as u32;
+            let last = ((a.max(b) + radius + 1.0).max(0.0) as u32).min(most.saturating_sub(1));
+            first..=last
+        };
+        let along = (to.0 - from.0, to.1 - from.1);
+        let square = along.0 * along.0 + along.1 * along.1;
+        for y in span(from.1, to.1, size_y) {
+            for x in span(from.0, to.0, size_x) {
+                let at = (x as f32 + 0.5 - from.0, y as f32 + 0.5 - from.1);
+                let part =
+                    if square > 0.0 { ((at.0 * along.0 + at.1 * along.1) / square).clamp(0.0, 1.0) } else { 0.0 };
+                let distance = (at.0 - part * along.0).hypot(at.1 - part * along.1);
+                self.mix(x, y, colour, radius + 0.5 - distance);
+            }
         }
     }
 
@@ -104,6 +126,18 @@ mod tests {
         canvas.text(&Typeface::new().unwrap(), "Wide text", 30.0, (-5.0, -5.0), [0; 3]);
         let image = canvas.into_image();
         assert_eq!(image.get_pixel(3, 3).0, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_line_covers_its_width_and_a_dot_its_radius() {
+        let mut canvas = Canvas::new(20, 20, [255; 3]);
+        canvas.line((2.0, 5.0), (18.0, 5.0), 2.0, [0; 3]);
+        canvas.line((10.0, 14.0), (10.0, 14.0), 6.0, [0, 0, 200]);
+        canvas.line((-50.0, -50.0), (-40.0, -40.0), 2.0, [0; 3]);
+        let image = canvas.into_image();
+        let dark = |x, y| image.get_pixel(x, y).0[0] < 128;
+        assert!((2..18).all(|x| dark(x, 4) && dark(x, 5)) && !dark(10, 7) && !dark(10, 2));
+        assert!(dark(10, 12) && dark(8, 14) && !dark(10, 18) && !dark(5, 14));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a figure is made of once it is laid out: fields of colour, lines of text and pictures, drawn as pixels or written as
+//! What a figure is made of once it is laid out: fields of colour, lines, text and pictures, drawn as pixels or written as
 //! SVG.
 
 use super::Theme;
@@ -9,19 +9,55 @@ use std::fmt::Write as _;
 use std::io::Cursor;
 
 /// Something that is drawn.
-pub(super) enum Mark {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mark {
     /// A field of one colour.
     Fill(Area, [u8; 3]),
+    /// A line with round ends; a dot where both are one.
+    Line {
+        /// One end, in pixels.
+        from: (f32, f32),
+        /// The other.
+        to: (f32, f32),
+        /// Its width.
+        width: f32,
+        /// Its colour.
+        colour: [u8; 3],
+    },
     /// One line of text with the top of its line box at `top`.
-    Text { text: String, size: f32, left: f32, top: f32, colour: [u8; 3] },
-    /// Rows of RGBA, `width` pixels wide.
-    Picture { rgba: Vec<u8>, width: u32, left: u32, top: u32 },
+    Text {
+        /// The text.
+        text: String,
+        /// Its size in pixels.
+        size: f32,
+        /// Its left end.
+        left: f32,
+        /// The top of its line box.
+        top: f32,
+        /// Its colour.
+        colour: [u8; 3],
+    },
+    /// A picture.
+    Picture {
+        /// Rows of RGBA.
+        rgba: Vec<u8>,
+        /// How wide they are, in pixels.
+        width: u32,
+        /// Its left edge.
+        left: u32,
+        /// Its top edge.
+        top: u32,
+    },
 }
 
 /// Everything that is drawn, on a surface of this size.
-pub(super) struct Drawing {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// Width in pixels.
     pub width: u32,
+    /// Height in pixels.
     pub height: u32,
+    /// Marks, the lowest first.
     pub marks: Vec<Mark>,
 }
 
@@ -47,11 +83,12 @@ impl Drawing {
     }
 
     /// As a picture.
-    pub fn image(self, face: &Typeface, theme: Theme) -> RgbImage {
+    pub(super) fn image(self, face: &Typeface, theme: Theme) -> RgbImage {
         let mut canvas = Canvas::new(self.width, self.height, theme.ground());
         for mark in self.marks {
             match mark {
                 Mark::Fill(area, colour) => canvas.fill(area, colour),
+                Mark::Line { from, to, width, colour } => canvas.line(from, to, width, colour),
                 Mark::Text { text, size, left, top, colour } => canvas.text(face, &text, size, (left, top), colour),
                 Mark::Picture { rgba, width, left, top } => canvas.picture(&rgba, width, left, top),
             }
@@ -63,7 +100,7 @@ impl Drawing {
     ///
     /// # Errors
     /// In words, if a picture cannot be written.
-    pub fn svg(self, face: &Typeface, theme: Theme) -> Result<String, String> {
+    pub(super) fn svg(self, face: &Typeface, theme: Theme) -> Result<String, String> {
         let Self { width, height, marks } = self;
         let hex = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
         let mut svg = format!(
@@ -78,6 +115,24 @@ impl Drawing {
                 Mark::Fill(Area { left, top, width, height }, colour) => writeln!(
                     svg,
                     "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"{}\"/>",
+                    hex(colour)
+                ),
+                Mark::Line { from, to, width, colour } if from == to => writeln!(
+                    svg,
+                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"{:.1}\" fill=\"{}\"/>",
+                    from.0,
+                    from.1,
+                    width / 2.0,
+                    hex(colour)
+                ),
+                Mark::Line { from, to, width, colour } => writeln!(
+                    svg,
+                    "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{}\" stroke-width=\"{width}\" \
+                     stroke-linecap=\"round\"/>",
+                    from.0,
+                    from.1,
+                    to.0,
+                    to.1,
                     hex(colour)
                 ),
                 Mark::Text { text, size, left, top, colour } => {

@@ -3,13 +3,14 @@
 //! A [`Figure`] is plain data; [`Figure::draw`] lays it out. It knows nothing of traces or models.
 
 mod canvas;
+pub mod correlation;
 mod drawing;
 pub mod sheet;
 mod text;
 pub(crate) mod ticks;
 
-use canvas::Area;
-use drawing::Drawing;
+pub use canvas::Area;
+pub use drawing::{Drawing, Mark};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use text::Typeface;

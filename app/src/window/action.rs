@@ -2,9 +2,11 @@
 
 use super::command::UiCommand;
 use super::state::{
-    BranchId, ComparisonTab, ConversationId, Deed, EvidencePart, ExchangeId, ExportKind, ExportOptions, InspectorTab,
-    Linked, MapLens, PaneId, PictureId, Sampling, SidesLook, Slot, TensorOrder, TokenPlace, ViewChange, WordColours,
+    BranchId, ComparisonTab, ConversationId, Deed, EvaluationField, EvaluationTab, EvidencePart, ExchangeId,
+    ExportKind, ExportOptions, FigureFile, InspectorTab, Linked, MapLens, PaneId, Pick, PictureId, Sampling, SidesLook,
+    Slot, TensorOrder, TokenPlace, ViewChange, WordColours,
 };
+use crate::evaluation::Quadrant;
 use crate::evidence::DecoderChoice;
 use crate::evidence::export::EvidenceFile;
 use crate::evidence::{Removal, Section};
@@ -12,6 +14,7 @@ use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::intervention::Cells;
 use opabinia_engine::precision::WeightChoice;
+use opabinia_eval::score::Protocol;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ pub enum Action {
     Evidence(EvidenceAction),
     /// About the two checkpoints side by side.
     Comparison(ComparisonAction),
+    /// About sets of questions.
+    Evaluation(EvaluationAction),
     /// About the program itself.
     Program(ProgramAction),
 }
@@ -78,6 +83,41 @@ pub enum ComparisonAction {
         /// The cell's column.
         column: usize,
     },
+}
+
+/// About sets of questions and runs of them.
+#[derive(Debug, Clone)]
+pub enum EvaluationAction {
+    /// Look at this part.
+    Show(EvaluationTab),
+    /// What is typed in a field.
+    Type(EvaluationField, String),
+    /// How questions are asked; `None` for what fits the model.
+    SetProtocol(Option<Protocol>),
+    /// Ask the person for what belongs into a field.
+    Browse(EvaluationField),
+    /// Open what is typed in a field.
+    Open(EvaluationField),
+    /// Close the run that is compared with.
+    CloseOther,
+    /// Ask what is left of the run.
+    Start,
+    /// Stop after the picture in hand; at once, if that was asked for before.
+    Pause,
+    /// Put these two columns beside each other.
+    Compare([Pick; 2]),
+    /// List items of this task, or of all.
+    SetTask(Option<String>),
+    /// List these items, or all.
+    SetQuadrant(Option<Quadrant>),
+    /// Look at this item.
+    SelectItem(Option<String>),
+    /// Ask this item in the conversation, under this condition of a run.
+    OpenItem(String, Pick),
+    /// Write the benchmarks' figure to a file the person chooses.
+    ExportBenchmarks(FigureFile),
+    /// Write this file.
+    ExportBenchmarksTo(FigureFile, PathBuf),
 }
 
 /// About opening checkpoints.
@@ -312,6 +352,12 @@ impl From<ViewAction> for Action {
 impl From<ComparisonAction> for Action {
     fn from(action: ComparisonAction) -> Self {
         Self::Comparison(action)
+    }
+}
+
+impl From<EvaluationAction> for Action {
+    fn from(action: EvaluationAction) -> Self {
+        Self::Evaluation(action)
     }
 }
 

@@ -9,9 +9,10 @@ use super::lang::Texts;
 use super::panels::Panels;
 use super::saver::Saver;
 use super::state::{
-    AppState, CrossKey, DownloadTask, EncoderInput, EvidenceKey, InputKey, MapSource, NoticeKind, PaneId, PathEntry,
-    PathFor, PictureId, SidesLook, Slot, Stamp, TraceKey,
+    AppState, Benchmarks, CrossKey, DownloadTask, EncoderInput, Ended, EvidenceKey, InputKey, ItemToAsk, MapSource,
+    NoticeKind, OpenSet, PairOf, PaneId, PathEntry, PathFor, PictureId, SidesLook, Slot, Stamp, TraceKey,
 };
+use crate::evaluation::{PairView, RunView};
 use crate::evidence::DecoderChoice;
 use crate::pulling::Needs;
 use egui::Context;
@@ -80,6 +81,20 @@ pub enum Finished {
     FilesCompared([ModelId; 2], Result<(Checkpoints, Module), String>),
     /// The session was saved, or could not be.
     Saved(Result<(), String>),
+    /// A set of questions was opened, or could not be.
+    SetOpened(Result<Arc<OpenSet>, String>),
+    /// A run was opened, or could not be; whether it is the one that is compared with.
+    RunOpened(bool, Result<Arc<RunView>, String>),
+    /// Work on a run has ended.
+    Evaluated(u64, Result<Ended, String>),
+    /// Two columns were put beside each other.
+    Paired(PairOf, Result<Arc<PairView>, String>),
+    /// The picture of an item was read, or could not be.
+    ItemPicture(String, Result<Arc<Picture>, String>),
+    /// An item can be asked, or cannot.
+    ItemToAsk(Result<Box<ItemToAsk>, String>),
+    /// A table of benchmarks was read, or could not be.
+    BenchmarksRead(Result<Arc<Benchmarks>, String>),
     /// What an encoder is shown was computed.
     Input(InputKey, EncoderInput),
     /// A part of what a token attended to was put on the GPU.

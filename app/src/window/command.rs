@@ -45,6 +45,7 @@ commands! {
     NextQuantity,
     NextEncoder,
     Evidence,
+    Evaluation,
     PreviousLayer,
     NextLayer,
     PreviousHead,
@@ -106,7 +107,7 @@ impl UiCommand {
             Self::Ask | Self::AskBoth | Self::Stop | Self::Regenerate | Self::Detach => (Menu::Edit, 1),
             Self::Undo | Self::Redo => (Menu::Edit, 2),
             Self::Settings => (Menu::Edit, 3),
-            Self::NextQuantity | Self::NextEncoder | Self::Evidence => (Menu::View, 0),
+            Self::NextQuantity | Self::NextEncoder | Self::Evidence | Self::Evaluation => (Menu::View, 0),
             Self::PreviousLayer | Self::NextLayer | Self::PreviousHead | Self::NextHead | Self::AllLayersAndHeads => {
                 (Menu::View, 1)
             }
@@ -201,6 +202,10 @@ impl UiCommand {
             Self::Evidence => (
                 ("Evidence", "What the answer rests on: encoders, layers and cells taken away"),
                 ("证据", "回答依赖什么：逐一去除编码器、层与单元格"),
+            ),
+            Self::Evaluation => (
+                ("Evaluation", "Ask a set of questions with vision on, off, and each encoder away"),
+                ("评测", "用一套题目在有图、无图及去除各编码器的条件下提问"),
             ),
             Self::PreviousLayer => (("Previous layer", "Show the SVA layer before"), ("上一层", "显示上一个 SVA 层")),
             Self::NextLayer => (("Next layer", "Show the SVA layer after"), ("下一层", "显示下一个 SVA 层")),
@@ -324,6 +329,7 @@ impl UiCommand {
             | Self::NextQuantity
             | Self::NextEncoder
             | Self::Evidence
+            | Self::Evaluation
             | Self::PreviousLayer
             | Self::NextLayer
             | Self::PreviousHead
@@ -406,6 +412,7 @@ impl UiCommand {
             Self::NextQuantity => alt(Key::Q),
             Self::NextEncoder => alt(Key::E),
             Self::Evidence => shifted(Key::E),
+            Self::Evaluation => shifted(Key::M),
             Self::AllLayersAndHeads => alt(Key::A),
             Self::Palette => command(Key::K),
             Self::Log => command(Key::L),
@@ -464,6 +471,7 @@ impl UiCommand {
             | Self::NextQuantity
             | Self::NextEncoder
             | Self::Evidence
+            | Self::Evaluation
             | Self::PreviousLayer
             | Self::NextLayer
             | Self::PreviousHead

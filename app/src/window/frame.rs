@@ -88,6 +88,8 @@ impl App {
             self.apply_finished(finished);
         }
         self.update_download_rate();
+        self.update_evaluation();
+        self.ask_item_under_its_condition();
         self.make_inputs();
         self.request_missing_answers();
         self.request_missing_traces();

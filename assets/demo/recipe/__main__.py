@@ -61,6 +61,11 @@ def _arguments() -> argparse.Namespace:
     bench.add_argument("--seed", type=int, default=3000)
     bench.add_argument("--scenes", type=int, default=600)
     bench.add_argument("--questions", type=int, default=5, help="per scene, at most")
+
+    pairs = command("write-pairs", "Write minimal pairs of pictures, which differ in one thing, for patching.")
+    pairs.add_argument("--out", type=Path, required=True)
+    pairs.add_argument("--seed", type=int, default=4000)
+    pairs.add_argument("--pairs", type=int, default=20)
     return parser.parse_args()
 
 
@@ -138,6 +143,10 @@ def main() -> None:
             from .benchmark import write
 
             print(write(options.out, options.seed, options.scenes, options.questions), "questions")
+        case "write-pairs":
+            from .pairs import write
+
+            print(write(options.out, options.seed, options.pairs), "pairs")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@
 //! - [`stats`]: intervals, paired comparisons, values of encoders.
 //! - [`report`]: tables and the formats of other programs.
 //! - [`audit`]: what a set gives away without its pictures.
+//! - [`correlate`]: which benchmarks say the same, from a table of models × benchmarks.
 //! - [`slurm`]: the scripts that run a set on many machines.
 //!
 //! Plain data: this crate knows no model and no screen. Whoever drives the engine asks the questions.
 
 pub mod audit;
+pub mod correlate;
 pub mod data;
 pub mod error;
 mod hash;

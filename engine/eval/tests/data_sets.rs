@@ -28,7 +28,7 @@ fn refused(path: &Path) -> Error {
 fn parquet_with_cv_benchs_columns_is_read_row_by_row() {
     let directory = tempfile::tempdir().unwrap();
     let options = ReadOptions { limit: None, pictures_in: Some(directory.path()) };
-    let mut set = read_with(&data("cv_bench_like.parquet"), options).unwrap();
+    let set = read_with(&data("cv_bench_like.parquet"), options).unwrap();
     assert_eq!((set.items.len(), set.skipped.count()), (24, 0));
     for (index, item) in set.items.iter().enumerate() {
         assert_eq!((item.row, item.idx.clone()), (index, index.to_string()));

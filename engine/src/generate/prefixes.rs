@@ -17,7 +17,17 @@ use std::collections::BTreeMap;
 struct Entry {
     key: RunKey,
     lane: Lane,
+    /// In which passes it came about.
+    passes: Passes,
     state: DecoderState,
+}
+
+impl Entry {
+    /// Whether a run in these `passes` may go on from it. What was run together with other rows may have been rounded
+    /// otherwise, and no number of repeatable passes may depend on it.
+    fn serves(&self, passes: Passes) -> bool {
+        passes == Passes::Free || self.passes == passes
+    }
 }
 
 /// All states that are kept.
@@ -30,10 +40,15 @@ pub(super) struct PrefixCache {
 }
 
 impl PrefixCache {
-    /// Takes out the state about `key` that shares most with `ids`. Batch work leaves a conversation's state where it is
-    /// and goes on from a copy of what it shares.
-    pub(super) fn check_out(&mut self, key: &RunKey, ids: &[i64], lane: Lane) -> Result<Option<DecoderState>> {
-        let about = self.entries.iter().enumerate().filter(|(_, entry)| entry.key == *key);
+    /// Takes out the state about `key` that shares most with `ids` and serves a run in these `passes`. Batch work leaves a
+    /// conversation's state where it is and goes on from a copy of what it shares.
+    pub(super) fn check_out(
+        &mut self,
+        key: &RunKey,
+        ids: &[i64],
+        (lane, passes): (Lane, Passes),
+    ) -> Result<Option<DecoderState>> {
+        let about = self.entries.iter().enumerate().filter(|(_, entry)| entry.key == *key && entry.serves(passes));
         let best = about.max_by_key(|(_, entry)| (entry.state.shares(ids), entry.lane == lane)).map(|(at, _)| at);
         let Some(at) = best else { return Ok(None) };
         let entry = self.entries.remove(at);
@@ -53,7 +68,7 @@ impl PrefixCache {
     /// Gives `state`, which is empty and about `key`, the text before its image where some state of the same model has it.
     /// For [`Passes::Repeatable`] that state is about an image, too: without one, the text was run together with more.
     pub(super) fn share_text(&self, key: &RunKey, ids: &[i64], passes: Passes, state: &mut DecoderState) -> Result<()> {
-        let fits = |entry: &&Entry| passes == Passes::Free || entry.key.image.is_some();
+        let fits = |entry: &&Entry| passes == Passes::Free || entry.serves(passes) && entry.key.image.is_some();
         let of_model = self.entries.iter().filter(|entry| entry.key.model == key.model).filter(fits);
         let shared = of_model.map(|entry| (entry.state.shares_before_image(ids), &entry.state));
         match shared.max_by_key(|(count, _)| *count) {
@@ -63,10 +78,10 @@ impl PrefixCache {
     }
 
     /// Keeps `state` about `key`, in place of what the same lane left about it.
-    pub(super) fn save(&mut self, model: &Model, key: &RunKey, lane: Lane, state: DecoderState) {
+    pub(super) fn save(&mut self, model: &Model, key: &RunKey, (lane, passes): (Lane, Passes), state: DecoderState) {
         self.budgets.insert(model.id(), model.budgets().prefixes);
         self.drop_state(key, lane);
-        self.entries.push(Entry { key: key.clone(), lane, state });
+        self.entries.push(Entry { key: key.clone(), lane, passes, state });
         let budget = self.budgets.values().sum();
         loop {
             let held: Vec<Held<'_>> = self.entries.iter().map(Held::of).collect();

@@ -175,7 +175,7 @@ impl Run {
     pub fn advance(&mut self, model: &Model, session: &mut Session, watch: &mut Watch<'_>) -> Result<Option<Finished>> {
         if let Err(cancelled) = watch.job.check() {
             if let Phase::Prefill(state) | Phase::Decode(state, _) = mem::replace(&mut self.phase, Phase::Over) {
-                session.prefixes.save(model, &self.key, self.request.lane, state);
+                session.prefixes.save(model, &self.key, (self.request.lane, self.request.passes), state);
             }
             return Err(cancelled);
         }
@@ -216,11 +216,11 @@ impl Run {
                 Ok(None)
             }
             Ok(Next::Finished(finished)) => {
-                session.prefixes.save(model, &self.key, self.request.lane, state);
+                session.prefixes.save(model, &self.key, (self.request.lane, self.request.passes), state);
                 Ok(Some(finished))
             }
             Err(error) => {
-                session.prefixes.save(model, &self.key, self.request.lane, state);
+                session.prefixes.save(model, &self.key, (self.request.lane, self.request.passes), state);
                 Err(error)
             }
         }
@@ -233,7 +233,7 @@ impl Run {
         }
         if observer.needs_whole_pass() {
             session.prefixes.drop_state(&self.key, lane);
-        } else if let Some(state) = session.prefixes.check_out(&self.key, &self.ids, lane)? {
+        } else if let Some(state) = session.prefixes.check_out(&self.key, &self.ids, (lane, self.request.passes))? {
             return Ok(Phase::Prefill(state));
         }
         match &self.request.image_input {

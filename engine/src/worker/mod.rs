@@ -6,11 +6,13 @@
 //! ([`registry`]); who would rather wait than take events has a [`Client`].
 
 mod active;
+mod beside;
 mod client;
 mod registry;
 mod spec;
 mod thread;
 
+pub use beside::Beside;
 pub use client::{Client, Ticket};
 pub use spec::{
     Command, Decoding, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, Prompt, Record, RunOutput, RunSpec,
@@ -21,9 +23,10 @@ use crate::error::{Error, Result};
 use crate::job::CancelToken;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use thread::{Envelope, Worker};
+use thread::{Envelope, Message, Worker};
 
 /// Jobs that have not ended, with what cancels them.
 type Pending = Arc<Mutex<HashMap<JobId, CancelToken>>>;
@@ -33,12 +36,31 @@ fn lock(pending: &Pending) -> MutexGuard<'_, HashMap<JobId, CancelToken>> {
     pending.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where commands go in.
+#[derive(Clone)]
+struct Door {
+    commands: Sender<Message>,
+    pending: Pending,
+    next: Arc<AtomicU64>,
+}
+
+impl Door {
+    /// Queues `command`; its events go to `listener`, or to the handle's owner.
+    fn submit(&self, command: Command, cancel: CancelToken, listener: Option<Sender<Event>>) -> JobId {
+        let job = JobId(self.next.fetch_add(1, Ordering::Relaxed));
+        lock(&self.pending).insert(job, cancel.clone());
+        if self.commands.send(Message::Ask(Envelope { job, cancel, command, listener })).is_err() {
+            // The thread has ended, and nobody will say so of this job.
+            lock(&self.pending).remove(&job);
+        }
+        job
+    }
+}
+
 /// The handle to the engine thread. Dropping it cancels every job and waits for the thread to end.
 pub struct Engine {
-    commands: Option<Sender<Envelope>>,
+    door: Door,
     events: Receiver<Event>,
-    pending: Pending,
-    next: u64,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -54,7 +76,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Io`] if the operating system gives no thread.
     pub fn start(wake: impl Fn() + Send + 'static) -> Result<Self> {
-        let (commands, inbox) = unbounded::<Envelope>();
+        let (commands, inbox) = unbounded();
         let (outbox, events) = unbounded();
         let pending = Pending::default();
         let shared = Arc::clone(&pending);
@@ -62,32 +84,29 @@ impl Engine {
             .name("engine".into())
             .spawn(move || Worker::new(outbox, Box::new(wake), shared).run(&inbox))
             .map_err(|e| Error::io("the engine thread", e))?;
-        Ok(Self { commands: Some(commands), events, pending, next: 0, thread: Some(thread) })
+        Ok(Self { door: Door { commands, pending, next: Arc::default() }, events, thread: Some(thread) })
     }
 
     /// Queues `command`.
     pub fn submit(&mut self, command: Command) -> JobId {
-        let job = JobId(self.next);
-        self.next += 1;
-        let cancel = CancelToken::default();
-        lock(&self.pending).insert(job, cancel.clone());
-        if let Some(commands) = &self.commands {
-            // The thread ends only when this sender is dropped, so there is always a receiver.
-            let _ = commands.send(Envelope { job, cancel, command });
-        }
-        job
+        self.door.submit(command, CancelToken::default(), None)
+    }
+
+    /// A handle for work beside the owner's: its events do not come to this one.
+    pub fn beside(&self) -> Beside {
+        Beside::new(self.door.clone())
     }
 
     /// Asks `job` to stop; without effect if it has ended.
     pub fn cancel(&self, job: JobId) {
-        if let Some(cancel) = lock(&self.pending).get(&job) {
+        if let Some(cancel) = lock(&self.door.pending).get(&job) {
             cancel.cancel();
         }
     }
 
     /// The token that cancels `job`, for other threads (a signal handler); `None` if it has ended.
     pub fn cancel_token(&self, job: JobId) -> Option<CancelToken> {
-        lock(&self.pending).get(&job).cloned()
+        lock(&self.door.pending).get(&job).cloned()
     }
 
     /// The stream of events of all jobs.
@@ -98,10 +117,11 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        for cancel in lock(&self.pending).values() {
+        for cancel in lock(&self.door.pending).values() {
             cancel.cancel();
         }
-        self.commands = None;
+        // Others may hold the door open; nobody is let in any more.
+        let _ = self.door.commands.send(Message::End);
         if let Some(thread) = self.thread.take() {
             // A panic on the thread was reported as its job's failure already.
             let _ = thread.join();

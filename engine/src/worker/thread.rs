@@ -25,12 +25,23 @@ pub(super) struct Envelope {
     pub(super) job: JobId,
     pub(super) cancel: CancelToken,
     pub(super) command: Command,
+    /// Who hears of it; the handle's owner where it is nobody else.
+    pub(super) listener: Option<Sender<Event>>,
+}
+
+/// What comes in.
+pub(super) enum Message {
+    /// Somebody asks for something.
+    Ask(Envelope),
+    /// The handle is being dropped: what was asked for ends, and the thread with it.
+    End,
 }
 
 /// A job that has not ended.
 struct Task {
     job: JobId,
     cancel: CancelToken,
+    listener: Option<Sender<Event>>,
     work: Work,
 }
 
@@ -73,16 +84,18 @@ pub(super) struct Worker {
     outbox: Sender<Event>,
     wake: Box<dyn Fn() + Send>,
     pending: Pending,
+    /// Whether the handle has gone.
+    closed: bool,
 }
 
 impl Worker {
     pub(super) fn new(outbox: Sender<Event>, wake: Box<dyn Fn() + Send>, pending: Pending) -> Self {
         let (interactive, batch) = (VecDeque::new(), VecDeque::new());
-        Self { registry: Registry::default(), interactive, batch, outbox, wake, pending }
+        Self { registry: Registry::default(), interactive, batch, outbox, wake, pending, closed: false }
     }
 
     /// Works until nobody can ask for anything any more and all that was asked for has ended.
-    pub(super) fn run(mut self, inbox: &Receiver<Envelope>) {
+    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
         loop {
             self.queue(inbox.try_iter());
             self.end_cancelled();
@@ -95,18 +108,28 @@ impl Worker {
                 if !self.step(&mut task) {
                     self.batch.push_front(task);
                 }
+            } else if self.closed {
+                return;
             } else {
                 match inbox.recv() {
-                    Ok(envelope) => self.queue([envelope]),
+                    Ok(message) => self.queue([message]),
                     Err(_) => return,
                 }
             }
         }
     }
 
-    fn queue(&mut self, envelopes: impl IntoIterator<Item = Envelope>) {
-        for Envelope { job, cancel, command } in envelopes {
-            self.lane(command.lane()).push_back(Task { job, cancel, work: Work::Asked(command) });
+    fn queue(&mut self, messages: impl IntoIterator<Item = Message>) {
+        for message in messages {
+            let Message::Ask(Envelope { job, cancel, command, listener }) = message else {
+                self.closed = true;
+                continue;
+            };
+            if self.closed {
+                cancel.cancel();
+            }
+            let lane = command.lane();
+            self.lane(lane).push_back(Task { job, cancel, listener, work: Work::Asked(command) });
         }
     }
 
@@ -146,15 +169,23 @@ impl Worker {
         };
         task.work = Work::Over;
         lock(&self.pending).remove(&job);
-        self.emit(job, ended);
+        self.emit(task, ended);
         true
     }
 
-    fn emit(&self, job: JobId, kind: EventKind) {
-        // Nobody listens while the handle is being dropped.
-        let _ = self.outbox.send(Event { job, kind });
-        // Whoever is woken may panic, but not take the thread along.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.wake)()));
+    /// Tells whoever hears of `task`.
+    fn emit(&self, task: &Task, kind: EventKind) {
+        let event = Event { job: task.job, kind };
+        match &task.listener {
+            // Who has gone does not hear it.
+            Some(listener) => drop(listener.send(event)),
+            None => {
+                // Nobody listens while the handle is being dropped.
+                let _ = self.outbox.send(event);
+                // Whoever is woken may panic, but not take the thread along.
+                let _ = catch_unwind(AssertUnwindSafe(|| (self.wake)()));
+            }
+        }
     }
 
     fn advance(&mut self, task: &mut Task) -> Result<Option<Outcome>> {
@@ -165,13 +196,19 @@ impl Worker {
         }
         let work = std::mem::replace(&mut task.work, Work::Over);
         if matches!(work, Work::Asked(_)) {
-            self.emit(task.job, EventKind::Started);
+            self.emit(task, EventKind::Started);
         }
-        let id = task.job;
+        let (id, listener) = (task.job, task.listener.clone());
         let (outbox, wake) = (&self.outbox, &self.wake);
         let emit = |kind| {
-            let _ = outbox.send(Event { job: id, kind });
-            wake();
+            let event = Event { job: id, kind };
+            match &listener {
+                Some(listener) => drop(listener.send(event)),
+                None => {
+                    let _ = outbox.send(event);
+                    wake();
+                }
+            }
         };
         let job = Job::new(task.cancel.clone(), |progress| emit(EventKind::Progress(progress)));
         match work {

@@ -2,13 +2,12 @@
 
 use super::super::console::{Console, print_json, print_report};
 use super::super::failure::Result;
-use crate::output;
+use crate::evaluation::write_results;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_eval::report::{Columns, Summary, markdown};
-use opabinia_eval::run::{Merged, Missing, RunDirectory, merge};
+use opabinia_eval::run::{Missing, merge};
 use opabinia_eval::slurm;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Put the shards of a run together, and say what is missing.
@@ -52,7 +51,7 @@ impl Merge {
         }
         let columns = Columns::new(run.header(), &merged.entries);
         let summary = Summary::new(&columns);
-        write(&run, &merged, &columns, &summary)?;
+        write_results(&run, &merged, &columns, &summary)?;
         if self.json { print_json(&summary.json(&columns)) } else { print_report(&markdown(&columns, &summary)) }
     }
 }
@@ -72,23 +71,4 @@ fn rerun(run: &Path, missing: &Missing, shards: usize) -> String {
             each.join(" ")
         ),
     }
-}
-
-/// Writes what was merged, and the summary of it.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write(run: &RunDirectory, merged: &Merged, columns: &Columns<'_>, summary: &Summary) -> Result<()> {
-    let path = |name: &str| run.path().join(name);
-    output::write(&path("merged.jsonl"), |file| {
-        for entry in &merged.entries {
-            serde_json::to_writer(&mut *file, entry)?;
-            file.write_all(b"\n")?;
-        }
-        Ok(())
-    })?;
-    let json = format!("{:#}\n", summary.json(columns));
-    output::write(&path("summary.json"), |file| file.write_all(json.as_bytes()))?;
-    let page = markdown(columns, summary);
-    Ok(output::write(&path("summary.md"), |file| file.write_all(page.as_bytes()))?)
 }

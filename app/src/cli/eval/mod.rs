@@ -1,10 +1,8 @@
 //! `opabinia eval`: a set of questions, with vision on, off, and each encoder away.
 
-mod asker;
 mod audit;
-mod conditions;
+mod correlate;
 mod evidence;
-mod fingerprint;
 mod merge;
 mod options;
 mod progress;
@@ -32,6 +30,8 @@ Examples:
                                                   what its answers rest on, against where it looked
   opabinia eval slurm run --array 16%4 --partition gpu --gres gpu:1 -m cambrian-8b --data nyu-visionx/CV-Bench
   opabinia eval merge run
+  opabinia eval correlate scores.csv -o benchmarks.svg
+                                                  which benchmarks say the same
 
 The same command goes on where a run was stopped, however it was. Another protocol, set, checkpoint or list of
 conditions is another run. docs/evaluation.md explains formats, protocols and statistics.";
@@ -55,6 +55,7 @@ enum Command {
     Audit(audit::Audit),
     Evidence(Box<evidence::StudyArgs>),
     Merge(merge::Merge),
+    Correlate(correlate::Correlate),
     Slurm(Box<slurm::Slurm>),
 }
 
@@ -70,6 +71,7 @@ impl Eval {
             Some(Command::Audit(audit)) => audit.run(console),
             Some(Command::Evidence(study)) => study.run(console),
             Some(Command::Merge(merge)) => merge.run(console),
+            Some(Command::Correlate(correlate)) => correlate.run(console),
             Some(Command::Slurm(slurm)) => slurm.run(console),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::args::{LoadArgs, ModelArgs};
 use super::super::failure::Result;
+use crate::evaluation::{self, Plan};
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::Hub;
@@ -18,7 +19,8 @@ pub struct AskingArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// How questions are asked and answers scored: logprob (the likeliest letter), logprob-text (the likeliest option in
-    /// words), official (greedy answer, read as CV-Bench's authors do), strict (greedy answer that names exactly one option),
+    /// words), official (greedy answer, read as CV-Bench's authors do), lmms-eval (as that
+    /// harness asks and reads), strict (greedy answer that names exactly one option),
     /// exact (greedy answer, word for word). Without this logprob; with the demo checkpoint, which answers in words,
     /// logprob-text.
     #[arg(long, value_name = "PROTOCOL", value_parser = parse_protocol)]
@@ -27,7 +29,7 @@ pub struct AskingArgs {
     /// the same task); missing (told that the picture is missing); encoders (each taken away by mask_context), encoders:KIND
     /// (by swap, mean, zero, zero_raw, mask or mask_context); shapley or shapley:mask (every coalition of encoders); any SPEC
     /// of `opabinia evidence --help`. The others are compared with the first.
-    #[arg(long, value_name = "LIST", default_value = "as_is,no_image,encoders")]
+    #[arg(long, value_name = "LIST", default_value = evaluation::CONDITIONS)]
     pub conditions: String,
     /// Seed of everything random: which other picture is shown or swapped in, resampling, guesses.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -71,8 +73,18 @@ impl DataArgs {
 impl AskingArgs {
     /// The protocol: the demo checkpoint has never been shown letters.
     pub fn protocol(&self) -> Protocol {
-        let default = if self.model.is_demo() { Protocol::LogProbText } else { Protocol::LogProb };
-        self.protocol.unwrap_or(default)
+        self.protocol.unwrap_or_else(|| evaluation::default_protocol(self.model.is_demo()))
+    }
+
+    /// How the set is asked, in this many shards.
+    pub fn plan(&self, shards: usize) -> Plan {
+        Plan {
+            protocol: self.protocol(),
+            conditions: self.conditions.clone(),
+            seed: self.seed,
+            limit: self.data.limit,
+            shards,
+        }
     }
 
     /// All of this as words of a shell that may be anywhere: what is a path from `here` becomes a whole one.

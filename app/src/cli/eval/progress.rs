@@ -1,20 +1,18 @@
 //! How far a run is, how fast it goes, and when it will be done.
 
 use super::super::console::Console;
+use crate::evaluation::{Pace, words_for};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
 /// How often a line is written where there is no terminal.
 const EVERY: Duration = Duration::from_secs(30);
 
-/// The progress of one shard.
+/// The progress of one shard, as it is shown.
 pub struct Progress {
     console: Console,
     bar: Option<ProgressBar>,
-    total: usize,
-    before: usize,
-    done: usize,
-    started: Instant,
+    pace: Pace,
     said: Instant,
 }
 
@@ -32,21 +30,20 @@ impl Progress {
             bar.set_position(done as u64);
             bar
         });
-        Self { console, bar, total, before: done, done, started: Instant::now(), said: Instant::now() }
+        Self { console, bar, pace: Pace::new(total, done), said: Instant::now() }
     }
 
     /// `count` more are finished.
     pub fn add(&mut self, count: usize) {
-        self.done += count;
-        let rate = (self.done - self.before) as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        let left = Duration::from_secs_f64(((self.total - self.done) as f64 / rate.max(1e-6)).min(1e9));
-        let text = format!("{rate:.1}/s, {} left", words(left));
+        self.pace.add(count);
+        let (Some(rate), Some(left)) = (self.pace.rate(), self.pace.left()) else { return };
+        let text = format!("{rate:.1}/s, {} left", words_for(left));
         if let Some(bar) = &self.bar {
             bar.set_message(text);
-            bar.set_position(self.done as u64);
+            bar.set_position(self.pace.done() as u64);
         } else if self.said.elapsed() > EVERY {
             self.said = Instant::now();
-            self.console.say(&format!("{}/{} questions, {text}", self.done, self.total));
+            self.console.say(&format!("{}/{} questions, {text}", self.pace.done(), self.pace.total()));
         }
     }
 }
@@ -56,13 +53,5 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-}
-
-fn words(time: Duration) -> String {
-    match time.as_secs() {
-        seconds if seconds < 120 => format!("{seconds} s"),
-        seconds if seconds < 7200 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
     }
 }

@@ -6,6 +6,7 @@ mod conversation;
 mod crossing;
 mod download;
 mod engine;
+mod evaluation;
 mod evidence;
 mod export;
 mod intervened;
@@ -23,7 +24,7 @@ use super::action::{Action, ComparisonAction, ConversationAction, ModelAction, V
 use super::app::{App, Finished, Start};
 use super::command::UiCommand;
 use super::state::{
-    Conversation, ExportKind, HelpPage, Layout, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource,
+    Conversation, ExportKind, HelpPage, Known, Layout, MapLens, MapsCompared, NoticeKind, Overlay, PictureSource,
     PictureState, SidesLook, Slot, ViewChange,
 };
 use super::theme::ThemeChoice;
@@ -73,6 +74,7 @@ impl App {
             Action::View(action) => self.apply_view(action),
             Action::Evidence(action) => self.apply_evidence(action),
             Action::Comparison(action) => self.apply_comparison(action),
+            Action::Evaluation(action) => self.apply_evaluation(action),
             Action::Program(action) => self.apply_program(action),
         }
     }
@@ -163,6 +165,7 @@ impl App {
             UiCommand::NextQuantity => self.next_quantity(),
             UiCommand::NextEncoder => self.next_encoder(),
             UiCommand::Evidence => self.show_evidence(),
+            UiCommand::Evaluation => self.show_evaluation(),
         }
     }
 
@@ -236,6 +239,18 @@ impl App {
             }
             Finished::Tokenizers(key, same) => self.tokenizers_compared(key, same),
             Finished::FilesCompared(models, compared) => self.files_compared(models, compared),
+            Finished::SetOpened(set) => self.set_opened(set),
+            Finished::RunOpened(is_other, run) => self.run_opened(is_other, run),
+            Finished::Evaluated(number, ended) => self.evaluated(number, ended),
+            Finished::Paired(of, pair) => {
+                self.state.evaluation.pairing = false;
+                self.state.evaluation.pair = Some((of, pair.map_or_else(Known::Failed, Known::Ready)));
+            }
+            Finished::ItemPicture(item, picture) => self.item_picture_read(&item, picture),
+            Finished::ItemToAsk(item) => self.ask_item(item),
+            Finished::BenchmarksRead(read) => {
+                self.state.evaluation.benchmarks = read.map_or_else(Known::Failed, Known::Ready);
+            }
             Finished::Saved(saved) => self.saved(saved),
             Finished::Input(key, input) => self.state.inputs.set(key, input),
             Finished::Grid(of, part, ended) => self.uploaded(ended, |gpu, upload| gpu.end_grid(&of, part, upload)),

@@ -40,6 +40,8 @@ impl App {
                 let text = match &what {
                     PathFor::Export(kind, _) => self.export_name(*kind),
                     PathFor::Evidence(kind) => self.evidence_name(*kind),
+                    PathFor::Benchmarks(kind) => self.benchmarks_name(*kind),
+                    PathFor::Evaluation(field) => self.state.evaluation.form.text(*field).to_owned(),
                     PathFor::Model(_) | PathFor::Encoder(..) | PathFor::Picture => String::new(),
                 };
                 let home = std::env::home_dir().map(|home| home.join(&text).display().to_string());
@@ -96,10 +98,10 @@ impl App {
             move || {
                 let fits = match what {
                     // A repository of the hub is no path.
-                    PathFor::Model(_) => Some(path.clone()),
+                    PathFor::Model(_) | PathFor::Evaluation(_) => Some(path.clone()),
                     PathFor::Encoder(..) | PathFor::Picture => path.exists().then(|| path.clone()),
                     // Nobody was asked whether a file may be replaced.
-                    PathFor::Export(..) | PathFor::Evidence(_) => {
+                    PathFor::Export(..) | PathFor::Evidence(_) | PathFor::Benchmarks(_) => {
                         with_extension(path.clone(), what.extension().unwrap_or_default())
                             .ok()
                             .filter(|named| std::fs::symlink_metadata(named).is_err())
@@ -123,7 +125,9 @@ impl App {
                 self.state.overlay = Overlay::None;
                 self.use_path(what, path);
             }
-            (PathFor::Export(..) | PathFor::Evidence(_), None) => typed.problem = Some(texts.path_taken.to_owned()),
+            (PathFor::Export(..) | PathFor::Evidence(_) | PathFor::Benchmarks(_), None) => {
+                typed.problem = Some(texts.path_taken.to_owned())
+            }
             (_, None) => typed.problem = Some(texts.path_missing.to_owned()),
         }
     }
@@ -137,6 +141,8 @@ impl App {
             PathFor::Picture => self.apply_conversation(ConversationAction::AttachFile(path)),
             PathFor::Export(kind, options) => self.export_to(kind, &options, path),
             PathFor::Evidence(kind) => self.export_evidence(kind, path),
+            PathFor::Evaluation(field) => self.use_evaluation_path(field, &path),
+            PathFor::Benchmarks(kind) => self.export_benchmarks(kind, path),
         }
     }
 

@@ -3,10 +3,11 @@
 use crate::window::action::{ConversationAction, ModelAction, ProgramAction};
 use crate::window::app::{App, Finished};
 use crate::window::dropped::Dropped;
-use crate::window::state::{NoticeKind, Overlay, SCALES};
+use crate::window::state::{EvaluationField, NoticeKind, Overlay, PictureId, SCALES};
 use crate::window::store::write_picture;
 use egui::ColorImage;
 use opabinia_engine::vision::Picture;
+use std::path::Path;
 use std::sync::Arc;
 
 impl App {
@@ -43,6 +44,7 @@ impl App {
     /// Opens and attaches what was dropped: of many pictures the last one, as a question is about one.
     pub(super) fn open_dropped(&mut self, dropped: Vec<Dropped>) {
         let (mut checkpoint, mut picture) = (None, None);
+        let mut evaluation = Vec::new();
         // Whatever path was asked for, this is the answer.
         if matches!(self.state.overlay, Overlay::Path(_)) && !dropped.is_empty() {
             self.state.overlay = Overlay::None;
@@ -51,6 +53,11 @@ impl App {
             match dropped {
                 Dropped::Checkpoint(path) => checkpoint = Some(path),
                 Dropped::Picture(path) => picture = Some(path),
+                Dropped::Questions(path) => evaluation.push((EvaluationField::Set, path)),
+                Dropped::Run(path) if evaluation.iter().any(|(field, _)| *field == EvaluationField::Run) => {
+                    evaluation.push((EvaluationField::Other, path));
+                }
+                Dropped::Run(path) => evaluation.push((EvaluationField::Run, path)),
             }
         }
         if let Some(path) = checkpoint {
@@ -60,20 +67,31 @@ impl App {
         if let Some(path) = picture {
             self.apply_conversation(ConversationAction::AttachFile(path));
         }
+        for (field, path) in evaluation {
+            self.take_dropped_evaluation(field, &path);
+        }
     }
 
     /// Attaches pixels from the clipboard, and keeps them as a file beside the window.
     fn paste(&mut self, image: Arc<ColorImage>) {
         let (id, name) = self.state.pictures.paste();
         self.apply_conversation(ConversationAction::AttachPicture(id));
-        let path = self.saver.store().filter(|store| store.keeps()).map(|store| store.picture_path(&name));
+        self.keep_picture(id, &name, move || {
+            let [width, height] = image.size;
+            let rgb = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+            Picture { width, height, rgb }
+        });
+    }
+
+    /// Takes in the pixels that `make` gives as the picture `id`, which has no file, and keeps them as one called `name`
+    /// beside the window.
+    pub(super) fn keep_picture(&mut self, id: PictureId, name: &Path, make: impl FnOnce() -> Picture + Send + 'static) {
+        let path = self.saver.store().filter(|store| store.keeps()).map(|store| store.picture_path(name));
         self.write_beside(
             "picture",
             move |error| Finished::Picture(id, None, Err(error)),
             move || {
-                let [width, height] = image.size;
-                let rgb: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
-                let picture = Picture { width, height, rgb };
+                let picture = make();
                 let kept = path.map_or(Ok(()), |path| write_picture(&path, &picture));
                 Finished::Pasted(id, picture, kept.err())
             },

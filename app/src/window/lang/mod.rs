@@ -8,6 +8,7 @@ mod controls;
 mod conversation;
 mod download;
 mod engine;
+mod evaluation;
 mod evidence;
 mod evidence_further;
 mod evidence_panel;
@@ -25,6 +26,7 @@ pub use controls::ControlTexts;
 pub use conversation::ConversationTexts;
 pub use download::DownloadTexts;
 pub use engine::EngineTexts;
+pub use evaluation::EvaluationTexts;
 pub use evidence::EvidenceTexts;
 pub use evidence_further::EvidenceFurtherTexts;
 pub use evidence_panel::EvidencePanelTexts;
@@ -72,6 +74,8 @@ pub struct Texts {
     pub evidence_panel: EvidencePanelTexts,
     /// Orders of cells, chains, features and the lens.
     pub evidence_further: EvidenceFurtherTexts,
+    /// Sets of questions.
+    pub evaluation: EvaluationTexts,
     /// Numbers of what is selected, and exports.
     pub inspector: InspectorTexts,
     /// What the engine says.
@@ -94,6 +98,7 @@ static ENGLISH: Texts = Texts {
     evidence: evidence::ENGLISH,
     evidence_panel: evidence_panel::ENGLISH,
     evidence_further: evidence_further::ENGLISH,
+    evaluation: evaluation::ENGLISH,
     inspector: inspector::ENGLISH,
     engine: engine::ENGLISH,
 };
@@ -114,6 +119,7 @@ static CHINESE: Texts = Texts {
     evidence: evidence::CHINESE,
     evidence_panel: evidence_panel::CHINESE,
     evidence_further: evidence_further::CHINESE,
+    evaluation: evaluation::CHINESE,
     inspector: inspector::CHINESE,
     engine: engine::CHINESE,
 };

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod conversation;
+mod evaluation;
 mod evidence;
 mod export;
 mod inspector;
@@ -40,6 +41,7 @@ pub struct Cx<'a> {
 #[derive(Default)]
 pub struct Panels {
     conversation: conversation::Kept,
+    evaluation: evaluation::Kept,
 }
 
 impl Panels {
@@ -62,7 +64,8 @@ impl Panels {
                 opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles = TilesOf { cx: &cx, conversation: &mut self.conversation, out };
+                let mut tiles =
+                    TilesOf { cx: &cx, conversation: &mut self.conversation, evaluation: &mut self.evaluation, out };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
@@ -78,6 +81,7 @@ impl Panels {
 struct TilesOf<'a> {
     cx: &'a Cx<'a>,
     conversation: &'a mut conversation::Kept,
+    evaluation: &'a mut evaluation::Kept,
     out: &'a mut Vec<Action>,
 }
 
@@ -108,6 +112,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
                 }
                 PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
                 PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
+                PanelKind::Evaluation => evaluation::show(ui, self.cx, self.evaluation, self.out),
                 PanelKind::Comparison => comparison::show(ui, self.cx, self.out),
             }
         });
@@ -121,6 +126,7 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             PanelKind::Map(id) => return probe::title(self.cx, *id).into(),
             PanelKind::Inspector => texts.panel_inspector,
             PanelKind::Evidence => self.cx.texts.evidence_panel.title,
+            PanelKind::Evaluation => self.cx.texts.evaluation.title,
             PanelKind::Comparison => self.cx.texts.comparison.panel,
         }
         .into()
@@ -141,6 +147,10 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             ui.add_space(4.0);
             probe::bar(ui, self.cx, pane, self.out);
         }
+    }
+
+    fn is_tab_closable(&self, tiles: &Tiles<PanelKind>, tile: TileId) -> bool {
+        tiles.get_pane(&tile) == Some(&PanelKind::Evaluation)
     }
 
     fn simplification_options(&self) -> SimplificationOptions {

@@ -18,6 +18,8 @@ pub enum PanelKind {
     Evidence,
     /// Two checkpoints compared: there while they are.
     Comparison,
+    /// Sets of questions: there from when it is asked for until it is closed.
+    Evaluation,
 }
 
 /// Panels of which there is one each.
@@ -52,6 +54,12 @@ impl Layout {
     pub fn show_evidence(&mut self) {
         self.bring(PanelKind::Evidence, |panel| panel == PanelKind::Inspector);
         self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evidence)));
+    }
+
+    /// Brings the panel of sets of questions to the front; behind the maps, if it is nowhere.
+    pub fn show_evaluation(&mut self) {
+        self.bring(PanelKind::Evaluation, |panel| matches!(panel, PanelKind::Map(_)));
+        self.0.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Evaluation)));
     }
 
     /// Puts the panel of the comparison behind the maps, if it is nowhere.

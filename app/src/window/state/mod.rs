@@ -12,6 +12,7 @@ mod conversation;
 mod counterparts;
 mod crossing;
 mod download;
+mod evaluation;
 mod evidence;
 mod exchange;
 mod exchanges;
@@ -45,6 +46,10 @@ pub use conversation::{BranchId, Conversation, ConversationId, Conversations, MA
 pub use counterparts::{Counterparts, moved};
 pub use crossing::{CrossKey, Crossing, Crossings};
 pub use download::{Download, DownloadPhase, DownloadTask};
+pub use evaluation::{
+    Benchmarks, Ended, Evaluation, EvaluationField, EvaluationForm, EvaluationTab, EvaluationView, FigureFile,
+    ItemPicture, ItemToAsk, Known, OpenSet, PairOf, Pick, Told, Working,
+};
 pub use evidence::{
     AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
 };
@@ -68,7 +73,7 @@ pub use settings::{Recent, SCALES, Sampling, Settings};
 pub use slot::{SIDES, Slot};
 pub use source::{MapSource, RunRef, Side, SidesLook};
 pub use traces::{Remade, TraceEntry, TraceKey, Traces};
-pub use typed_path::{PathEntry, PathFor, TypedPath};
+pub use typed_path::{PathEntry, PathFor, TypedPath, expanded};
 pub use undo::{Deed, Deeds};
 
 use opabinia_engine::checkpoint::CachedModel;
@@ -150,6 +155,8 @@ pub struct AppState {
     pub attentions: Attentions,
     /// What answers rest on.
     pub evidence: Evidences,
+    /// Sets of questions, runs of them, benchmarks.
+    pub evaluation: Evaluation,
     /// What the engine has been asked to do.
     pub jobs: Jobs,
     /// The comparison of the two checkpoints that are open.

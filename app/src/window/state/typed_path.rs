@@ -1,7 +1,6 @@
 //! A path that a person types where the system has no file dialog, with the names that could complete it.
 
-use super::Slot;
-use super::{ExportKind, ExportOptions};
+use super::{EvaluationField, ExportKind, ExportOptions, FigureFile, Slot};
 use crate::evidence::export::EvidenceFile;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +17,10 @@ pub enum PathFor {
     Export(ExportKind, ExportOptions),
     /// A file of evidence.
     Evidence(EvidenceFile),
+    /// What belongs into a field about sets of questions.
+    Evaluation(EvaluationField),
+    /// A file with the figure of benchmarks.
+    Benchmarks(FigureFile),
 }
 
 /// A name in a directory.
@@ -48,7 +51,8 @@ impl PathFor {
         match self {
             Self::Export(kind, _) => Some(kind.extension()),
             Self::Evidence(kind) => Some(kind.extension()),
-            Self::Model(_) | Self::Encoder(..) | Self::Picture => None,
+            Self::Benchmarks(kind) => Some(kind.extension()),
+            Self::Model(_) | Self::Encoder(..) | Self::Picture | Self::Evaluation(_) => None,
         }
     }
 }
@@ -95,7 +99,8 @@ impl TypedPath {
     }
 }
 
-fn expanded(text: &str) -> PathBuf {
+/// The path that a person means by `text`: `~` is their own directory.
+pub fn expanded(text: &str) -> PathBuf {
     let rest = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(std::path::is_separator));
     match (rest, std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest.trim_start_matches(std::path::is_separator)),

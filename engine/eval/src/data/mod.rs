@@ -193,11 +193,12 @@ impl QuestionSet {
         reading.finish(files, options)
     }
 
-    /// Leaves out the questions that are `unfit`, for this reason.
-    pub fn leave_out(&mut self, reason: &'static str, unfit: impl Fn(&Item) -> bool) {
-        let (out, kept): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.items).into_iter().partition(unfit);
-        self.items = kept;
-        out.iter().for_each(|item| self.skipped.add(item.row, Some(&item.idx), &Fault::new(reason, "")));
+    /// The questions but for those that are `unfit`, for this reason; and everything that is left out then.
+    pub fn without(&self, reason: &'static str, unfit: impl Fn(&Item) -> bool) -> (Vec<Item>, Skipped) {
+        let (out, kept): (Vec<&Item>, Vec<&Item>) = self.items.iter().partition(|item| unfit(item));
+        let mut skipped = self.skipped.clone();
+        out.iter().for_each(|item| skipped.add(item.row, Some(&item.idx), &Fault::new(reason, "")));
+        (kept.into_iter().cloned().collect(), skipped)
     }
 
     /// Whether these are CV-Bench's rows in CV-Bench's order.

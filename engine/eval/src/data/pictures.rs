@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// No picture's file is larger.
 const MAX_BYTES: u64 = 256 << 20;
@@ -46,7 +47,8 @@ enum Place {
 #[derive(Debug)]
 pub struct Pictures {
     folder: PathBuf,
-    store: Option<File>,
+    /// Its cursor is whoever's reads or writes it.
+    store: Option<Mutex<File>>,
     store_in: PathBuf,
     stored: u64,
     places: HashMap<PictureId, Place>,
@@ -59,14 +61,20 @@ impl Pictures {
     pub(super) fn new(folder: &Path, store_in: Option<&Path>) -> Result<Self> {
         let store = store_in
             .map(|directory| tempfile::tempfile_in(directory).map_err(|error| Error::writing(directory, &error)));
+        let store = store.transpose()?.map(Mutex::new);
         Ok(Self {
             folder: folder.to_path_buf(),
-            store: store.transpose()?,
+            store,
             store_in: store_in.unwrap_or(folder).to_path_buf(),
             stored: 0,
             places: HashMap::new(),
             files: HashMap::new(),
         })
+    }
+
+    /// The file without a name, for whoever writes alone.
+    fn store(&mut self) -> Option<&mut File> {
+        self.store.as_mut().map(|store| store.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How many there are.
@@ -111,9 +119,10 @@ impl Pictures {
         if self.places.contains_key(&id) {
             return Ok(Ok(id));
         }
-        let place = match &mut self.store {
+        let place = match self.store() {
             Some(file) => {
-                file.write_all(bytes).map_err(|error| Error::writing(&self.store_in, &error))?;
+                let written = file.write_all(bytes);
+                written.map_err(|error| Error::writing(&self.store_in, &error))?;
                 let at = self.stored;
                 self.stored += bytes.len() as u64;
                 Place::Stored { at, length: bytes.len() }
@@ -142,7 +151,7 @@ impl Pictures {
             left -= count as u64;
             if usable {
                 hash.update(&chunk[..count]);
-                let stored = self.store.as_mut().map_or(Ok(()), |store| store.write_all(&chunk[..count]));
+                let stored = self.store().map_or(Ok(()), |store| store.write_all(&chunk[..count]));
                 if let Err(error) = stored {
                     return Ok(Err(Error::writing(&self.store_in, &error)));
                 }
@@ -152,10 +161,11 @@ impl Pictures {
             return Ok(Ok(Err(Fault::new("its picture is empty or too large", format!("{length} bytes")))));
         }
         let id = PictureId(hash.finalize().into());
-        let place = match &mut self.store {
-            Some(store) if self.places.contains_key(&id) => {
+        let (known, stored) = (self.places.contains_key(&id), self.stored);
+        let place = match self.store() {
+            Some(store) if known => {
                 // It is there already: the next one takes its place.
-                if let Err(error) = store.seek(SeekFrom::Start(self.stored)) {
+                if let Err(error) = store.seek(SeekFrom::Start(stored)) {
                     return Ok(Err(Error::writing(&self.store_in, &error)));
                 }
                 return Ok(Ok(Ok(id)));
@@ -175,19 +185,28 @@ impl Pictures {
     ///
     /// # Errors
     /// If they cannot be read any more, or are others now.
-    pub fn bytes(&mut self, id: PictureId) -> Result<Vec<u8>> {
-        let bytes = match self.places.get(&id).cloned() {
-            Some(Place::File(path)) => read(&path).map_err(|error| Error::reading(&path, &error))?,
+    pub fn bytes(&self, id: PictureId) -> Result<Vec<u8>> {
+        let bytes = match self.places.get(&id) {
+            Some(Place::File(path)) => read(path).map_err(|error| Error::reading(path, &error))?,
             Some(Place::Stored { at, length }) => {
-                let Some(store) = &mut self.store else { return Err(self.lost(id)) };
-                let mut bytes = vec![0; length];
-                let read = store.seek(SeekFrom::Start(at)).and_then(|_| store.read_exact(&mut bytes));
+                let Some(store) = &self.store else { return Err(self.lost(id)) };
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut bytes = vec![0; *length];
+                let read = store.seek(SeekFrom::Start(*at)).and_then(|_| store.read_exact(&mut bytes));
                 read.map_err(|error| Error::reading(&self.store_in, &error))?;
                 bytes
             }
             Some(Place::Nowhere) | None => return Err(self.lost(id)),
         };
         if PictureId::of(&bytes) == id { Ok(bytes) } else { Err(self.lost(id)) }
+    }
+
+    /// The file that the picture `id` is in, where it has one of its own.
+    pub fn file(&self, id: PictureId) -> Option<&Path> {
+        match self.places.get(&id) {
+            Some(Place::File(path)) => Some(path),
+            _ => None,
+        }
     }
 
     fn lost(&self, id: PictureId) -> Error {

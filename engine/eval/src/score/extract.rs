@@ -28,6 +28,13 @@ pub fn official(extraction: Extraction, text: &str) -> Option<char> {
     text.trim().trim_matches(off).chars().next()
 }
 
+/// The letter with which `text` begins, after spaces and opening brackets, as lmms-eval reads an answer: "A dog" is A, and
+/// "the left one" T. An answer that begins with anything else names none.
+pub fn lmms_eval(text: &str) -> Option<char> {
+    let first = text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').chars().next()?;
+    first.is_ascii_alphabetic().then(|| first.to_ascii_uppercase())
+}
+
 /// The one option that `text` names: its letter, bare or in brackets, with its own text behind it or not; or its text
 /// alone. "A, B and C" and "A dog" name none.
 pub fn strict(choices: &[String], text: &str) -> Option<usize> {
@@ -65,6 +72,14 @@ mod tests {
         assert_eq!(two("()"), None);
         let three = |text| official(Extraction::ThreeD, text);
         assert_eq!([three("A:"), three("(B)"), three(", C")], [Some('A'), Some('('), Some(' ')]);
+    }
+
+    #[test]
+    fn lmms_eval_takes_the_letter_an_answer_begins_with() {
+        let letters =
+            ["A answer", "A) answer", " ( b)", "C.", "the left one", "1", "", "**A**", "（A）"].map(lmms_eval);
+        let expected = [Some('A'), Some('A'), Some('B'), Some('C'), Some('T'), None, None, None, None];
+        assert_eq!(letters, expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod extract;
 
-pub use extract::{Extraction, official, strict};
+pub use extract::{Extraction, lmms_eval, official, strict};
 
 use crate::data::{Expected, Item};
 use crate::hash;
@@ -12,6 +12,13 @@ use std::str::FromStr;
 
 /// What CV-Bench's authors put after each question.
 pub const OFFICIAL_SUFFIX: &str = "\nAnswer with the option's letter from the given choices directly.";
+
+/// What lmms-eval puts before each question, around the letters of its options (its task cv_bench, revision 9328c2f).
+const LMMS_EVAL_NOTE: [&str; 2] =
+    ["Note: You only need to respond with ", " without providing any additional information."];
+
+/// Letters that it names at most.
+const LMMS_EVAL_LETTERS: usize = 5;
 
 /// What the condition `missing` says before the question.
 pub const MISSING_PREFIX: &str = "The picture is missing. Guess the most likely answer.\n";
@@ -25,6 +32,8 @@ pub enum Protocol {
     LogProbText,
     /// Lettered options; an answer is generated and read as CV-Bench's authors do.
     Official,
+    /// As lmms-eval asks: a note, then lettered options; the first letter of a generated answer.
+    LmmsEval,
     /// Lettered options; an answer is generated, and counts only if it names one option.
     Strict,
     /// The question alone; an answer is generated and right if it is the expected text, to the letter.
@@ -33,7 +42,8 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::LogProb, Self::LogProbText, Self::Official, Self::Strict, Self::Exact];
+    pub const ALL: [Self; 6] =
+        [Self::LogProb, Self::LogProbText, Self::Official, Self::LmmsEval, Self::Strict, Self::Exact];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Protocol {
             Self::LogProb => "logprob",
             Self::LogProbText => "logprob-text",
             Self::Official => "official",
+            Self::LmmsEval => "lmms-eval",
             Self::Strict => "strict",
             Self::Exact => "exact",
         }
@@ -60,6 +71,7 @@ impl Protocol {
             Self::Official => {
                 "greedy answer of at most 512 tokens; 2D: first character without . ( ), 3D: first character without . : ,"
             }
+            Self::LmmsEval => "greedy answer of at most 1024 tokens; the first letter after spaces and (",
             Self::Strict => "greedy answer of at most 512 tokens that names exactly one option, by letter or by text",
             Self::Exact => "greedy answer of at most 64 tokens that equals the expected text",
         }
@@ -67,12 +79,16 @@ impl Protocol {
 
     /// Whether an answer is generated, rather than options scored.
     pub fn generates(self) -> bool {
-        matches!(self, Self::Official | Self::Strict | Self::Exact)
+        matches!(self, Self::Official | Self::LmmsEval | Self::Strict | Self::Exact)
     }
 
     /// Tokens of an answer at most.
     pub fn max_tokens(self) -> usize {
-        if self == Self::Exact { 64 } else { 512 }
+        match self {
+            Self::Exact => 64,
+            Self::LmmsEval => 1024,
+            _ => 512,
+        }
     }
 
     /// Whether `item` can be asked in this way: only [`Protocol::Exact`] needs no options.
@@ -85,6 +101,12 @@ impl Protocol {
         match self {
             Self::LogProbText | Self::Exact => item.question.clone(),
             Self::LogProb | Self::Official | Self::Strict => format!("{}{OFFICIAL_SUFFIX}", lettered(item)),
+            Self::LmmsEval => {
+                // It has no more letters to name, whatever a question has.
+                let letters: Vec<String> =
+                    (0..item.choices.len().min(LMMS_EVAL_LETTERS)).map(|at| letter(at).to_string()).collect();
+                format!("{}{}{}\n\n{}", LMMS_EVAL_NOTE[0], letters.join(", "), LMMS_EVAL_NOTE[1], lettered(item))
+            }
         }
     }
 
@@ -94,6 +116,7 @@ impl Protocol {
             Self::Official => {
                 official(Extraction::of(item), text).and_then(|letter| option(letter, item.choices.len()))
             }
+            Self::LmmsEval => lmms_eval(text).and_then(|letter| option(letter, item.choices.len())),
             Self::Strict => strict(&item.choices, text),
             Self::LogProb | Self::LogProbText | Self::Exact => {
                 item.choices.iter().position(|choice| choice.trim() == text.trim())
@@ -203,6 +226,6 @@ mod tests {
         for protocol in Protocol::ALL {
             assert_eq!(protocol.name().parse(), Ok(protocol));
         }
-        assert!("lmms".parse::<Protocol>().unwrap_err().contains("logprob-text"));
+        assert!("letters".parse::<Protocol>().unwrap_err().contains("logprob-text"));
     }
 }

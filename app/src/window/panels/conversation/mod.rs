@@ -13,7 +13,7 @@ mod measure;
 mod question;
 pub mod settings;
 mod shown;
-mod thumbnail;
+pub(super) mod thumbnail;
 mod token;
 
 #[cfg(test)]

@@ -31,16 +31,17 @@ impl Thumbnails {
         if self.0.len() >= KEPT {
             self.0.clear();
         }
-        let texture = ctx.load_texture("thumbnail", small(picture), TextureOptions::LINEAR);
+        let texture = ctx.load_texture("thumbnail", small(picture, SIDE), TextureOptions::LINEAR);
         self.0.insert(id, (Arc::downgrade(picture), texture.clone()));
         texture
     }
 }
 
-fn small(picture: &Picture) -> ColorImage {
+/// A copy of `picture` whose longer side has at most `most` pixels.
+pub fn small(picture: &Picture, most: usize) -> ColorImage {
     let (width, height) = (picture.width.max(1), picture.height.max(1));
     let longer = width.max(height);
-    let side = |length: usize| (length * SIDE.min(longer)).div_ceil(longer).max(1);
+    let side = |length: usize| (length * most.min(longer)).div_ceil(longer).max(1);
     let (columns, rows) = (side(width), side(height));
     let mut pixels = Vec::with_capacity(columns * rows);
     for row in 0..rows {
@@ -73,7 +74,7 @@ mod tests {
         let (width, height) = (640, 320);
         let left = |at: usize| at % width < width / 2;
         let rgb = (0..width * height).flat_map(|at| if left(at) { [200, 0, 0] } else { [0, 0, 100] }).collect();
-        let copy = small(&Picture { width, height, rgb });
+        let copy = small(&Picture { width, height, rgb }, SIDE);
         assert_eq!(copy.size, [128, 64]);
         assert_eq!(copy.pixels[0], Color32::from_rgb(200, 0, 0));
         assert_eq!(copy.pixels[127], Color32::from_rgb(0, 0, 100));
@@ -81,9 +82,9 @@ mod tests {
 
     #[test]
     fn the_thinnest_picture_has_a_copy() {
-        let copy = small(&Picture { width: 1000, height: 1, rgb: vec![9; 3000] });
+        let copy = small(&Picture { width: 1000, height: 1, rgb: vec![9; 3000] }, SIDE);
         assert_eq!(copy.size, [128, 1]);
-        let copy = small(&Picture { width: 1, height: 1, rgb: vec![9; 3] });
+        let copy = small(&Picture { width: 1, height: 1, rgb: vec![9; 3] }, SIDE);
         assert_eq!((copy.size, copy.pixels[0]), ([1, 1], Color32::from_gray(9)));
     }
 }

@@ -19,6 +19,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, typed: &TypedPath, out: &mut Vec<Action>) 
         PathFor::Picture => cx.texts.conversation.attach.to_owned(),
         PathFor::Export(kind, _) => cx.texts.inspector.export_title(*kind).to_owned(),
         PathFor::Evidence(kind) => cx.texts.evidence_panel.export_title(*kind).to_owned(),
+        PathFor::Evaluation(field) => cx.texts.evaluation.field(*field).to_owned(),
+        PathFor::Benchmarks(_) => cx.texts.evaluation.export_benchmarks.to_owned(),
     };
     heading(ui, cx, &title, out);
     ui.add(Label::new(texts.no_dialog).wrap());

@@ -218,4 +218,12 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "{} models have a number for each of {} benchmarks that tell them apart: too few to correlate ({})",
         "在 {1} 个能区分模型的基准上都有数值的模型有 {0} 个：太少，无法计算相关性（{2}）",
     ),
+    ("it has no options, and the protocol needs them", "没有选项，而该协议需要选项"),
+    ("the picture shown instead: {}", "代替显示的图片：{0}"),
+    (
+        "no question of {} has options, and the protocol {} is about options",
+        "{0} 的问题都没有选项，而协议 {1} 需要选项",
+    ),
+    ("use --protocol exact, or give the questions `choices`", "请使用协议 exact，或为问题给出 `choices`"),
+    ("{} here, {} there", "此处为 {0}，那里为 {1}"),
 ];

@@ -1,8 +1,7 @@
 //! Conditions as a person names them, and what each does to a question.
 
-use super::super::failure::Result;
-use opabinia_engine::Error;
 use opabinia_engine::intervention::{Action, Anatomy, Interventions};
+use opabinia_engine::{Error, Result};
 use opabinia_eval::run::Condition;
 use opabinia_eval::stats::Game;
 
@@ -103,7 +102,7 @@ pub fn parse(text: &str, anatomy: &Anatomy) -> Result<Vec<Asked>> {
         }
     }
     if list.is_empty() {
-        return Err(Error::input("there is no condition", "leave --conditions out for as_is,no_image,encoders").into());
+        return Err(Error::input("there is no condition", "leave --conditions out for as_is,no_image,encoders"));
     }
     Ok(list)
 }
@@ -156,8 +155,7 @@ fn taken_away(k: usize, kind: &str, anatomy: &Anatomy) -> Result<Interventions> 
         return Err(Error::input(
             format!("`{kind}` is no way to take an encoder away"),
             format!("there are {}", KINDS.join(", ")),
-        )
-        .into());
+        ));
     }
     let word = anatomy.encoder_words().get(k).cloned().unwrap_or_else(|| k.to_string());
     // Only encoder 0 has a part of the context.
@@ -174,8 +172,7 @@ fn coalitions(kind: Option<&str>, anatomy: &Anatomy) -> Result<Vec<Asked>> {
             return Err(Error::input(
                 format!("there is no game `{other}`"),
                 "write shapley, shapley:swap or shapley:mask",
-            )
-            .into());
+            ));
         }
     };
     let count = anatomy.encoders().len();
@@ -183,8 +180,7 @@ fn coalitions(kind: Option<&str>, anatomy: &Anatomy) -> Result<Vec<Asked>> {
         return Err(Error::input(
             format!("{count} encoders have {} coalitions", 1_u64 << count.min(60)),
             "use encoders, which takes each away once",
-        )
-        .into());
+        ));
     }
     let whole = (1 << count) - 1;
     let of = |coalition: usize| {

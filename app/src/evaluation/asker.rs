@@ -1,15 +1,14 @@
 //! Asks one question under one condition.
 
-use super::super::driver::{Driver, Opened};
-use super::super::failure::Result;
 use super::conditions::{Asked, How};
-use opabinia_engine::Error;
+use super::{Runs, Subject};
 use opabinia_engine::generate::{GenerateOptions, Passes};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::text::{Conversation, ImageNewline, Special, Template, Tokenizer, Turn};
 use opabinia_engine::vision::Picture;
 use opabinia_engine::worker::{Decoding, Prompt, RunSpec};
+use opabinia_engine::{Error, Result};
 use opabinia_eval::data::Item;
 use opabinia_eval::run::First;
 use opabinia_eval::score::{MISSING_PREFIX, Outcome, Protocol, letter};
@@ -37,18 +36,18 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// For the checkpoint that was opened.
+    /// For a checkpoint in memory.
     ///
     /// # Errors
     /// If its tokenizer cannot be read again.
-    pub fn new(opened: &Opened, newline: ImageNewline, protocol: Protocol) -> Result<Self> {
-        let inspection = &opened.inspection;
+    pub fn new(subject: &Subject, protocol: Protocol) -> Result<Self> {
+        let inspection = &subject.inspection;
         Ok(Self {
-            model: opened.model,
+            model: subject.model,
             protocol,
             tokenizer: Tokenizer::open(&inspection.directory)?,
             template: inspection.template,
-            newline,
+            newline: subject.newline,
             im_start_end: inspection.config.use_im_start_end,
         })
     }
@@ -74,22 +73,22 @@ impl Asker {
     ///
     /// # Errors
     /// If it cannot be asked: the prompt is too long, there is no other picture.
-    pub fn ask(&self, driver: &mut Driver, item: &Item, asked: &Asked, shown: &Shown) -> Result<Outcome> {
+    pub fn ask(&self, engine: &mut dyn Runs, item: &Item, asked: &Asked, shown: &Shown) -> Result<Outcome> {
         let spec = self.spec(item, asked, shown)?;
         match self.protocol {
             Protocol::LogProb => {
                 let options: Vec<Vec<Vec<u32>>> =
                     (0..item.choices.len()).map(|at| self.letters(at)).collect::<Result<_>>()?;
-                self.score(driver, &spec, item, &options)
+                self.score(engine, &spec, item, &options)
             }
             Protocol::LogProbText => {
                 let whole = |text: &String| Ok(vec![self.whole(text)?]);
                 let options: Vec<Vec<Vec<u32>>> = item.choices.iter().map(whole).collect::<Result<_>>()?;
-                self.score(driver, &spec, item, &options)
+                self.score(engine, &spec, item, &options)
             }
-            Protocol::Official | Protocol::Strict | Protocol::Exact => {
+            Protocol::Official | Protocol::LmmsEval | Protocol::Strict | Protocol::Exact => {
                 let options = GenerateOptions { max_tokens: self.protocol.max_tokens(), ..GenerateOptions::default() };
-                let answer = driver.ask(RunSpec { decoding: Decoding::Generate(options), ..spec }, &mut |_| Ok(()))?;
+                let answer = engine.run(RunSpec { decoding: Decoding::Generate(options), ..spec })?.into_answer()?;
                 Ok(self.protocol.read(item, &answer.text))
             }
         }
@@ -139,11 +138,11 @@ impl Asker {
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        Ok(self.tokenizer.encode(text, Special::Literal)?)
+        self.tokenizer.encode(text, Special::Literal)
     }
 
     /// Scores options, each of which can be said in several ways.
-    fn score(&self, driver: &mut Driver, spec: &RunSpec, item: &Item, options: &[Vec<Vec<u32>>]) -> Result<Outcome> {
+    fn score(&self, engine: &mut dyn Runs, spec: &RunSpec, item: &Item, options: &[Vec<Vec<u32>>]) -> Result<Outcome> {
         let mut known = Scored::default();
         let mut log_probs = Vec::with_capacity(options.len());
         // Longer ones first: they tell what the first place holds, too.
@@ -153,7 +152,7 @@ impl Asker {
         for ids in all {
             if known.log_prob(ids).is_none() {
                 let decoding = Decoding::Score { alternatives };
-                let output = driver.run(RunSpec { forced_prefix: ids.clone(), decoding, ..spec.clone() })?;
+                let output = engine.run(RunSpec { forced_prefix: ids.clone(), decoding, ..spec.clone() })?;
                 let scores = output.into_scores()?;
                 if known.first.is_empty() {
                     known.first = scores.first;
@@ -185,8 +184,7 @@ impl Asker {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type",
                 "use --weights f32",
-            )
-            .into());
+            ));
         }
         Ok(Outcome::of_scores(log_probs, item.right_option()))
     }

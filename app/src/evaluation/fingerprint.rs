@@ -1,8 +1,7 @@
 //! Which checkpoint it is, without reading all of it.
 
-use super::super::failure::Result;
-use opabinia_engine::Error;
 use opabinia_engine::model::Inspection;
+use opabinia_engine::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs::File;

@@ -1,0 +1,217 @@
+//! A set that is asked: what a shard lacks, picture by picture.
+
+use super::asker::{Asker, Shown};
+use super::conditions::{self, Asked};
+use super::{Plan, Runs, Subject, fingerprint, in_engine_words, is_of_input, others};
+use opabinia_engine::vision::{Exif, Picture};
+use opabinia_engine::{Error, Result};
+use opabinia_eval::data::{Item, PictureId, QuestionSet};
+use opabinia_eval::run::{DataPrint, Entry, Header, ModelPrint, Record, Shard, ShardFile, Unanswered};
+use opabinia_eval::score::Protocol;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A set, how it is asked, and of which model.
+pub struct Session {
+    asker: Asker,
+    asked: Vec<Asked>,
+    set: Arc<QuestionSet>,
+    /// Questions that the protocol can ask.
+    items: Vec<Item>,
+    others: HashMap<(PictureId, String), PictureId>,
+    header: Header,
+    /// Questions that were left out because the protocol cannot ask them.
+    unfit: usize,
+}
+
+/// How the work on a shard ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All of it is finished.
+    Complete,
+    /// It was asked to stop after a picture.
+    Stopped,
+}
+
+impl Session {
+    /// Makes ready to ask `subject` the questions of `set`.
+    ///
+    /// # Errors
+    /// If the conditions are not understood, no question fits the protocol, or the checkpoint cannot be read again.
+    pub fn new(subject: &Subject, set: Arc<QuestionSet>, plan: &Plan) -> Result<Self> {
+        let anatomy = subject.inspection.config.anatomy();
+        let asked = conditions::parse(&plan.conditions, &anatomy)?;
+        let (protocol, shards) = (plan.protocol, plan.shards.max(1));
+        let (items, skipped) =
+            set.without("it has no options, and the protocol needs them", |item| !protocol.fits(item));
+        check_fit(&set, protocol)?;
+        let Some(first) = items.first() else { return Err(Error::input("there is no question", "take another set")) };
+        let asker = Asker::new(subject, protocol)?;
+        let inspection = &subject.inspection;
+        let of_shard = |index| items.iter().filter(|item| (Shard { index, count: shards }).holds(&item.idx)).count();
+        let header = Header {
+            format: 1,
+            program: format!("opabinia {}", env!("CARGO_PKG_VERSION")),
+            model: ModelPrint {
+                name: subject.name.clone(),
+                fingerprint: fingerprint::of(inspection)?,
+                encoders: anatomy.encoder_names(),
+                template: inspection.template.name().to_owned(),
+                precision: format!(
+                    "{}, computed in {}",
+                    inspection.precision.weights,
+                    inspection.precision.product_numbers()
+                ),
+            },
+            data: DataPrint {
+                name: set.name.clone(),
+                fingerprint: set.fingerprint.clone(),
+                idx_sha1: set.idx_sha1.clone(),
+                questions: items.len(),
+                limit: plan.limit,
+                skipped,
+            },
+            protocol: protocol.name().to_owned(),
+            rule: protocol.rule().to_owned(),
+            conditions: asked.iter().map(|asked| asked.condition.clone()).collect(),
+            seed: plan.seed,
+            shards,
+            items_of_shards: (0..shards).map(of_shard).collect(),
+            first: asker.first(first)?,
+        };
+        let (others, unfit) = (others(&items, plan.seed), set.items.len() - items.len());
+        Ok(Self { asker, asked, set, items, others, header, unfit })
+    }
+
+    /// What the run is.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How many questions were left out because the protocol cannot ask them.
+    pub fn unfit(&self) -> usize {
+        self.unfit
+    }
+
+    /// How many questions `shard` has.
+    pub fn count(&self, shard: Shard) -> usize {
+        self.items.iter().filter(|item| shard.holds(&item.idx)).count()
+    }
+
+    /// Asks what `file`, that of `shard`, lacks, and writes it down. After each picture `finished` is shown what came of
+    /// its questions, and says whether to go on.
+    ///
+    /// # Errors
+    /// Whatever keeps questions from being asked or results from being written. What is finished is kept.
+    pub fn ask(
+        &self,
+        engine: &mut dyn Runs,
+        shard: Shard,
+        file: &mut ShardFile,
+        finished: &mut dyn FnMut(&[Entry]) -> ControlFlow<()>,
+    ) -> Result<Ended> {
+        let left: Vec<&Item> =
+            self.items.iter().filter(|item| shard.holds(&item.idx) && !file.has(&item.idx)).collect();
+        for about in by_picture(&left) {
+            let entries = self.picture(engine, &about)?;
+            for entry in &entries {
+                file.push(entry).map_err(in_engine_words)?;
+            }
+            if finished(&entries).is_break() && file.len() < self.count(shard) {
+                return Ok(Ended::Stopped);
+            }
+        }
+        file.sync().map_err(in_engine_words)?;
+        Ok(Ended::Complete)
+    }
+
+    /// Everything about one picture.
+    fn picture(&self, engine: &mut dyn Runs, about: &[&Item]) -> Result<Vec<Entry>> {
+        let Some(first) = about.first() else { return Ok(Vec::new()) };
+        let own = match read_picture(&self.set, first.picture) {
+            Ok(own) => own,
+            // What one picture is, is its questions' own matter; the rest goes on.
+            Err(error) if is_of_input(&error) => {
+                let why = error.to_string();
+                return Ok(about.iter().map(|item| Entry::Unanswered(Unanswered::new(item, &why))).collect());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut pictures: HashMap<PictureId, Arc<Picture>> = HashMap::new();
+        let mut outcomes: Vec<Result<BTreeMap<_, _>, String>> = about.iter().map(|_| Ok(BTreeMap::new())).collect();
+        // One condition after another, so that the questions about the picture share what comes before them.
+        for asked in &self.asked {
+            for (item, outcomes) in about.iter().zip(&mut outcomes) {
+                let Ok(done) = outcomes else { continue };
+                let other = match self.others.get(&(item.picture, item.task.clone())) {
+                    Some(id) if asked.needs_other() => match pictures.get(id) {
+                        Some(picture) => Some(Arc::clone(picture)),
+                        None => match read_picture(&self.set, *id) {
+                            Ok(picture) => {
+                                pictures.insert(*id, Arc::clone(&picture));
+                                Some(picture)
+                            }
+                            Err(error) if is_of_input(&error) => {
+                                *outcomes = Err(format!("the picture shown instead: {error}"));
+                                continue;
+                            }
+                            Err(error) => return Err(error),
+                        },
+                    },
+                    _ => None,
+                };
+                let shown = Shown { own: Arc::clone(&own), other };
+                match self.asker.ask(engine, item, asked, &shown) {
+                    Ok(outcome) => {
+                        done.insert(asked.condition.name.clone(), outcome);
+                    }
+                    Err(error) if is_of_input(&error) => *outcomes = Err(error.to_string()),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        let entry = |(item, outcomes): (&&Item, Result<_, String>)| match outcomes {
+            Ok(outcomes) => Entry::Done(Box::new(Record::new(item, outcomes))),
+            Err(why) => Entry::Unanswered(Unanswered::new(item, why)),
+        };
+        Ok(about.iter().zip(outcomes).map(entry).collect())
+    }
+}
+
+/// Checks that `protocol` can ask any question of `set`: before a model is read.
+///
+/// # Errors
+/// If it cannot.
+pub fn check_fit(set: &QuestionSet, protocol: Protocol) -> Result<()> {
+    if set.items.iter().any(|item| protocol.fits(item)) {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("no question of {} has options, and the protocol {protocol} is about options", set.name),
+        "use --protocol exact, or give the questions `choices`",
+    ))
+}
+
+/// A picture of `set`.
+///
+/// # Errors
+/// If it cannot be read any more, or is none.
+pub fn read_picture(set: &QuestionSet, id: PictureId) -> Result<Arc<Picture>> {
+    let bytes = set.pictures.bytes(id).map_err(in_engine_words)?;
+    Picture::from_bytes("its picture", &bytes, Exif::Ignore).map(Arc::new)
+}
+
+/// `items` by picture, in the order in which pictures first come up.
+fn by_picture<'a>(items: &[&'a Item]) -> Vec<Vec<&'a Item>> {
+    let mut at: HashMap<PictureId, usize> = HashMap::new();
+    let mut groups: Vec<Vec<&Item>> = Vec::new();
+    for &item in items {
+        let group = *at.entry(item.picture).or_insert(groups.len());
+        if group == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[group].push(item);
+    }
+    groups
+}
