@@ -10,6 +10,7 @@ use opabinia::window::action::{EvaluationAction, ProgramAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::state::{AnswerStatus, Ended, Evaluation, EvaluationField, EvaluationTab, Known, PictureSource};
+use opabinia_engine::intervention::Interventions;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -221,7 +222,7 @@ fn numbers_lead_to_their_items_and_items_into_the_conversation() {
     wait(&mut window, "the blind answer", |app| {
         last(app).is_some_and(|exchange| exchange.picture.is_none() && exchange.status == AnswerStatus::Done)
     });
-    assert!(window.state().state().pane().source.interventions().is_some_and(|on| on.is_none()));
+    assert!(window.state().state().pane().source.interventions().is_some_and(Interventions::is_none));
 }
 
 #[test]

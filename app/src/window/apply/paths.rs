@@ -126,7 +126,7 @@ impl App {
                 self.use_path(what, path);
             }
             (PathFor::Export(..) | PathFor::Evidence(_) | PathFor::Benchmarks(_), None) => {
-                typed.problem = Some(texts.path_taken.to_owned())
+                typed.problem = Some(texts.path_taken.to_owned());
             }
             (_, None) => typed.problem = Some(texts.path_missing.to_owned()),
         }

@@ -37,7 +37,7 @@ fn of_run(ui: &mut Ui, cx: &Cx<'_>, run: &RunView, of_other: bool, out: &mut Vec
         ),
     );
     if let Ok(protocol) = header.protocol.parse() {
-        weak(ui, &(texts.rule)(protocol));
+        weak(ui, (texts.rule)(protocol));
     }
     let warn = ui.visuals().warn_fg_color;
     if header.data.skipped.count() > 0 {
