@@ -62,7 +62,8 @@ fn of_two_models_either_answers_and_shows_its_maps() {
     wait(&mut window, "the answer of A", answered);
     let of_a = Arc::clone(&window.state().state().trace().unwrap().trace);
     window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::B);
-    window.run_ok();
+    // One frame: a small model looks by itself, soon after.
+    window.step();
     assert_eq!(window.state().state().models.answering(), Slot::B);
     assert!(window.state().state().trace().is_none(), "B has not looked yet");
     window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::R);

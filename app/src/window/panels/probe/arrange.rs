@@ -99,8 +99,8 @@ pub fn arrange_pairs(room: Vec2, count: usize, title: f32) -> Pairs {
             let side = (SMALLEST / 2.0 + (most - SMALLEST / 2.0) * f32::from(step) / 12.0).floor();
             let block = rows * (side + CAPTION + GAP);
             let large = half.min(room.y - block - title);
-            let fits = large >= LARGER * side && large > 0.0;
-            let score = 2.0 * large.max(0.0).powi(2) + 2.0 * count as f32 * side.powi(2) - if fits { 0.0 } else { 1e6 };
+            let fits = large >= LARGER * side && large > 0.0 && 2.0 * side + BETWEEN <= wide;
+            let score = 2.0 * large.max(0.0).powi(2) + 2.0 * count as f32 * side.powi(2) - if fits { 0.0 } else { 1e9 };
             if best.is_none_or(|(least, ..)| score > least) {
                 best = Some((score, columns, side));
             }
