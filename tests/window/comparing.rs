@@ -218,7 +218,7 @@ fn unlike_checkpoints_are_matched_in_the_window_and_the_rest_is_named() {
         // Numbers of a cell.
         window.state_mut().act(ViewAction::ShowInspector(InspectorTab::Cell));
         window.state_mut().act(ViewChange::Layers(Indices::one(0)));
-        window.state_mut().act(ViewChange::Select(Some(Cell { row: 4, col: 3 })));
+        window.state_mut().act(ViewChange::Select(Some(Cell { row: 3, col: 3 })));
         window.run_ok();
         let state = window.state().state();
         let keys = state.sides_of(state.pane()).unwrap();
@@ -226,8 +226,8 @@ fn unlike_checkpoints_are_matched_in_the_window_and_the_rest_is_named() {
         let sides = [&a.trace, &b.trace].map(|trace| trace.layers[0].frame.side);
         let own = |at: usize| (2 * at + 1) * sides[1] / (2 * sides[0]);
         let cells = [
-            ProbeCell { side: sides[0], row: 4, column: 3 },
-            ProbeCell { side: sides[1], row: own(4), column: own(3) },
+            ProbeCell { side: sides[0], row: 3, column: 3 },
+            ProbeCell { side: sides[1], row: own(3), column: own(3) },
         ];
         // Of some encoder there may be nothing but padding under the cell.
         let mean =
