@@ -2,7 +2,7 @@
 //!
 //! `OPABINIA_FUZZ_SECONDS=60` goes on with that for a minute of each target, on all cores, with other damage every time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
