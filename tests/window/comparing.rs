@@ -258,7 +258,7 @@ fn unlike_checkpoints_are_matched_in_the_window_and_the_rest_is_named() {
                 window.step();
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
-            assert!(window.query_by_label_contains("Map").is_some() || is_said(&window, "Map"), "{variant} {look:?}");
+            assert!(window.query_all_by_label_contains("Map").next().is_some(), "{variant} {look:?}");
             shot(&mut window, &format!("comparison-unlike-{variant}-{look:?}"));
         }
     }
