@@ -253,7 +253,7 @@ fn unlike_checkpoints_are_matched_in_the_window_and_the_rest_is_named() {
                 let keys = app.state().sides_of(app.state().pane()).unwrap();
                 matches!(app.state().comparison.maps(&keys), Some(MapsCompared::Ready(_)))
             });
-            for _ in 0..20 {
+            for _ in 0..4 {
                 window.render().unwrap();
                 window.step();
                 std::thread::sleep(std::time::Duration::from_millis(5));
