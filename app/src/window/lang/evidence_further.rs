@@ -40,8 +40,6 @@ pub struct EvidenceFurtherTexts {
     pub one_head: (&'static str, &'static str),
     /// Before the number of a decoder layer, and of a head.
     pub layer_head: (&'static str, &'static str),
-    /// There is no such layer and head.
-    pub no_head: &'static str,
     hop: fn(HopKind) -> (&'static str, &'static str),
     dropped: fn(Dropped) -> (&'static str, &'static str),
     /// Before what a step keeps, and what it drops.
@@ -155,7 +153,6 @@ pub(super) const ENGLISH: EvidenceFurtherTexts = EvidenceFurtherTexts {
     ),
     one_head: ("one head", "One layer and head of the decoder"),
     layer_head: ("layer", "head"),
-    no_head: "The decoder has no such layer and head.",
     hop: |hop| match hop {
         HopKind::Decoder => {
             ("token → cells", "What the position that chose the token attended to in the decoder. Attention.")
@@ -258,7 +255,6 @@ pub(super) const CHINESE: EvidenceFurtherTexts = EvidenceFurtherTexts {
     rollout: ("rollout（启发式）", "各层平均注意力相乘，每个位置保留一半：一种启发式方法，不计值、MLP 与采样层"),
     one_head: ("单个头", "解码器的一层与一个注意力头"),
     layer_head: ("层", "头"),
-    no_head: "解码器没有这样的层与注意力头。",
     hop: |hop| match hop {
         HopKind::Decoder => ("词元 → 单元格", "选出该词元的位置在解码器中关注了什么。注意力。"),
         HopKind::Sva => ("单元格 → 编码器", "SVA 在这些单元格中的注意力，对其层与头取平均。注意力。"),

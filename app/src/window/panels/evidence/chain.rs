@@ -41,12 +41,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) 
                 maps(ui, cx, about, (token, choice), chain, picture);
             }
         }
-        None if known.is_some_and(|known| known.follows(token, choice)) => {
-            if matches!(choice, DecoderChoice::Head { layer, head } if layer >= reading.rows.layers || head >= reading.rows.heads)
-            {
-                ui.label(RichText::new(texts.no_head).color(ui.visuals().error_fg_color));
-            }
-        }
+        // On its way; of layers and heads the fields above take only those that there are.
+        None if known.is_some_and(|known| known.follows(token, choice)) => {}
         None => out.push(EvidenceAction::Follow(token).into()),
     }
 }
