@@ -123,10 +123,15 @@ pub fn table(findings: &Findings, decoder: DecoderChoice) -> String {
                 writeln!(text, "  {name:<12} {:>8.2}  {} of {}", map.effective_rank, map.sinks.len(), map.norms.len());
         }
     }
+    if evidence.lens.is_some() {
+        text.push_str("\nlens: read at every cell of the image; --json prints it, and it is too long for a table\n");
+    }
     for note in &evidence.notes {
         let _ = writeln!(text, "\nnote: {note}");
     }
-    text.push_str("\nΔ log p: how the logarithm of the whole answer's probability changed (nats); below 0 it became less likely.\n");
+    if !evidence.effects.is_empty() {
+        text.push_str("\nΔ log p: how the logarithm of the whole answer's probability changed (nats); below 0 it became less likely.\n");
+    }
     text
 }
 
