@@ -19,6 +19,8 @@ pub struct SidesTexts {
     pub left_out: &'static str,
     /// One of the two checkpoints is not open.
     pub side_missing: &'static str,
+    /// The model whose maps a pane shows is not open.
+    pub model_missing: &'static str,
     /// Shows the maps of the one that is.
     pub one_side: &'static str,
     /// Only shares have a difference: the two are of different shapes.
@@ -65,6 +67,7 @@ pub(super) const ENGLISH: SidesTexts = SidesTexts {
     no_counterpart: "no counterpart",
     left_out: "Left out, as B has no counterpart:",
     side_missing: "This pane shows two checkpoints side by side, and one of them is not open.",
+    model_missing: "This pane shows the maps of a model that is not open.",
     one_side: "Show one",
     unlike: "The two are of different shapes: the difference of shares is shown, mean over all heads, where both have a \
              counterpart.",
@@ -93,6 +96,7 @@ pub(super) const CHINESE: SidesTexts = SidesTexts {
     no_counterpart: "无对应项",
     left_out: "B 无对应项，已略去：",
     side_missing: "此窗格并排显示两个检查点，但其中一个未打开。",
+    model_missing: "此窗格显示的注意力图属于一个未打开的模型。",
     one_side: "只显示一个",
     unlike: "两者形状不同：在有对应项之处显示占比之差，对全部注意力头求平均。",
     share_difference: "B 中的占比 − A 中的占比",

@@ -8,6 +8,7 @@ mod cell;
 mod keys;
 mod matrix;
 mod model;
+mod numbers;
 mod parts;
 mod selected;
 mod table;
