@@ -179,6 +179,10 @@ fn the_guides_forged_checkpoint_differs_as_it_says() {
             assert!(printed.lines().any(|said| said == line), "{page} prints {line:?}, the program\n{printed}");
         }
     }
+    let half = ["--interpolate", "0.5", "--image", "sample:gift", "--prompt", "What does the sign say?"];
+    let half = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap()].into_iter().chain(half).map(str::to_owned);
+    let half = run(folder.path(), &half.collect::<Vec<_>>());
+    assert!(half.contains("  A + 0.5 (B − A)  GIFT  [log p -0.006]"), "{half}");
     let place = compare("sample:gift", "Where is the sign?");
     assert!(place.contains("  A  bottom left  [") && place.contains("  B  bottom right  ["), "{place}");
     let count = compare("sample:vote", "How many red circles are there?");

@@ -69,7 +69,7 @@ impl SidesFigure<'_> {
             title: a.title,
         });
         let figure = Figure {
-            title: format!("{}, A and B", a.figure.title),
+            title: a.figure.title,
             subtitle: format!("A: {}; B: {}; on {}", self.names[0], self.names[1], self.picture_name),
             panels: panels.collect(),
             panel_size: (panel_width, height),

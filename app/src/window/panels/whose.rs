@@ -1,7 +1,7 @@
 //! Whose maps and numbers are shown, where that is not plain.
 
 use super::{Cx, parts};
-use crate::window::state::{MapPane, MapSource, Side};
+use crate::window::state::{MapPane, MapSource, RunRef, SidesLook};
 use egui::{Color32, Label, RichText, Ui};
 
 /// Says which checkpoint maps and numbers are of, where two are loaded or another one gave the answer that is shown.
@@ -13,18 +13,23 @@ pub fn label(ui: &mut Ui, cx: &Cx<'_>) {
     written(ui, &name, colour, if of_another { texts.maps_of_another } else { texts.maps_of });
 }
 
-/// The same of the maps of `pane`, which may be those of a side that a person has chosen, or of both.
+/// The same of what `pane` shows, which may be of a side that a person has chosen, or of both.
 pub fn of_pane(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane) {
-    let name = |side: Side| Some(cx.state.names().of(cx.state.model_of(side)?));
-    let maps_of = cx.texts.conversation.maps_of;
+    let name = |run: &RunRef| Some(cx.state.names().of(cx.state.model_of(run.side)?));
+    let tip = cx.texts.conversation.maps_of;
     match &pane.source {
-        MapSource::Sides(a, b, _) => {
-            if let (Some(a), Some(b)) = (name(a.side), name(b.side)) {
-                written(ui, &format!("{b} − {a}"), ui.visuals().weak_text_color(), maps_of);
-            }
+        // Of both sides numbers are those of A, with B's beside them, but for what only the two together have.
+        MapSource::Sides(a, b, look) => {
+            let (Some(of_a), Some(of_b)) = (name(a), name(b)) else { return };
+            let text = match look {
+                SidesLook::Difference => format!("{of_b} − {of_a}"),
+                SidesLook::Divergence => format!("{of_a} ~ {of_b}"),
+                SidesLook::Beside | SidesLook::Swap | SidesLook::Wipe => of_a,
+            };
+            written(ui, &text, ui.visuals().weak_text_color(), tip);
         }
-        MapSource::Run(run) => match (run.side.slot(), name(run.side)) {
-            (Some(slot), Some(name)) => written(ui, &name, parts::side_colour(ui, slot), maps_of),
+        MapSource::Run(run) => match (run.side.slot(), name(run)) {
+            (Some(slot), Some(name)) => written(ui, &name, parts::side_colour(ui, slot), tip),
             _ => label(ui, cx),
         },
         MapSource::Difference(..) | MapSource::TokenAttention { .. } => label(ui, cx),

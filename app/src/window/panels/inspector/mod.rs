@@ -44,7 +44,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         }
     });
     if shown != InspectorTab::Token {
-        whose::label(ui, cx);
+        whose::of_pane(ui, cx, cx.state.pane());
     }
     ui.add_space(6.0);
     // A table scrolls by itself, so that only the rows that are seen are drawn.

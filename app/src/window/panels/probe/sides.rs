@@ -16,6 +16,9 @@ use egui::emath::GuiRounding as _;
 use egui::{Align, Key, Label, Layout, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use opabinia_shaders::Normalisation;
 
+/// Two large maps and pairs of small ones under them have at least this much room.
+const LOWEST_OF_PAIRS: f32 = 200.0;
+
 /// What is shown: A, and B where it has a counterpart of what is looked at.
 struct Both<'a> {
     a: Source<'a>,
@@ -136,7 +139,8 @@ fn maps(
     let gaps = 5.0 * ui.spacing().item_spacing.y;
     let width = ui.available_width();
     let below = colour_bar::HEIGHT + readout::height_of_both(width) + evidence::height(width) + gaps + 4.0;
-    let room = vec2(width, (ui.available_height() - below).max(LOWEST));
+    let lowest = if look == SidesLook::Beside { LOWEST_OF_PAIRS } else { LOWEST };
+    let room = vec2(width, (ui.available_height() - below).max(lowest));
     let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let pointed = match look {
         SidesLook::Beside => beside(ui, cx, gpu, both, area, out),
