@@ -156,6 +156,14 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
     assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
 }
 
+/// What the window looked like when its snapshots were last agreed to.
+#[test]
+fn the_guides_picture_of_both_sides_is_the_snapshot() {
+    let read = |path: &str| std::fs::read(root().join(path)).unwrap();
+    let (shown, agreed) = (read("docs/pictures/sides.png"), read("tests/snapshots/comparison_english_light.png"));
+    assert!(shown == agreed, "copy tests/snapshots/comparison_english_light.png to docs/pictures/sides.png");
+}
+
 /// The forged checkpoint of the guide differs as the guide says, in both languages.
 #[test]
 fn the_guides_forged_checkpoint_differs_as_it_says() {

@@ -51,7 +51,8 @@ fn what_lies_between_both_is_asked_too_and_labelled() {
     window.run_ok();
     assert_eq!(window.state().state().pane().source, MapSource::Run(RunRef::plain(Side::Between)));
     drawn(&mut window, |app| app.maps()?.small.measured_numbers());
-    window.get_by_label(&format!("λ · {}", half.model));
+    let says = window.query_all_by_label(&format!("λ · {}", half.model)).count();
+    assert!(says >= 2, "above the maps and above the numbers: {says}");
     shot(&mut window, "comparison-between-maps");
     // Between other sides it is another model: what lay there goes, its answers stay.
     window.state_mut().act(ComparisonAction::Show(ComparisonTab::Answers));

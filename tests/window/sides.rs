@@ -58,7 +58,7 @@ fn the_table_has_both_columns_and_their_difference() {
             };
             let difference = format!("{:+.4}", of_b - of_a).replace('-', "−");
             let expected =
-                format!("{encoder} · A {}, {encoder} · B {}, {encoder} · B − A {difference}", small(of_a), small(of_b));
+                format!("A · {encoder} {}, B · {encoder} {}, B − A · {encoder} {difference}", small(of_a), small(of_b));
             assert!(row.contains(&expected), "{row}\n{expected}");
             compared += 1;
         }

@@ -84,7 +84,7 @@ fn both(folder: &std::path::Path, size: [f32; 2]) -> Harness<'static, App> {
     for at in 0..shown.exchanges.len() {
         shown.exchanges[at].times = Some(AnswerTimes { first_token_secs: 0.2, tokens_per_sec: Some(100.0) });
     }
-    window.state_mut().act(ViewChange::Select(Some(Cell { row: 2, col: 1 })));
+    window.state_mut().act(ViewChange::Select(Some(Cell { row: 3, col: 2 })));
     window
 }
 

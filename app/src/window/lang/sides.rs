@@ -34,6 +34,8 @@ pub struct SidesTexts {
     pub notes: [&'static str; 2],
     /// Numbers of both are being compared.
     pub comparing: &'static str,
+    /// What a difference or divergence of two checkpoints is evidence of.
+    pub evidence: &'static str,
     /// Heading of the numbers of a cell on both sides.
     pub both_numbers: &'static str,
     /// The cell's place on the grid of B, where that is another one.
@@ -78,6 +80,7 @@ pub(super) const ENGLISH: SidesTexts = SidesTexts {
         "Query grids differ: each cell is compared with the one that holds its centre (resampled).",
     ],
     comparing: "comparing A and B",
+    evidence: "Evidence: attention (correlational): where the two checkpoints attended otherwise, not what that contributed.",
     both_numbers: "Both sides",
     cell_of_b: |row, column, side| format!("B: cell {row}, {column} of {side} × {side} (resampled)"),
 };
@@ -103,6 +106,7 @@ pub(super) const CHINESE: SidesTexts = SidesTexts {
     divergence_unit: "注意力的 Jensen–Shannon 散度（比特）",
     notes: ["窗口不同：散度按编码器而非单个键计算。", "查询网格不同：每个单元格与包含其中心的单元格比较（已重采样）。"],
     comparing: "正在比较 A 与 B",
+    evidence: "证据：注意力（相关性）：表示两个检查点关注之处如何不同，不代表其贡献。",
     both_numbers: "两侧",
     cell_of_b: |row, column, side| format!("B：{side} × {side} 网格的单元格 {row}, {column}（已重采样）"),
 };

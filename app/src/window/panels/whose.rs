@@ -13,27 +13,37 @@ pub fn label(ui: &mut Ui, cx: &Cx<'_>) {
     written(ui, &name, colour, if of_another { texts.maps_of_another } else { texts.maps_of });
 }
 
-/// The same of what `pane` shows, which may be of a side that a person has chosen, or of both.
+/// The same of the maps of `pane`, which may be of a side that a person has chosen, or of both.
 pub fn of_pane(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane) {
-    let name = |run: &RunRef| Some(cx.state.names().of(cx.state.model_of(run.side)?));
-    let tip = cx.texts.conversation.maps_of;
-    match &pane.source {
-        // Of both sides numbers are those of A, with B's beside them, but for what only the two together have.
-        MapSource::Sides(a, b, look) => {
-            let (Some(of_a), Some(of_b)) = (name(a), name(b)) else { return };
-            let text = match look {
-                SidesLook::Difference => format!("{of_b} − {of_a}"),
-                SidesLook::Divergence => format!("{of_a} ~ {of_b}"),
-                SidesLook::Beside | SidesLook::Swap | SidesLook::Wipe => of_a,
-            };
-            written(ui, &text, ui.visuals().weak_text_color(), tip);
+    let joined = match &pane.source {
+        MapSource::Sides(a, b, SidesLook::Difference) => Some((b, "−", a)),
+        MapSource::Sides(a, b, SidesLook::Divergence) => Some((a, "~", b)),
+        _ => None,
+    };
+    match joined.and_then(|(first, sign, second)| Some((name(cx, first)?, sign, name(cx, second)?))) {
+        Some((first, sign, second)) => {
+            let text = format!("{first} {sign} {second}");
+            written(ui, &text, ui.visuals().weak_text_color(), cx.texts.conversation.maps_of);
         }
-        MapSource::Run(run) => match (run.side.slot(), name(run)) {
-            (Some(slot), Some(name)) => written(ui, &name, parts::side_colour(ui, slot), tip),
-            _ => label(ui, cx),
-        },
-        MapSource::Difference(..) | MapSource::TokenAttention { .. } => label(ui, cx),
+        None => of_numbers(ui, cx, pane),
     }
+}
+
+/// The same of the numbers of a cell of `pane`: where it shows both sides those of A, beside which B's stand.
+pub fn of_numbers(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane) {
+    let run = pane.source.runs().next();
+    let chosen = run.and_then(|run| Some((run.side.slot()?, name(cx, run)?)));
+    match (chosen, &pane.source) {
+        (Some((slot, name)), MapSource::Run(_) | MapSource::Sides(..)) => {
+            written(ui, &name, parts::side_colour(ui, slot), cx.texts.conversation.maps_of);
+        }
+        _ => label(ui, cx),
+    }
+}
+
+/// What the model of `run` is called, with its letter.
+fn name(cx: &Cx<'_>, run: &RunRef) -> Option<String> {
+    Some(cx.state.names().of(cx.state.model_of(run.side)?))
 }
 
 fn written(ui: &mut Ui, name: &str, colour: Color32, tip: &str) {

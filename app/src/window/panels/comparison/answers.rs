@@ -4,7 +4,7 @@ use super::{Cx, between, parts, tokens};
 use crate::window::action::{Action, ComparisonAction, ConversationAction, ModelAction};
 use crate::window::state::{Crossing, Exchange, ExchangeId, SIDES, Slot, TokenPlace};
 use egui::cache::{ComputerMut, FrameCache};
-use egui::{Button, Grid, Label, RichText, ScrollArea, Sense, Ui};
+use egui::{Align, Button, Grid, Label, Layout, RichText, ScrollArea, Sense, Ui};
 use opabinia_engine::compare::{Crossed, Segment, SegmentKind, align};
 use std::sync::Arc;
 
@@ -64,7 +64,9 @@ fn column(
     out: &mut Vec<Action>,
 ) {
     let texts = &cx.texts.comparison;
-    parts::card(ui, |ui| {
+    // Not justified, as columns are: that would pull words apart.
+    let layout = Layout::top_down(Align::Min);
+    let card = |ui: &mut Ui| {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             let colour = parts::side_colour(ui, slot);
@@ -85,7 +87,8 @@ fn column(
         if !exchange.status.is_open() {
             again(ui, cx, slot, out);
         }
-    });
+    };
+    parts::card(ui, |ui| ui.with_layout(layout, card));
 }
 
 /// Shows the inspector's numbers of a token of one side.

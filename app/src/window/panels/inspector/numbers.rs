@@ -142,13 +142,13 @@ fn of_both<'a>(cx: &Cx<'a>, pane: &MapPane, look: SidesLook) -> Option<Table<'a>
         let other = if each { counterparts.encoder_of_b(k) } else { Some(0) };
         let Some(other) = other.and_then(|other| maps_of_b.get(other)) else { continue };
         let other = resampled(other, map.side);
-        headings.extend([format!("{name} · A"), format!("{name} · B")]);
+        headings.extend([format!("A · {name}"), format!("B · {name}")]);
         differences.extend([false, false]);
         encoders.extend([of_a.entry, of_b.entry].map(|entry| entry.encoder_names.as_slice()));
         let difference = (map.quantity != Quantity::Dominant).then(|| difference(map, &other));
         maps.extend([map.clone(), other]);
         if let Some(difference) = difference {
-            headings.push(format!("{name} · B − A"));
+            headings.push(format!("B − A · {name}"));
             differences.push(true);
             encoders.push(of_a.entry.encoder_names.as_slice());
             maps.push(difference);

@@ -16,7 +16,7 @@ const ROW: f32 = 19.0;
 const PLACE: f32 = 52.0;
 const COLUMN: f32 = 56.0;
 /// A longer heading does not make its column wider.
-const WIDEST: f32 = 108.0;
+const WIDEST: f32 = 76.0;
 
 /// Draws the tab.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
