@@ -1,4 +1,4 @@
-//! One map in one frame of the window.
+//! One map in one frame of the window: drawn, or only measured.
 
 use super::{MapGpu, ShownMaps};
 use egui::Rect;
@@ -68,5 +68,43 @@ impl CallbackTrait for DrawMap {
         if let Some(pane) = self.maps.panes.get(self.pane) {
             self.gpu.renderer.paint(pass, pane);
         }
+    }
+}
+
+/// What a paint callback needs to measure maps that may be out of sight, so that their numbers come.
+pub struct MeasureMaps {
+    gpu: MapGpu,
+    maps: Arc<ShownMaps>,
+    view: MapView,
+}
+
+impl MeasureMaps {
+    /// The shape that measures maps in `view` and paints nothing. egui leaves out what lies outside of what is seen: `seen` must
+    /// not.
+    pub fn shape(gpu: &MapGpu, maps: &Arc<ShownMaps>, view: &MapView, seen: Rect) -> egui::Shape {
+        let measure = Self { gpu: gpu.clone(), maps: Arc::clone(maps), view: *view };
+        egui_wgpu::Callback::new_paint_callback(seen, measure).into()
+    }
+}
+
+impl CallbackTrait for MeasureMaps {
+    fn prepare(
+        &self,
+        _device: &wgpu::Device,
+        _queue: &wgpu::Queue,
+        _screen: &ScreenDescriptor,
+        encoder: &mut wgpu::CommandEncoder,
+        _resources: &mut CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        self.maps.measured().update(&self.gpu.renderer, encoder, &self.view);
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        _pass: &mut wgpu::RenderPass<'static>,
+        _resources: &CallbackResources,
+    ) {
     }
 }

@@ -7,7 +7,7 @@ mod panes;
 mod photos;
 mod uploads;
 
-pub use draw::DrawMap;
+pub use draw::{DrawMap, MeasureMaps};
 pub use panes::PaneMaps;
 pub use uploads::Upload;
 
@@ -164,7 +164,7 @@ impl ShownMaps {
     }
 
     /// The numbers of the maps of `view`, one for each encoder, or one for all; exactly what the colours are made from.
-    /// `None` until they have come from the device, some frames after the maps were drawn: see [`Self::are_awaited`].
+    /// `None` until they have come from the device, some frames after the maps were measured: see [`Self::are_awaited`].
     pub fn numbers(&self, view: &MapView) -> Option<Arc<Vec<Map>>> {
         let mut measured = self.measured();
         measured.poll_numbers();
@@ -196,9 +196,10 @@ impl ShownMaps {
         (*of == extent_key(view)).then_some(*range)
     }
 
-    /// Whether numbers of `view` will come once the maps have been drawn in it: ask for them in the next frame.
+    /// Whether numbers of `view` will come once the maps have been measured in it: ask for them in the next frame.
     pub fn are_awaited(&self, view: &MapView) -> bool {
-        let measured = self.measured();
+        let mut measured = self.measured();
+        measured.poll_numbers();
         measured.pending.is_some() || measured.view != Some(*view)
     }
 

@@ -10,6 +10,7 @@ mod notices;
 mod opening;
 mod overlay;
 mod parts;
+mod piece;
 mod probe;
 mod shown;
 mod token_text;

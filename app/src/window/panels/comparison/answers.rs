@@ -78,7 +78,9 @@ fn column(
             parts::weak(ui, texts.not_asked);
             return again(ui, cx, slot, out);
         };
-        let kind = |place| kind(alignment, side, place);
+        // Equal where nothing is known yet.
+        let kinds = kinds(alignment, side);
+        let kind = |place| kinds.get(place).copied().unwrap_or(SegmentKind::Equal);
         let clicked = tokens::tokens(ui, cx, slot, exchange, kind, Sense::click());
         if let Some(place) = clicked {
             out.extend(look_at_token(cx, slot, at, place));
@@ -175,8 +177,8 @@ impl ComputerMut<(&[&str], &[&str]), Arc<[Segment]>> for Aligner {
     }
 }
 
-/// How token `at` of a side stands to its counterpart; equal where nothing is known yet.
-fn kind(alignment: &[Segment], side: usize, at: usize) -> SegmentKind {
-    let segment = alignment.iter().find(|segment| segment.tokens[side].contains(&at));
-    segment.map_or(SegmentKind::Equal, |segment| segment.kind)
+/// How each token of a side stands to its counterpart.
+fn kinds(alignment: &[Segment], side: usize) -> Vec<SegmentKind> {
+    let of_segment = |segment: &Segment| std::iter::repeat_n(segment.kind, segment.tokens[side].len());
+    alignment.iter().flat_map(of_segment).collect()
 }

@@ -1,13 +1,16 @@
 //! An answer as its tokens, and how far it is.
 
+use super::super::piece::Piece;
 use super::{Cx, parts};
 use crate::window::state::{AnswerStatus, Exchange, Slot};
-use egui::{Color32, Label, RichText, Sense, Ui, vec2};
+use egui::{
+    Color32, CornerRadius, Label, Response, RichText, Role, Sense, Stroke, TextFormat, TextStyle, Ui, WidgetInfo, vec2,
+};
 use opabinia_engine::compare::SegmentKind;
 use opabinia_engine::printable;
 
 /// Draws the tokens of an answer, each marked as `kind` says of its place; gives the place of the one that was
-/// clicked, where `sense` senses clicks.
+/// clicked, where `sense` senses clicks. Hundreds of tokens are laid out as one text; only those that are seen are felt for.
 pub fn tokens(
     ui: &mut Ui,
     cx: &Cx<'_>,
@@ -16,27 +19,68 @@ pub fn tokens(
     kind: impl Fn(usize) -> SegmentKind,
     sense: Sense,
 ) -> Option<usize> {
+    let mut piece = Piece::default();
+    for (place, token) in exchange.tokens.iter().enumerate() {
+        let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
+        piece.own(place, text.chars().count());
+        piece.job.append(&text, 0.0, look(ui, slot, kind(place)));
+    }
+    let width = ui.available_width();
+    piece.job.wrap.max_width = width;
+    let galley = ui.painter().layout_job(piece.job.clone());
+    let (area, _) = ui.allocate_exact_size(vec2(width, galley.size().y), Sense::hover());
+    let ids = ui.scope_id().with("tokens");
     let mut clicked = None;
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(0.0, 3.0);
-        for (place, token) in exchange.tokens.iter().enumerate().filter(|(_, token)| !token.text.is_empty()) {
-            let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
-            let text = match kind(place) {
-                SegmentKind::Equal => RichText::new(text),
-                SegmentKind::SameText => RichText::new(text).underline(),
-                SegmentKind::Different => {
-                    let colour = parts::side_colour(ui, slot);
-                    RichText::new(text).color(colour).strong().background_color(faint(colour))
-                }
-            };
-            let percent = f64::from(token.log_prob).exp() * 100.0;
-            let label = ui.add(Label::new(text).sense(sense));
-            if label.on_hover_text(format!("{} {percent:.1} %", cx.texts.comparison.probability)).clicked() {
+    for (place, rects) in piece.places(&galley) {
+        for (part, rect) in rects.into_iter().enumerate() {
+            let rect = rect.translate(area.min.to_vec2()).expand2(vec2(0.0, 1.0));
+            if !ui.is_rect_visible(rect) {
+                continue;
+            }
+            let response = ui.interact(rect, ids.with((place, part)), sense);
+            if response.hovered() || response.has_focus() {
+                let fill = ui.visuals().widgets.hovered.weak_bg_fill;
+                ui.painter().rect_filled(rect, CornerRadius::same(3), fill);
+            }
+            if of_token(cx, exchange, place, part, response) {
                 clicked = Some(place);
             }
         }
-    });
+    }
+    ui.painter().galley(area.min, galley, Color32::PLACEHOLDER);
     clicked
+}
+
+/// Names the part of a token that was drawn, and says whether it was clicked.
+fn of_token(cx: &Cx<'_>, exchange: &Exchange, place: usize, part: usize, response: Response) -> bool {
+    let Some(token) = exchange.tokens.get(place) else { return false };
+    if part == 0 {
+        let role = if response.sense.senses_click() { Role::Button } else { Role::Label };
+        response.widget_info(|| WidgetInfo::labeled(role, true, token.text.trim()));
+    }
+    // Worded only for the one under the pointer.
+    let response = response.on_hover_ui(|ui| {
+        let percent = f64::from(token.log_prob).exp() * 100.0;
+        ui.label(format!("{} {percent:.1} %", cx.texts.comparison.probability));
+    });
+    response.clicked()
+}
+
+/// How the letters of a token look that stands to its counterpart as `kind` says.
+fn look(ui: &Ui, slot: Slot, kind: SegmentKind) -> TextFormat {
+    let colour = parts::side_colour(ui, slot);
+    let mut format = TextFormat {
+        font_id: TextStyle::Body.resolve(ui.style()),
+        color: ui.visuals().text_color(),
+        line_height: Some(ui.text_style_height(&TextStyle::Body) * 1.2),
+        ..TextFormat::default()
+    };
+    match kind {
+        SegmentKind::Equal => {}
+        SegmentKind::SameText => format.underline = Stroke::new(1.0, format.color),
+        SegmentKind::Different => (format.color, format.background) = (colour, faint(colour)),
+    }
+    format
 }
 
 /// Draws how far an answer is, or how probable all of it was.

@@ -6,7 +6,7 @@ use super::arrange::{CAPTION, arrange};
 use super::canvas::On;
 use super::frame::Frame;
 use super::source::{Maps as Drawn, Source};
-use super::{LOWEST, SOON, TITLE, canvas, colour_bar, controls, evidence, looks, readout};
+use super::{LOWEST, TITLE, canvas, colour_bar, controls, evidence, looks, readout};
 use crate::number::significant;
 use crate::window::action::Action;
 use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, MapGpu, Upload};
@@ -78,9 +78,7 @@ pub fn show(
         colour_bar::show(ui, cx, &source);
         readout::show(ui, cx, &source, pointed);
         evidence::show(ui, cx, &source, out);
-        if source.awaits_numbers() {
-            ui.ctx().request_repaint_after(SOON);
-        }
+        source.await_numbers(ui, gpu);
     });
 }
 

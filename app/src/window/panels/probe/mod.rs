@@ -107,9 +107,7 @@ fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, o
     colour_bar::show(ui, cx, source);
     readout::show(ui, cx, source, pointed);
     evidence::show(ui, cx, source, out);
-    if source.awaits_numbers() {
-        ui.ctx().request_repaint_after(SOON);
-    }
+    source.await_numbers(ui, gpu);
 }
 
 /// What `name` is called where there are several panes: with the number of its own.

@@ -60,8 +60,8 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
         scales(ui, cx, &both);
         readout::both(ui, cx, &both.a, both.b.as_ref(), pointed);
         evidence::show(ui, cx, &both.a, out);
-        if [Some(&both.a), both.b.as_ref()].into_iter().flatten().any(Source::awaits_numbers) {
-            ui.ctx().request_repaint_after(super::SOON);
+        for source in [Some(&both.a), both.b.as_ref()].into_iter().flatten() {
+            source.await_numbers(ui, gpu);
         }
     });
 }

@@ -2,8 +2,10 @@
 
 use super::super::Cx;
 use super::super::shown::Shown;
-use crate::window::gpu::{PaneMaps, ShownMaps};
+use super::SOON;
+use crate::window::gpu::{MapGpu, MeasureMaps, PaneMaps, ShownMaps};
 use crate::window::state::{AppState, MapLens, MapPane, SidesLook, Slot, TraceEntry, moved};
+use egui::Ui;
 use opabinia_shaders::{Cell, ColourMap, Indices, Look, Map, MapView, Normalisation, Quantity, Reduction};
 use std::sync::Arc;
 
@@ -164,9 +166,15 @@ impl<'a> Source<'a> {
         self.pane.source.is_difference()
     }
 
-    /// Whether numbers are on their way from the device.
-    pub fn awaits_numbers(&self) -> bool {
-        [Some(&self.large), self.small.as_ref()].into_iter().flatten().any(|maps| maps.shown.are_awaited(&maps.view))
+    /// Sees to it that the numbers of all maps come from the device, also of those that lie outside of what is seen of the pane:
+    /// measures them, and asks for frames until they are there.
+    pub fn await_numbers(&self, ui: &Ui, gpu: &MapGpu) {
+        for maps in [Some(&self.large), self.small.as_ref()].into_iter().flatten() {
+            if maps.shown.are_awaited(&maps.view) {
+                ui.painter().add(MeasureMaps::shape(gpu, &maps.shown, &maps.view, ui.clip_rect()));
+                ui.ctx().request_repaint_after(SOON);
+            }
+        }
     }
 
     /// Encoder `k`'s part of uniform attention over the keys of one cell.

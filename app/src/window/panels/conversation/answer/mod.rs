@@ -5,12 +5,12 @@
 //! until a person asks for the tokens as they are.
 
 mod markdown;
-mod piece;
 
 use super::super::{Cx, evidence, token_text};
 use super::shown::Shown;
 use super::token;
 use crate::window::action::{Action, ConversationAction};
+use crate::window::panels::piece::{self, Piece};
 use crate::window::state::{AnswerStatus, Exchange, TokenPlace, TokenRecord};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
@@ -18,7 +18,6 @@ use egui::{
     Sense, Stroke, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 use markdown::{Block, Kind, Run, Style};
-use piece::Piece;
 
 /// Tokens at least as probable as this are not underlined.
 const SURE: f32 = 0.9;
