@@ -130,7 +130,7 @@ impl CrossAttentionLayer {
         }
 
         let x = self.norm.forward(&(x + attended)?)?;
-        let x = self.linear_2.forward(&Activation::Gelu.forward(&self.linear_1.forward(&x)?)?)?;
+        let x = self.linear_2.forward(&self.linear_1.forward_then(&x, Activation::Gelu)?)?;
         let out = (queries + x)?;
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
