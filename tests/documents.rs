@@ -131,7 +131,7 @@ fn the_guide_says_the_same_commands_in_both_languages() {
 }
 
 #[test]
-fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
+fn the_guides_commands_run_and_its_pictures_are_drawn_by_them() {
     let folder = tempfile::tempdir().unwrap();
     let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
     let commands = commands(&guide);
@@ -148,12 +148,13 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
         assert!(table.lines().any(|printed| printed == line), "the guide prints {line:?}, the program\n{table}");
     }
     let picture = |path: PathBuf| image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).into_rgb8();
-    let (drawn, shown) =
-        (picture(folder.path().join("vote-lift.png")), picture(root().join("docs/pictures/vote-lift.png")));
-    assert_eq!(drawn.dimensions(), shown.dimensions());
-    // Adapters round differently in the last digit; nobody sees four levels of 255.
-    let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
-    assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
+    for name in ["vote-lift.png", "encoders.png"] {
+        let (drawn, shown) = (picture(folder.path().join(name)), picture(root().join("docs/pictures").join(name)));
+        assert_eq!(drawn.dimensions(), shown.dimensions(), "{name}");
+        // Adapters and processors round differently in the last digit; nobody sees four levels of 255.
+        let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
+        assert!(apart * 1000 <= shown.len(), "{apart} of {} values of {name} differ", shown.len());
+    }
 }
 
 /// What the window looked like when its snapshots were last agreed to.
@@ -237,6 +238,35 @@ fn the_encoder_off_study_has_the_numbers_of_its_page() {
         format!("As it is, the model answers {}; without the picture, {}.", right("as_is"), right("no_image"));
     assert!(page.contains(&sentence), "docs/encoder-off.md should say: {sentence}");
     assert_eq!([right("mask:siglip"), right("context")], [60, 56], "docs/encoder-off.md says so");
+}
+
+/// The tables of the page are what the program makes of the committed numbers of every question, and what the page says of them
+/// holds.
+#[test]
+fn the_study_of_evidence_has_the_tables_of_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(root().join("docs/evidence-study.md")).unwrap();
+    let numbers = root().join("docs/evidence-study.csv").display().to_string();
+    let show = |more: &[&str]| {
+        let arguments = ["eval", "show", &numbers].into_iter().chain(more.iter().copied());
+        run(folder.path(), &arguments.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let printed = show(&[]);
+    let rows =
+        |text: &str| -> Vec<String> { text.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect() };
+    assert!(rows(&printed).len() > 20, "the program prints something else: {printed}");
+    assert_eq!(rows(&page), rows(&printed), "docs/evidence-study.md");
+    let study: Value = serde_json::from_str(&show(&["--json"])).unwrap();
+    let all = study["families"].as_array().unwrap().iter().find(|family| family["family"] == "all").unwrap();
+    let questions = all["questions"].as_u64().unwrap();
+    assert!(questions >= 500 && page.contains(&format!("{questions} held-out questions")), "{questions}");
+    // What the page says: by intervention better than random with an interval above 0, in both directions.
+    for way in ["deletion", "insertion"] {
+        let orders = study["faithfulness"].as_array().unwrap();
+        let effect = orders.iter().find(|one| one["order"] == "effect" && one["way"] == way).unwrap();
+        assert!(effect["low"].as_f64().unwrap() > 0.0, "{effect}");
+        assert_eq!(effect["questions"], questions);
+    }
 }
 
 #[test]

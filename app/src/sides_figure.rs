@@ -159,6 +159,14 @@ impl SidesFigure<'_> {
     }
 }
 
+/// What a side is called in a figure: its checkpoint, and what was done on purpose to the pass that made `trace`.
+pub fn side_name(checkpoint: String, trace: &Trace) -> String {
+    match trace.interventions.is_none() {
+        true => checkpoint,
+        false => format!("{checkpoint} under {}", trace.interventions.words(&trace.anatomy)),
+    }
+}
+
 /// One scale for two maps of which each has its own: parts of either range.
 fn own_scales((a, b): (Scale, Scale)) -> Scale {
     let range = |scale: &Scale| format!("{} to {}", significant(scale.low, 3), significant(scale.high, 3));

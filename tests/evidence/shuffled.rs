@@ -91,14 +91,17 @@ fn shuffled_weights_attend_elsewhere_and_each_seed_is_a_shuffle_of_its_own() {
             assert!(scores[..at].iter().all(|other| other.log_probs != one.log_probs), "{at}");
         }
         assert_eq!(scorer(model, &ANSWER).score(&of(1), &Job::unattended()).unwrap(), scores[1]);
-        // In one layer alone, the others stay: the last layer changes nothing before it.
-        let last = Place::Layer(model.anatomy().layers().last().unwrap());
-        let late = Interventions::at(Action::ShuffleWeights { seed: 1 }, last);
+        // In one layer alone the others stay: the last one changes nothing before it. What follows the last decoder layer changes
+        // no answer, but the first layer does.
+        let at = |layer: Option<SvaLayer>| {
+            Interventions::at(Action::ShuffleWeights { seed: 1 }, Place::Layer(layer.unwrap()))
+        };
+        let first = at(model.anatomy().layers().next());
         if model.anatomy().layers().count() > 1 {
-            assert_eq!(attention(model, &late).probs, plain.probs);
-            assert_ne!(score(&late).log_probs, scores[1].log_probs);
+            assert_eq!(attention(model, &at(model.anatomy().layers().last())).probs, plain.probs);
+            assert_ne!(score(&first).log_probs, scores[1].log_probs);
         }
-        assert_ne!(score(&late).log_probs, scores[0].log_probs);
+        assert_ne!(score(&first).log_probs, scores[0].log_probs);
     });
 }
 

@@ -169,10 +169,10 @@ mod tests {
         assert_eq!((again.markdown(), again.json()), (rounded().markdown(), rounded().json()));
     }
 
-    /// The study with numbers in single precision, as files have them.
+    /// The study with numbers of as many digits as files have.
     fn rounded() -> Study {
         let mut study = study();
-        let round = |value: &mut f64| *value = f64::from(*value as f32);
+        let round = |value: &mut f64| *value = (*value as f32).to_string().parse().unwrap();
         for question in &mut study.questions {
             question.deltas.iter_mut().chain(question.measures.iter_mut().flatten()).for_each(round);
             question.areas.iter_mut().flat_map(|(_, areas)| areas).for_each(round);

@@ -11,7 +11,7 @@ impl App {
     pub(super) fn ask_between(&mut self) {
         let Some(request) = self.state.request_between() else { return };
         // What still waits would be answered by another model than it was asked of.
-        self.end_waiting_between(AnswerStatus::Stopped);
+        self.end_waiting_between(&AnswerStatus::Stopped);
         let loaded = self.state.between_is_loaded();
         let shown = self.state.conversations.shown();
         let (id, Some(leaf)) = (shown.id, shown.leaf) else { return };
@@ -32,11 +32,11 @@ impl App {
     pub(super) fn between_refused(&mut self, error: Option<&Error>) {
         self.state.models.set_opening(Slot::Between, None);
         let words = error.map(|error| sentences(&self.texts().engine.error(error)));
-        self.end_waiting_between(words.map_or(AnswerStatus::Stopped, AnswerStatus::Failed));
+        self.end_waiting_between(&words.map_or(AnswerStatus::Stopped, AnswerStatus::Failed));
     }
 
     /// Questions that wait for what lies between both sides end like this.
-    fn end_waiting_between(&mut self, status: AnswerStatus) {
+    fn end_waiting_between(&mut self, status: &AnswerStatus) {
         for (conversation, at) in self.waiting() {
             let exchange = self.exchange_mut(conversation, at);
             if let Some(exchange) = exchange.filter(|exchange| exchange.asked == Some(Slot::Between)) {

@@ -110,9 +110,12 @@ impl App {
     }
 
     /// Asks for what is not known of `part`, about the answer `exchange` that `key` names.
-    fn measure_of(&mut self, key: EvidenceKey, exchange: &Exchange, part: EvidencePart) {
+    pub(super) fn measure_of(&mut self, key: EvidenceKey, exchange: &Exchange, part: EvidencePart) {
         // Nothing is measured that was measured before the program was started.
         if !self.recall(key, exchange) {
+            if let Some(known) = self.state.evidence.get_mut(key) {
+                known.wait_with(part);
+            }
             return;
         }
         let Some(model) = self.state.models.named(key.0) else { return };

@@ -6,7 +6,7 @@ use crate::csv;
 use crate::figure::Figure;
 use crate::map_figure;
 use crate::output;
-use crate::recipe::{FigureSettings, Recipe, write_png};
+use crate::recipe::{DifferenceOf, FigureSettings, Recipe, write_png};
 use crate::token_figure::TokenFigure;
 use crate::window::app::{App, Finished};
 use crate::window::lang::EngineTexts;
@@ -66,7 +66,7 @@ impl App {
     pub(super) fn export(&mut self, kind: ExportKind) {
         let options = ExportOptions::of(self.state.lens());
         match kind {
-            ExportKind::Recipe if !matches!(self.state.pane().source, MapSource::Run(_)) => {
+            ExportKind::Recipe if !has_recipe(&self.state.pane().source) => {
                 self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_recipes_of_runs);
             }
             ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
@@ -144,10 +144,8 @@ impl App {
         if kind == ExportKind::Trace {
             return Some(Job::Trace(trace));
         }
-        if kind != ExportKind::Recipe
-            && let Some(sides) = SidesExport::of(state, options, self.picture_name(Some(&key)))
-        {
-            return Some(Job::Sides { kind, sides: Box::new(sides) });
+        if let Some(sides) = SidesExport::of(state, options, self.picture_name(Some(&key))) {
+            return (kind != ExportKind::Recipe).then(|| Job::Sides { kind, sides: Box::new(sides) });
         }
         let trace_of = |run| Some(Arc::clone(&state.traces.get(&state.run_key(run)?)?.trace));
         let (trace, minus) = match &state.pane().source {
@@ -216,7 +214,14 @@ impl Job {
                 figure.minus = minus.as_deref();
                 figure.check().map_err(words)?;
                 if *kind == ExportKind::Recipe {
-                    return Recipe::write(path, trace, picture, name, settings).map_err(words);
+                    let written = match minus {
+                        Some(minus) => {
+                            let traces = [minus.as_ref(), trace.as_ref()];
+                            Recipe::write_difference(path, traces, DifferenceOf::Quantity, picture, name, settings)
+                        }
+                        None => Recipe::write(path, trace, picture, name, settings),
+                    };
+                    return written.map_err(words);
                 }
                 // The device that `opabinia render` would take, so that its picture is this one.
                 let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
@@ -239,6 +244,11 @@ fn write_figure(path: &Path, figure: &Figure, texts: &EngineTexts) -> Result<(),
         return output::write(path, |file| file.write_all(svg.as_bytes())).map_err(words);
     }
     write_png(path, &figure.draw().map_err(|why| said(&why))?).map_err(words)
+}
+
+/// Whether a recipe can make the maps of `source` again: those of one run, and differences of two.
+fn has_recipe(source: &MapSource) -> bool {
+    matches!(source, MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(_, _, SidesLook::Difference))
 }
 
 /// Attention to each visual token in a layer and a head of the language model, or its mean.

@@ -68,8 +68,13 @@ impl App {
 
     /// It was looked up.
     pub(in crate::window) fn recalled(&mut self, key: EvidenceKey, recalled: Recalled) {
-        if let Some(entry) = self.state.evidence.get_mut(key) {
-            entry.recalled(recalled);
+        let Some(entry) = self.state.evidence.get_mut(key) else { return };
+        entry.recalled(recalled);
+        let waiting = entry.take_waiting();
+        let exchange = self.state.conversations.get(key.1).and_then(|known| known.exchanges.get(key.2)).cloned();
+        let Some(exchange) = exchange else { return };
+        for part in waiting {
+            self.measure_of(key, &exchange, part);
         }
     }
 

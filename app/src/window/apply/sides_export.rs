@@ -4,7 +4,7 @@ use crate::difference_figure::{Content, DifferenceFigure};
 use crate::figure::Figure;
 use crate::map_figure::Error;
 use crate::recipe::FigureSettings;
-use crate::sides_figure::SidesFigure;
+use crate::sides_figure::{SidesFigure, side_name};
 use crate::window::state::{AppState, Counterparts, ExportOptions, MapLens, MapsCompared, SidesLook};
 use opabinia_engine::compare::Maps;
 use opabinia_engine::probe::Trace;
@@ -56,12 +56,9 @@ impl SidesExport {
                 Shown::Values(Box::new([a, b]), (look == SidesLook::Wipe).then_some(state.comparison.wipe))
             }
         };
-        let mut names = pane.source.runs().map(|run| {
-            let model = state.model_of(run.side)?;
-            let called = state.names().plain(&model.into());
-            let anatomy = model.inspection.config.anatomy();
-            let words = run.interventions.words(&anatomy);
-            Some(if run.interventions.is_none() { called } else { format!("{called} under {words}") })
+        let mut names = pane.source.runs().zip([a, b]).map(|(run, entry)| {
+            let called = state.names().plain(&state.model_of(run.side)?.into());
+            Some(side_name(called, &entry.trace))
         });
         let names = [names.next()??, names.next()??];
         let picture = Arc::clone(state.pictures.ready(keys[0].picture)?);

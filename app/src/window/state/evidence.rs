@@ -95,6 +95,8 @@ pub struct AnswerEvidence {
     parts: HashMap<EvidencePart, PartState>,
     /// Whether it was looked up; `None` if nobody asked.
     recall: Option<Recall>,
+    /// What is to be measured once it was looked up.
+    waiting: Vec<EvidencePart>,
     /// Chains that were followed; `None` while one is, or where there is no such layer and head.
     chains: HashMap<(usize, DecoderChoice), Option<Arc<Chain>>>,
 }
@@ -126,6 +128,18 @@ impl AnswerEvidence {
     /// Notes that it is being looked up.
     pub fn recalling(&mut self) {
         self.recall = Some(Recall::Asked);
+    }
+
+    /// Notes what is to be measured once it was looked up.
+    pub fn wait_with(&mut self, part: EvidencePart) {
+        if !self.waiting.contains(&part) {
+            self.waiting.push(part);
+        }
+    }
+
+    /// What was to be measured then.
+    pub fn take_waiting(&mut self) -> Vec<EvidencePart> {
+        std::mem::take(&mut self.waiting)
     }
 
     /// Takes in what was looked up.

@@ -49,7 +49,7 @@ pub fn shown<'a>(cx: &Cx<'a>) -> Option<Table<'a>> {
     match (&pane.source, pane.source.look()) {
         (&MapSource::TokenAttention { layer, head }, _) => of_token(cx, pane, GridPart { layer, head }),
         (_, Some(look)) => of_both(cx, pane, look),
-        (_, None) => of_maps(cx, Shown::of(cx, pane).ok()??, pane.source.is_difference()),
+        (_, None) => of_maps(cx, &Shown::of(cx, pane).ok()??, pane.source.is_difference()),
     }
 }
 
@@ -66,11 +66,11 @@ fn of_token<'a>(cx: &Cx<'a>, pane: &MapPane, part: GridPart) -> Option<Table<'a>
 }
 
 /// The numbers of one run, or of the difference of two.
-fn of_maps<'a>(cx: &Cx<'a>, shown: Shown<'a>, is_difference: bool) -> Option<Table<'a>> {
+fn of_maps<'a>(cx: &Cx<'a>, shown: &Shown<'a>, is_difference: bool) -> Option<Table<'a>> {
     let what = what(cx, shown.lens.quantity);
-    let names = names(cx, &shown);
+    let names = names(cx, shown);
     let cells = shown.lens.side(&shown.entry.trace);
-    let maps = numbers(&shown)?;
+    let maps = numbers(shown)?;
     let of_cells = maps.iter().all(|map| map.side == cells);
     let differences = vec![is_difference; maps.len()];
     let encoders = vec![shown.entry.encoder_names.as_slice(); maps.len()];
@@ -132,7 +132,7 @@ fn of_both<'a>(cx: &Cx<'a>, pane: &MapPane, look: SidesLook) -> Option<Table<'a>
         return Some(of_comparison(cx, maps, (texts.share_difference.to_owned(), names, columns, true)));
     }
     if look == SidesLook::Difference {
-        return of_maps(cx, Shown::of(cx, pane).ok()??, true);
+        return of_maps(cx, &Shown::of(cx, pane).ok()??, true);
     }
     let [Some(of_a), Some(of_b)] = Shown::of_sides(cx, pane).ok()?? else { return None };
     let (maps_of_a, maps_of_b) = (numbers(&of_a)?, numbers(&of_b)?);

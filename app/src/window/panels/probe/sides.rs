@@ -59,7 +59,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
         ui.add_space(4.0);
         scales(ui, cx, &both);
         readout::both(ui, cx, &both.a, both.b.as_ref(), pointed);
-        evidence::show(ui, cx, &both.a, out);
+        evidence::show(ui, cx, &both.a, None, out);
         for source in [Some(&both.a), both.b.as_ref()].into_iter().flatten() {
             source.await_numbers(ui, gpu);
         }
