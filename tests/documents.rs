@@ -131,7 +131,7 @@ fn the_guide_says_the_same_commands_in_both_languages() {
 }
 
 #[test]
-fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
+fn the_guides_commands_run_and_its_pictures_are_drawn_by_them() {
     let folder = tempfile::tempdir().unwrap();
     let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
     let commands = commands(&guide);
@@ -148,12 +148,21 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
         assert!(table.lines().any(|printed| printed == line), "the guide prints {line:?}, the program\n{table}");
     }
     let picture = |path: PathBuf| image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).into_rgb8();
-    let (drawn, shown) =
-        (picture(folder.path().join("vote-lift.png")), picture(root().join("docs/pictures/vote-lift.png")));
-    assert_eq!(drawn.dimensions(), shown.dimensions());
-    // Adapters round differently in the last digit; nobody sees four levels of 255.
-    let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
-    assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
+    for name in ["vote-lift.png", "encoders.png"] {
+        let (drawn, shown) = (picture(folder.path().join(name)), picture(root().join("docs/pictures").join(name)));
+        assert_eq!(drawn.dimensions(), shown.dimensions(), "{name}");
+        // Adapters and processors round differently in the last digit; nobody sees four levels of 255.
+        let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
+        assert!(apart * 1000 <= shown.len(), "{apart} of {} values of {name} differ", shown.len());
+    }
+}
+
+/// What the window looked like when its snapshots were last agreed to.
+#[test]
+fn the_guides_picture_of_both_sides_is_the_snapshot() {
+    let read = |path: &str| std::fs::read(root().join(path)).unwrap();
+    let (shown, agreed) = (read("docs/pictures/sides.png"), read("tests/snapshots/comparison_english_light.png"));
+    assert!(shown == agreed, "copy tests/snapshots/comparison_english_light.png to docs/pictures/sides.png");
 }
 
 /// The forged checkpoint of the guide differs as the guide says, in both languages.
@@ -179,6 +188,10 @@ fn the_guides_forged_checkpoint_differs_as_it_says() {
             assert!(printed.lines().any(|said| said == line), "{page} prints {line:?}, the program\n{printed}");
         }
     }
+    let half = ["--interpolate", "0.5", "--image", "sample:gift", "--prompt", "What does the sign say?"];
+    let half = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap()].into_iter().chain(half).map(str::to_owned);
+    let half = run(folder.path(), &half.collect::<Vec<_>>());
+    assert!(half.contains("  A + 0.5 (B − A)  GIFT  [log p -0.006]"), "{half}");
     let place = compare("sample:gift", "Where is the sign?");
     assert!(place.contains("  A  bottom left  [") && place.contains("  B  bottom right  ["), "{place}");
     let count = compare("sample:vote", "How many red circles are there?");

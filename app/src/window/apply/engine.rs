@@ -97,7 +97,9 @@ impl App {
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => {
                 self.state.models.clear(slot);
-                self.leave_comparison();
+                if slot != Slot::Between {
+                    self.leave_comparison();
+                }
                 self.ask_what_waited();
             }
             (Purpose::Discard, Outcome::Unloaded) => {}
@@ -145,7 +147,8 @@ impl App {
         if slot == Slot::B && std::mem::take(&mut self.state.comparison.awaited) {
             self.enter_comparison();
         }
-        for note in notes {
+        // What lies between two checkpoints is told of with them.
+        for note in notes.into_iter().filter(|_| slot != Slot::Between) {
             self.state.notices.add(NoticeKind::Warning, (self.texts().engine.said)(&note));
         }
         self.ask_what_waited();
@@ -164,8 +167,10 @@ impl App {
         }
         let shown = self.state.conversations.current();
         let crossable = shown.is_some_and(|shown| shown.id == conversation);
-        if self.state.token.is_none() && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
+        let free = self.state.token.is_none() || self.state.token_follows;
+        if free && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
             self.state.token = Some(TokenPlace { conversation, exchange, token: 0 });
+            self.state.token_follows = true;
         }
         self.ask_what_waited();
         if crossable {
@@ -223,6 +228,7 @@ impl App {
                 // Another opening may have taken its place.
                 if let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) {
                     match error {
+                        error if slot == Slot::Between => self.between_refused(error.as_ref()),
                         Some(error) => opening.phase = ModelPhase::Refused(error),
                         None => self.state.models.set_opening(slot, None),
                     }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod attention;
+mod between;
 mod called;
 mod comparison;
 mod conversation;
@@ -184,6 +185,8 @@ pub struct AppState {
     pub graphics_lost: Option<String>,
     /// The token looked at.
     pub token: Option<TokenPlace>,
+    /// Whether nobody chose that token: it is the first one of the last answer, and goes on to that of the next one.
+    pub token_follows: bool,
     /// Which part of the inspector is shown.
     pub inspector: InspectorTab,
     /// Whether keys of a cell are listed by their probability instead of by their place.
@@ -229,10 +232,9 @@ impl AppState {
 
     /// The model of `side`.
     pub fn model_of(&self, side: Side) -> Option<&Model> {
-        match side {
-            Side::Answering => self.models.current(),
-            Side::A => self.models.loaded(Slot::A),
-            Side::B => self.models.loaded(Slot::B),
+        match side.slot() {
+            Some(slot) => self.models.loaded(slot),
+            None => self.models.current(),
         }
     }
 
