@@ -92,8 +92,8 @@ fn number(ui: &mut Ui, name: &str, spread: &Spread, tip: &str) {
     let spoken = format!("{name}: {mean} {range}");
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let label = ui.monospace(RichText::new(mean).size(11.5)).on_hover_text(tip);
+        let label = ui.add(Label::new(RichText::new(mean).monospace().size(11.5)).extend()).on_hover_text(tip);
         label.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, spoken.clone()));
-        ui.label(RichText::new(range).size(9.5).weak()).on_hover_text(tip);
+        ui.add(Label::new(RichText::new(range).size(9.5).weak()).extend()).on_hover_text(tip);
     });
 }

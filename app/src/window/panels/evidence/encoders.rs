@@ -89,9 +89,9 @@ fn field(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, column: &Column, k: usize,
 fn encoder(ui: &mut Ui, name: &str, k: usize, width: f32, height: f32) {
     let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, name));
-    let dot = pos2(rect.left() + 6.0, rect.center().y);
-    ui.painter().circle_filled(dot, 4.0, encoder_colour(k));
-    let (room, mut font) = (width - 14.0, FontId::proportional(12.0));
+    let dot = pos2(rect.left() + 4.0, rect.center().y);
+    ui.painter().circle_filled(dot, 3.5, encoder_colour(k));
+    let (room, mut font) = (width - 10.0, FontId::proportional(12.0));
     // Rather small than cut.
     while font.size > 9.0
         && ui.fonts_mut(|fonts| fonts.layout_no_wrap(name.to_owned(), font.clone(), Color32::WHITE).size().x) > room
@@ -99,7 +99,7 @@ fn encoder(ui: &mut Ui, name: &str, k: usize, width: f32, height: f32) {
         font.size -= 0.5;
     }
     let shown = fitted(ui, name, &font, room);
-    let at = pos2(rect.left() + 13.0, rect.center().y);
+    let at = pos2(rect.left() + 10.0, rect.center().y);
     ui.painter().text(at, Align2::LEFT_CENTER, shown, font, ui.visuals().text_color());
     response.on_hover_text(name);
 }
