@@ -204,6 +204,29 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(names(dir.path()), ["t.safetensors"]);
 }
 
+/// Nor does help that could not be written end as if it had been.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    for args in [&["--help"][..], &["--version"], &["help", "ask"], &["ask", "-h"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = program(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(i32::from(USAGE)), "{args:?}");
+        assert!(said(&output).contains("standard output"), "{args:?}: {}", said(&output));
+    }
+}
+
+/// A variable that the standard library and the pool of threads read; the one would overflow every stack, the other start
+/// more threads than memory has room for.
+#[test]
+fn variables_about_threads_end_nothing() {
+    for (variable, value) in [("RUST_MIN_STACK", "1"), ("RUST_MIN_STACK", "x"), ("RAYON_NUM_THREADS", "4000000000")] {
+        let mut command = asking(&photo("wide.png"));
+        command.env(variable, value);
+        run(command).works();
+    }
+}
+
 #[test]
 fn standard_output_is_a_place_to_write_to() {
     let dir = scratch();

@@ -29,6 +29,7 @@ pub mod printable;
 pub mod probe;
 pub mod sva;
 pub mod text;
+pub mod threads;
 pub mod vision;
 pub mod worker;
 

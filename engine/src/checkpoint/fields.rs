@@ -449,6 +449,31 @@ pub(super) const CHECKPOINT: Known = Known {
     idle: &[],
 };
 
+/// `rope_scaling` and `rope_parameters` of a checkpoint's config.json, of the kinds that stretch nothing.
+pub(super) const ROPE: Known = Known {
+    read: &[&["factor", "partial_rotary_factor", "rope_theta", "rope_type", "type"]],
+    // Of kinds that stretch, which are refused.
+    harmless: &[&[
+        "attention_factor",
+        "beta_fast",
+        "beta_slow",
+        "high_freq_factor",
+        "long_factor",
+        "low_freq_factor",
+        "mscale",
+        "mscale_all_dim",
+        "original_max_position_embeddings",
+        "short_factor",
+        "truncate",
+    ]],
+    neutral: &[&[
+        neutral("mrope_section", |_| false, "null", "positions of several axes are not supported"),
+        neutral("mrope_interleaved", is_false, "false", "positions of several axes are not supported"),
+    ]],
+    told: &[],
+    idle: &[],
+};
+
 /// generation_config.json of a checkpoint.
 pub(super) const GENERATION_CONFIG: Known = Known {
     read: &[&["eos_token_id"]],
@@ -648,9 +673,16 @@ mod tests {
 
     #[test]
     fn no_field_is_on_two_lists() {
-        for known in
-            [&CHECKPOINT, &GENERATION_CONFIG, &CLIP, &DINOV2, &PREPROCESSOR, &OPEN_CLIP_VISION, &OPEN_CLIP_PREPROCESS]
-        {
+        for known in [
+            &CHECKPOINT,
+            &ROPE,
+            &GENERATION_CONFIG,
+            &CLIP,
+            &DINOV2,
+            &PREPROCESSOR,
+            &OPEN_CLIP_VISION,
+            &OPEN_CLIP_PREPROCESS,
+        ] {
             let rules = known.neutral.iter().chain(known.told).chain(known.idle).copied().flatten();
             let named = rules.map(|rule| rule.key);
             let listed = known.read.iter().chain(known.harmless).copied().flatten().copied();
@@ -708,6 +740,7 @@ mod tests {
                 json!(["full_attention", "full_attention"]),
                 json!(["full_attention", "chunked_attention"]),
             ),
+            (&ROPE, "mrope_interleaved", json!(false), json!(true)),
             (&CLIP, "model_type", json!("clip"), json!("siglip")),
             (&CLIP, "num_channels", json!(3), json!(1)),
             (&DINOV2, "model_type", json!("dinov2"), json!("dinov2_with_registers")),

@@ -21,6 +21,7 @@ pub use spec::{
 
 use crate::error::{Error, Result};
 use crate::job::CancelToken;
+use crate::threads;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,8 +81,7 @@ impl Engine {
         let (outbox, events) = unbounded();
         let pending = Pending::default();
         let shared = Arc::clone(&pending);
-        let thread = std::thread::Builder::new()
-            .name("engine".into())
+        let thread = threads::named("engine")
             .spawn(move || Worker::new(outbox, Box::new(wake), shared).run(&inbox))
             .map_err(|e| Error::io("the engine thread", e))?;
         Ok(Self { door: Door { commands, pending, next: Arc::default() }, events, thread: Some(thread) })
