@@ -212,6 +212,7 @@ fn building_blocks_never_see_the_model() {
         "precision",
         "limits",
         "printable",
+        "random",
         "job",
         "device",
         "observe",

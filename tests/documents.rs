@@ -227,6 +227,35 @@ fn the_encoder_off_study_has_the_numbers_of_its_page() {
     assert_eq!([right("mask:siglip"), right("context")], [60, 56], "docs/encoder-off.md says so");
 }
 
+/// The tables of the page are what the program makes of the committed numbers of every question, and what the page says of them
+/// holds.
+#[test]
+fn the_study_of_evidence_has_the_tables_of_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(root().join("docs/evidence-study.md")).unwrap();
+    let numbers = root().join("docs/evidence-study.csv").display().to_string();
+    let show = |more: &[&str]| {
+        let arguments = ["eval", "show", &numbers].into_iter().chain(more.iter().copied());
+        run(folder.path(), &arguments.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let printed = show(&[]);
+    let rows =
+        |text: &str| -> Vec<String> { text.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect() };
+    assert!(rows(&printed).len() > 20, "the program prints something else: {printed}");
+    assert_eq!(rows(&page), rows(&printed), "docs/evidence-study.md");
+    let study: Value = serde_json::from_str(&show(&["--json"])).unwrap();
+    let all = study["families"].as_array().unwrap().iter().find(|family| family["family"] == "all").unwrap();
+    let questions = all["questions"].as_u64().unwrap();
+    assert!(questions >= 500 && page.contains(&format!("{questions} held-out questions")), "{questions}");
+    // What the page says: by intervention better than random with an interval above 0, in both directions.
+    for way in ["deletion", "insertion"] {
+        let orders = study["faithfulness"].as_array().unwrap();
+        let effect = orders.iter().find(|one| one["order"] == "effect" && one["way"] == way).unwrap();
+        assert!(effect["low"].as_f64().unwrap() > 0.0, "{effect}");
+        assert_eq!(effect["questions"], questions);
+    }
+}
+
 #[test]
 fn attention_and_intervention_disagree_as_the_guide_says() {
     let folder = tempfile::tempdir().unwrap();

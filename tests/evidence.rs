@@ -9,6 +9,8 @@ mod support;
 
 #[path = "evidence/beyond.rs"]
 mod beyond;
+#[path = "evidence/shuffled.rs"]
+mod shuffled;
 
 use candle_core::Tensor;
 use opabinia_engine::Error;

@@ -29,6 +29,9 @@ mod evaluating;
 #[path = "window/evidence.rs"]
 mod evidence;
 
+#[path = "window/evidence_further.rs"]
+mod evidence_further;
+
 #[path = "window/downloading.rs"]
 mod downloading;
 

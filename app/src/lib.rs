@@ -1,8 +1,9 @@
 //! The window and the command line, both thin over the engine thread.
 //!
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
-//! fills them with maps, [`difference_figure`] with those of two sides, [`token_figure`] with what a token attended to, [`recipe`] keeps how that was done, [`evidence`] is what
-//! an answer rests on as people read it, [`evaluation`] asks the questions of a set, [`demo`] holds the
+//! fills them with maps, [`difference_figure`] with those of two sides, [`token_figure`] with what a token attended to, [`recipe`] keeps how that was done ([`recipe_file`] is what all recipes share), [`evidence`] is what
+//! an answer rests on as people read it, [`evaluation`] asks the questions of a set, [`fingerprint`] tells
+//! checkpoints apart, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
 //! [`pulling`] what a model needs from the hub, [`language`] says which languages are spoken, [`pace`] says how fast it comes, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
@@ -14,6 +15,7 @@ pub mod difference_figure;
 pub mod evaluation;
 pub mod evidence;
 pub mod figure;
+pub mod fingerprint;
 pub mod image_source;
 pub mod language;
 pub mod map_figure;
@@ -21,6 +23,7 @@ pub mod number;
 pub mod pace;
 pub mod pulling;
 pub mod recipe;
+pub mod recipe_file;
 pub mod selection;
 pub mod token_figure;
 pub mod window;

@@ -6,6 +6,7 @@
 
 use crate::figure::Theme;
 use crate::map_figure::{self, MapFigure, Part};
+use crate::recipe_file::{self, RecipeKind, is_drawable};
 use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::sva::HEADS;
 use opabinia_engine::vision::{Exif, Picture};
@@ -14,10 +15,8 @@ use opabinia_shaders::{
     Cell, ColourMap, Filter, Focus, Granularity, Look, MapView, Normalisation, Quantity, Rect, Reduction,
 };
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::Read;
 use std::ops::RangeInclusive;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Version of the format. Raised when a reader of the old one would be misled.
 const VERSION: u32 = 1;
@@ -25,8 +24,14 @@ const VERSION: u32 = 1;
 /// No recipe is larger.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// No name in a recipe is longer, in bytes; they are drawn.
-const MAX_NAME: usize = 1024;
+/// Recipes of maps.
+const KIND: RecipeKind = RecipeKind {
+    key: "opabinia_recipe",
+    version: VERSION,
+    most_bytes: MAX_BYTES,
+    none: "has no `opabinia_recipe`: this is not a recipe",
+    help: "give a recipe that the window exported, with the trace and the picture beside it",
+};
 
 /// Pixels of the longer side of a panel.
 pub const SIDES: RangeInclusive<u32> = 16..=8192;
@@ -243,39 +248,23 @@ impl Recipe {
         picture_name: &str,
         settings: &FigureSettings,
     ) -> Result<()> {
-        let stem = path.file_name().unwrap_or_default().to_string_lossy();
-        let stem = stem.strip_suffix(".json").unwrap_or(&stem);
-        let stem = stem.strip_suffix(".recipe").unwrap_or(stem);
-        let mut picture_name = picture_name.to_owned();
-        while picture_name.len() > MAX_NAME {
-            picture_name.pop();
-        }
+        let stem = recipe_file::stem(path);
         let recipe = Self {
             opabinia_recipe: VERSION,
             trace: format!("{stem}.trace.safetensors"),
             minus: minus.map(|_| format!("{stem}.minus.safetensors")),
             picture: format!("{stem}.picture.png"),
-            picture_name,
+            picture_name: recipe_file::shortened(picture_name),
             figure: settings.clone(),
         };
-        let text =
-            serde_json::to_string_pretty(&recipe).map_err(|error| Error::io(path, std::io::Error::other(error)))?;
-        crate::output::check(path, &[])?;
-        // A person was asked about the recipe's name only. What lies beside it is replaced along with an old recipe.
-        for name in [Some(&recipe.trace), Some(&recipe.picture), recipe.minus.as_ref()].into_iter().flatten() {
-            if path.with_file_name(name).exists() && !path.exists() {
-                return Err(Error::input(
-                    format!("{name}: lies beside the recipe already and would be replaced"),
-                    "give the recipe another name, or another folder",
-                ));
+        let beside = [Some(&recipe.trace), Some(&recipe.picture), recipe.minus.as_ref()].into_iter().flatten();
+        recipe_file::write(path, &recipe, beside, || {
+            trace_file::save(trace, &path.with_file_name(&recipe.trace))?;
+            if let (Some(minus), Some(name)) = (minus, &recipe.minus) {
+                trace_file::save(minus, &path.with_file_name(name))?;
             }
-        }
-        trace_file::save(trace, &path.with_file_name(&recipe.trace))?;
-        if let (Some(minus), Some(name)) = (minus, &recipe.minus) {
-            trace_file::save(minus, &path.with_file_name(name))?;
-        }
-        write_picture(&path.with_file_name(&recipe.picture), picture)?;
-        crate::output::write(path, |file| std::io::Write::write_all(file, text.as_bytes()))
+            write_picture(&path.with_file_name(&recipe.picture), picture)
+        })
     }
 
     /// Reads the recipe at `path` and what it names.
@@ -283,58 +272,26 @@ impl Recipe {
     /// # Errors
     /// [`Error::Input`] naming the file and what is wrong in it.
     pub fn read(path: &Path) -> Result<Ingredients> {
-        let bad = |problem: String| {
-            Error::input(
-                format!("{}: {problem}", path.display()),
-                "give a recipe that the window exported, with the trace and the picture beside it",
-            )
-        };
-        // A pipe has nothing beside it, and would have to be waited for.
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err(bad("is not a file".to_owned()));
+        let bad = |error: Error| KIND.bad(path, error);
+        let recipe: Self = KIND.read(path)?;
+        if !is_drawable(&recipe.picture_name) {
+            return Err(KIND.bad(path, "`picture_name` is too long or holds control characters"));
         }
-        let mut text = String::new();
-        let file = File::open(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
-        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| bad(format!("cannot be read: {error}")))?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(bad(format!("has more than {MAX_BYTES} bytes, more than any recipe")));
-        }
-        let about: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| bad(format!("is no JSON: {error}")))?;
-        match about.get("opabinia_recipe").and_then(serde_json::Value::as_u64) {
-            None => return Err(bad("has no `opabinia_recipe`: this is not a recipe".to_owned())),
-            Some(version) if version > u64::from(VERSION) => {
-                return Err(bad(format!("was written by a later version (format {version})")));
-            }
-            Some(_) => {}
-        }
-        let recipe: Self =
-            serde_json::from_value(about).map_err(|error| bad(format!("cannot be understood: {error}")))?;
-        let name = &recipe.picture_name;
-        if name.len() > MAX_NAME || name.chars().any(char::is_control) {
-            return Err(bad("`picture_name` is too long or holds control characters".to_owned()));
-        }
-        let named =
-            [("trace", Some(&recipe.trace)), ("picture", Some(&recipe.picture)), ("minus", recipe.minus.as_ref())];
-        for (what, name) in named.into_iter().filter_map(|(what, name)| Some((what, name?))) {
-            let mut parts = Path::new(name).components();
-            if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) || name.contains('\\') {
-                return Err(bad(format!("`{what}` should be the name of a file beside the recipe, not `{name}`")));
-            }
-        }
-        let (trace_path, picture_path) = (path.with_file_name(&recipe.trace), path.with_file_name(&recipe.picture));
+        let trace_path = KIND.beside(path, "trace", &recipe.trace)?;
+        let picture_path = KIND.beside(path, "picture", &recipe.picture)?;
+        let minus_path = recipe.minus.as_ref().map(|name| KIND.beside(path, "minus", name)).transpose()?;
         let trace = trace_file::read(&trace_path)?;
         let picture = Picture::open(&picture_path, Exif::Ignore)?;
-        trace_file::check_picture(&trace, &picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
-        let minus = match recipe.minus.as_ref().map(|name| path.with_file_name(name)) {
+        trace_file::check_picture(&trace, &picture, &recipe.picture).map_err(bad)?;
+        let minus = match minus_path {
             Some(path) => {
                 let minus = trace_file::read(&path)?;
-                trace_file::check_picture(&minus, &picture, &recipe.picture).map_err(|error| bad(error.to_string()))?;
+                trace_file::check_picture(&minus, &picture, &recipe.picture).map_err(bad)?;
                 Some((minus, path))
             }
             None => None,
         };
-        recipe.figure.check(&trace).map_err(|error| bad(error.to_string()))?;
+        recipe.figure.check(&trace).map_err(bad)?;
         let Self { picture_name, figure: settings, .. } = recipe;
         Ok(Ingredients { trace, minus, picture, picture_name, settings, trace_path, picture_path })
     }

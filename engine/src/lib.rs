@@ -27,6 +27,7 @@ pub mod output;
 pub mod precision;
 pub mod printable;
 pub mod probe;
+mod random;
 pub mod sva;
 pub mod text;
 pub mod threads;

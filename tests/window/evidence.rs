@@ -2,6 +2,7 @@
 //! written can be made again.
 
 use crate::demo::shown;
+use crate::evidence_further::{curves, select_token};
 use crate::harness::{ask, last, open, shot, wait};
 use crate::inspecting::answered;
 use crate::intervening::middle_of;
@@ -9,21 +10,19 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::evidence::export::EvidenceFile;
 use opabinia::evidence::sheet::{number, signed};
-use opabinia::evidence::{DecoderChoice, Findings, LayerColumn, Measure, Removal, Section, plan};
+use opabinia::evidence::{Findings, LayerColumn, Measure, Removal, Section, plan};
 use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
-use opabinia::window::action::{ConversationAction, EvidenceAction, ProgramAction, ViewAction};
+use opabinia::window::action::{ConversationAction, EvidenceAction, ProgramAction};
 use opabinia::window::app::App;
 use opabinia::window::command::UiCommand;
 use opabinia::window::state::{
-    AnswerStatus, EvidencePart, NoticeKind, PartState, Purpose, Slot, TokenPlace, ViewChange, WordColours,
+    AnswerStatus, EvidencePart, NoticeKind, PartState, Purpose, Slot, ViewChange, WordColours,
 };
 use opabinia::window::theme::ThemeChoice;
 use opabinia_engine::intervention::{Action, Cells, Interventions, Place};
 use opabinia_engine::model::LoadRequest;
-use opabinia_engine::probe::evidence::{
-    Also, CellOrder, Faithfulness, GameKind, GradientOf, RANDOM_ORDERS, Request, Way,
-};
+use opabinia_engine::probe::evidence::{Also, GameKind, GradientOf, Request};
 use opabinia_engine::run::Lane;
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::worker::{Client, EvidenceSpec};
@@ -33,33 +32,33 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const SIZE: [f32; 2] = [1360.0, 860.0];
+pub const SIZE: [f32; 2] = [1360.0, 860.0];
 
-fn panel(window: &mut Harness<'_, App>) {
+pub fn panel(window: &mut Harness<'_, App>) {
     window.state_mut().act(UiCommand::Evidence);
     window.run_ok();
 }
 
-fn act(window: &mut Harness<'_, App>, action: EvidenceAction) {
+pub fn act(window: &mut Harness<'_, App>, action: EvidenceAction) {
     window.state_mut().act(action);
     window.run_ok();
 }
 
-fn state_of(app: &App, part: EvidencePart) -> Option<PartState> {
+pub fn state_of(app: &App, part: EvidencePart) -> Option<PartState> {
     app.state().evidence_shown()?.part(part).cloned()
 }
 
-fn wait_for(window: &mut Harness<'_, App>, part: EvidencePart) {
+pub fn wait_for(window: &mut Harness<'_, App>, part: EvidencePart) {
     wait(window, "the measurement", |app| state_of(app, part).is_some_and(|state| state != PartState::Asked));
     assert_eq!(state_of(window.state(), part), Some(PartState::Done));
 }
 
-fn findings(app: &App) -> &Findings {
+pub fn findings(app: &App) -> &Findings {
     app.state().evidence_shown().and_then(|known| known.findings()).expect("something was measured")
 }
 
 /// What the engine measures when it is asked by itself, in another order and all at once.
-fn by_the_engine(app: &App, also: Also) -> Findings {
+pub fn by_the_engine(app: &App, also: Also) -> Findings {
     let state = app.state();
     let (key, exchange) = state.evidence_about().unwrap();
     let model = state.models.loaded(Slot::A).unwrap();
@@ -89,7 +88,7 @@ fn spoken(window: &Harness<'_, App>) -> Vec<String> {
     all.filter_map(|node| node.accesskit_node().label().or_else(|| node.accesskit_node().value())).collect()
 }
 
-fn says(window: &Harness<'_, App>, part: &str) -> bool {
+pub fn says(window: &Harness<'_, App>, part: &str) -> bool {
     spoken(window).iter().any(|text| text.contains(part))
 }
 
@@ -367,7 +366,7 @@ fn words_are_coloured_by_what_they_lost() {
 }
 
 /// Writes `kind` to `path`, and waits for the notice that says so.
-fn export(window: &mut Harness<'_, App>, kind: EvidenceFile, path: &Path) {
+pub fn export(window: &mut Harness<'_, App>, kind: EvidenceFile, path: &Path) {
     let before = window.state().state().notices.all().count();
     window.state_mut().act(EvidenceAction::ExportTo(kind, path.to_owned()));
     wait(window, "the export", |app| app.state().notices.all().count() > before);
@@ -375,7 +374,7 @@ fn export(window: &mut Harness<'_, App>, kind: EvidenceFile, path: &Path) {
     assert_eq!(notice.kind, NoticeKind::Info, "{}", notice.text);
 }
 
-fn run(arguments: &[&str]) -> (bool, String) {
+pub fn run(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_opabinia")).arg("evidence").args(arguments).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -474,7 +473,10 @@ fn what_cannot_be_measured_says_why_and_loses_nothing() {
     window.state_mut().state_mut().settings.sampling.max_tokens = 3;
     ask(&mut window, "Hello?");
     wait(&mut window, "the answer", |app| last(app).is_some_and(|exchange| !exchange.status.is_open()));
-    assert!(says(&window, "This answer is about no picture"), "{:?}", spoken(&window));
+    for section in [Section::Encoders, Section::Features] {
+        act(&mut window, EvidenceAction::ShowSection(section));
+        assert!(says(&window, "This answer is about no picture"), "{section:?}: {:?}", spoken(&window));
+    }
     let first = window.state().state().conversations.newest_first().last().unwrap().id;
     window.state_mut().act(ConversationAction::Show(first));
     window.run_ok();
@@ -499,6 +501,7 @@ fn the_panel_can_be_read_in_both_languages_and_themes() {
         Section::Chain,
         Section::Features,
         Section::Lens,
+        Section::Checks,
     ] {
         act(&mut window, EvidenceAction::ShowSection(section));
         let part = match section {
@@ -509,6 +512,7 @@ fn the_panel_can_be_read_in_both_languages_and_themes() {
             Section::Chain => EvidencePart::Chain(0),
             Section::Features => EvidencePart::Features,
             Section::Lens => EvidencePart::Lens,
+            Section::Checks => EvidencePart::Checks,
         };
         if section == Section::Curves {
             // All orders, the greedy one included, are thousands of runs here: the first ones fill the page.
@@ -534,153 +538,6 @@ fn the_panel_can_be_read_in_both_languages_and_themes() {
             shot(&mut window, &format!("evidence-{section:?}-{name}").to_lowercase());
         }
     }
-}
-
-/// How many orders of cells have a curve by now.
-fn curves(app: &App) -> usize {
-    let known = app.state().evidence_shown().and_then(|known| known.findings());
-    known.map_or(0, |known| known.evidence().curves.len())
-}
-
-/// Selects a token of the answer that is shown.
-fn select_token(window: &mut Harness<'_, App>, token: usize) {
-    let (key, _) = window.state().state().evidence_about().unwrap();
-    let place = TokenPlace { conversation: key.1, exchange: key.2, token };
-    window.state_mut().act(ConversationAction::SelectToken(Some(place)));
-    window.run_ok();
-}
-
-#[test]
-fn a_token_is_selected_and_its_chain_followed() {
-    let mut window = answered("tiny-llama3", "wide.png", SIZE);
-    panel(&mut window);
-    window.state_mut().state_mut().token = None;
-    act(&mut window, EvidenceAction::ShowSection(Section::Chain));
-    assert!(says(&window, "Select a token of the answer to follow its chain."));
-    select_token(&mut window, 1);
-    wait_for(&mut window, EvidencePart::Chain(1));
-    for choice in [DecoderChoice::Mean, DecoderChoice::Rollout, DecoderChoice::Head { layer: 0, head: 1 }] {
-        act(&mut window, EvidenceAction::SetDecoder(choice));
-        wait(&mut window, "the chain", |app| {
-            app.state().evidence_shown().is_some_and(|known| known.chain(1, choice).is_some())
-        });
-        window.run_ok();
-        let app = window.state();
-        let chain = app.state().evidence_shown().unwrap().chain(1, choice).unwrap();
-        assert!((chain.total() - 1.0).abs() < 1e-5, "{choice:?}: {}", chain.total());
-        let own = by_the_engine(app, Also { readings: vec![1], ..Also::default() });
-        let expected = own.chain(1, choice).unwrap();
-        let far = chain.cells.iter().zip(&expected.cells).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(far < 1e-5, "{choice:?}: {far}");
-        // Every step is on the screen, with what it keeps and the largest thing that it drops.
-        for hop in &chain.hops {
-            let (name, _) = app.texts().evidence_further.hop(hop.kind);
-            let kept = format!("{name}: kept {:.2} %", 100.0 * hop.kept);
-            assert!(says(&window, &kept), "{kept}");
-        }
-        let before = &chain.hops[0].dropped[0];
-        let (name, _) = app.texts().evidence_further.dropped(before.0);
-        assert!(says(&window, &format!("dropped: {name} {:.2} %", 100.0 * before.1)));
-        assert!(says(&window, "kept at last + dropped = 100.00 %"));
-    }
-    // Of a layer that there is not the last one is taken.
-    act(&mut window, EvidenceAction::SetDecoder(DecoderChoice::Head { layer: 99, head: 0 }));
-    wait(&mut window, "the last layer", |app| {
-        let choice = app.state().evidence.view.decoder;
-        matches!(choice, DecoderChoice::Head { layer: 0..99, head: 0 })
-            && app.state().evidence_shown().is_some_and(|known| known.chain(1, choice).is_some())
-    });
-}
-
-#[test]
-fn orders_of_cells_are_compared_and_a_stopped_comparison_keeps_its_curves() {
-    let mut window = answered("tiny-phi3", "square.png", SIZE);
-    panel(&mut window);
-    act(&mut window, EvidenceAction::ShowSection(Section::Curves));
-    let part = EvidencePart::Curves(None, GradientOf::Answer);
-    let started = Instant::now();
-    while curves(window.state()) < 2 {
-        assert!(started.elapsed() < Duration::from_secs(60), "waited too long for the first curves");
-        window.step();
-    }
-    window.state_mut().act(EvidenceAction::Stop);
-    wait(&mut window, "the end", |app| state_of(app, part) != Some(PartState::Asked));
-    let (stopped, kept) = (state_of(window.state(), part), curves(window.state()));
-    assert!(stopped == Some(PartState::Stopped) && kept >= 2, "{stopped:?}, {kept}");
-    let before = findings(window.state()).evidence().curves[0].clone();
-    window.get_by_label("Go on").click();
-    window.step();
-    wait_for(&mut window, part);
-    let all = CellOrder::all(RANDOM_ORDERS, true);
-    assert_eq!(curves(window.state()), 2 * all.len());
-    assert_eq!(findings(window.state()).evidence().curves[0], before, "what was measured is not measured again");
-    // What is on the screen is what the engine measures by itself.
-    let of = before.of;
-    let orders = vec![CellOrder::Norm, CellOrder::Effect];
-    let own = by_the_engine(window.state(), Also { curves: vec![Faithfulness { of, orders }], ..Also::default() });
-    let texts = &window.state().texts().evidence_further;
-    for row in own.curve_rows(of) {
-        for (way, area) in Way::ALL.into_iter().zip(row.areas) {
-            let (area, _) = area.unwrap();
-            let got = findings(window.state()).curve_rows(of);
-            let got = got.iter().find(|known| known.order == row.order).unwrap();
-            let got = got.areas[usize::from(way == Way::Insertion)].unwrap().0;
-            assert!((got - area).abs() < 2e-4, "{:?} {way:?}: {got} instead of {area}", row.order);
-            let written = format!("{} · {} · area: {}", texts.order(row.order).0, texts.way(way).0, signed(got));
-            assert!(says(&window, &written), "{written}");
-        }
-    }
-    // It is written, and made again from its recipe byte for byte.
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let recipe = path("e.recipe.json");
-    export(&mut window, EvidenceFile::Recipe, &recipe);
-    let model = crate::harness::checkpoint("tiny-phi3");
-    for (kind, ending) in [(EvidenceFile::Numbers, "csv"), (EvidenceFile::Svg, "svg")] {
-        let (first, again) = (path(&format!("e.{ending}")), path(&format!("again.{ending}")));
-        export(&mut window, kind, &first);
-        let arguments = ["-m", &model, "--recipe", recipe.to_str().unwrap(), "-o", again.to_str().unwrap()];
-        let (made, message) = run(&arguments);
-        assert!(made, "{message}");
-        assert!(std::fs::read(&first).unwrap() == std::fs::read(&again).unwrap(), "{ending}: another file");
-    }
-    let table = std::fs::read_to_string(path("e.csv")).unwrap();
-    assert!(table.contains(",deletion.normalised,") && table.contains("/effect:"), "{table}");
-}
-
-#[test]
-fn features_and_the_lens_are_read_of_the_cell_that_is_pointed_at() {
-    let mut window = answered("tiny-llama3", "wide.png", SIZE);
-    panel(&mut window);
-    act(&mut window, EvidenceAction::ShowSection(Section::Features));
-    wait_for(&mut window, EvidencePart::Features);
-    window.run_ok();
-    let features = findings(window.state()).evidence().features.clone().unwrap();
-    for map in &features.own {
-        assert!(says(&window, &format!("effective rank: {:.1}", map.effective_rank)));
-    }
-    act(&mut window, EvidenceAction::ShowShared(true));
-    assert!(says(&window, &format!("effective rank: {:.1}", features.shared[0].effective_rank)));
-    act(&mut window, EvidenceAction::ShowSection(Section::Lens));
-    wait_for(&mut window, EvidencePart::Lens);
-    window.run_ok();
-    assert!(says(&window, "Point at a cell of the map, or select one."));
-    let lens = findings(window.state()).evidence().lens.clone().unwrap();
-    let (row, column) = (lens.frame.rows.start, lens.frame.columns.start + 1);
-    window.state_mut().act(ViewChange::Select(Some(Cell { row: row as u32, col: column as u32 })));
-    window.run_ok();
-    let cell = lens.cell(row, column).unwrap();
-    for sampler in &lens.samplers {
-        let (text, log_prob) = &sampler.after[cell][0];
-        let written = format!("“{}” {log_prob:.2}", opabinia_engine::printable::line(text));
-        let spoken = format!("Sampler after decoder layer {} · after · {written}", sampler.layer);
-        assert!(says(&window, &spoken), "{spoken}");
-    }
-    // Another cell is another reading; the padding has none.
-    let pane = window.state().state().pane().id;
-    window.state_mut().act(ViewAction::Hover(Some((pane, Cell { row: 0, col: 0 }))));
-    window.run_ok();
-    assert!(says(&window, "This cell lies in the padding"), "wide.png leaves the first row empty");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::evidence_text::{json, table};
 use super::failure::Result;
 use super::json_path;
 use crate::evidence::DecoderChoice;
+use crate::evidence::checks::Shuffled;
 use crate::evidence::curves::curves_of;
 use crate::evidence::export::{self, EvidenceFile};
 use crate::evidence::measured::Measured;
@@ -22,6 +23,9 @@ use opabinia_engine::run::Lane;
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::worker::EvidenceSpec;
 use std::path::{Path, PathBuf};
+
+/// Most shuffles of each kind.
+const MOST_SHUFFLES: usize = 1000;
 
 /// Most random orders.
 const MOST_ORDERS: usize = 1000;
@@ -46,6 +50,7 @@ Examples:
   opabinia evidence -p \"How many red circles are there?\" --preset cur-2507.03262
   opabinia evidence -p \"How many red circles are there?\" --faithfulness
   opabinia evidence -p \"How many red circles are there?\" --chain 1 --decoder rollout
+  opabinia evidence -p \"How many red circles are there?\" --randomise
   opabinia evidence --recipe desk-evidence.recipe.json -o desk-evidence.png
 
 ";
@@ -67,7 +72,7 @@ pub struct Evidence {
     prompt: Option<String>,
     /// An intervention to measure; may be repeated, and each is measured for itself.
     #[arg(long, value_name = "SPEC", required_unless_present_any = [
-        "standard", "preset", "recipe", "faithfulness", "chain", "features", "lens",
+        "standard", "preset", "recipe", "faithfulness", "chain", "features", "lens", "randomise",
     ])]
     with: Vec<String>,
     /// Measure the interventions of a published study: cur-2507.03262 turns off each encoder, all but each, and all (zero
@@ -80,7 +85,7 @@ pub struct Evidence {
     /// Measure once more what a recipe says, which the window exported, with the picture beside it. --out then writes the
     /// figure (.png, .svg), the numbers (.csv) or the tensors (.safetensors).
     #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
-        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json", "faithfulness", "chain", "features", "lens",
+        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json", "faithfulness", "chain", "features", "lens", "randomise",
     ])]
     recipe: Option<PathBuf>,
     /// The image whose features swap:ENCODERS puts in.
@@ -122,6 +127,10 @@ pub struct Evidence {
     /// The five likeliest tokens at each cell before and after each sampler (in --json).
     #[arg(long)]
     lens: bool,
+    /// Check by shuffling, N times each (5 if no number is given): whether maps of share, lift, norm and gradient change when the
+    /// columns of every SVA matrix are shuffled, and what that, and shuffled attention, cost the answer.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5")]
+    randomise: Option<usize>,
     /// Tokens of the answer at most; 64 if left out.
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
@@ -230,6 +239,17 @@ impl Evidence {
                 return Err(Error::input("--chain 0: tokens are counted from 1", "the first token is --chain 1").into());
             };
             also.readings.push(at);
+        }
+        if let Some(count) = self.randomise {
+            if count == 0 || count > MOST_SHUFFLES {
+                return Err(Error::input(
+                    format!("--randomise {count}: not possible"),
+                    format!("shuffle 1 to {MOST_SHUFFLES} times, or leave the number out"),
+                )
+                .into());
+            }
+            also.seen_under = Shuffled::Weights.several(count);
+            also.scored = Shuffled::Attention.several(count);
         }
         if let Some(name) = &self.faithfulness {
             let names = anatomy.encoder_names();

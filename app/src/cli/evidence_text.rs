@@ -1,7 +1,8 @@
 //! Measured evidence as a table for people and as JSON.
 
 use crate::evidence::DecoderChoice;
-use crate::evidence::sheet::{dropped_words, hop_words};
+use crate::evidence::checks::{Shuffled, Spread};
+use crate::evidence::sheet::{attention_words, dropped_words, hop_words, says_words};
 use crate::evidence::{Findings, sheet::signed};
 use opabinia_engine::printable;
 use opabinia_engine::probe::evidence::{CurvesOf, Effect, Evidence, FeatureMap, Way, normalised};
@@ -37,6 +38,7 @@ pub fn json(findings: &Findings, decoder: DecoderChoice) -> Value {
         "faithfulness": faithfulness_json(findings),
         "chains": chains_json(findings, decoder),
         "features": features_json(evidence),
+        "randomised": randomised_json(findings),
         "lens": lens_json(evidence),
         "region_cells": evidence.region,
         "runs": evidence.runs,
@@ -116,6 +118,7 @@ pub fn table(findings: &Findings, decoder: DecoderChoice) -> String {
     for reading in &evidence.readings {
         chain_table(&mut text, findings, reading.token, decoder);
     }
+    checks_table(&mut text, findings);
     if let Some(features) = &evidence.features {
         text.push_str("\nfeatures: effective rank, tokens with an abnormal norm\n");
         for (name, map) in names.iter().zip(&features.own) {
@@ -176,6 +179,40 @@ fn curves_table(text: &mut String, findings: &Findings, of: CurvesOf) {
         );
     }
     text.push_str("area: mean Δ log p along the curve; an order is better the lower it is in deletion and the higher in insertion\n");
+}
+
+fn checks_table(text: &mut String, findings: &Findings) {
+    let spread = |of: Spread| format!("{} ({} … {})", signed(of.mean), signed(of.low), signed(of.high));
+    let maps = findings.map_checks();
+    if let Some(first) = maps.first() {
+        let _ = writeln!(
+            text,
+            "\nmaps with the SVA's weights shuffled: rank correlation with the trained ones over cells and encoders, mean of {} \
+             (least … largest)",
+            first.agreement.count
+        );
+    }
+    for check in maps {
+        let says = says_words(check.says());
+        let _ = writeln!(text, "  {:<22} {:<26} {says}", check.measure.name(), spread(check.agreement));
+    }
+    let answers = Shuffled::ALL.map(|shuffled| (shuffled, findings.answer_check(shuffled, None)));
+    if answers.iter().any(|(_, check)| check.is_some()) {
+        text.push_str("\nthe answer with something shuffled: mean Δ log p (least … largest)\n");
+    }
+    for (shuffled, check) in answers {
+        let Some(check) = check else { continue };
+        let (changed, count) = (check.changed, check.delta.count);
+        let _ = writeln!(
+            text,
+            "  {:<22} {:<26} {changed} of {count} answers changed",
+            shuffled.name(),
+            spread(check.delta)
+        );
+        if shuffled == Shuffled::Attention {
+            let _ = writeln!(text, "{}", attention_words(&check));
+        }
+    }
 }
 
 fn chain_table(text: &mut String, findings: &Findings, token: usize, decoder: DecoderChoice) {
@@ -253,6 +290,21 @@ fn chains_json(findings: &Findings, decoder: DecoderChoice) -> Value {
         }))
     };
     findings.evidence().readings.iter().filter_map(|reading| one(reading.token)).collect()
+}
+
+fn randomised_json(findings: &Findings) -> Value {
+    let spread = |of: Spread| json!({ "mean": of.mean, "low": of.low, "high": of.high, "shuffles": of.count });
+    let maps = findings.map_checks().into_iter().map(|check| {
+        (check.measure.name(), json!({ "rank_correlation": spread(check.agreement), "says": says_words(check.says()) }))
+    });
+    let maps = maps.collect::<serde_json::Map<String, Value>>();
+    let answers = Shuffled::ALL.into_iter().filter_map(|shuffled| {
+        let check = findings.answer_check(shuffled, None)?;
+        let object = json!({ "delta_log_prob": spread(check.delta), "answers_changed": check.changed });
+        Some((shuffled.name().to_owned(), object))
+    });
+    let answers = answers.collect::<serde_json::Map<String, Value>>();
+    if maps.is_empty() && answers.is_empty() { Value::Null } else { json!({ "maps": maps, "answers": answers }) }
 }
 
 fn features_json(evidence: &Evidence) -> Value {

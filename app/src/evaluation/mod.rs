@@ -6,7 +6,6 @@
 
 mod asker;
 mod conditions;
-mod fingerprint;
 mod others;
 mod pace;
 mod results;

@@ -2,7 +2,8 @@
 
 use super::asker::{Asker, Shown};
 use super::conditions::{self, Asked};
-use super::{Plan, Runs, Subject, fingerprint, in_engine_words, is_of_input, others};
+use super::{Plan, Runs, Subject, in_engine_words, is_of_input, others};
+use crate::fingerprint;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::{Error, Result};
 use opabinia_eval::data::{Item, PictureId, QuestionSet};

@@ -1,5 +1,6 @@
 //! Evidence as files: tables of numbers, tensors and figures, written in the same way by the window and the command line.
 
+use super::checks::Shuffled;
 use super::curves::place_of;
 use super::measured::Measured;
 use super::recipe::Recipe;
@@ -126,6 +127,14 @@ pub fn numbers(findings: &Findings, model: &str, image: &str) -> String {
         }
         for (cells, log_p) in curve.cells.iter().zip(&curve.log_p) {
             row(causal, &format!("{way}.log_p"), &format!("{of}:{cells}"), token, *log_p);
+        }
+    }
+    for check in findings.map_checks() {
+        let name = format!("rank_correlation.{}", check.measure.name());
+        for (what, value) in
+            [("mean", check.agreement.mean), ("low", check.agreement.low), ("high", check.agreement.high)]
+        {
+            row(causal, &format!("{name}.{what}"), Shuffled::Weights.name(), None, value);
         }
     }
     for game in &evidence.games {

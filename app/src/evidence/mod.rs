@@ -2,10 +2,12 @@
 //! which place, and how they become a table, a figure or a recipe. The same in the window as on the command line.
 
 pub mod chain;
+pub mod checks;
 pub mod curves;
 pub mod export;
 pub mod measured;
 pub mod plan;
+pub mod rank;
 pub mod recipe;
 pub mod sheet;
 pub mod study;
@@ -192,6 +194,8 @@ pub enum Section {
     Features,
     /// What the decoder would say at a cell.
     Lens,
+    /// What stays when weights or attention are shuffled.
+    Checks,
 }
 
 /// Which attention of the decoder a chain begins with.

@@ -9,6 +9,7 @@ use super::curves::place_of;
 use super::measured::Measured;
 use crate::figure::Theme;
 use crate::recipe::write_picture;
+use crate::recipe_file::{self, RecipeKind, is_drawable};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::probe::evidence::{Also, CellOrder, Curve, CurvesOf, Faithfulness, GameKind, GradientOf, Request};
 use opabinia_engine::run::ImageId;
@@ -16,19 +17,23 @@ use opabinia_engine::text::Turn;
 use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{Read, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Version of the format. Raised when a reader of the old one would be misled.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// No recipe is larger: a few thousand interventions.
 const MAX_BYTES: u64 = 8 << 20;
 
-/// Names in a recipe are not longer, in bytes; they are drawn.
-const MAX_NAME: usize = 1024;
+/// Recipes of evidence.
+const KIND: RecipeKind = RecipeKind {
+    key: "opabinia_evidence_recipe",
+    version: VERSION,
+    most_bytes: MAX_BYTES,
+    none: "has no `opabinia_evidence_recipe`: this is not a recipe of evidence",
+    help: "give a recipe of evidence that the window exported, with the picture beside it",
+};
 
 /// A recipe as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,6 +77,9 @@ pub struct Recipe {
     /// Whether the lens is wanted before and after each sampler.
     #[serde(default)]
     lens: bool,
+    /// Interventions under which share, lift, norm and gradient are wanted, too.
+    #[serde(default)]
+    seen_under: Vec<Interventions>,
     /// What a figure shows.
     shown: Shown,
     /// In which colours.
@@ -118,39 +126,26 @@ impl Recipe {
     /// # Errors
     /// [`Error::Io`] or [`Error::Input`] naming the file that cannot be written.
     pub(super) fn write(path: &Path, measured: &Measured) -> Result<()> {
-        let stem = path.file_name().unwrap_or_default().to_string_lossy();
-        let stem = stem.strip_suffix(".json").unwrap_or(&stem);
-        let stem = stem.strip_suffix(".recipe").unwrap_or(stem);
+        let stem = recipe_file::stem(path);
         let image = format!("{stem}.picture.png");
         let other = measured.other.as_ref().map(|_| format!("{stem}.other.png"));
-        // A person was asked about the recipe's name only. What lies beside it is replaced along with an old recipe.
-        for name in [Some(&image), other.as_ref()].into_iter().flatten() {
-            if path.with_file_name(name).exists() && !path.exists() {
-                return Err(Error::input(
-                    format!("{name}: lies beside the recipe already and would be replaced"),
-                    "give the recipe another name, or another folder",
-                ));
-            }
-        }
         let recipe = Self::of(measured, image, other);
-        let text = serde_json::to_string_pretty(&recipe).map_err(|e| Error::io(path, std::io::Error::other(e)))?;
-        write_picture(&path.with_file_name(&recipe.image), &measured.picture)?;
-        if let (Some(name), Some(other)) = (&recipe.other, &measured.other) {
-            write_picture(&path.with_file_name(name), other)?;
-        }
-        crate::output::write(path, |file| file.write_all(text.as_bytes()))
+        let beside = [Some(&recipe.image), recipe.other.as_ref()].into_iter().flatten();
+        recipe_file::write(path, &recipe, beside, || {
+            write_picture(&path.with_file_name(&recipe.image), &measured.picture)?;
+            match (&recipe.other, &measured.other) {
+                (Some(name), Some(other)) => write_picture(&path.with_file_name(name), other),
+                _ => Ok(()),
+            }
+        })
     }
 
     fn of(measured: &Measured, image: String, other: Option<String>) -> Self {
         let evidence = measured.findings.evidence();
-        let mut image_name = measured.image.clone();
-        while image_name.len() > MAX_NAME {
-            image_name.pop();
-        }
         Self {
             opabinia_evidence_recipe: VERSION,
             model: measured.model.clone(),
-            image_name,
+            image_name: recipe_file::shortened(&measured.image),
             image,
             image_id: evidence.image,
             other,
@@ -165,6 +160,7 @@ impl Recipe {
             readings: evidence.readings.iter().map(|reading| reading.token).collect(),
             features: evidence.features.is_some(),
             lens: evidence.lens.is_some(),
+            seen_under: evidence.seen_under.iter().map(|seen| seen.interventions.clone()).collect(),
             shown: measured.shown,
             theme: measured.theme,
         }
@@ -175,51 +171,19 @@ impl Recipe {
     /// # Errors
     /// [`Error::Input`] naming the file and what is wrong in it.
     pub fn read(path: &Path) -> Result<Ingredients> {
-        let bad = |problem: String| {
-            Error::input(
-                format!("{}: {problem}", path.display()),
-                "give a recipe of evidence that the window exported, with the picture beside it",
-            )
-        };
-        // A pipe has nothing beside it, and would have to be waited for.
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err(bad("is not a file".to_owned()));
-        }
-        let mut text = String::new();
-        let file = File::open(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
-        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| bad(format!("cannot be read: {error}")))?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(bad(format!("has more than {MAX_BYTES} bytes, more than any recipe")));
-        }
-        let about: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| bad(format!("is no JSON: {error}")))?;
-        match about.get("opabinia_evidence_recipe").and_then(serde_json::Value::as_u64) {
-            None => {
-                return Err(bad("has no `opabinia_evidence_recipe`: this is not a recipe of evidence".to_owned()));
-            }
-            Some(version) if version > u64::from(VERSION) => {
-                return Err(bad(format!("was written by a later version (format {version})")));
-            }
-            Some(_) => {}
-        }
-        let recipe: Self =
-            serde_json::from_value(about).map_err(|error| bad(format!("cannot be understood: {error}")))?;
-        recipe.ingredients(path, &bad)
+        let recipe: Self = KIND.read(path)?;
+        recipe.ingredients(path, &|problem| KIND.bad(path, problem))
     }
 
     fn ingredients(self, path: &Path, bad: &dyn Fn(String) -> Error) -> Result<Ingredients> {
         for name in [&self.model, &self.image_name] {
-            if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            if !is_drawable(name) {
                 return Err(bad("a name in it is too long or holds control characters".to_owned()));
             }
         }
         let mut read = vec![path.to_owned()];
         let mut open = |what: &str, name: &str| -> Result<Arc<Picture>> {
-            let mut parts = Path::new(name).components();
-            if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) || name.contains('\\') {
-                return Err(bad(format!("`{what}` should be the name of a file beside the recipe, not `{name}`")));
-            }
-            let file = path.with_file_name(name);
+            let file = KIND.beside(path, what, name)?;
             let picture = Picture::open(&file, Exif::Ignore)?;
             read.push(file);
             Ok(Arc::new(picture))
@@ -269,6 +233,7 @@ impl Recipe {
                 readings: self.readings,
                 features: self.features,
                 lens: self.lens,
+                seen_under: self.seen_under,
             },
         };
         let (model, image_name) = (self.model, self.image_name);

@@ -1,5 +1,6 @@
 //! Evidence as a figure: the numbers of one part of it, with the words without which they would mislead.
 
+use super::checks::{AnswerCheck, MapSays, Shuffled, Spread};
 use super::curves::Band;
 use super::{Findings, Joint, LayerColumn, Measure, Removal, Rung, Section, Shown, plan, ranks};
 use crate::figure::Theme;
@@ -40,6 +41,7 @@ pub fn sheet(findings: &Findings, shown: &Shown, model: &str, image: &str, theme
         Section::Chain => chain(findings, shown, empty),
         Section::Features => features(findings, shown, empty),
         Section::Lens => lens(findings, shown, empty),
+        Section::Checks => checks(findings, shown, empty),
     }
 }
 
@@ -191,7 +193,7 @@ fn curves(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
         .flat_map(|way| ["area", "normalised"].map(|what| vec![(*way).to_owned(), what.to_owned()]));
     let caption = vec![
         format!(
-            "Interventions: squares of {0} × {0} cells of {target} are replaced by the mean over all of the encoder's tokens, one after the              other (deletion), or given back (insertion). Area: mean Δ log p along the curve (nats); a faithful order has a low one in              deletion and a high one in insertion. Normalised: 0 is the mean of the random orders, 1 the greedy order. Grey: the range of the              random orders.",
+            "Interventions: squares of {0} × {0} cells of {target} are replaced by the mean over all of the encoder's tokens, one after the other (deletion), or given back (insertion). Area: mean Δ log p along the curve (nats); a faithful order has a low one in deletion and a high one in insertion. Normalised: 0 is the mean of the random orders, 1 the greedy order. Grey: the range of the random orders.",
             of.unit
         ),
         BASELINE.to_owned(),
@@ -218,7 +220,7 @@ fn chain(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
         }
     }
     let caption = vec![format!(
-        "Attention (correlational), of 1: {}; then the SVA's, averaged over its layers and heads. What is kept at last and all that was          dropped add up to 1. Where it was read, not what that was worth; states mix in every layer, and encoders see more than the          patch a token lies over.",
+        "Attention (correlational), of 1: {}; then the SVA's, averaged over its layers and heads. What is kept at last and all that was dropped add up to 1. Where it was read, not what that was worth; states mix in every layer, and encoders see more than the patch a token lies over.",
         shown.decoder.words()
     )];
     let heads = vec![vec!["kept".to_owned()], vec!["dropped".to_owned()]];
@@ -267,7 +269,7 @@ fn features(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
     let size = (560 / map.side.max(1) as u32).clamp(6, 64);
     let [red, green, blue] = map.explained.map(|part| 100.0 * part);
     let caption = vec![format!(
-        "Features (correlational): the three directions in which the encoder's tokens differ most, as red ({red:.0} % of the variance), green          ({green:.0} %) and blue ({blue:.0} %), each from its 2nd to its 98th percentile; a direction points to where its distribution leans.          Effective rank {:.1}. ×: a token with an abnormal norm. Empty: padding.",
+        "Features (correlational): the three directions in which the encoder's tokens differ most, as red ({red:.0} % of the variance), green ({green:.0} %) and blue ({blue:.0} %), each from its 2nd to its 98th percentile; a direction points to where its distribution leans. Effective rank {:.1}. ×: a token with an abnormal norm. Empty: padding.",
         map.effective_rank
     )];
     Sheet { title, rows, field: (size, size), caption, ..sheet }
@@ -289,10 +291,63 @@ fn lens(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
     });
     let rows = rows.collect();
     let caption = vec![format!(
-        "Logit lens, a hint: the five likeliest tokens of the hidden state at cell ({row}, {column}) before and after each sampler, through the          final norm and the output matrix. States between layers are not trained to be read this way; a blank lens is not a blank token."
+        "Logit lens, a hint: the five likeliest tokens of the hidden state at cell ({row}, {column}) before and after each sampler, through the final norm and the output matrix. States between layers are not trained to be read this way; a blank lens is not a blank token."
     )];
     let heads = vec![vec!["before the sampler".to_owned()], vec!["after it".to_owned()]];
     Sheet { title, heads, rows, field: (330, 28), caption, ..sheet }
+}
+
+fn checks(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
+    let number = |spread: &Spread| Field {
+        text: format!("{} ({} … {})", signed(spread.mean), signed(spread.low), signed(spread.high)),
+        fill: None,
+    };
+    let maps = findings.map_checks();
+    let mut rows: Vec<Row> = maps
+        .iter()
+        .map(|check| Row {
+            name: check.measure.name(),
+            fields: vec![number(&check.agreement), Field { text: says_words(check.says()).to_owned(), fill: None }],
+        })
+        .collect();
+    for shuffled in Shuffled::ALL {
+        if let Some(check) = findings.answer_check(shuffled, shown.token) {
+            let changed = format!("{} of {} answers changed", check.changed, check.delta.count);
+            let fields = vec![number(&check.delta), Field { text: changed, fill: None }];
+            rows.push(Row { name: format!("Δ log p, {}", shuffled.name()), fields });
+        }
+    }
+    let mut caption = vec![
+        "Interventions: the columns of every matrix of the SVA are shuffled (shuffle_weights), or its attention among the keys of each cell and \
+         head (shuffle_attention). Of maps: Spearman's rank correlation, over cells and encoders, of the map with shuffled weights and the map \
+         with trained ones; a map that stays shows how many tokens each encoder has under a cell more than what was learned. Mean over \
+         shuffles (least … largest)."
+            .to_owned(),
+    ];
+    caption.extend(
+        findings.answer_check(Shuffled::Attention, shown.token).map(|check| attention_words(&check).to_owned()),
+    );
+    caption.push(BASELINE.to_owned());
+    let heads = vec![vec!["mean (range)".to_owned()], vec!["says".to_owned()]];
+    Sheet { title: "Checks by shuffling".into(), heads, rows, field: (210, 28), caption, ..sheet }
+}
+
+/// What a map shows, in words.
+pub fn says_words(says: MapSays) -> &'static str {
+    match says {
+        MapSays::Geometry => "stays: geometry",
+        MapSays::Both => "changes in part",
+        MapSays::Learned => "changes: learned",
+    }
+}
+
+/// What shuffled attention did, in words.
+pub fn attention_words(check: &AnswerCheck) -> &'static str {
+    if check.costs() {
+        "Where the SVA attends matters to this answer: shuffled attention makes it less likely."
+    } else {
+        "Shuffled attention does not make this answer less likely: do not explain it by where the SVA attends."
+    }
 }
 
 /// `rows` of effects, coloured on one scale about 0; with their numbers if `written`.

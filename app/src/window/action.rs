@@ -260,6 +260,8 @@ pub enum EvidenceAction {
     Measure(EvidencePart),
     /// Stop measuring; what was found stays.
     Stop,
+    /// Look up what was measured about the shown answer before the program was started.
+    Recall,
     /// Look at this part.
     ShowSection(Section),
     /// Effects on the selected token instead of the whole answer.

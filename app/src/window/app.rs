@@ -10,7 +10,7 @@ use super::panels::Panels;
 use super::saver::Saver;
 use super::state::{
     AppState, Benchmarks, CrossKey, DownloadTask, EncoderInput, Ended, EvidenceKey, InputKey, ItemToAsk, MapSource,
-    NoticeKind, OpenSet, PairOf, PaneId, PathEntry, PathFor, PictureId, SidesLook, Slot, Stamp, TraceKey,
+    NoticeKind, OpenSet, PairOf, PaneId, PathEntry, PathFor, PictureId, Recalled, SidesLook, Slot, Stamp, TraceKey,
 };
 use crate::evaluation::{PairView, RunView};
 use crate::evidence::DecoderChoice;
@@ -75,6 +75,10 @@ pub enum Finished {
     Compared(Arc<Maps>, ComparedPart, Result<GridOnGpu, String>),
     /// Two traces were compared.
     MapsCompared([TraceKey; 2], Result<Maps, String>),
+    /// It was looked up what was measured about an answer before the program was started.
+    Recalled(EvidenceKey, Box<Recalled>),
+    /// Evidence was written beside the session.
+    EvidenceKept,
     /// The chain of a token was followed; `None` where there is no such layer and head.
     Followed(EvidenceKey, usize, DecoderChoice, Option<Arc<Chain>>),
     /// The files of two models were compared.

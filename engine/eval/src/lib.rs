@@ -6,6 +6,7 @@
 //! - [`stats`]: intervals, paired comparisons, values of encoders.
 //! - [`report`]: tables and the formats of other programs.
 //! - [`audit`]: what a set gives away without its pictures.
+//! - [`csv`]: tables of comma-separated values, as they are read.
 //! - [`correlate`]: which benchmarks say the same, from a table of models × benchmarks.
 //! - [`slurm`]: the scripts that run a set on many machines.
 //!
@@ -13,6 +14,7 @@
 
 pub mod audit;
 pub mod correlate;
+pub mod csv;
 pub mod data;
 pub mod error;
 mod hash;

@@ -1,6 +1,7 @@
 //! One SVA cross-attention layer (docs/model.md §7): the same for connector and samplers, apart from the query's width.
 
 use super::HEADS;
+use super::shuffle::{Matrix, Shuffles};
 use super::window_attention::{mix, probabilities, window_attention};
 use super::windows::Windows;
 use crate::checkpoint::Loader;
@@ -21,8 +22,8 @@ impl NormedLinear {
         Ok(Self { norm: loader.layer_norm("0", width, NORM_EPS)?, linear: loader.linear("1", width, width, false)? })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.linear.forward(&self.norm.forward(x)?)
+    fn forward(&self, x: &Tensor, shuffles: &Shuffles<'_>, matrix: Matrix) -> Result<Tensor> {
+        self.linear.forward(&shuffles.columns(matrix, &self.norm.forward(x)?)?)
     }
 }
 
@@ -91,46 +92,54 @@ impl CrossAttentionLayer {
         name: SvaLayer,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        if windows.skip {
+        if windows.within.skip {
             return Ok(queries.clone());
         }
+        let shuffles = Shuffles::of(&windows.within, name);
         let cells = queries.dims()[0];
-        let context = self.proj_context.forward(&windows.context.unsqueeze(0)?)?;
+        let context = shuffles.columns(Matrix::Context, &windows.context.unsqueeze(0)?)?;
+        let context = self.proj_context.forward(&context)?;
         let context = context.expand((cells, context.dims()[1]))?;
-        let x = self.proj_in.forward(&Tensor::cat(&[queries, &context], 1)?)?;
+        let x = shuffles.columns(Matrix::In, &Tensor::cat(&[queries, &context], 1)?)?;
+        let x = self.proj_in.forward(&x)?;
 
         let mut keys = Vec::with_capacity(self.sources.len());
         let mut values = Vec::with_capacity(self.sources.len());
-        for (source, tokens) in self.sources.iter().zip(&windows.tokens) {
+        for (k, (source, tokens)) in self.sources.iter().zip(&windows.tokens).enumerate() {
             let tokens = match &source.pos_embed {
                 Some(pos_embed) => tokens.broadcast_add(pos_embed)?,
                 None => tokens.clone(),
             };
             let tokens = tokens.flatten(0, 1)?;
-            keys.push(source.key.forward(&tokens)?);
-            values.push(source.value.forward(&tokens)?);
+            keys.push(source.key.forward(&tokens, &shuffles, Matrix::Key(k))?);
+            values.push(source.value.forward(&tokens, &shuffles, Matrix::Value(k))?);
         }
-        let query = self.query.forward(&x)?;
-        let (mixed, probs) = if observer.rewrites(Site::SvaProbs(name)) {
+        let query = self.query.forward(&x, &shuffles, Matrix::Query)?;
+        let rewritten = observer.rewrites(Site::SvaProbs(name));
+        let (mixed, probs) = if rewritten || shuffles.attention_is_shuffled() {
             let probs = probabilities(&query, &keys, &windows.mask, HEADS)?;
-            let probs = observer.rewrite(Site::SvaProbs(name), probs)?;
+            let mut probs = shuffles.attention(probs, &windows.mask)?;
+            if rewritten {
+                probs = observer.rewrite(Site::SvaProbs(name), probs)?;
+            }
             (mix(&probs, &values)?, probs)
         } else {
             window_attention(&query, &keys, &values, &windows.mask, HEADS)?
         };
-        let mixed = silence(mixed, &windows.silent_heads)?;
-        let attended = self.output.forward(&mixed)?;
+        let mixed = silence(mixed, &windows.within.silent_heads)?;
+        let attended = self.output.forward(&shuffles.columns(Matrix::Output, &mixed)?)?;
         show(observer, Site::SvaMask(name), &windows.mask)?;
         show(observer, Site::SvaProbs(name), &probs)?;
         show(observer, Site::SvaAttnOut(name), &attended)?;
         show(observer, Site::SvaLayerIn(name), queries)?;
         if observer.wants(Site::SvaKeyVectors(name)) {
-            let vectors = self.key_vectors(&values, &probs, &windows.silent_heads)?;
+            let vectors = self.key_vectors(&values, &probs, (&windows.within.silent_heads, &shuffles))?;
             observer.observe(Site::SvaKeyVectors(name), &vectors)?;
         }
 
         let x = self.norm.forward(&(x + attended)?)?;
-        let x = self.linear_2.forward(&Activation::Gelu.forward(&self.linear_1.forward(&x)?)?)?;
+        let x = Activation::Gelu.forward(&self.linear_1.forward(&shuffles.columns(Matrix::Hidden, &x)?)?)?;
+        let x = self.linear_2.forward(&shuffles.columns(Matrix::Out, &x)?)?;
         let out = (queries + x)?;
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
@@ -139,7 +148,12 @@ impl CrossAttentionLayer {
     /// What each key writes, `[cells, K, C]`: its value, weighted by each head's probability for it, through `o_proj`.
     ///
     /// `values`: `[cells · r_k², C]` of each encoder; `probs`: `[cells, heads, K]`.
-    fn key_vectors(&self, values: &[Tensor], probs: &Tensor, silent_heads: &[usize]) -> Result<Tensor> {
+    fn key_vectors(
+        &self,
+        values: &[Tensor],
+        probs: &Tensor,
+        (silent_heads, shuffles): (&[usize], &Shuffles<'_>),
+    ) -> Result<Tensor> {
         let (cells, heads, keys) = probs.dims3()?;
         let width = self.output.output_size();
         let of_cells = values.iter().map(|v| v.reshape((cells, v.dims()[0] / cells, width)));
@@ -147,7 +161,8 @@ impl CrossAttentionLayer {
         let by_head = values.reshape((cells, keys, heads, width / heads))?;
         let weights = probs.transpose(1, 2)?.unsqueeze(3)?.to_dtype(values.dtype())?;
         let weighted = by_head.broadcast_mul(&weights)?.reshape((cells * keys, width))?;
-        Ok(self.output.forward(&silence(weighted, silent_heads)?)?.reshape((cells, keys, width))?)
+        let weighted = shuffles.columns(Matrix::Output, &silence(weighted, silent_heads)?)?;
+        Ok(self.output.forward(&weighted)?.reshape((cells, keys, width))?)
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod connector;
 pub mod layer;
 pub mod sampler;
+mod shuffle;
 mod window_attention;
 pub mod windows;
 

@@ -51,7 +51,7 @@ impl Samplers {
     ) -> Result<Option<Tensor>> {
         let Some(n) = self.layout.after_layer(layer) else { return Ok(None) };
         let windows = &windows[n];
-        if windows.skip {
+        if windows.within.skip {
             return Ok(None);
         }
         let (positions, width) = hidden.dims2()?;

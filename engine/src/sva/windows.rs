@@ -123,9 +123,7 @@ impl Cutter<'_> {
     pub fn windows(&mut self, layer: SvaLayer) -> Result<Windows> {
         let plan = self.scene.interventions.plan(layer, self.scene.features.own.len());
         let windows = match &self.last {
-            Some((known, windows)) if known.sees_as(&plan) => {
-                Windows { skip: plan.skip, silent_heads: plan.silent_heads.clone(), ..windows.clone() }
-            }
+            Some((known, windows)) if known.sees_as(&plan) => Windows { within: Within::of(&plan), ..windows.clone() },
             _ => self.cut(&plan)?,
         };
         self.last = Some((plan, windows.clone()));
@@ -166,7 +164,7 @@ impl Cutter<'_> {
             }
         }
         let mask = Tensor::from_vec(mask, (cells, keys), context.device())?;
-        Ok(Windows { tokens, mask, context, skip: plan.skip, silent_heads: plan.silent_heads.clone() })
+        Ok(Windows { tokens, mask, context, within: Within::of(plan) })
     }
 }
 
@@ -180,8 +178,26 @@ pub struct Windows {
     /// Global context `[C]`, the same for every cell: the mean of encoder 0's projected tokens, padding included
     /// (docs/model.md §5).
     pub context: Tensor,
+    /// What is done within the layer.
+    pub within: Within,
+}
+
+/// What interventions do within a layer, whatever it looks at.
+#[derive(Debug, Clone, Default)]
+pub struct Within {
     /// Whether the layer returns its input.
     pub skip: bool,
     /// Heads whose output is zero.
     pub silent_heads: Vec<usize>,
+    /// Shuffles of the columns of its matrices.
+    pub weight_shuffles: Vec<usize>,
+    /// Shuffles of its attention probabilities.
+    pub attention_shuffles: Vec<usize>,
+}
+
+impl Within {
+    fn of(plan: &LayerPlan) -> Self {
+        let LayerPlan { skip, silent_heads, weight_shuffles, attention_shuffles, .. } = plan.clone();
+        Self { skip, silent_heads, weight_shuffles, attention_shuffles }
+    }
 }

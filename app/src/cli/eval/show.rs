@@ -2,6 +2,7 @@
 
 use super::super::console::{Console, print_json, print_report};
 use super::super::failure::Result;
+use crate::evidence::study::Study;
 use crate::output;
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
@@ -25,10 +26,10 @@ enum Format {
     LmmsEval,
 }
 
-/// Show the tables of a run, or of two runs question by question.
+/// Show the tables of a run, of two runs question by question, or of a study of evidence.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// The directory of the run.
+    /// The directory of the run, or the table that `eval evidence --out` wrote.
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// Another run over the same set, compared with the first.
@@ -58,6 +59,9 @@ impl Show {
     /// # Errors
     /// If there is no run, it is damaged, or the two are not comparable.
     pub fn run(&self, console: Console) -> Result<()> {
+        if self.run.is_file() {
+            return self.study(console);
+        }
         let run = RunDirectory::open(&self.run)?;
         let merged = run.finished()?;
         let all = Columns::new(run.header(), &merged.entries);
@@ -102,6 +106,26 @@ impl Show {
             Format::Csv => self.write(&csv(&columns), console),
             Format::Inspect => self.write_json(&inspect(&columns, condition), console),
             Format::LmmsEval => self.write(&lmms_eval(&columns, condition), console),
+        }
+    }
+
+    /// The tables of a study of evidence.
+    fn study(&self, console: Console) -> Result<()> {
+        let study = Study::read(&self.run)?;
+        if self.other.is_some() || self.filter.is_some() || self.condition.is_some() {
+            return Err(Error::input(
+                format!("{}: a study of evidence is shown whole and alone", self.run.display()),
+                "leave the second run, --where and --condition out",
+            )
+            .into());
+        }
+        match if self.json { Format::Json } else { self.format } {
+            Format::Markdown => self.write(&study.markdown(), console),
+            Format::Json => self.write_json(&study.json(), console),
+            Format::Csv => self.write(&study.csv(), console),
+            Format::Inspect | Format::LmmsEval => {
+                Err(Error::input("a study of evidence holds no samples", "take markdown, json or csv").into())
+            }
         }
     }
 

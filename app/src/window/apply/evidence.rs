@@ -1,6 +1,7 @@
 //! What answers rest on: asked for in the batch lane, so that a question goes first; taken in piece by piece; written to files.
 
 use crate::evidence::chain::follow;
+use crate::evidence::checks::{SHUFFLES, Shuffled};
 use crate::evidence::curves::curves_of;
 use crate::evidence::export::{self, EvidenceFile};
 use crate::evidence::measured::Measured;
@@ -28,6 +29,7 @@ impl App {
         match action {
             EvidenceAction::Measure(part) => self.measure(part),
             EvidenceAction::Stop => self.stop_measuring(),
+            EvidenceAction::Recall => self.recall_shown(),
             EvidenceAction::ShowSection(section) => view.section = section,
             EvidenceAction::OfToken(of_token) => view.of_token = of_token,
             EvidenceAction::SetRemoval(removal) => view.removal = removal,
@@ -108,7 +110,14 @@ impl App {
     }
 
     /// Asks for what is not known of `part`, about the answer `exchange` that `key` names.
-    fn measure_of(&mut self, key: EvidenceKey, exchange: &Exchange, part: EvidencePart) {
+    pub(super) fn measure_of(&mut self, key: EvidenceKey, exchange: &Exchange, part: EvidencePart) {
+        // Nothing is measured that was measured before the program was started.
+        if !self.recall(key, exchange) {
+            if let Some(known) = self.state.evidence.get_mut(key) {
+                known.wait_with(part);
+            }
+            return;
+        }
         let Some(model) = self.state.models.named(key.0) else { return };
         let anatomy = model.inspection.config.anatomy();
         let picture = match self.pixels_of(exchange.picture) {
@@ -196,6 +205,12 @@ impl App {
                 also.readings.extend((!read).then_some(token));
             }
             EvidencePart::Features => also.features = known.is_none_or(|known| known.evidence().features.is_none()),
+            EvidencePart::Checks => {
+                let seen = |one: &Interventions| known.is_some_and(|known| known.evidence().seen_under(one).is_some());
+                also.seen_under = Shuffled::Weights.several(SHUFFLES);
+                also.seen_under.retain(|one| !seen(one));
+                also.scored = missing(Shuffled::Attention.several(SHUFFLES));
+            }
             EvidencePart::Lens => also.lens = known.is_none_or(|known| known.evidence().lens.is_none()),
             EvidencePart::Region => {
                 let region = self.state.evidence.view.region.as_ref();
@@ -210,7 +225,10 @@ impl App {
     }
 
     /// The pixels of a picture; `None` while they are being read, or where there is no picture.
-    fn pixels_of(&mut self, picture: Option<crate::window::state::PictureId>) -> Result<Option<Arc<Picture>>, String> {
+    pub(super) fn pixels_of(
+        &mut self,
+        picture: Option<crate::window::state::PictureId>,
+    ) -> Result<Option<Arc<Picture>>, String> {
         let Some(picture) = picture else { return Ok(None) };
         match self.state.pictures.get(picture).map(|entry| &entry.state) {
             Some(PictureState::Ready(pixels)) => Ok(Some(Arc::clone(pixels))),
@@ -250,6 +268,7 @@ impl App {
             && known.part(part) == Some(&PartState::Asked)
         {
             known.set_part(part, Some(ended));
+            self.keep_evidence(key);
         }
     }
 
@@ -311,8 +330,13 @@ impl App {
             return self.state.notices.add(NoticeKind::Warning, self.texts().evidence_panel.nothing_to_export);
         };
         let texts = self.texts();
+        let lacks = kind == EvidenceFile::Tensors && measured.findings.evidence().lacks_tensors();
         let task = move || match export::write(&measured, kind, &path) {
-            Ok(()) => Finished::Notice(NoticeKind::Info, format!("{} {}", texts.inspector.written, path.display())),
+            Ok(()) => {
+                let more = if lacks { format!("\n{}", texts.evidence_further.without_tensors) } else { String::new() };
+                let text = format!("{} {}{more}", texts.inspector.written, path.display());
+                Finished::Notice(NoticeKind::Info, text)
+            }
             Err(error) => Finished::Notice(NoticeKind::Failure, texts.engine.error(&error)),
         };
         self.write_beside("evidence", |error| Finished::Notice(NoticeKind::Failure, error), task);

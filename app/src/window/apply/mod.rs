@@ -10,6 +10,7 @@ mod evaluation;
 mod evidence;
 mod export;
 mod intervened;
+mod kept_evidence;
 mod model;
 mod paths;
 mod pictures;
@@ -230,6 +231,8 @@ impl App {
                 }
                 self.apply_finished(Finished::Picture(id, None, Ok(picture)));
             }
+            Finished::Recalled(key, recalled) => self.recalled(key, *recalled),
+            Finished::EvidenceKept => {}
             Finished::Followed(key, token, choice, chain) => self.followed(key, (token, choice), chain),
             Finished::MapsCompared(keys, Ok(maps)) => {
                 self.state.comparison.set_maps(keys, MapsCompared::Ready(Arc::new(maps)));

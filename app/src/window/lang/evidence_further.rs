@@ -1,5 +1,6 @@
 //! What goes beyond single numbers: orders of cells, chains from a token to pixels, features, and the lens.
 
+use crate::evidence::checks::{MapSays, Shuffled};
 use opabinia_engine::probe::chain::{Dropped, HopKind};
 use opabinia_engine::probe::evidence::{CellOrder, Way};
 
@@ -72,6 +73,20 @@ pub struct EvidenceFurtherTexts {
     pub before_after: (&'static str, &'static str),
     /// Before the decoder layer that a sampler follows.
     pub after_layer: &'static str,
+    /// Checks by shuffling: name of the section and what is in it.
+    pub checks: (&'static str, &'static str),
+    /// Heading and what is done.
+    pub checks_about: (&'static str, &'static str),
+    /// Columns of maps: the map, its rank correlation, what that says.
+    pub checks_maps: [(&'static str, &'static str); 3],
+    /// Columns of answers: what was shuffled, Δ log p, answers that changed.
+    pub checks_answers: [(&'static str, &'static str); 3],
+    shuffled: fn(Shuffled) -> (&'static str, &'static str),
+    map_says: fn(MapSays) -> (&'static str, &'static str),
+    /// A file of tensors was written without those that are not kept across restarts.
+    pub without_tensors: &'static str,
+    /// What it says of attention that shuffling it cost the answer something, and nothing.
+    pub attention_matters: (&'static str, &'static str),
 }
 
 impl EvidenceFurtherTexts {
@@ -88,6 +103,16 @@ impl EvidenceFurtherTexts {
     /// A step of a chain: its name, and what is done.
     pub fn hop(&self, hop: HopKind) -> (&'static str, &'static str) {
         (self.hop)(hop)
+    }
+
+    /// What is shuffled: its name, and what is done.
+    pub fn shuffled(&self, shuffled: Shuffled) -> (&'static str, &'static str) {
+        (self.shuffled)(shuffled)
+    }
+
+    /// What a map says: in a few words, and in a sentence.
+    pub fn map_says(&self, says: MapSays) -> (&'static str, &'static str) {
+        (self.map_says)(says)
     }
 
     /// What a chain drops: its name, and what it is.
@@ -213,6 +238,50 @@ pub(super) const ENGLISH: EvidenceFurtherTexts = EvidenceFurtherTexts {
     lens_none: "This checkpoint has no sampler layers, before and after which a cell could be read.",
     before_after: ("before", "after"),
     after_layer: "Sampler after decoder layer",
+    checks: ("Checks", "Whether maps change when the SVA knows nothing, and the answer when attention is shuffled"),
+    checks_about: (
+        "Checks by shuffling",
+        "The same once more with an SVA that knows nothing: the columns of its matrices shuffled, or its attention shuffled among the keys of \
+         each cell. Several shuffles each; the least and the largest value stand in parentheses.",
+    ),
+    checks_maps: [
+        ("map", "The numbers of every cell and encoder, by which encoders and cells are compared."),
+        (
+            "stays alike",
+            "Spearman's rank correlation, over cells and encoders, of the map with shuffled weights and the map with trained ones. \
+             Intervention on the weights, read in the map.",
+        ),
+        ("it shows", "What the correlation says of the map."),
+    ],
+    checks_answers: [
+        ("shuffled", "What was shuffled, in every SVA layer."),
+        ("Δ log p", "How much less likely the answer became (nats), on average over the shuffles. Intervention."),
+        ("answers changed", "Shuffles under which the likeliest answer is another one. Intervention."),
+    ],
+    shuffled: |shuffled| match shuffled {
+        Shuffled::Weights => {
+            ("weights", "The columns of every matrix of the SVA: as large as before, and without what they learned.")
+        }
+        Shuffled::Attention => (
+            "attention",
+            "In each cell and head, the probabilities go to other keys: as peaked as before, somewhere else.",
+        ),
+    },
+    map_says: |says| match says {
+        MapSays::Geometry => (
+            "geometry",
+            "Much the same with weights that know nothing: it shows how many tokens each encoder has under a cell more than what was learned.",
+        ),
+        MapSays::Both => ("both", "It changes in part: some of it is learned, some is geometry."),
+        MapSays::Learned => {
+            ("what was learned", "Another one with weights that know nothing: it shows what the SVA has learned.")
+        }
+    },
+    without_tensors: "Tensors of contributions and gradients are not in it: they are not kept across restarts. A recipe makes them again.",
+    attention_matters: (
+        "Where the SVA attends matters to this answer: shuffled attention makes it less likely.",
+        "Shuffled attention does not make this answer less likely: do not explain it by where the SVA attends.",
+    ),
 };
 
 pub(super) const CHINESE: EvidenceFurtherTexts = EvidenceFurtherTexts {
@@ -290,4 +359,36 @@ pub(super) const CHINESE: EvidenceFurtherTexts = EvidenceFurtherTexts {
     lens_none: "此检查点没有采样层，因而没有可读取其前后的地方。",
     before_after: ("之前", "之后"),
     after_layer: "采样层，位于解码器层之后：",
+    checks: ("检验", "当 SVA 一无所知时图是否改变，以及打乱注意力时回答是否改变"),
+    checks_about: (
+        "打乱检验",
+        "用一无所知的 SVA 再测一次：打乱其矩阵的列，或在每个单元格的键之间打乱注意力。各打乱数次；括号内为最小值与最大值。",
+    ),
+    checks_maps: [
+        ("图", "每个单元格与编码器的数值，编码器与单元格据此比较。"),
+        (
+            "相似程度",
+            "打乱权重的图与训练所得的图之间的 Spearman 秩相关，遍及单元格与编码器。对权重的干预，从图中读出。",
+        ),
+        ("它显示", "该相关说明图显示了什么。"),
+    ],
+    checks_answers: [
+        ("打乱", "在每个 SVA 层中打乱了什么。"),
+        ("Δ log p", "回答变得多么不可能（nat），对各次打乱取平均。属于干预。"),
+        ("回答改变", "使最可能的回答变成另一个的打乱次数。属于干预。"),
+    ],
+    shuffled: |shuffled| match shuffled {
+        Shuffled::Weights => ("权重", "SVA 每个矩阵的列：大小不变，所学尽失。"),
+        Shuffled::Attention => ("注意力", "在每个单元格与注意力头中，概率分给别的键：同样集中，位置不同。"),
+    },
+    map_says: |says| match says {
+        MapSays::Geometry => ("几何", "权重一无所知时仍大致相同：它更多显示每个编码器在单元格下有多少词元，而非所学。"),
+        MapSays::Both => ("两者兼有", "部分改变：一部分是所学，一部分是几何。"),
+        MapSays::Learned => ("所学", "权重一无所知时变成另一张图：它显示 SVA 学到了什么。"),
+    },
+    without_tensors: "其中没有贡献与梯度的张量：它们不在重启后保留。可用配方重新生成。",
+    attention_matters: (
+        "SVA 关注哪里对这个回答很重要：打乱注意力会使它变得不可能。",
+        "打乱注意力并未使这个回答变得不可能：不要用 SVA 关注的位置来解释它。",
+    ),
 };

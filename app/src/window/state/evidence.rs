@@ -1,4 +1,4 @@
-//! What answers rest on: measured on demand, piece by piece, and kept as long as the program runs.
+//! What answers rest on: measured on demand, piece by piece, and kept; plain numbers also across restarts.
 //!
 //! Everything about one answer is kept under the model and the exchange, and within it by the interventions of each run, so
 //! that nothing is measured twice and what was measured before a measurement was stopped stays.
@@ -8,8 +8,9 @@ use crate::evidence::DecoderChoice;
 use crate::evidence::{Findings, Removal, Section, Shown};
 use opabinia_engine::intervention::Cells;
 use opabinia_engine::probe::Chain;
-use opabinia_engine::probe::evidence::{Finding, GradientOf};
+use opabinia_engine::probe::evidence::{Evidence, Finding, GradientOf, KeptEvidence};
 use opabinia_engine::run::ModelId;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ use std::sync::Arc;
 pub type EvidenceKey = (ModelId, ConversationId, ExchangeId);
 
 /// A part of the evidence that is measured in one go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EvidencePart {
     /// Each encoder, in every way, and the picture as a whole.
     Encoders,
@@ -37,6 +39,38 @@ pub enum EvidencePart {
     Features,
     /// What the decoder would say at each cell, before and after each sampler.
     Lens,
+    /// What stays when weights or attention are shuffled.
+    Checks,
+}
+
+impl EvidencePart {
+    /// Whether all of it are plain numbers of the answer, which are kept across restarts.
+    pub fn survives(self) -> bool {
+        match self {
+            Self::Encoders | Self::Gradient(_) | Self::Layers | Self::Cells(_) | Self::Curves(..) | Self::Checks => {
+                true
+            }
+            Self::Region | Self::Chain(_) | Self::Features | Self::Lens => false,
+        }
+    }
+}
+
+/// Whether it was looked up what was measured about an answer before the program was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recall {
+    /// It is being looked up.
+    Asked,
+    /// It was. What is measured is kept under this name; `None` where nothing can be kept.
+    Done(Option<String>),
+}
+
+/// What was looked up about one answer.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    /// Under which name it is kept; `None` where nothing can be kept.
+    pub name: Option<String>,
+    /// What was kept, with the parts that are complete.
+    pub known: Option<(Vec<EvidencePart>, Evidence)>,
 }
 
 /// How far the measuring of a part is.
@@ -59,6 +93,10 @@ pub struct AnswerEvidence {
     ids: Vec<u32>,
     findings: Option<Findings>,
     parts: HashMap<EvidencePart, PartState>,
+    /// Whether it was looked up; `None` if nobody asked.
+    recall: Option<Recall>,
+    /// What is to be measured once it was looked up.
+    waiting: Vec<EvidencePart>,
     /// Chains that were followed; `None` while one is, or where there is no such layer and head.
     chains: HashMap<(usize, DecoderChoice), Option<Arc<Chain>>>,
 }
@@ -80,6 +118,45 @@ impl AnswerEvidence {
             Some(state) => self.parts.insert(part, state),
             None => self.parts.remove(&part),
         };
+    }
+
+    /// Whether it was looked up what was measured before the program was started; `None` if nobody asked.
+    pub fn recall(&self) -> Option<&Recall> {
+        self.recall.as_ref()
+    }
+
+    /// Notes that it is being looked up.
+    pub fn recalling(&mut self) {
+        self.recall = Some(Recall::Asked);
+    }
+
+    /// Notes what is to be measured once it was looked up.
+    pub fn wait_with(&mut self, part: EvidencePart) {
+        if !self.waiting.contains(&part) {
+            self.waiting.push(part);
+        }
+    }
+
+    /// What was to be measured then.
+    pub fn take_waiting(&mut self) -> Vec<EvidencePart> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Takes in what was looked up.
+    pub fn recalled(&mut self, Recalled { name, known }: Recalled) {
+        self.recall = Some(Recall::Done(name));
+        if let (None, Some((parts, evidence))) = (&self.findings, known) {
+            self.findings = Some(Findings::new(evidence));
+            self.parts.extend(parts.into_iter().filter(|part| part.survives()).map(|part| (part, PartState::Done)));
+        }
+    }
+
+    /// What is kept of it across restarts, and under which name; `None` where nothing is.
+    pub fn kept(&self) -> Option<(String, Vec<EvidencePart>, KeptEvidence)> {
+        let Some(Recall::Done(Some(name))) = &self.recall else { return None };
+        let findings = self.findings.as_ref()?;
+        let done = self.parts.iter().filter(|(part, state)| part.survives() && **state == PartState::Done);
+        Some((name.clone(), done.map(|(part, _)| *part).collect(), KeptEvidence::of(findings.evidence())))
     }
 
     /// The chain of a token, if it was followed to its end.

@@ -51,7 +51,8 @@ pub use evaluation::{
     ItemPicture, ItemToAsk, Known, OpenSet, PairOf, Pick, Told, Working,
 };
 pub use evidence::{
-    AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, WordColours,
+    AnswerEvidence, EvidenceKey, EvidencePart, EvidenceView, Evidences, NoEvidence, PartState, Recall, Recalled,
+    WordColours,
 };
 pub use exchange::{Exchange, ExchangeId};
 pub use exchanges::Exchanges;

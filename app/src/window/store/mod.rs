@@ -6,13 +6,15 @@
 //! one with a damaged part, which is then looked for in the copy.
 //!
 //! One window at a time keeps the session: it holds a lock on the directory. A second one begins with what is there and
-//! writes nothing. Pasted pictures are PNG files under `pictures`; other pictures are kept by their path. Traces are not
-//! kept: they are large, and are made again when their answers are looked at.
+//! writes nothing. Pasted pictures are PNG files under `pictures`; other pictures are kept by their path. Evidence has files of its
+//! own under `evidence`. Traces are not kept: they are large, and are made again when their answers are looked at.
 
+mod evidence;
 mod geometry;
 mod session;
 mod tidy;
 
+pub use evidence::evidence_name;
 pub use geometry::Geometry;
 pub use session::{KeptPicture, Parsed, Session, SessionPart, Unreadable, VERSION};
 
@@ -190,7 +192,7 @@ impl Store {
     /// of its two names.
     fn put(&self, text: &[u8]) -> Result<(), String> {
         let (place, copy) = (self.directory.join(SESSION), self.directory.join(COPY));
-        let before = read_text(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+        let before = read_text(&place, MAX_SESSION_BYTES).map_err(|error| format!("{}: {error}", place.display()))?;
         for (path, text) in [(&copy, before.as_deref()), (&place, Some(text))] {
             let Some(text) = text else { continue };
             crate::output::write_private(path, |file| file.write_all(text)).map_err(|error| error.to_string())?;
@@ -284,13 +286,18 @@ impl Store {
     }
 }
 
-/// Makes the directory, for nobody else to read.
+/// Makes the directory and what is in every one.
 fn make(directory: &Path) -> io::Result<()> {
+    make_private(&directory.join(PICTURES))
+}
+
+/// Makes a directory with those above it, for nobody else to read.
+fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory.join(PICTURES))
+    builder.create(directory)
 }
 
 /// The lock at `path`; `None` if another window holds it.
@@ -308,12 +315,12 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 
 /// The session at `path` and its parts that could not be read; `None` if there is none.
 fn read(path: &Path) -> Result<Option<Parsed>, Unreadable> {
-    let text = read_text(path).map_err(|error| Unreadable::Damaged(error.to_string()))?;
+    let text = read_text(path, MAX_SESSION_BYTES).map_err(|error| Unreadable::Damaged(error.to_string()))?;
     text.map(|text| Session::parse(&text)).transpose()
 }
 
 /// What is written in the session at `path`; `None` if there is none.
-fn read_text(path: &Path) -> io::Result<Option<Vec<u8>>> {
+fn read_text(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     // A pipe would have to be waited for.
     if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
         return Err(io::Error::other("this is not a file"));
@@ -324,8 +331,8 @@ fn read_text(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) => return Err(error),
     };
     let mut text = Vec::new();
-    if file.take(MAX_SESSION_BYTES + 1).read_to_end(&mut text)? as u64 > MAX_SESSION_BYTES {
-        return Err(io::Error::other(format!("it has more than {} MB", MAX_SESSION_BYTES >> 20)));
+    if file.take(most + 1).read_to_end(&mut text)? as u64 > most {
+        return Err(io::Error::other(format!("it has more than {} MB", most >> 20)));
     }
     Ok(Some(text))
 }

@@ -1,7 +1,8 @@
 //! Removing what no session needs: files that a kill left half written, and pasted pictures of conversations that were
 //! removed. Only files with names of our own making are ever removed, and only by the window that keeps the session.
 
-use super::{ASIDE, COPY, PICTURES, Session, Store, read_text};
+use super::evidence::EVIDENCE;
+use super::{ASIDE, COPY, MAX_SESSION_BYTES, PICTURES, Session, Store, read_text};
 use crate::output;
 use crate::window::state::PictureSource;
 use std::collections::HashSet;
@@ -26,6 +27,8 @@ impl Store {
         let unfinished = |name: &&String| [UNFINISHED, output::PREFIX].iter().any(|prefix| is_unfinished(name, prefix));
         remove(&self.directory, files.iter().filter(unfinished));
         remove(&pictures, pasted.iter().filter(|name| is_unfinished(name, output::PREFIX)));
+        let evidence = self.directory.join(EVIDENCE);
+        remove(&evidence, names(&evidence).iter().filter(|name| is_unfinished(name, output::PREFIX)));
         // Without a session nobody knows what belongs to one. And what is kept aside may name any of them, but not
         // legibly: who brings it back wants its pictures too.
         let Some(session) = session.filter(|_| !files.iter().any(|name| name.starts_with(ASIDE))) else { return };
@@ -36,7 +39,7 @@ impl Store {
             return;
         }
         // The copy is read only where it matters, and not taken apart: a name that stands in it is enough.
-        match read_text(&self.directory.join(COPY)) {
+        match read_text(&self.directory.join(COPY), MAX_SESSION_BYTES) {
             Ok(copy) => {
                 let copy = copy.unwrap_or_default();
                 let named = names_in(&copy);

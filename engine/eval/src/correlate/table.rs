@@ -1,16 +1,11 @@
 //! Tables of models × benchmarks as people keep them: commas between fields, names of benchmarks on top, of models in front.
 
 use super::field;
+use crate::csv;
 use crate::error::{Error, Result};
 use crate::report::Columns;
-use csv_core::{ReadFieldResult, Reader};
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
-
-/// No table is longer.
-const MAX_BYTES: u64 = 8 << 20;
 
 /// No table has more benchmarks: more of them nobody can read in a figure.
 const MAX_BENCHMARKS: usize = 120;
@@ -42,7 +37,7 @@ impl Scores {
     /// # Errors
     /// If it cannot be read or is none, or fewer than three models or two benchmarks are left.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut rows = rows(path)?.into_iter();
+        let mut rows = csv::rows(path, HELP)?.into_iter();
         let (_, head) = rows.next().ok_or_else(|| Error::at(path, "it is empty", HELP))?;
         let benchmarks: Vec<String> = head.iter().skip(1).map(|name| name.trim().to_owned()).collect();
         if benchmarks.len() > MAX_BENCHMARKS {
@@ -171,7 +166,7 @@ impl Groups {
     pub fn read(path: &Path) -> Result<Self> {
         let help = "a table of groups has two columns, benchmark and group, and a line with their names on top";
         let mut groups = BTreeMap::new();
-        for (line, row) in rows(path)?.into_iter().skip(1) {
+        for (line, row) in csv::rows(path, help)?.into_iter().skip(1) {
             let [benchmark, group] = row.as_slice() else {
                 return Err(Error::at(path, format!("line {line}: it has {} fields", row.len()), help));
             };
@@ -194,39 +189,6 @@ impl Groups {
         names.sort_unstable();
         names.dedup();
         names
-    }
-}
-
-/// The lines of a table that are not empty, with their numbers.
-fn rows(path: &Path) -> Result<Vec<(u64, Vec<String>)>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|error| Error::reading(path, &error))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Error::at(path, format!("it is longer than {} MiB", MAX_BYTES >> 20), HELP));
-    }
-    let text =
-        std::str::from_utf8(&bytes).map_err(|error| Error::at(path, format!("this is no text: {error}"), HELP))?;
-    let mut input = text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes();
-    let (mut reader, mut rows, mut row, mut field) = (Reader::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut line = 1;
-    let mut chunk = [0; 4096];
-    loop {
-        let (result, used, made) = reader.read_field(input, &mut chunk);
-        input = &input[used..];
-        field.extend_from_slice(&chunk[..made]);
-        match result {
-            // An empty input is how the reader is told of the end.
-            ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
-            ReadFieldResult::Field { record_end } => {
-                row.push(String::from_utf8_lossy(&std::mem::take(&mut field)).into_owned());
-                if record_end {
-                    rows.push((line, std::mem::take(&mut row)));
-                    line = reader.line();
-                }
-            }
-            ReadFieldResult::End => return Ok(rows),
-        }
     }
 }
 

@@ -7,39 +7,48 @@ use crate::observe::SvaLayer;
 use crate::probe::Trace;
 use crate::sva::{Frame, PictureSize};
 use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What each encoder had of the attention and wrote into the cells, in the run without interventions: means over SVA
 /// layers, heads and the cells that hold some of the image. None of it depends on the question.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EncoderMeans {
     /// Cells to a side of the padded query grid that [`EncoderMeans::cells`] are of.
     pub side: usize,
     /// `[n]`: share of the attention, 0 to 1. Correlational.
+    #[serde(with = "super::exact::list")]
     pub share: Vec<f64>,
     /// `[n]`: share ÷ what uniform attention over the unmasked keys would give; the ratio is averaged. Correlational.
+    #[serde(with = "super::exact::list")]
     pub lift: Vec<f64>,
     /// `[n]`: norm of what the encoder's keys write together (`enc_norm`). How much was written.
+    #[serde(with = "super::exact::list")]
     pub norm: Vec<f64>,
     /// `[side²]`, row by row; `None` for cells without any of the image.
     pub cells: Vec<Option<CellMeans>>,
 }
 
 /// The same for one cell.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CellMeans {
     /// `[n]`: share of the attention.
+    #[serde(with = "super::exact::list")]
     pub share: Vec<f64>,
     /// `[n]`: lift.
+    #[serde(with = "super::exact::list")]
     pub lift: Vec<f64>,
     /// `[n]`: norm of what each encoder's keys write together.
+    #[serde(with = "super::exact::list")]
     pub norm: Vec<f64>,
     /// Norm of what all keys write together (`attn_norm`).
+    #[serde(with = "super::exact::one")]
     pub all: f64,
 }
 
 /// What a gradient is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GradientOf {
     /// The logarithm of the whole answer's probability.
     Answer,
@@ -58,15 +67,18 @@ impl GradientOf {
 }
 
 /// Gradient × attention of each encoder, signed: local sensitivity.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GradientSums {
     /// Of what.
     pub of: GradientOf,
     /// `[n]`: sums over SVA layers, cells, heads and keys.
+    #[serde(with = "super::exact::list")]
     pub encoders: Vec<f64>,
     /// `[n]`: Chefer's relevancy, of the same products what is above 0, averaged over heads; sums over layers, cells and keys.
+    #[serde(with = "super::exact::list")]
     pub relevancy: Vec<f64>,
     /// `[side²][n]`: sums over layers, heads and keys in each cell of the padded query grid.
+    #[serde(with = "super::exact::lists")]
     pub cells: Vec<Vec<f64>>,
 }
 

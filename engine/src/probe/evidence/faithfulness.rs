@@ -9,7 +9,9 @@ use super::score::{Score, Scorer};
 use crate::error::Result;
 use crate::intervention::{Cells, Interventions};
 use crate::job::Job;
+use crate::random::Random;
 use crate::sva::Frame;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,7 +23,8 @@ pub const MAX_UNITS: usize = 36;
 pub const RANDOM_ORDERS: usize = 20;
 
 /// An order in which cells are taken away, or given back: what matters most by its reckoning goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CellOrder {
     /// By the encoder's share of the cell's attention; where all encoders are meant, the largest of their shares.
     Share,
@@ -78,7 +81,8 @@ impl fmt::Display for CellOrder {
 }
 
 /// Whether cells are taken away or given back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Way {
     /// From the whole image to none: the lower the curve, the better the order.
     Deletion,
@@ -108,7 +112,7 @@ impl Way {
 }
 
 /// What is taken away in curves, and what they are curves of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CurvesOf {
     /// The encoder whose tokens are replaced; `None` for all.
     pub target: Option<usize>,
@@ -128,7 +132,7 @@ pub struct Faithfulness {
 }
 
 /// One curve.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// What is taken away, and what the curve is of.
     pub of: CurvesOf,
@@ -141,6 +145,7 @@ pub struct Curve {
     /// `[points]`: cells that are gone (deletion) or back (insertion), from none to all.
     pub cells: Vec<usize>,
     /// `[points]`: log p then, in nats.
+    #[serde(with = "super::exact::list")]
     pub log_p: Vec<f64>,
 }
 
@@ -391,7 +396,7 @@ impl Runner {
         job: &Job<'_>,
     ) -> Result<Option<Vec<usize>>> {
         if let CellOrder::Random(number) = order {
-            return Ok(Some(shuffled(self.units.len(), number as u64)));
+            return Ok(Some(Random::stream(number as u64).order(self.units.len())));
         }
         let mut strengths = Vec::with_capacity(self.units.len());
         for (unit, cells) in self.units.iter().enumerate() {
@@ -446,24 +451,6 @@ impl GradientOf {
             Self::Token(t) => score.log_probs.get(t).map_or(0.0, |p| f64::from(*p)),
         }
     }
-}
-
-/// The numbers below `n` in a random order: number `of` of those that are always the same.
-fn shuffled(n: usize, of: u64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..n).collect();
-    let mut state = 0x6f70_6162_696e_6961 ^ of.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut next = || {
-        // SplitMix64 (Steele, Lea and Flood 2014).
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    };
-    for last in (1..n).rev() {
-        order.swap(last, (next() % (last as u64 + 1)) as usize);
-    }
-    order
 }
 
 #[cfg(test)]
@@ -525,19 +512,6 @@ mod tests {
         }
         assert_eq!(unit_for(&Frame::padded(6)), 1);
         assert_eq!(unit_for(&Frame::padded(24)), 4);
-    }
-
-    #[test]
-    fn random_orders_are_orders_and_always_the_same() {
-        let mut sorted = shuffled(30, 4);
-        assert_eq!(sorted, shuffled(30, 4));
-        assert_ne!(sorted, shuffled(30, 5));
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..30).collect::<Vec<_>>());
-        assert_eq!(shuffled(0, 1), Vec::<usize>::new());
-        // Over many of them every number comes first about equally often.
-        let firsts = (0..6000).filter(|of| shuffled(6, *of)[0] == 2).count();
-        assert!((850..1150).contains(&firsts), "{firsts} of 6000");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Evidence as a file: safetensors under fixed names, with what they belong to in the metadata.
 
+use super::answer::Evidence;
+use super::encoders::{CellMeans, EncoderMeans, GradientOf, GradientSums};
 use super::faithfulness::{Curve, CurvesOf};
 use super::game::Game;
-use super::measure::Evidence;
 use super::score::Score;
 use crate::error::Result;
 use crate::probe::trace_file::write_tensors;
@@ -44,6 +45,32 @@ impl Evidence {
             let cells: Vec<i64> = curve.cells.iter().map(|cells| *cells as i64).collect();
             tensors.insert(format!("{name}.cells"), Tensor::from_vec(cells, points, &Device::Cpu)?);
         }
+        let of_cells = |name: &str, means: &EncoderMeans, gradient: Option<&GradientSums>| -> Result<Vec<_>> {
+            let n = self.anatomy.encoders().len();
+            let numbers = |values: &dyn Fn(usize) -> Option<Vec<f64>>| {
+                let cells = (0..means.side * means.side).flat_map(|at| values(at).unwrap_or(vec![f64::NAN; n]));
+                Tensor::from_vec(cells.map(|value| value as f32).collect(), (means.side, means.side, n), &Device::Cpu)
+            };
+            let pick =
+                |part: fn(&CellMeans) -> &Vec<f64>| numbers(&|at| Some(part(means.cells.get(at)?.as_ref()?).clone()));
+            let mut all = vec![
+                (format!("{name}.cells.share"), pick(|cell| &cell.share)?),
+                (format!("{name}.cells.lift"), pick(|cell| &cell.lift)?),
+                (format!("{name}.cells.norm"), pick(|cell| &cell.norm)?),
+            ];
+            if let Some(gradient) = gradient {
+                let sums = numbers(&|at| gradient.cells.get(at).cloned())?;
+                all.push((format!("{name}.cells.gradient_x_attention"), sums));
+            }
+            Ok(all)
+        };
+        if let Some(means) = &self.means {
+            tensors.extend(of_cells("base", means, self.gradient(GradientOf::Answer))?);
+        }
+        for seen in &self.seen_under {
+            let name = seen.interventions.to_spec(&self.anatomy);
+            tensors.extend(of_cells(&name, &seen.means, seen.gradient.as_ref())?);
+        }
         for reading in &self.readings {
             let (rows, frame) = (&reading.rows, reading.rows.frame.size_hw());
             let shape = (rows.layers, rows.heads, frame.0, frame.1);
@@ -65,6 +92,13 @@ impl Evidence {
             }
         }
         Ok(tensors)
+    }
+
+    /// Whether tensors of contributions or gradients are missing whose sums are known: what is kept across restarts is without
+    /// them.
+    pub fn lacks_tensors(&self) -> bool {
+        let has = |prefix: &str| self.seen.keys().any(|name| name.starts_with(prefix));
+        (self.means.is_some() && !has("contrib.")) || (!self.gradients.is_empty() && !has("grad."))
     }
 
     /// Writes [`Evidence::tensors`] to `path`, with a description of what they belong to.

@@ -1,14 +1,15 @@
 //! What a measurement has found so far, piece by piece, for whoever does not wait for its end.
 
-use super::encoders::{GradientOf, GradientSums};
+use super::answer::{Effect, Evidence};
+use super::encoders::{EncoderMeans, GradientOf, GradientSums};
 use super::faithfulness::{Curve, Faithfulness};
 use super::features::Features;
 use super::game::{Game, GameKind};
 use super::lens::LensMap;
-use super::measure::{Effect, Evidence};
 use super::reading::Reading;
 use crate::intervention::Interventions;
 use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub enum Finding {
     Game(Game),
     /// A gradient.
     Gradient(GradientSums, Seen),
+    /// What was attended to and written under an intervention.
+    SeenUnder(Box<SeenUnder>),
     /// How log p goes while cells go or come.
     Curve(Curve),
     /// What a token of the answer attended to in the decoder.
@@ -33,6 +36,18 @@ pub enum Finding {
     Lens(Box<LensMap>),
     /// Something was left out: why.
     Note(String),
+}
+
+/// What each encoder had of the attention and wrote, and how sensitive the answer was to it, in the run under some
+/// interventions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenUnder {
+    /// The interventions.
+    pub interventions: Interventions,
+    /// Share, lift and norm.
+    pub means: EncoderMeans,
+    /// The gradient of the whole answer; `None` where there was no memory for it.
+    pub gradient: Option<GradientSums>,
 }
 
 /// Tensors under their names in files, handed on unseen.
@@ -50,6 +65,8 @@ pub struct Also {
     pub games: Vec<GameKind>,
     /// Gradients, taken last.
     pub gradients: Vec<GradientOf>,
+    /// Interventions under which each encoder's share, lift, norm and gradient are wanted, too.
+    pub seen_under: Vec<Interventions>,
     /// Deletion and insertion, after all that.
     pub curves: Vec<Faithfulness>,
     /// Tokens whose attention in the decoder is wanted, with the trace of the SVA that a [`crate::probe::Chain`] goes on in.
@@ -76,6 +93,9 @@ impl Evidence {
                 let base = *base;
                 self.means = self.means.take().or(base.means);
                 self.trace = self.trace.take().or(base.trace);
+                if self.patches.is_empty() {
+                    self.patches = base.patches;
+                }
                 for (name, tensor) in base.seen {
                     self.seen.entry(name).or_insert(tensor);
                 }
@@ -96,6 +116,10 @@ impl Evidence {
                 self.gradients.retain(|known| known.of != sums.of);
                 self.gradients.push(sums);
                 self.seen.extend(seen.0);
+            }
+            Finding::SeenUnder(seen) => {
+                self.seen_under.retain(|known| known.interventions != seen.interventions);
+                self.seen_under.push(*seen);
             }
             Finding::Curve(curve) => {
                 let same = |known: &Curve| (known.of, known.order, known.way) == (curve.of, curve.order, curve.way);
@@ -119,6 +143,7 @@ impl Evidence {
     /// Forgets what rests on another image: it is about to be another one.
     pub fn forget_swaps(&mut self) {
         self.effects.retain(|effect| !effect.interventions.needs_other());
+        self.seen_under.retain(|seen| !seen.interventions.needs_other());
         self.games.retain(|game| game.kind != GameKind::Swap);
         self.other = None;
     }
@@ -126,6 +151,11 @@ impl Evidence {
     /// The gradient of `of`, if it is known.
     pub fn gradient(&self, of: GradientOf) -> Option<&GradientSums> {
         self.gradients.iter().find(|known| known.of == of)
+    }
+
+    /// What was attended to and written under `interventions`, if that is known.
+    pub fn seen_under(&self, interventions: &Interventions) -> Option<&SeenUnder> {
+        self.seen_under.iter().find(|known| known.interventions == *interventions)
     }
 
     /// What `token` attended to in the decoder, if that is known.

@@ -8,32 +8,39 @@
 //! go or come; a [`Reading`] is what a token attended to in the decoder; [`Features`] are what encoders made of the image. Numbers mean what
 //! `docs/evidence.md` says.
 
+mod answer;
 mod contribution;
 mod encoders;
+mod exact;
 mod faithfulness;
 mod features;
 mod file;
 mod finding;
 mod game;
 mod gradient;
+mod kept;
 mod lens;
 mod measure;
 mod reading;
+mod request;
 mod score;
 mod shapley;
 mod standard;
 
+pub use answer::{Effect, Evidence, ScoredToken};
 pub use contribution::Contributions;
 pub use encoders::{CellMeans, EncoderMeans, GradientOf, GradientSums};
 pub use faithfulness::{
     CellOrder, Curve, CurvesOf, Faithfulness, MAX_UNITS, RANDOM_ORDERS, Way, normalised, random_area, unit_for, units,
 };
 pub use features::{FeatureMap, Features};
-pub use finding::{Also, Finding, Seen};
+pub use finding::{Also, Finding, Seen, SeenUnder};
 pub use game::{Game, GameKind};
+pub use kept::KeptEvidence;
 pub use lens::{LENS_TOKENS, Lens, LensLayer, LensMap, LikelyTokens};
-pub use measure::{Effect, Evidence, Measurement, Request, ScoredToken, measure};
+pub use measure::{Measurement, measure};
 pub use reading::Reading;
+pub use request::Request;
 pub use score::{Continuation, Score, Scorer};
 pub use shapley::Shapley;
 pub use standard::{Named, standard};

@@ -13,6 +13,7 @@ use crate::observe::{Both, Observer, Site, SvaLayer, Unobserved};
 use crate::text::PromptIds;
 use crate::vision::Picture;
 use candle_core::{D, Tensor};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -20,12 +21,13 @@ use std::sync::Arc;
 const ROWS_AT_ONCE: usize = 64;
 
 /// What a given answer is worth in one run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Natural logarithm of the probability of each of the answer's tokens, given those before it.
     pub log_probs: Vec<f32>,
     /// KL divergence at the answer's first position from the run without interventions to this one, over the tokenizer's
     /// ids, in nats.
+    #[serde(with = "super::exact::one")]
     pub kl: f64,
     /// The likeliest id at each position, given the answer's earlier tokens.
     pub greedy: Vec<u32>,
@@ -49,7 +51,7 @@ impl Score {
 }
 
 /// The likeliest answer in one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuation {
     /// Its ids, the one that ended it included.
     pub ids: Vec<u32>,
@@ -200,6 +202,23 @@ impl Scorer {
         Ok(score)
     }
 
+    /// The same, in front of `observer`, who sees the whole run from the connector on even where it is known.
+    ///
+    /// # Errors
+    /// Those of [`Scorer::score`].
+    pub(super) fn observed(
+        &mut self,
+        interventions: &Interventions,
+        observer: &mut dyn Observer,
+        job: &Job<'_>,
+    ) -> Result<Score> {
+        self.base(&mut Unobserved, job)?;
+        let rows = self.whole_run(interventions, observer, job)?;
+        let (score, _) = self.read(&rows)?;
+        self.scores.insert(interventions.clone(), score.clone());
+        Ok(score)
+    }
+
     /// The likeliest answer under `interventions`, of at most `max_tokens` tokens. Its beginning that agrees with the
     /// scored answer costs nothing more than the score.
     ///
@@ -252,15 +271,20 @@ impl Scorer {
     /// [`Error::OutOfMemory`], before anything is computed, if they do not fit; those of [`Scorer::score`].
     pub fn gradients(&mut self, tokens: &[usize], job: &Job<'_>) -> Result<BTreeMap<String, Tensor>> {
         let tokens: Vec<GradientOf> = tokens.iter().map(|t| GradientOf::Token(*t)).collect();
-        self.gradients_of(&tokens, job)
+        self.gradients_of(&tokens, &Interventions::default(), job)
     }
 
-    /// The same for tokens or the whole answer: `grad.NAME.LAYER` and `gradxattn.NAME.LAYER.encoders` with the names of
-    /// [`GradientOf`].
+    /// The same for tokens or the whole answer, under `interventions`: `grad.NAME.LAYER` and
+    /// `gradxattn.NAME.LAYER.encoders` with the names of [`GradientOf`].
     ///
     /// # Errors
     /// Those of [`Scorer::gradients`].
-    pub fn gradients_of(&mut self, wanted: &[GradientOf], job: &Job<'_>) -> Result<BTreeMap<String, Tensor>> {
+    pub fn gradients_of(
+        &mut self,
+        wanted: &[GradientOf],
+        interventions: &Interventions,
+        job: &Job<'_>,
+    ) -> Result<BTreeMap<String, Tensor>> {
         self.base(&mut Unobserved, job)?;
         let model = Arc::clone(&self.model);
         let ids = self.forced(&self.prompt.ids[self.before..]);
@@ -268,7 +292,8 @@ impl Scorer {
         let rows = if wanted.contains(&GradientOf::Answer) { answer } else { 1 };
         check_memory(&model, self.positions_of_pass(), self.before, rows)?;
         let mut probe = Probe::default();
-        let visual = model.connect(&self.image, None, &Interventions::default(), job, &mut probe)?;
+        let shown = self.shown(interventions, job)?;
+        let visual = model.connect(&shown, self.other.as_ref(), interventions, job, &mut probe)?;
         // Another view of the same memory, in which nothing is written: what is tracked is not stored.
         let mut cache = self.cache.clone();
         cache.truncate(self.before);
@@ -357,19 +382,37 @@ impl Scorer {
                 let hidden = model.run_from_sampler(n, hidden, &visual, &mut self.cache, job, &mut Unobserved)?;
                 self.answer_rows(&hidden)?
             }
-            _ => {
-                if interventions.blank_image() && self.blank.is_none() {
-                    let blank = Picture::blank(self.image.picture.width, self.image.picture.height);
-                    self.blank = Some(model.encode(&blank, job, &mut Unobserved)?);
-                }
-                let shown = self.blank.as_ref().filter(|_| interventions.blank_image()).unwrap_or(&self.image);
-                let visual = model.connect(shown, self.other.as_ref(), interventions, job, &mut Unobserved)?;
-                self.intact = 0;
-                self.pass(&visual, &mut Unobserved, job)?
-            }
+            _ => return self.whole_run(interventions, &mut Unobserved, job),
         };
         self.held = Some(interventions.clone());
         Ok(rows)
+    }
+
+    /// The same from the connector on, in front of `observer`, for interventions that leave the image in the prompt.
+    fn whole_run(
+        &mut self,
+        interventions: &Interventions,
+        observer: &mut dyn Observer,
+        job: &Job<'_>,
+    ) -> Result<Tensor> {
+        let shown = self.shown(interventions, job)?;
+        let visual = self.model.connect(&shown, self.other.as_ref(), interventions, job, observer)?;
+        (self.held, self.intact) = (None, 0);
+        let rows = self.pass(&visual, observer, job)?;
+        self.held = Some(interventions.clone());
+        Ok(rows)
+    }
+
+    /// What the encoders give under `interventions`: of the image, or of an even grey.
+    fn shown(&mut self, interventions: &Interventions, job: &Job<'_>) -> Result<EncodedImage> {
+        if !interventions.blank_image() {
+            return Ok(self.image.clone());
+        }
+        if let Some(blank) = &self.blank {
+            return Ok(blank.clone());
+        }
+        let blank = Picture::blank(self.image.picture.width, self.image.picture.height);
+        Ok(self.blank.insert(self.model.encode(&blank, job, &mut Unobserved)?).clone())
     }
 
     /// One pass over everything from the image on.

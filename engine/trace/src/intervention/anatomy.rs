@@ -5,6 +5,9 @@ use crate::encoder_names;
 use crate::error::{Result, Unusable};
 use crate::layer::{HEADS, SvaLayer};
 
+/// The largest seed of a shuffle: any number of six digits.
+pub const MAX_SEED: usize = 999_999;
+
 /// The parts of a checkpoint's SVA by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anatomy {
@@ -108,6 +111,9 @@ impl Anatomy {
                 format!("there is no head {head}"),
                 format!("the heads of every SVA layer are 0 to {}", HEADS - 1),
             )),
+            Action::ShuffleWeights { seed } | Action::ShuffleAttention { seed } if *seed > MAX_SEED => {
+                Err(Unusable::new(format!("there is no shuffle {seed}"), format!("take one from 0 to {MAX_SEED}")))
+            }
             Action::Region { cells, .. } => match cells.outside(self.side) {
                 Some([row, column]) => Err(Unusable::new(
                     format!("there is no cell {row},{column}"),

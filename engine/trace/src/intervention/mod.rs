@@ -20,7 +20,7 @@ mod spec;
 mod tests;
 mod words;
 
-pub use anatomy::Anatomy;
+pub use anatomy::{Anatomy, MAX_SEED};
 pub use cells::Cells;
 pub use place::Place;
 pub use plan::{EncoderPlan, LayerPlan, Source};
@@ -75,6 +75,16 @@ pub enum Action {
     },
     /// The global context ← 0, encoder 0's only other way in.
     Context,
+    /// The columns of every matrix of the SVA layer are shuffled: weights of the same size that know nothing.
+    ShuffleWeights {
+        /// Which shuffle.
+        seed: usize,
+    },
+    /// In every cell and head, the attention probabilities are shuffled among the keys that are not masked.
+    ShuffleAttention {
+        /// Which shuffle.
+        seed: usize,
+    },
     /// The SVA layer returns its input.
     Skip,
     /// The output of one attention head ← 0, before `o_proj`.
@@ -94,7 +104,21 @@ impl Action {
             | Self::Swap { encoder }
             | Self::Region { encoder, .. }
             | Self::Mask { encoder } => Some(*encoder),
-            Self::NoImage | Self::Blank | Self::Context | Self::Skip | Self::Head { .. } => None,
+            Self::NoImage
+            | Self::Blank
+            | Self::Context
+            | Self::ShuffleWeights { .. }
+            | Self::ShuffleAttention { .. }
+            | Self::Skip
+            | Self::Head { .. } => None,
+        }
+    }
+
+    /// The seed of what it shuffles, if it shuffles anything.
+    pub fn seed(&self) -> Option<usize> {
+        match self {
+            Self::ShuffleWeights { seed } | Self::ShuffleAttention { seed } => Some(*seed),
+            _ => None,
         }
     }
 

@@ -43,6 +43,10 @@ pub struct LayerPlan {
     pub encoders: Vec<EncoderPlan>,
     /// Whether the global context is zero.
     pub no_context: bool,
+    /// Shuffles of its matrices' columns, one after the other.
+    pub weight_shuffles: Vec<usize>,
+    /// Shuffles of its attention probabilities, one after the other.
+    pub attention_shuffles: Vec<usize>,
     /// Whether the layer returns its input.
     pub skip: bool,
     /// Heads whose output is zero, in order.
@@ -55,6 +59,8 @@ impl LayerPlan {
         let mut plan = Self {
             encoders: vec![EncoderPlan::default(); encoders],
             no_context: false,
+            weight_shuffles: Vec::new(),
+            attention_shuffles: Vec::new(),
             skip: false,
             silent_heads: Vec::new(),
         };
@@ -71,6 +77,8 @@ impl LayerPlan {
                 (Action::Region { cells, .. }, Some(encoder)) => encoder.region.extend(cells),
                 (Action::Mask { .. }, Some(encoder)) => encoder.masked = true,
                 (Action::Context, _) => plan.no_context = true,
+                (Action::ShuffleWeights { seed }, _) => plan.weight_shuffles.push(*seed),
+                (Action::ShuffleAttention { seed }, _) => plan.attention_shuffles.push(*seed),
                 (Action::Skip, _) => plan.skip = true,
                 (Action::Head { head }, _) => plan.silent_heads.push(*head),
                 // What is done to the input was done before any layer; what is about an encoder that does not exist
@@ -87,8 +95,10 @@ impl LayerPlan {
                 ) => {}
             }
         }
-        plan.silent_heads.sort_unstable();
-        plan.silent_heads.dedup();
+        for numbers in [&mut plan.silent_heads, &mut plan.weight_shuffles, &mut plan.attention_shuffles] {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
         plan
     }
 

@@ -18,6 +18,8 @@ SPEC is one intervention or several joined with +, applied together:
   region:all@0:3,0:3      the tokens under these cells become the mean of all: rows 0 to 2 and
                           columns 0 to 2 of the query grid over the padded square
   region:clip@4,5         one cell, of one encoder
+  shuffle_weights:1       the columns of every SVA matrix are shuffled, by this seed
+  shuffle_attention:1     attention is shuffled among the keys of each cell and head
   skip:S0                 an SVA layer returns its input
   head:S0/3               head 3 of a layer gives zero
   blank                   the encoders see an even grey instead of the image
@@ -79,22 +81,21 @@ impl Interventions {
                     format!("region:{}@{},{}{end}", encoders(), range_text(&rows), range_text(&columns))
                 })),
                 Action::Context => parts.push(format!("context{end}")),
+                Action::ShuffleWeights { .. } => parts.push(format!("shuffle_weights:{}{end}", numbers(&members))),
+                Action::ShuffleAttention { .. } => parts.push(format!("shuffle_attention:{}{end}", numbers(&members))),
                 Action::Skip => parts.push(format!("skip:{place}")),
-                Action::Head { .. } => {
-                    let heads: Vec<String> = members.iter().map(ToString::to_string).collect();
-                    parts.push(format!("head:{place}/{}", heads.join(",")));
-                }
+                Action::Head { .. } => parts.push(format!("head:{place}/{}", numbers(&members))),
             }
         }
         parts.join("+")
     }
 }
 
-/// Interventions that differ in the encoder or in the head alone.
+/// Interventions that differ in the encoder, in the head or in the seed alone.
 pub(super) struct Group<'a> {
     pub(super) action: &'a Action,
     pub(super) at: Place,
-    /// The encoders or heads, in order.
+    /// The encoders, heads or seeds, in order.
     pub(super) members: Vec<usize>,
 }
 
@@ -108,7 +109,7 @@ pub(super) fn grouped(interventions: &Interventions) -> Vec<Group<'_>> {
     for Intervention { action, at } in interventions.iter() {
         let member = match action {
             Action::Head { head } => Some(*head),
-            _ => action.encoder(),
+            _ => action.encoder().or(action.seed()),
         };
         match groups.iter_mut().find(|group| group.at == *at && alike(group.action, action)) {
             Some(group) => group.members.extend(member),
@@ -125,6 +126,10 @@ pub(super) fn place_text(place: Place, anatomy: &Anatomy) -> String {
         Place::Connector | Place::Samplers => place.to_string(),
         Place::Layer(layer) => anatomy.label(layer),
     }
+}
+
+fn numbers(members: &[usize]) -> String {
+    members.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn encoder_list(encoders: &[usize], words: &[String]) -> String {
@@ -145,7 +150,8 @@ fn parse_part(part: &str, anatomy: &Anatomy) -> Result<Vec<Intervention>> {
         Unusable::new(
             problem,
             "write mask, mask_context, zero, zero_raw, mean or swap with :ENCODERS, region:ENCODERS@CELLS, context, \
-             skip:LAYERS, head:LAYERS/HEADS, blank or no_image; `opabinia evidence --help` explains them",
+             shuffle_weights:SEED, shuffle_attention:SEED, skip:LAYERS, head:LAYERS/HEADS, blank or no_image; \
+             `opabinia evidence --help` explains them",
         )
     };
     let (kind, rest) = match part.split_once(':') {
@@ -164,7 +170,16 @@ fn parse_part(part: &str, anatomy: &Anatomy) -> Result<Vec<Intervention>> {
         let places = parse_places(places, anatomy)?;
         Ok(product(&parse_encoders(encoders, anatomy)?, &places, action))
     };
+    let shuffled = |action: &dyn Fn(usize) -> Action| -> Result<Vec<Intervention>> {
+        let Some(rest) = rest else { return Err(refuse(format!("`{part}` does not say which shuffle: {kind}:1"))) };
+        let (seeds, places) = rest.split_once('@').map_or((rest, None), |(seeds, at)| (seeds, Some(at)));
+        let seeds = seeds.split(',').map(|text| number(text).ok_or_else(|| refuse(no_number(text))));
+        let seeds: Vec<usize> = seeds.collect::<Result<_>>()?;
+        Ok(product(&seeds, &parse_places(places, anatomy)?, action))
+    };
     match kind {
+        "shuffle_weights" => shuffled(&|seed| Action::ShuffleWeights { seed }),
+        "shuffle_attention" => shuffled(&|seed| Action::ShuffleAttention { seed }),
         "zero_raw" => named(&|encoder| Action::ZeroRaw { encoder }),
         "zero" => named(&|encoder| Action::Zero { encoder }),
         "mean" => named(&|encoder| Action::Mean { encoder }),

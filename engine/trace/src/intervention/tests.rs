@@ -41,7 +41,7 @@ impl Random {
             _ => Place::Layer(layers[self.below(layers.len())]),
         };
         let encoder = self.below(4);
-        let action = match self.below(10) {
+        let action = match self.below(12) {
             0 => Action::Blank,
             1 => Action::ZeroRaw { encoder },
             2 => Action::Zero { encoder },
@@ -54,6 +54,8 @@ impl Random {
             }
             7 => Action::Context,
             8 => Action::Skip,
+            9 => Action::ShuffleWeights { seed: self.below(3) },
+            10 => Action::ShuffleAttention { seed: self.below(3) },
             _ => Action::Head { head: self.below(HEADS) },
         };
         Intervention { action, at }
@@ -123,6 +125,9 @@ fn text_is_as_a_person_would_write_it() {
         "context@S2",
         "blank",
         "no_image",
+        "shuffle_weights:1",
+        "shuffle_weights:1,40@samplers",
+        "shuffle_attention:0@S0",
         "mean:clip+mask:dinov2@connector+head:C1/0",
     ] {
         assert_eq!(parse(text).to_spec(&anatomy()), text);
@@ -138,6 +143,8 @@ fn words_say_what_is_done_where() {
         words("region:all@0:3,4+skip:C1"),
         "features of every encoder under rows 0–2 and column 4 replaced by their mean; layer C1 skipped"
     );
+    assert_eq!(words("shuffle_weights:1,4@S0"), "weights of layer S0 shuffled (seeds 1 and 4)");
+    assert_eq!(words("shuffle_attention:7"), "attention of every SVA layer shuffled (seed 7)");
     assert_eq!(words("head:S0/3+context"), "global context zero; head 3 of layer S0 zero");
 }
 
@@ -158,6 +165,9 @@ fn what_is_not_there_is_refused_with_what_is() {
         ("mask:all@samplers", "every encoder is masked in layer S0"),
         ("mask:siglip,clip@S2+mask:dinov2,convnext", "every encoder is masked in layer S2"),
         ("mask", "which encoder"),
+        ("shuffle_weights", "which shuffle"),
+        ("shuffle_attention:all", "`all` is no number"),
+        ("shuffle_attention:1@S1", "C1 C2 C3 S0 S2 S4"),
         ("blur:clip", "is no intervention"),
         ("", "is no intervention"),
         ("mask:clip+", "is no intervention"),
@@ -170,6 +180,9 @@ fn what_is_not_there_is_refused_with_what_is() {
         let message = refusal(text);
         assert!(message.contains(expected), "{text}: {message}");
     }
+    let beyond = Interventions::of(Action::ShuffleWeights { seed: MAX_SEED + 1 });
+    let message = beyond.check(&anatomy()).unwrap_err().to_string();
+    assert!(message.contains("from 0 to 999999"), "{message}");
     let connector_only = Anatomy::from_parts(
         vec!["openai/clip-vit-large-patch14-336".into(), "openai/clip-vit-base".into()],
         vec![(SvaLayer::Connector { group: 0, layer: 0 }, "C1".into())],

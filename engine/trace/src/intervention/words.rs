@@ -44,6 +44,12 @@ impl Interventions {
                 }
                 Action::Mask { .. } => format!("keys of {} masked in {layers}", encoders()),
                 Action::Context => format!("global context zero{place}"),
+                Action::ShuffleWeights { .. } => {
+                    format!("weights of {layers} shuffled ({})", seeds(&members))
+                }
+                Action::ShuffleAttention { .. } => {
+                    format!("attention of {layers} shuffled ({})", seeds(&members))
+                }
                 Action::Skip => format!("{layers} skipped"),
                 Action::Head { .. } => {
                     let plural = if members.len() == 1 { "" } else { "s" };
@@ -54,6 +60,11 @@ impl Interventions {
         }
         parts.join("; ")
     }
+}
+
+fn seeds(members: &[usize]) -> String {
+    let plural = if members.len() == 1 { "" } else { "s" };
+    format!("seed{plural} {}", list(members.iter().map(ToString::to_string).collect()))
 }
 
 fn span(what: &str, start: usize, end: usize) -> String {

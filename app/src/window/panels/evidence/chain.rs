@@ -112,18 +112,25 @@ fn hops(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, chain: &Chain) {
             let strip = Rect::from_min_size(bar.min, vec2(part(hop.kept), bar.height()));
             ui.painter().rect_filled(strip, 1, ui.visuals().hyperlink_color);
         }
+        let dropped: Vec<_> = hop.dropped.iter().filter(|(_, mass)| *mass > 5e-7).collect();
+        let by_encoder = hop.kind == opabinia_engine::probe::chain::HopKind::Sva;
+        if dropped.is_empty() && !by_encoder {
+            continue;
+        }
+        // A number stays with its name.
+        let whole = |text: RichText| Label::new(text.size(11.0)).extend();
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(8.0, 1.0);
-            if hop.kind == opabinia_engine::probe::chain::HopKind::Sva {
+            if by_encoder {
                 for (k, (name, encoder)) in about.names.iter().zip(&chain.encoders).enumerate() {
                     let text = format!("{name} {}", percent(encoder.mass));
-                    ui.label(RichText::new(text).size(11.0).color(encoder_colour(k))).on_hover_text(tip);
+                    ui.add(whole(RichText::new(text).color(encoder_colour(k)))).on_hover_text(tip);
                 }
             }
-            for (what, mass) in hop.dropped.iter().filter(|(_, mass)| *mass > 5e-7) {
+            for (what, mass) in dropped {
                 let (name, tip) = texts.dropped(*what);
                 let text = format!("{}: {name} {}", texts.kept_dropped.1, percent(*mass));
-                ui.label(RichText::new(text).size(11.0).weak()).on_hover_text(tip);
+                ui.add(whole(RichText::new(text).weak())).on_hover_text(tip);
             }
         });
     }

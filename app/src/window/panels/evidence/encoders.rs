@@ -88,9 +88,15 @@ fn encoder(ui: &mut Ui, name: &str, k: usize, width: f32, height: f32) {
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, name));
     let dot = pos2(rect.left() + 6.0, rect.center().y);
     ui.painter().circle_filled(dot, 4.0, encoder_colour(k));
-    let font = FontId::proportional(12.0);
-    let shown = fitted(ui, name, &font, width - 16.0);
-    let at = pos2(rect.left() + 14.0, rect.center().y);
+    let (room, mut font) = (width - 14.0, FontId::proportional(12.0));
+    // Rather small than cut.
+    while font.size > 9.0
+        && ui.fonts_mut(|fonts| fonts.layout_no_wrap(name.to_owned(), font.clone(), Color32::WHITE).size().x) > room
+    {
+        font.size -= 0.5;
+    }
+    let shown = fitted(ui, name, &font, room);
+    let at = pos2(rect.left() + 13.0, rect.center().y);
     ui.painter().text(at, Align2::LEFT_CENTER, shown, font, ui.visuals().text_color());
     response.on_hover_text(name);
 }

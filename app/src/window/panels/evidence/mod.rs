@@ -5,6 +5,7 @@
 
 mod cells;
 mod chain;
+mod checks;
 mod curves;
 mod encoders;
 mod features;
@@ -62,6 +63,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     };
     let Some(model) = cx.state.models.current() else { return };
     let known = cx.state.evidence.get(key, exchange);
+    if known.is_none_or(|known| known.recall().is_none()) {
+        out.push(EvidenceAction::Recall.into());
+    }
     let about = About {
         key,
         exchange,
@@ -86,6 +90,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             Section::Chain => chain::show(ui, cx, &about, out),
             Section::Features => features::show(ui, cx, &about, out),
             Section::Lens => lens::show(ui, cx, &about),
+            Section::Checks => checks::show(ui, cx, &about),
         }
         footer(ui, cx, &about, out);
     });
@@ -103,6 +108,7 @@ fn part_of(cx: &Cx<'_>) -> Option<EvidencePart> {
         Section::Chain => return chain::part(cx),
         Section::Features => EvidencePart::Features,
         Section::Lens => EvidencePart::Lens,
+        Section::Checks => EvidencePart::Checks,
     })
 }
 
@@ -138,6 +144,7 @@ fn header(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
             (Section::Chain, cx.texts.evidence_further.chain),
             (Section::Features, cx.texts.evidence_further.features),
             (Section::Lens, cx.texts.evidence_further.lens),
+            (Section::Checks, cx.texts.evidence_further.checks),
         ] {
             if ui.add(Button::selectable(view.section == section, name)).on_hover_text(tip).clicked() {
                 out.push(EvidenceAction::ShowSection(section).into());

@@ -1,5 +1,6 @@
 //! Attention against effect: where they part.
 
+use crate::evidence::rank::spearman;
 use crate::evidence::sheet::signed;
 use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
@@ -18,7 +19,7 @@ pub struct Point {
 /// Draws `points` under a heading. `x` names the axis to the right; the one upwards is Δ log p.
 pub fn show(ui: &mut Ui, (title, correlation): (&str, &str), x: &str, points: &[Point]) {
     ui.strong(title);
-    let rank = spearman(points);
+    let rank = spearman(&points.iter().map(|point| (point.x, point.y)).collect::<Vec<_>>());
     let about = rank.map_or_else(String::new, |rho| format!("{correlation} {} (n = {})", signed(rho), points.len()));
     ui.label(egui::RichText::new(&about).small().weak());
     let size = vec2(ui.available_width().min(320.0), 150.0);
@@ -59,45 +60,5 @@ pub fn show(ui: &mut Ui, (title, correlation): (&str, &str), x: &str, points: &[
     }
     if let Some((_, point)) = nearest {
         response.on_hover_text(format!("{}\n{x} {:.3} · Δ log p {}", point.name, point.x, signed(point.y)));
-    }
-}
-
-/// Spearman's rank correlation; `None` where one side is all alike.
-fn spearman(points: &[Point]) -> Option<f64> {
-    let ranks = |values: Vec<f64>| -> Vec<f64> {
-        let rank = |value: f64| {
-            let below = values.iter().filter(|other| **other < value).count() as f64;
-            let alike = values.iter().filter(|other| **other == value).count() as f64;
-            below + (alike - 1.0) / 2.0
-        };
-        values.iter().map(|value| rank(*value)).collect()
-    };
-    let xs = ranks(points.iter().map(|point| point.x).collect());
-    let ys = ranks(points.iter().map(|point| point.y).collect());
-    let mean = (points.len() as f64 - 1.0) / 2.0;
-    let product: f64 = xs.iter().zip(&ys).map(|(x, y)| (x - mean) * (y - mean)).sum();
-    let squares = |ranks: &[f64]| ranks.iter().map(|rank| (rank - mean).powi(2)).sum::<f64>();
-    let scale = (squares(&xs) * squares(&ys)).sqrt();
-    (points.len() > 2 && scale > 0.0).then(|| product / scale)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(values: &[(f64, f64)]) -> Vec<Point> {
-        values.iter().map(|(x, y)| Point { x: *x, y: *y, colour: Color32::WHITE, name: String::new() }).collect()
-    }
-
-    #[test]
-    fn rank_correlation_goes_by_order_alone() {
-        let rho = |values: &[(f64, f64)]| spearman(&of(values));
-        assert_eq!(rho(&[(1.0, 10.0), (2.0, 100.0), (3.0, 1e6)]), Some(1.0));
-        assert_eq!(rho(&[(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]), Some(-1.0));
-        assert_eq!(rho(&[(1.0, 3.0), (1.0, 2.0), (1.0, 1.0)]), None);
-        assert_eq!(rho(&[(1.0, 3.0), (2.0, 2.0)]), None, "two points always lie on a line");
-        // 1 2 3 4 against 1 3 2 4: 1 − 6·2/(4·15).
-        let mixed = rho(&[(1.0, 1.0), (2.0, 3.0), (3.0, 2.0), (4.0, 4.0)]).unwrap();
-        assert!((mixed - 0.8).abs() < 1e-12, "{mixed}");
     }
 }

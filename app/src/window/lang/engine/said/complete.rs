@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What speaks to the window, from the root of the repository.
-const SPEAKERS: [&str; 14] = [
+const SPEAKERS: [&str; 15] = [
     "engine/src",
     "engine/trace/src",
     "engine/hub/src",
@@ -19,6 +19,7 @@ const SPEAKERS: [&str; 14] = [
     "app/src/evidence/recipe.rs",
     "app/src/pulling.rs",
     "app/src/recipe.rs",
+    "app/src/recipe_file.rs",
     "app/src/window/apply",
     "app/src/window/background.rs",
     "app/src/window/gpu",

@@ -60,15 +60,20 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("write no_image alone", "请只写 no_image"),
     (
         "write mask, mask_context, zero, zero_raw, mean or swap with :ENCODERS, region:ENCODERS@CELLS, context, \
-         skip:LAYERS, head:LAYERS/HEADS, blank or no_image; `opabinia evidence --help` explains them",
+         shuffle_weights:SEED, shuffle_attention:SEED, skip:LAYERS, head:LAYERS/HEADS, blank or no_image; \
+         `opabinia evidence --help` explains them",
         "请写 mask、mask_context、zero、zero_raw、mean 或 swap 加 :ENCODERS，或 region:ENCODERS@CELLS、context、\
-         skip:LAYERS、head:LAYERS/HEADS、blank、no_image；`opabinia evidence --help` 有说明",
+         shuffle_weights:SEED、shuffle_attention:SEED、skip:LAYERS、head:LAYERS/HEADS、blank、no_image；\
+         `opabinia evidence --help` 有说明",
     ),
     ("`{}` does not say which encoder", "“{0}”没有指明编码器"),
     (
         "`{}` does not say which encoders and cells: region:all@0:3,0:3",
         "“{0}”没有指明编码器和单元格：region:all@0:3,0:3",
     ),
+    ("`{}` does not say which shuffle: {}:1", "“{0}”没有指明哪一次打乱：{1}:1"),
+    ("there is no shuffle {}", "没有第 {0} 次打乱"),
+    ("take one from 0 to {}", "请从 0 到 {0} 中选取"),
     ("`{}` does not say which layer", "“{0}”没有指明层"),
     ("`{}` does not say which layer and head: head:S0/3", "“{0}”没有指明层和注意力头：head:S0/3"),
     ("`{}` is no intervention", "“{0}”不是干预"),
@@ -99,6 +104,10 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("keys of {} masked in {}", "{1}中 {0} 的键被屏蔽"),
     ("global context zero", "全局上下文置零"),
     ("global context zero in {}", "{0}中全局上下文置零"),
+    ("weights of {} shuffled ({})", "打乱{0}的权重（{1}）"),
+    ("attention of {} shuffled ({})", "打乱{0}的注意力（{1}）"),
+    ("seed {}", "种子 {0}"),
+    ("seeds {}", "种子 {0}"),
     ("{} skipped", "跳过{0}"),
     ("head {} of {} zero", "{1}的注意力头 {0} 置零"),
     ("heads {} of {} zero", "{1}的注意力头 {0} 置零"),
@@ -123,6 +132,13 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "no lens: this model has no samplers, and it is read before and after each of them",
         "没有透镜读数：此模型没有采样层，而读数取自每个采样层前后",
     ),
+    ("attention is to be seen while the question is asked without the image", "要在不用图片提问时查看注意力"),
+    ("leave no_image out: without the image nothing attends to it", "请去掉 no_image：没有图片便没有对它的注意力"),
+    // What is kept.
+    ("evidence that was kept cannot be used: {}", "保存的证据无法使用：{0}"),
+    ("an effect rests on another image", "其中一个效应依赖另一张图片"),
+    ("its numbers do not fit this model or this answer", "其数值与此模型或此回答不符"),
+    ("measure it again", "请重新测量"),
     ("no attention of tokens: {}", "没有词元的注意力：{0}"),
     (
         "the attention of {} layers over {} positions takes {}, and {} are kept at most",

@@ -1,8 +1,9 @@
 //! Evidence about the answers to a whole set of questions: whether what was attended to, written or sensitive is what the
 //! answers needed, by families of questions; and whether cells in these orders are lost faster than at random.
 
-use super::{Findings, Measure, Removal};
-use crate::csv;
+mod table;
+
+use super::{Findings, Measure, NOTHING, Removal};
 use opabinia_engine::probe::evidence::{CellOrder, CurvesOf, Way};
 use opabinia_eval::stats::{Clusters, Interval};
 use serde_json::{Value, json};
@@ -11,9 +12,6 @@ use std::fmt::Write as _;
 
 /// Measures that are compared with the intervention.
 pub const MEASURES: [Measure; 4] = [Measure::Share, Measure::Lift, Measure::Norm, Measure::Gradient];
-
-/// Δ log p below this is called none.
-const NOTHING: f64 = 1e-3;
 
 /// What is known about one question.
 #[derive(Debug, Clone, PartialEq)]
@@ -248,7 +246,7 @@ impl Study {
                 family.questions,
                 percent(family.right, family.questions),
                 name(needed),
-                super::sheet::signed(delta),
+                crate::evidence::sheet::signed(delta),
                 highest.join(" | "),
                 agree.join(" | "),
                 family.none_needed
@@ -265,11 +263,11 @@ impl Study {
                 "| {} | {} | {} | {} | {} ({} … {}) | {} |",
                 one.order,
                 one.way.name(),
-                super::sheet::signed(one.area),
-                super::sheet::signed(one.random),
-                super::sheet::signed(one.gain),
-                super::sheet::signed(one.interval.low),
-                super::sheet::signed(one.interval.high),
+                crate::evidence::sheet::signed(one.area),
+                crate::evidence::sheet::signed(one.random),
+                crate::evidence::sheet::signed(one.gain),
+                crate::evidence::sheet::signed(one.interval.low),
+                crate::evidence::sheet::signed(one.interval.high),
                 percent(one.better.0, one.better.1)
             );
         }
@@ -313,47 +311,13 @@ impl Study {
             "faithfulness": faithfulness.collect::<Value>(),
         })
     }
-
-    /// Every number of every question: a row for each.
-    pub fn csv(&self) -> String {
-        let mut head = "idx,task,cluster,answer,right,random_deletion,random_insertion".to_owned();
-        let column = |what: &str, name: &str| format!(",{}", csv::fields([format!("{what}.{name}").as_str()]));
-        for name in &self.encoders {
-            head += &column("delta_log_p", name);
-        }
-        for measure in MEASURES {
-            self.encoders.iter().for_each(|name| head += &column(&measure.name(), name));
-        }
-        let orders: Vec<CellOrder> = CellOrder::METHODS.into_iter().chain([CellOrder::Greedy]).collect();
-        for order in &orders {
-            let _ = write!(head, ",deletion.{order},insertion.{order}");
-        }
-        head.push('\n');
-        for question in &self.questions {
-            let Question { idx, task, cluster, answer, right, .. } = question;
-            let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-            let mut fields: Vec<String> =
-                question.random.map_or([None; 2], |random| random.map(Some)).map(number).to_vec();
-            fields.extend(question.deltas.iter().map(ToString::to_string));
-            for measure in &question.measures {
-                fields.extend((0..self.encoders.len()).map(|k| number(measure.get(k).copied())));
-            }
-            for order in &orders {
-                let areas = question.areas.iter().find(|(known, _)| known == order).map(|(_, areas)| *areas);
-                fields.extend([0, 1].map(|at| number(areas.map(|areas| areas[at]))));
-            }
-            let _ =
-                writeln!(head, "{},{right},{}", csv::fields([idx.as_str(), task, cluster, answer]), fields.join(","));
-        }
-        head
-    }
 }
 
 /// Seed of resampling.
 const SEED: u64 = 0;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn question(at: usize, deltas: [f64; 2], share: [f64; 2], deletion: f64) -> Question {
@@ -370,7 +334,7 @@ mod tests {
         }
     }
 
-    fn study() -> Study {
+    pub(super) fn study() -> Study {
         let questions = vec![
             question(0, [-3.0, -1.0], [0.7, 0.3], -3.0),
             question(1, [-1.0, -2.0], [0.7, 0.3], -4.0),
@@ -412,9 +376,5 @@ mod tests {
         let page = study().markdown();
         assert!(page.contains("| colour | 2 | 50 % | b (−1.000) |"), "{page}");
         assert!(page.contains("| effect | deletion | −2.625 | −2.000 |"), "{page}");
-        let table = study().csv();
-        assert_eq!(table.lines().count(), 5);
-        let columns: Vec<usize> = table.lines().map(|line| line.split(',').count()).collect();
-        assert!(columns.iter().all(|count| *count == columns[0]), "{columns:?}");
     }
 }
