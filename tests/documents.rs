@@ -131,7 +131,7 @@ fn the_guide_says_the_same_commands_in_both_languages() {
 }
 
 #[test]
-fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
+fn the_guides_commands_run_and_its_pictures_are_drawn_by_them() {
     let folder = tempfile::tempdir().unwrap();
     let guide = std::fs::read_to_string(root().join("docs/guide.md")).unwrap();
     let commands = commands(&guide);
@@ -148,12 +148,13 @@ fn the_guides_commands_run_and_its_picture_is_drawn_by_them() {
         assert!(table.lines().any(|printed| printed == line), "the guide prints {line:?}, the program\n{table}");
     }
     let picture = |path: PathBuf| image::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).into_rgb8();
-    let (drawn, shown) =
-        (picture(folder.path().join("vote-lift.png")), picture(root().join("docs/pictures/vote-lift.png")));
-    assert_eq!(drawn.dimensions(), shown.dimensions());
-    // Adapters round differently in the last digit; nobody sees four levels of 255.
-    let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
-    assert!(apart * 1000 <= shown.len(), "{apart} of {} values of the picture differ", shown.len());
+    for name in ["vote-lift.png", "encoders.png"] {
+        let (drawn, shown) = (picture(folder.path().join(name)), picture(root().join("docs/pictures").join(name)));
+        assert_eq!(drawn.dimensions(), shown.dimensions(), "{name}");
+        // Adapters and processors round differently in the last digit; nobody sees four levels of 255.
+        let apart = drawn.iter().zip(shown.iter()).filter(|(a, b)| a.abs_diff(**b) > 4).count();
+        assert!(apart * 1000 <= shown.len(), "{apart} of {} values of {name} differ", shown.len());
+    }
 }
 
 /// The forged checkpoint of the guide differs as the guide says, in both languages.

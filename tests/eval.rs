@@ -354,6 +354,8 @@ fn what_is_wrong_with_a_set_is_said_and_the_rest_goes_on() {
     let broken: Vec<Value> =
         lines(&Path::new(&out).join("merged.jsonl")).into_iter().filter(|line| line["idx"] == "5").collect();
     assert!(broken[0]["unanswered"].as_str().unwrap().contains("picture"), "{broken:?}");
+    let page = text(&succeed(&["eval", "show", &out]).stdout);
+    assert!(page.contains("- `5` could not be asked: its picture: "), "{page}");
     fs::write(folder.join("questions.jsonl"), "").unwrap();
     let message = fail(&["eval", "--data", &data, "--out", &out], 2);
     assert!(message.contains("no question in it"), "{message}");

@@ -26,11 +26,16 @@ use support::{Case, cases, deviation, golden_roots};
 const LIMIT: f64 = 5e-5;
 const PIXEL_LIMIT: f64 = 1e-6;
 
-fn load(root: &Path, variant: &str) -> Model {
+/// By how much fast products may change the visual tokens and the logits of the first answer token, relative to the largest;
+/// stated in docs/speed.md. Fewer bits change logits of weights at random by as much as they are large: what they do is
+/// measured on answers (`engine/examples/formats.rs`).
+const TOLERANCES: [(WeightFormat, f64); 2] = [(WeightFormat::Bf16, 0.05), (WeightFormat::Q8_0, 0.17)];
+
+fn load(root: &Path, variant: &str, weights: WeightFormat) -> Model {
     let request = LoadRequest {
         source: root.join(variant).join("checkpoint").display().to_string(),
         device: "cpu".parse().unwrap(),
-        weights: WeightFormat::F32.into(),
+        weights: weights.into(),
         ..LoadRequest::default()
     };
     Model::load(&request, &Job::unattended()).unwrap_or_else(|e| panic!("{variant}: {e}")).0
@@ -168,7 +173,7 @@ fn ordered<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
 fn check(variant: &str) {
     let mut faults = Vec::new();
     for root in golden_roots() {
-        let model = load(&root, variant);
+        let model = load(&root, variant, WeightFormat::F32);
         let names = cases(&root, variant);
         assert!(names.len() >= 4, "{}: only {names:?}", root.display());
         for name in names {
@@ -201,11 +206,52 @@ fn tiny_yi() {
     check("tiny-yi");
 }
 
+/// The largest deviation of any case: of the visual tokens, and of the logits of the first token.
+fn deviations(variant: &str, weights: WeightFormat) -> [f64; 2] {
+    let root = support::goldens();
+    let model = load(&root, variant, weights);
+    let mut worst = [0f64; 2];
+    for name in cases(&root, variant) {
+        let case = Case::read(&root, variant, &name);
+        let prompt =
+            encode_prompt_raw(model.tokenizer(), case.str("prompt").unwrap(), ImageNewline::Reference).unwrap();
+        let image_input = picture(&root, &case).map(ImageInput::plain);
+        let (_, got) = run(&model, &mut Session::default(), &prompt, image_input.as_ref(), 1, Detail::All);
+        for (worst, key) in worst.iter_mut().zip(["image_tokens", "logits.steps"]) {
+            let (Some(got), Some(expected)) = (got.get(key), case.tensors.get(key)) else {
+                assert_ne!(key, "logits.steps", "{variant}/{name} has no {key}");
+                continue;
+            };
+            let rows = got.dim(0).unwrap();
+            let deviation = deviation(got, &expected.narrow(0, 0, rows).unwrap());
+            assert!(deviation.is_finite(), "{variant}/{name}: {key}");
+            *worst = worst.max(deviation);
+        }
+    }
+    worst
+}
+
+#[test]
+fn fast_products_stay_within_their_tolerances() {
+    let mut faults = Vec::new();
+    for (weights, limit) in TOLERANCES {
+        for variant in ["tiny-llama3", "tiny-vicuna", "tiny-phi3", "tiny-yi"] {
+            let worst = deviations(variant, weights);
+            println!("{variant}, {weights}: visual tokens {:.1e}, logits {:.1e}", worst[0], worst[1]);
+            // Where no more deviates than in f32, nothing was rounded, and this test would not see a mode that is not used.
+            if !worst.iter().all(|worst| (LIMIT..=limit).contains(worst)) {
+                faults.push(format!("{variant}, {weights}: {worst:?}, limit {limit}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// What is taken over from an earlier question must not change the answer to the next.
 #[test]
 fn follow_up_questions_reuse_the_prefix_and_change_nothing() {
     let root = support::goldens();
-    let model = load(&root, "tiny-llama3");
+    let model = load(&root, "tiny-llama3", WeightFormat::F32);
     let case = Case::read(&root, "tiny-llama3", "wide");
     let image_input = ImageInput::plain(picture(&root, &case).unwrap());
     let options = GenerateOptions { max_tokens: 12, ..GenerateOptions::default() };

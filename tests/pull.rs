@@ -281,6 +281,41 @@ fn every_refusal_has_its_exit_code_and_a_next_step() {
     assert_blobs_true(home.path());
 }
 
+/// The most memory that the process `id` has used so far, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_what_is_fetched() {
+    const LARGE: usize = 192 << 20;
+    let peaks = [1 << 20, LARGE].map(|bytes| {
+        let hub = HubServer::start();
+        hub.put("datasets", "test-lab/one", vec![("one.parquet", noise(bytes, 5))]);
+        let home = tempfile::tempdir().unwrap();
+        let mut command = opabinia(&hub, home.path(), &["pull", "--dataset", "test-lab/one"]);
+        let started = Instant::now();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut peak = 0;
+        let ended = loop {
+            peak = peak_memory(child.id()).unwrap_or(peak);
+            if let Some(ended) = child.try_wait().unwrap() {
+                break ended;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let took = started.elapsed().as_secs_f64();
+        assert!(ended.success() && peak > 0);
+        println!("{} MB in {took:.2} s, {:.0} MB/s, peak {} MB", bytes >> 20, bytes as f64 / 1e6 / took, peak >> 20);
+        peak
+    });
+    assert!(peaks[1] < peaks[0] + (LARGE as u64 >> 4), "{peaks:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_arrived() {

@@ -10,14 +10,13 @@ use crate::map_figure::{Drawn, Error, Part};
 use crate::number::significant;
 use crate::recipe::FigureSettings;
 use crate::selection;
+use crate::value_grid::value_grid;
 use opabinia_engine::Error as EngineError;
 use opabinia_engine::compare::{Basis, LayerComparison, Maps};
 use opabinia_engine::probe::{Trace, trace_file};
 use opabinia_engine::sva::Frame;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::{
-    ColourMap, Gpu, GpuPhoto, GridData, Look, Map, MapRenderer, MapView, Normalisation, Quantity, Rect,
-};
+use opabinia_shaders::{ColourMap, Gpu, GpuPhoto, Look, Map, MapRenderer, MapView, Normalisation, Quantity, Rect};
 
 /// Half of the range of colours where nothing differs: a share of 1 %.
 const FLAT: f32 = 0.01;
@@ -133,25 +132,8 @@ impl DifferenceFigure<'_> {
             Part::Zoomed(rect) => rect,
             Part::Picture => {
                 let zeros = vec![0.0; frame.rows.len() * frame.columns.len()];
-                renderer.upload_grid(&self.grid(frame, &zeros)?)?.photo_rect()
+                renderer.upload_grid(&value_grid("difference", frame, &zeros, self.picture)?)?.photo_rect()
             }
-        })
-    }
-
-    fn grid<'v>(&self, frame: &Frame, values: &'v [f32]) -> Result<GridData<'v>, EngineError> {
-        let number = |size: usize| {
-            u32::try_from(size).map_err(|_| EngineError::input("the grid is too large to draw", "record it anew"))
-        };
-        Ok(GridData {
-            label: "difference".into(),
-            side: number(frame.side)?,
-            origin_row: number(frame.rows.start)?,
-            origin_col: number(frame.columns.start)?,
-            rows: number(frame.rows.len())?,
-            cols: number(frame.columns.len())?,
-            values,
-            image_width: number(self.picture.width)?,
-            image_height: number(self.picture.height)?,
         })
     }
 
@@ -166,7 +148,7 @@ impl DifferenceFigure<'_> {
         shown: Rect,
         (width, height): (u32, u32),
     ) -> Result<(Vec<u8>, Map), Error> {
-        let grid = renderer.upload_grid(&self.grid(frame, &values.cells)?)?;
+        let grid = renderer.upload_grid(&value_grid("difference", frame, &values.cells, self.picture)?)?;
         let normalisation = Normalisation::Fixed { low, high };
         let maps = renderer.measure(&grid, &MapView { normalisation, ..MapView::of(Quantity::Share) })?;
         let look = Look {

@@ -174,6 +174,23 @@ impl FigureSettings {
     }
 }
 
+/// How the difference of two traces is drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DifferenceOf {
+    /// The difference of shares and the divergence, matched and resampled where the two are of unlike shapes: the figure of
+    /// `opabinia compare`.
+    #[default]
+    Shares,
+    /// The difference of the recipe's own quantity, measured on two traces of one shape: what a pane of the window shows.
+    Quantity,
+}
+
+impl DifferenceOf {
+    fn is_shares(&self) -> bool {
+        *self == Self::Shares
+    }
+}
+
 /// A recipe as it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,6 +202,9 @@ pub struct Recipe {
     /// For a difference: the trace it is compared with, beside the recipe. `trace` is then B, and this is A.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     minus: Option<String>,
+    /// For a difference: how it is drawn.
+    #[serde(default, skip_serializing_if = "DifferenceOf::is_shares")]
+    difference: DifferenceOf,
     /// The picture, beside the recipe, as the model was given it: never turned by EXIF data.
     picture: String,
     /// What the figure calls the picture.
@@ -193,13 +213,24 @@ pub struct Recipe {
     figure: FigureSettings,
 }
 
+/// What is taken away from a trace.
+#[derive(Debug)]
+pub struct Minus {
+    /// The trace.
+    pub trace: Trace,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// How the difference is drawn.
+    pub drawn: DifferenceOf,
+}
+
 /// A recipe with what it names.
 #[derive(Debug)]
 pub struct Ingredients {
     /// The trace.
     pub trace: Trace,
-    /// The one it is compared with and where that lies, if a difference is drawn.
-    pub minus: Option<(Trace, PathBuf)>,
+    /// The one it is compared with, if a difference is drawn.
+    pub minus: Option<Minus>,
     /// The picture.
     pub picture: Picture,
     /// What the figure calls the picture.
@@ -224,26 +255,28 @@ impl Recipe {
         picture_name: &str,
         settings: &FigureSettings,
     ) -> Result<()> {
-        Self::write_all(path, (trace, None), picture, picture_name, settings)
+        Self::write_all(path, trace, None, picture, picture_name, settings)
     }
 
-    /// The same for the difference of two traces, B − A.
+    /// The same for the difference of two traces, B − A, drawn as `of` says.
     ///
     /// # Errors
     /// Those of [`Recipe::write`].
     pub fn write_difference(
         path: &Path,
         [a, b]: [&Trace; 2],
+        of: DifferenceOf,
         picture: &Picture,
         picture_name: &str,
         settings: &FigureSettings,
     ) -> Result<()> {
-        Self::write_all(path, (b, Some(a)), picture, picture_name, settings)
+        Self::write_all(path, b, Some((a, of)), picture, picture_name, settings)
     }
 
     fn write_all(
         path: &Path,
-        (trace, minus): (&Trace, Option<&Trace>),
+        trace: &Trace,
+        minus: Option<(&Trace, DifferenceOf)>,
         picture: &Picture,
         picture_name: &str,
         settings: &FigureSettings,
@@ -253,6 +286,7 @@ impl Recipe {
             opabinia_recipe: VERSION,
             trace: format!("{stem}.trace.safetensors"),
             minus: minus.map(|_| format!("{stem}.minus.safetensors")),
+            difference: minus.map_or(DifferenceOf::default(), |(_, of)| of),
             picture: format!("{stem}.picture.png"),
             picture_name: recipe_file::shortened(picture_name),
             figure: settings.clone(),
@@ -260,7 +294,7 @@ impl Recipe {
         let beside = [Some(&recipe.trace), Some(&recipe.picture), recipe.minus.as_ref()].into_iter().flatten();
         recipe_file::write(path, &recipe, beside, || {
             trace_file::save(trace, &path.with_file_name(&recipe.trace))?;
-            if let (Some(minus), Some(name)) = (minus, &recipe.minus) {
+            if let (Some((minus, _)), Some(name)) = (minus, &recipe.minus) {
                 trace_file::save(minus, &path.with_file_name(name))?;
             }
             write_picture(&path.with_file_name(&recipe.picture), picture)
@@ -285,9 +319,9 @@ impl Recipe {
         trace_file::check_picture(&trace, &picture, &recipe.picture).map_err(bad)?;
         let minus = match minus_path {
             Some(path) => {
-                let minus = trace_file::read(&path)?;
-                trace_file::check_picture(&minus, &picture, &recipe.picture).map_err(bad)?;
-                Some((minus, path))
+                let trace = trace_file::read(&path)?;
+                trace_file::check_picture(&trace, &picture, &recipe.picture).map_err(bad)?;
+                Some(Minus { trace, path, drawn: recipe.difference })
             }
             None => None,
         };

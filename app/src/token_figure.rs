@@ -4,10 +4,10 @@ use crate::figure::{Figure, Key, Panel, Scale};
 use crate::map_figure::{Drawn, Error, Part};
 use crate::number::significant;
 use crate::recipe::FigureSettings;
-use opabinia_engine::Error as EngineError;
+use crate::value_grid::value_grid;
 use opabinia_engine::probe::TokenAttention;
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::{Focus, Gpu, GridData, Look, MapRenderer, MapView, Quantity, Rect};
+use opabinia_shaders::{Focus, Gpu, Look, MapRenderer, MapView, Quantity, Rect};
 
 /// What the figure shows.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl TokenFigure<'_> {
     pub fn draw(&self, gpu: &Gpu) -> Result<Drawn, Error> {
         let renderer = MapRenderer::headless(gpu)?;
         let photo = renderer.upload_photo(&self.picture.rgb, self.picture.width as u32, self.picture.height as u32)?;
-        let grid = renderer.upload_grid(&token_grid(self.attention, self.values, self.picture)?)?;
+        let grid = renderer.upload_grid(&value_grid("token", &self.attention.frame, self.values, self.picture)?)?;
         let view = MapView {
             focus: self.settings.cell.map_or(Focus::Whole, Focus::Outline),
             normalisation: self.settings.normalisation,
@@ -100,32 +100,4 @@ fn decoder_words(layer: Option<usize>, head: Option<usize>) -> String {
     let one = |what: &str, at: Option<usize>| at.map_or_else(|| format!("all {what}s"), |at| format!("{what} {at}"));
     let mean = if layer.is_some() && head.is_some() { "D" } else { "Mean over d" };
     format!("{mean}ecoder {} and {}", one("layer", layer), one("head", head))
-}
-
-/// `values` of `attention` as they are drawn over `picture`.
-///
-/// # Errors
-/// [`EngineError::Input`] if they are too large to draw.
-pub fn token_grid<'v>(
-    attention: &TokenAttention,
-    values: &'v [f32],
-    picture: &Picture,
-) -> Result<GridData<'v>, EngineError> {
-    let number = |size: usize| {
-        u32::try_from(size)
-            .map_err(|_| EngineError::input("the grid is too large to draw", "ask for a smaller picture"))
-    };
-    let frame = &attention.frame;
-    let (rows, columns) = frame.size_hw();
-    Ok(GridData {
-        label: "token".to_owned(),
-        side: number(frame.side)?,
-        origin_row: number(frame.rows.start)?,
-        origin_col: number(frame.columns.start)?,
-        rows: number(rows)?,
-        cols: number(columns)?,
-        values,
-        image_width: number(picture.width)?,
-        image_height: number(picture.height)?,
-    })
 }

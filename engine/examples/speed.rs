@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use candle_core::{Device, Tensor};
+use opabinia_engine::cores::join_cores;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::{CancelToken, Job, Meter, Stage};
 use opabinia_engine::model::{LoadRequest, Model};
@@ -145,6 +146,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         compute: compute.parse()?,
         ..LoadRequest::default()
     };
+    let _cores = join_cores();
     let started = Instant::now();
     let (model, inspection) = Model::load(&request, &Job::unattended())?;
     let mut out = Map::new();

@@ -14,6 +14,7 @@
 pub mod advice;
 pub mod checkpoint;
 pub mod compare;
+pub mod cores;
 pub mod device;
 pub mod error;
 pub mod generate;

@@ -328,6 +328,11 @@ fn four_panes_at_rest_ask_for_no_frame() {
         assert!(!asks(&window), "nothing has happened");
     }
     shot(&mut window, "panes-four");
+    // Nothing has to be scrolled to: the last line of each ends above the pane below it, or above the end of the window.
+    let lasts = window.query_all_by_label("What this map can and cannot say").map(|last| last.rect().bottom());
+    let mut lasts: Vec<f32> = lasts.collect();
+    lasts.sort_by(f32::total_cmp);
+    assert!(lasts.len() == 4 && lasts[1] <= 446.0 && lasts[3] <= 860.0, "{lasts:?}");
 }
 
 /// In both themes.

@@ -23,11 +23,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-fn set() -> PathBuf {
+/// The questions that lie beside the demo.
+pub fn set() -> PathBuf {
     root().join("assets/demo/questions")
 }
 
-fn evaluation(app: &App) -> &Evaluation {
+/// What the panel knows.
+pub fn evaluation(app: &App) -> &Evaluation {
     &app.state().evaluation
 }
 
@@ -46,13 +48,14 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn type_into(window: &mut Harness<'static, App>, field: EvaluationField, text: impl Into<String>) {
+/// Types `text` into `field` of the panel.
+pub fn type_into(window: &mut Harness<'static, App>, field: EvaluationField, text: impl Into<String>) {
     window.state_mut().act(EvaluationAction::Type(field, text.into()));
     window.run_ok();
 }
 
 /// A window with the demo checkpoint and the panel, in which `set` was opened, `rows` rows of it.
-fn with_set(set: &Path, rows: &str, size: [f32; 2]) -> Harness<'static, App> {
+pub fn with_set(set: &Path, rows: &str, size: [f32; 2]) -> Harness<'static, App> {
     let mut window = open(Start { model: Some("demo".into()), ..Start::default() }, size);
     wait(&mut window, "the demo", |app| app.state().models.current().is_some());
     window.state_mut().act(UiCommand::Evaluation);
@@ -71,7 +74,8 @@ fn complete(app: &App) -> bool {
     evaluation(app).ended == Some(Ended::Complete)
 }
 
-fn paired(app: &App) -> bool {
+/// Whether the two columns that are chosen stand beside each other.
+pub fn paired(app: &App) -> bool {
     let wanted = evaluation(app).wanted_pair();
     wanted.is_some() && evaluation(app).pair.as_ref().map(|(of, _)| of) == wanted.as_ref()
 }
@@ -82,7 +86,7 @@ fn speak(window: &mut Harness<'static, App>, language: LanguageChoice) {
 }
 
 /// A run of `rows` rows of the demo's set in `out`, by the command line.
-fn command_line_run(out: &Path, rows: &str, more: &[&str]) {
+pub fn command_line_run(out: &Path, rows: &str, more: &[&str]) {
     let (data, out) = (text(&set()), text(out));
     opabinia(&[&["eval", "--data", &data, "--limit", rows, "--out", &out, "--json"], more].concat());
 }

@@ -195,6 +195,15 @@ fn a_difference_is_exported_as_it_is_shown() {
     wait(&mut window, "both runs", |app| app.maps().is_some() && !app.state().is_busy());
     export(&mut window, ExportKind::Numbers, options(), &path("difference.csv"));
     export(&mut window, ExportKind::Picture, options(), &path("difference.png"));
+    // And it is made again without the window.
+    let recipe = path("difference.recipe.json");
+    export(&mut window, ExportKind::Recipe, options(), &recipe);
+    let csv = path("again.csv");
+    let (made, message) = render(&recipe, &path("again.png"), &["--csv", csv.to_str().unwrap()]);
+    assert!(made, "{message}");
+    for (drawn, again) in [("difference.png", "again.png"), ("difference.csv", "again.csv")] {
+        assert!(std::fs::read(path(drawn)).unwrap() == std::fs::read(path(again)).unwrap(), "{drawn} differs");
+    }
     // The numbers are those of the two runs, each exported alone.
     let mut columns = Vec::new();
     for (name, run) in [("without.csv", without), ("plain.csv", RunRef::default())] {

@@ -1,13 +1,16 @@
 //! A few pictures of the window as it should be, kept in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` writes them anew: look at
 //! what changed before it is committed.
 
-use crate::harness::{last, open, wait};
+use crate::evaluating::{command_line_run, evaluation, paired, set, type_into, with_set};
+use crate::harness::{drop_file, last, open, shot, wait};
+use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, SnapshotOptions};
+use opabinia::evaluation::Quadrant;
 use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
-use opabinia::window::action::ProgramAction;
+use opabinia::window::action::{EvaluationAction, ProgramAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, AnswerTimes, ViewChange};
+use opabinia::window::state::{AnswerStatus, AnswerTimes, EvaluationField, Known, ViewChange};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_shaders::{Cell, Quantity};
 
@@ -62,4 +65,46 @@ fn an_answer_and_its_maps_are_as_they_should_be() {
     window.state_mut().act(ViewChange::Quantity(Quantity::Dominant));
     speak(&mut window, LanguageChoice::Chinese, ThemeChoice::Light);
     compare(&mut window, "maps_chinese_light");
+}
+
+#[test]
+fn the_evaluation_of_a_set_is_as_it_should_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    command_line_run(&run, "20", &["--conditions", "as_is,no_image,mask:dinov2,mask:convnext"]);
+    let mut window = with_set(&set(), "20", SIZE);
+    drop_file(&mut window, &run);
+    wait(&mut window, "the two columns", paired);
+    // Where files lie depends on the machine.
+    type_into(&mut window, EvaluationField::Set, "questions");
+    type_into(&mut window, EvaluationField::Run, "runs/demo");
+    window.state_mut().act(EvaluationAction::SetQuadrant(Some(Quadrant::OnlyFirst)));
+    window.state_mut().state_mut().notices = Default::default();
+    speak(&mut window, LanguageChoice::English, ThemeChoice::Dark);
+    compare(&mut window, "evaluation_english_dark");
+    let idx = {
+        let (_, pair) = evaluation(window.state()).shown_pair().unwrap();
+        let first = *pair.of(Quadrant::OnlyFirst).first().unwrap();
+        let run = evaluation(window.state()).run.ready().unwrap();
+        run.record(pair.entries[first].0).unwrap().idx.clone()
+    };
+    window.state_mut().act(EvaluationAction::SelectItem(Some(idx)));
+    let ready = |app: &App| matches!(evaluation(app).picture, Some((_, Known::Ready(_))));
+    wait(&mut window, "the picture", ready);
+    speak(&mut window, LanguageChoice::Chinese, ThemeChoice::Light);
+    window.get_by_label("问题的图片").scroll_to_me();
+    window.step();
+    window.step();
+    compare(&mut window, "evaluation_chinese_light");
+    // Other sizes and looks, for people to look at.
+    for (size, language, theme, name) in [
+        ([1360.0, 860.0], LanguageChoice::English, ThemeChoice::Light, "evaluation-large-english-light"),
+        ([1360.0, 860.0], LanguageChoice::Chinese, ThemeChoice::Dark, "evaluation-large-chinese-dark"),
+        (SIZE, LanguageChoice::English, ThemeChoice::Light, "evaluation-small-english-light"),
+        (SIZE, LanguageChoice::Chinese, ThemeChoice::Dark, "evaluation-small-chinese-dark"),
+    ] {
+        window.set_size(size.into());
+        speak(&mut window, language, theme);
+        shot(&mut window, name);
+    }
 }

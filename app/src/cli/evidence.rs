@@ -12,7 +12,8 @@ use crate::evidence::curves::curves_of;
 use crate::evidence::export::{self, EvidenceFile};
 use crate::evidence::measured::Measured;
 use crate::evidence::recipe::{Ingredients, Recipe};
-use crate::evidence::{Findings, plan};
+use crate::evidence::{Findings, Section, Shown, plan};
+use crate::figure::Theme;
 use crate::output;
 use clap::Args;
 use opabinia_engine::Error;
@@ -43,6 +44,7 @@ fn parse_decoder(text: &str) -> std::result::Result<DecoderChoice, String> {
 
 const EXAMPLES: &str = "\
 Examples:
+  opabinia evidence -p \"How many red circles are there?\" --encoders -o encoders.png
   opabinia evidence -p \"How many red circles are there?\" --with mask:convnext
   opabinia evidence -p \"How many red circles are there?\" --with region:all@0:3,0:3 --json
   opabinia evidence -m MODEL -i desk.jpg -p \"Cups?\" --with swap:clip --other sea.jpg
@@ -72,9 +74,13 @@ pub struct Evidence {
     prompt: Option<String>,
     /// An intervention to measure; may be repeated, and each is measured for itself.
     #[arg(long, value_name = "SPEC", required_unless_present_any = [
-        "standard", "preset", "recipe", "faithfulness", "chain", "features", "lens", "randomise",
+        "encoders", "standard", "preset", "recipe", "faithfulness", "chain", "features", "lens", "randomise",
     ])]
     with: Vec<String>,
+    /// Measure what each encoder was worth: taken away in every way, its Shapley value, its gradient, and its share, lift and
+    /// norm beside them. Swapping needs --other. `-o NAME.png` draws the table.
+    #[arg(long)]
+    encoders: bool,
     /// Measure the interventions of a published study: cur-2507.03262 turns off each encoder, all but each, and all (zero
     /// output before the projector, as arXiv 2507.03262 does), and takes the first encoder's two ways into the SVA apart.
     #[arg(long, value_name = "STUDY", value_parser = [plan::CUR])]
@@ -85,7 +91,7 @@ pub struct Evidence {
     /// Measure once more what a recipe says, which the window exported, with the picture beside it. --out then writes the
     /// figure (.png, .svg), the numbers (.csv) or the tensors (.safetensors).
     #[arg(long, value_name = "R.recipe.json", conflicts_with_all = [
-        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json", "faithfulness", "chain", "features", "lens", "randomise",
+        "prompt", "with", "preset", "answer_ids", "standard", "other", "max_tokens", "system", "image", "text_only", "turn", "json", "encoders", "faithfulness", "chain", "features", "lens", "randomise",
     ])]
     recipe: Option<PathBuf>,
     /// The image whose features swap:ENCODERS puts in.
@@ -137,8 +143,9 @@ pub struct Evidence {
     /// System text instead of the template's own.
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
-    /// Write the numbers to this file: NAME.logp, NAME.kl and NAME.first_id for each intervention.
-    #[arg(long, short, value_name = "E.safetensors")]
+    /// Write this file: a figure (.png, .svg), every number (.csv), a recipe that measures it again (.recipe.json), or under any
+    /// other name tensors: NAME.logp, NAME.kl and NAME.first_id for each intervention.
+    #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print one JSON object when done.
     #[arg(long)]
@@ -204,11 +211,29 @@ impl Evidence {
         };
         measured.check(&anatomy)?;
         let opened = driver.load(request, &inspection)?;
-        let spec = EvidenceSpec { model: opened.model, request: measured, output: self.out.clone(), lane: Lane::Batch };
-        let findings = Findings::new(driver.evidence(spec)?);
+        // The engine writes tensors, with nothing but what it knows.
+        let made = self.out.as_deref().and_then(|out| Some((EvidenceFile::of(out)?, out)));
+        let made = made.filter(|(kind, _)| *kind != EvidenceFile::Tensors);
+        let output = self.out.clone().filter(|_| made.is_none());
+        let (picture, other, turns) = (measured.picture.clone(), measured.other.clone(), measured.turns.clone());
+        let spec = EvidenceSpec { model: opened.model, request: measured, output, lane: Lane::Batch };
+        let measured = Measured {
+            findings: Findings::new(driver.evidence(spec)?),
+            shown: self.shown(),
+            model: checkpoint_name(&opened.inspection.directory),
+            image: image.file_name().unwrap_or(image.as_os_str()).to_string_lossy().into_owned(),
+            picture,
+            other,
+            turns,
+            theme: Theme::Light,
+        };
+        if let Some((kind, out)) = made {
+            export::write(&measured, kind, out)?;
+        }
+        let findings = &measured.findings;
         if self.json {
             let Opened { inspection, .. } = &opened;
-            let mut object = json(&findings, self.decoder);
+            let mut object = json(findings, self.decoder);
             object = json_path::with(object, "model", &inspection.directory);
             object = json_path::with(object, "image", image);
             if let Some(other) = &self.other {
@@ -221,19 +246,48 @@ impl Evidence {
         }
         match &self.out {
             // A result, whatever else is wanted quiet.
-            Some(out) if output::is_stdout(out) => complain(&table(&findings, self.decoder)),
+            Some(out) if output::is_stdout(out) => complain(&table(findings, self.decoder)),
             Some(out) => {
-                print(&table(&findings, self.decoder))?;
+                print(&table(findings, self.decoder))?;
                 console.say(&format!("wrote {}", out.display()));
             }
-            None => print(&table(&findings, self.decoder))?,
+            None => print(&table(findings, self.decoder))?,
         }
         Ok(())
+    }
+
+    /// What a figure shows: the first thing that was asked for beside interventions, or else the encoders.
+    fn shown(&self) -> Shown {
+        let token = self.chain.first().and_then(|token| token.checked_sub(1));
+        let section = if self.encoders {
+            Section::Encoders
+        } else if self.faithfulness.is_some() {
+            Section::Curves
+        } else if token.is_some() {
+            Section::Chain
+        } else if self.features {
+            Section::Features
+        } else if self.lens {
+            Section::Lens
+        } else if self.randomise.is_some() {
+            Section::Checks
+        } else {
+            Section::Encoders
+        };
+        let token = token.filter(|_| section == Section::Chain);
+        Shown { section, token, decoder: self.decoder, ..Shown::default() }
     }
 
     /// What is measured beside interventions.
     fn also(&self, anatomy: &Anatomy, picture: PictureSize) -> Result<Also> {
         let mut also = Also { features: self.features, lens: self.lens, ..Also::default() };
+        if self.encoders {
+            let has_other = self.other.is_some();
+            also.means = true;
+            also.scored = plan::encoders(anatomy, has_other);
+            also.games = plan::games(anatomy, has_other);
+            also.gradients = vec![GradientOf::Answer];
+        }
         for token in &self.chain {
             let Some(at) = token.checked_sub(1) else {
                 return Err(Error::input("--chain 0: tokens are counted from 1", "the first token is --chain 1").into());
@@ -249,7 +303,7 @@ impl Evidence {
                 .into());
             }
             also.seen_under = Shuffled::Weights.several(count);
-            also.scored = Shuffled::Attention.several(count);
+            also.scored.extend(Shuffled::Attention.several(count));
         }
         if let Some(name) = &self.faithfulness {
             let names = anatomy.encoder_names();

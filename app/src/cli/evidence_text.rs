@@ -2,8 +2,8 @@
 
 use crate::evidence::DecoderChoice;
 use crate::evidence::checks::{Shuffled, Spread};
-use crate::evidence::sheet::{attention_words, dropped_words, hop_words, says_words};
-use crate::evidence::{Findings, sheet::signed};
+use crate::evidence::sheet::{attention_words, dropped_words, hop_words, number, says_words, signed, verdict_words};
+use crate::evidence::{Findings, Measure, Removal};
 use opabinia_engine::printable;
 use opabinia_engine::probe::evidence::{CurvesOf, Effect, Evidence, FeatureMap, Way, normalised};
 use serde_json::{Value, json};
@@ -78,9 +78,18 @@ pub fn table(findings: &Findings, decoder: DecoderChoice) -> String {
     // Writing to a string cannot fail, here and below.
     let _ =
         writeln!(text, "answer: {} ({tokens} token{plural}, log p {:.3})", quote(&evidence.text), evidence.base.sum());
+    encoders_table(&mut text, findings);
+    let n = findings.encoders();
+    let stands_above = |effect: &&Effect| {
+        let removals = Removal::ALL.into_iter().flat_map(|removal| (0..n).map(move |k| removal.of(k)));
+        evidence.means.is_some()
+            && effect.answer.is_none()
+            && removals.into_iter().any(|one| one == effect.interventions)
+    };
     let rows: Vec<(String, &Effect)> = evidence
         .effects
         .iter()
+        .filter(|effect| !stands_above(effect))
         .map(|effect| {
             let spec = effect.interventions.to_spec(&evidence.anatomy);
             (if spec == effect.name { spec } else { format!("{} ({spec})", effect.name) }, effect)
@@ -136,6 +145,28 @@ pub fn table(findings: &Findings, decoder: DecoderChoice) -> String {
         text.push_str("\nΔ log p: how the logarithm of the whole answer's probability changed (nats); below 0 it became less likely.\n");
     }
     text
+}
+
+/// A line for each number that encoders have, where their means were measured, and what attention and intervention say together.
+fn encoders_table(text: &mut String, findings: &Findings) {
+    if findings.evidence().means.is_none() {
+        return;
+    }
+    let names = findings.anatomy().encoder_names();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default().max(9) + 2;
+    let heads: String = names.iter().map(|name| format!("{name:>width$}")).collect();
+    let _ = writeln!(text, "\n{:<28}{heads}", "each encoder");
+    for measure in Measure::ALL {
+        let values = findings.column(measure, None);
+        if values.iter().any(Option::is_some) {
+            let shown = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), |value| number(measure, value));
+            let values: String = values.iter().map(|value| format!("{:>width$}", shown(value))).collect();
+            let _ = writeln!(text, "{:<28}{values}", measure.name());
+        }
+    }
+    if let Some(verdict) = findings.verdict(Removal::default(), None) {
+        let _ = writeln!(text, "\n{}", verdict_words(&verdict, &names, Removal::default()));
+    }
 }
 
 /// The kinds of curves that were measured, in their order.

@@ -6,7 +6,7 @@ use crate::difference_figure::DifferenceFigure;
 use crate::figure::Theme;
 use crate::image_source::ImageSource;
 use crate::map_figure::{self, Part};
-use crate::recipe::{self, FigureSettings, Ingredients, Recipe, SIDES};
+use crate::recipe::{self, DifferenceOf, FigureSettings, Ingredients, Minus, Recipe, SIDES};
 use crate::{encoder_names, output, selection};
 use clap::{Args, ValueEnum};
 use opabinia_engine::Error;
@@ -199,10 +199,10 @@ impl Render {
         if let Some(with) = &self.with {
             check_interventions(&trace, with)?;
         }
-        let wanted = settings.figure(&trace, &picture, &picture_name)?;
+        let mut wanted = settings.figure(&trace, &picture, &picture_name)?;
         let gpu = Gpu::headless(&AdapterChoice::from_text(&self.adapter))?;
         let (drawn, numbers) = match &minus {
-            Some((minus, _)) => {
+            Some(Minus { trace: minus, drawn: DifferenceOf::Shares, .. }) => {
                 let maps = Maps::of(minus, &trace)?;
                 let (traces, names) = ([minus, &trace], [minus.model.as_str(), trace.model.as_str()]);
                 let (picture, settings) = (&picture, &settings);
@@ -212,7 +212,8 @@ impl Render {
                 let numbers = map_figure::csv(&drawn.maps);
                 (drawn, numbers)
             }
-            None => {
+            Some(Minus { drawn: DifferenceOf::Quantity, .. }) | None => {
+                wanted.minus = minus.as_ref().map(|minus| &minus.trace);
                 let drawn = wanted.draw(&gpu)?;
                 let numbers = wanted.csv(&drawn.maps);
                 (drawn, numbers)
@@ -234,7 +235,7 @@ impl Render {
             let ingredients = Recipe::read(recipe)?;
             // What the recipe names is an input, too.
             for output in [Some(&self.out), self.csv.as_ref()].into_iter().flatten() {
-                let minus = ingredients.minus.as_ref().map(|(_, path)| path);
+                let minus = ingredients.minus.as_ref().map(|minus| &minus.path);
                 let named = [Some(&ingredients.trace_path), Some(&ingredients.picture_path), minus];
                 let named: Vec<&Path> = named.into_iter().flatten().map(PathBuf::as_path).collect();
                 output::check(output, &named)?;

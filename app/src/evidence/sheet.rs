@@ -405,7 +405,8 @@ pub fn signed(value: f64) -> String {
     if text.trim_start_matches(['+', '-']) == "0.000" { "0.000".to_owned() } else { text.replace('-', "−") }
 }
 
-fn verdict_words(verdict: &super::Verdict, names: &[String], removal: Removal) -> String {
+/// What attention and intervention say together, in a sentence.
+pub fn verdict_words(verdict: &super::Verdict, names: &[String], removal: Removal) -> String {
     let name = |k: usize| names.get(k).map_or("?", String::as_str);
     let (attended, lift) = verdict.attended;
     match verdict.needed {

@@ -68,6 +68,29 @@ fn other_codecs_are_read_or_named() {
 }
 
 #[test]
+fn pictures_may_be_texts_in_base64() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = ReadOptions { limit: None, pictures_in: Some(directory.path()) };
+    let set = read_with(&data("base64.parquet"), options).unwrap();
+    let plain = read_with(&data("uncompressed.parquet"), options).unwrap();
+    let reasons: Vec<&str> = set.skipped.reasons.keys().map(String::as_str).collect();
+    assert_eq!(reasons, ["its picture is empty or too large", "its picture is no base64"]);
+    assert_eq!(set.items.iter().map(|item| item.row).collect::<Vec<_>>(), [0, 1, 4, 5]);
+    for item in &set.items {
+        let same = plain.items.iter().find(|other| other.row == item.row).unwrap();
+        assert_eq!(item.picture, same.picture, "row {}", item.row);
+        assert_eq!(set.pictures.bytes(item.picture).unwrap(), plain.pictures.bytes(same.picture).unwrap());
+    }
+}
+
+#[test]
+fn a_page_that_grows_a_thousandfold_is_refused_before_it_is_read() {
+    assert!(data("long_text.parquet").metadata().unwrap().len() < 200_000);
+    let error = refused(&data("long_text.parquet")).to_string();
+    assert!(error.contains("column `question`") && error.contains("more than 64 MiB"), "{error}");
+}
+
+#[test]
 fn only_what_matters_changes_the_fingerprint() {
     let whole = read(&data("cv_bench_like.parquet")).unwrap();
     let options = ReadOptions { limit: Some(6), pictures_in: None };

@@ -4,6 +4,7 @@ The columns are those of nyu-visionx/CV-Bench, with the metadata by which Huggin
 writes a file of 2,638 rows and about 400 MB, to measure what reading one takes; its pictures are noise.
 """
 
+import base64
 import json
 import struct
 import sys
@@ -34,6 +35,8 @@ SCHEMA = pa.schema(
     ],
     metadata={"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})},
 )
+
+BASE64 = SCHEMA.set(SCHEMA.get_field_index("image"), pa.field("image", pa.string()))
 
 TASKS = [("2D", "Count", "ADE20K"), ("2D", "Relation", "COCO"), ("3D", "Depth", "Omni3D"), ("3D", "Distance", "Omni3D")]
 
@@ -74,8 +77,8 @@ def row(index: int, picture: bytes) -> dict[str, object]:
     }
 
 
-def write(path: Path, rows: list[dict[str, object]], **options: object) -> None:
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path, **options)
+def write(path: Path, rows: list[dict[str, object]], schema: pa.Schema = SCHEMA, **options: object) -> None:
+    pq.write_table(pa.Table.from_pylist(rows, schema), path, **options)
 
 
 def main() -> None:
@@ -95,6 +98,14 @@ def main() -> None:
     write(folder / "uncompressed.parquet", rows[:6], compression="NONE", use_dictionary=False, data_page_version="2.0")
     write(folder / "gzip.parquet", rows[:6], compression="GZIP")
     write(folder / "zstd.parquet", rows[:6], compression="ZSTD")
+    # Pictures as texts in base64, one of them broken into lines, one that is none, and one that is empty.
+    texts = [base64.b64encode(row["image"]["bytes"]).decode() for row in rows[:6]]
+    texts[1] = base64.encodebytes(rows[1]["image"]["bytes"]).decode()
+    texts[2], texts[3] = "????", ""
+    write(folder / "base64.parquet", [row | {"image": text} for row, text in zip(rows, texts)], BASE64)
+    # A text of 65 MiB in a page of 64 KiB.
+    rows[1]["question"] = "x" * (65 << 20)
+    write(folder / "long_text.parquet", rows[:2], compression="GZIP")
 
 
 if __name__ == "__main__":

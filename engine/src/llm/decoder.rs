@@ -7,7 +7,7 @@ use super::rotary::Rotary;
 use crate::checkpoint::{DecoderConfig, Loader, Part};
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Linear, RmsNorm, Weight};
+use crate::nn::{Linear, RmsNorm, Weight, residual};
 use crate::observe::{Observer, Site, show};
 use candle_core::{DType, Device, Tensor};
 
@@ -138,8 +138,8 @@ impl Decoder {
         let mut x = x;
         for (i, layer) in self.layers.iter().enumerate().skip(first) {
             let attended = layer.attention.forward(&layer.input_norm.forward(&x)?, i, &pass, cache, observer)?;
-            x = (x + attended)?;
-            x = (&x + layer.mlp.forward(&layer.post_attention_norm.forward(&x)?)?)?;
+            x = residual(&x, attended, None)?;
+            x = residual(&x, layer.mlp.forward(&layer.post_attention_norm.forward(&x)?)?, None)?;
             show(observer, Site::DecoderLayer(i), &x)?;
             x = between_layers(i, x, observer)?;
             if i + 1 < self.layers.len() {

@@ -35,7 +35,7 @@ impl AuxProjector {
 
     /// `features`: `[N, D]` → `[N, C]`.
     pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
-        self.norm.forward(&self.linear_2.forward(&Activation::Gelu.forward(&self.linear_0.forward(features)?)?)?)
+        self.norm.forward(&self.linear_2.forward(&self.linear_0.forward_then(features, Activation::Gelu)?)?)
     }
 }
 

@@ -31,6 +31,11 @@ impl Activation {
         }
     }
 
+    /// Applies it to some numbers, on this core.
+    pub(super) fn in_place(self, values: &mut [f32]) {
+        Arch::new().dispatch(Pointwise { function: self, values });
+    }
+
     /// `x`: any shape → the same shape.
     pub fn forward(self, x: &Tensor) -> Result<Tensor> {
         if is_host_f32(x) {
@@ -64,7 +69,8 @@ impl CustomOp1 for Activation {
         let x = values(storage, layout)?;
         let mut out = vec![0.0; x.len()];
         out.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(out, x)| {
-            Arch::new().dispatch(Pointwise { function: *self, x, out });
+            out.copy_from_slice(x);
+            self.in_place(out);
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -98,8 +104,7 @@ impl CustomOp1 for SwiGlu {
 /// One task of [`Activation::forward`], to be compiled once per instruction set.
 struct Pointwise<'a> {
     function: Activation,
-    x: &'a [f32],
-    out: &'a mut [f32],
+    values: &'a mut [f32],
 }
 
 impl WithSimd for Pointwise<'_> {
@@ -107,11 +112,11 @@ impl WithSimd for Pointwise<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let pairs = self.out.iter_mut().zip(self.x);
+        let values = self.values.iter_mut();
         match self.function {
-            Activation::Gelu => pairs.for_each(|(out, &x)| *out = gelu(x)),
-            Activation::QuickGelu => pairs.for_each(|(out, &x)| *out = x * sigmoid(1.702 * x)),
-            Activation::Silu => pairs.for_each(|(out, &x)| *out = x * sigmoid(x)),
+            Activation::Gelu => values.for_each(|x| *x = gelu(*x)),
+            Activation::QuickGelu => values.for_each(|x| *x *= sigmoid(1.702 * *x)),
+            Activation::Silu => values.for_each(|x| *x *= sigmoid(*x)),
         }
     }
 }

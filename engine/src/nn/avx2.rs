@@ -8,7 +8,7 @@
 //! Every result is summed in an order that does not depend on how many rows there are.
 #![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
 
-use super::columns::by_columns;
+use super::columns::{Columns, by_columns};
 use super::eight_bits::{EightBits, QUADS};
 use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, Quantised, SUB};
 use crate::precision::WeightFormat;
@@ -43,29 +43,19 @@ impl Avx2 {
         }
         let x = EightBits::of(x, rows, input, w.padded());
         let size = w.group_bytes();
-        by_columns(rows, output, GROUP, |first, columns, y| {
-            let groups = w.bytes()[first / GROUP * size..].chunks_exact(size).take(columns.div_ceil(GROUP));
-            for (group, bytes) in groups.enumerate() {
-                let place = Place { stride: columns, column: group * GROUP };
-                // SAFETY: `self` shows that the processor has the instructions.
-                unsafe {
-                    match w.format() {
-                        WeightFormat::Q8_0 => group_product::<Q8>(bytes, &x, y, place),
-                        WeightFormat::Q6K => group_product::<Q6>(bytes, &x, y, place),
-                        WeightFormat::Q5K => group_product::<K<true>>(bytes, &x, y, place),
-                        _ => group_product::<K<false>>(bytes, &x, y, place),
-                    }
+        by_columns(rows, output, GROUP, |first, y| {
+            let bytes = &w.bytes()[first / GROUP * size..][..size];
+            // SAFETY: `self` shows that the processor has the instructions.
+            unsafe {
+                match w.format() {
+                    WeightFormat::Q8_0 => group_product::<Q8>(bytes, &x, y),
+                    WeightFormat::Q6K => group_product::<Q6>(bytes, &x, y),
+                    WeightFormat::Q5K => group_product::<K<true>>(bytes, &x, y),
+                    _ => group_product::<K<false>>(bytes, &x, y),
                 }
             }
         })
     }
-}
-
-/// Where the results of a group go: to the columns from `column` on, in rows of `stride` numbers.
-#[derive(Clone, Copy)]
-struct Place {
-    stride: usize,
-    column: usize,
 }
 
 /// How a format's group is read.
@@ -268,14 +258,14 @@ impl Format for Q6 {
 
 /// One group against all rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut [f32], place: Place) {
+fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut Columns<'_>) {
     let mut row = 0;
     while row < x.rows {
         match x.rows - row {
-            TILE.. => group_tile::<F, TILE>(group, x, row, y, place),
-            3 => group_tile::<F, 3>(group, x, row, y, place),
-            2 => group_tile::<F, 2>(group, x, row, y, place),
-            _ => group_tile::<F, 1>(group, x, row, y, place),
+            TILE.. => group_tile::<F, TILE>(group, x, row, y),
+            3 => group_tile::<F, 3>(group, x, row, y),
+            2 => group_tile::<F, 2>(group, x, row, y),
+            _ => group_tile::<F, 1>(group, x, row, y),
         }
         row += TILE;
     }
@@ -283,7 +273,7 @@ fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut [f32], place: P
 
 /// One group against `M` rows from `first` on.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usize, y: &mut [f32], place: Place) {
+fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usize, y: &mut Columns<'_>) {
     let pieces = group.len() / F::BLOCK * F::SUBS;
     assert!(pieces <= x.blocks && first + M <= x.rows);
     assert!(x.numbers.len() >= x.rows * x.blocks * QUADS && x.factors.len() >= x.rows * x.blocks);
@@ -347,9 +337,9 @@ fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usi
             _mm256_storeu_ps(lanes.as_mut_ptr(), sums[0]);
             _mm256_storeu_ps(lanes.as_mut_ptr().add(8), sums[1]);
         }
-        let row = &mut y[(first + m) * place.stride..(first + m + 1) * place.stride];
-        let wanted = GROUP.min(place.stride - place.column);
-        row[place.column..place.column + wanted].copy_from_slice(&lanes[..wanted]);
+        let row = y.row(first + m);
+        let wanted = row.len();
+        row.copy_from_slice(&lanes[..wanted]);
     }
 }
 

@@ -12,7 +12,7 @@
 //! Every result is summed in an order that does not depend on how many rows there are.
 #![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
 
-use super::columns::by_columns;
+use super::columns::{Columns, by_columns};
 use super::eight_bits::{EightBits, QUADS};
 use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, Quantised, SUB};
 use crate::precision::WeightFormat;
@@ -63,10 +63,10 @@ impl Avx512 {
             unsafe { round_row(from, to) }
         });
         let panel = (PANEL / (2 * input)).clamp(TILE_W, 256).next_multiple_of(TILE_W);
-        by_columns(rows, output, panel, |first, columns, y| {
-            let w = &w[first * input..(first + columns) * input];
+        by_columns(rows, output, panel, |first, y| {
+            let w = &w[first * input..(first + y.count()) * input];
             // SAFETY: as above.
-            unsafe { bf16_panel(&rounded, padded, w, input, y, columns) }
+            unsafe { bf16_panel(&rounded, padded, w, input, y) }
         })
     }
 
@@ -78,20 +78,15 @@ impl Avx512 {
         }
         let x = EightBits::of(x, rows, input, w.padded());
         let size = w.group_bytes();
-        by_columns(rows, output, GROUP, |first, columns, y| {
-            let groups = w.bytes()[first / GROUP * size..].chunks_exact(size).take(columns.div_ceil(GROUP));
-            for (group, bytes) in groups.enumerate() {
-                let column = group * GROUP;
-                let wanted = GROUP.min(columns - column);
-                let place = Place { stride: columns, column, wanted };
-                // SAFETY: as above.
-                unsafe {
-                    match w.format() {
-                        WeightFormat::Q8_0 => group_product::<Q8>(bytes, &x, y, place),
-                        WeightFormat::Q6K => group_product::<Q6>(bytes, &x, y, place),
-                        WeightFormat::Q5K => group_product::<K<true>>(bytes, &x, y, place),
-                        _ => group_product::<K<false>>(bytes, &x, y, place),
-                    }
+        by_columns(rows, output, GROUP, |first, y| {
+            let bytes = &w.bytes()[first / GROUP * size..][..size];
+            // SAFETY: as above.
+            unsafe {
+                match w.format() {
+                    WeightFormat::Q8_0 => group_product::<Q8>(bytes, &x, y),
+                    WeightFormat::Q6K => group_product::<Q6>(bytes, &x, y),
+                    WeightFormat::Q5K => group_product::<K<true>>(bytes, &x, y),
+                    _ => group_product::<K<false>>(bytes, &x, y),
                 }
             }
         })
@@ -102,7 +97,7 @@ impl Avx512 {
 
 /// Rounds `from` to bf16, to nearest even; what `to` is longer stays as it is.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn round_row(from: &[f32], to: &mut [bf16]) {
+pub(super) fn round_row(from: &[f32], to: &mut [bf16]) {
     let (blocks, rest) = from.as_chunks::<16>();
     for (from, to) in blocks.iter().zip(to.as_chunks_mut::<16>().0) {
         // SAFETY: both are references to as many numbers as are read and written; the two vectors have one size.
@@ -117,37 +112,38 @@ fn round_row(from: &[f32], to: &mut [bf16]) {
     }
 }
 
-/// `x` `[·, padded]` against a panel `w` `[columns, input]`; `y` is `[·, columns]`.
+/// `x` `[·, padded]` against a panel `w` `[columns, input]`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
-fn bf16_panel(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut [f32], columns: usize) {
-    for (x, y) in x.chunks(TILE_X * padded).zip(y.chunks_mut(TILE_X * columns)) {
+fn bf16_panel(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut Columns<'_>) {
+    for (tile, x) in x.chunks(TILE_X * padded).enumerate() {
+        let row = tile * TILE_X;
         match x.len() / padded {
-            6 => bf16_rows::<6>(x, padded, w, input, y, columns),
-            5 => bf16_rows::<5>(x, padded, w, input, y, columns),
-            4 => bf16_rows::<4>(x, padded, w, input, y, columns),
-            3 => bf16_rows::<3>(x, padded, w, input, y, columns),
-            2 => bf16_rows::<2>(x, padded, w, input, y, columns),
-            _ => bf16_rows::<1>(x, padded, w, input, y, columns),
+            6 => bf16_rows::<6>(x, padded, w, input, y, row),
+            5 => bf16_rows::<5>(x, padded, w, input, y, row),
+            4 => bf16_rows::<4>(x, padded, w, input, y, row),
+            3 => bf16_rows::<3>(x, padded, w, input, y, row),
+            2 => bf16_rows::<2>(x, padded, w, input, y, row),
+            _ => bf16_rows::<1>(x, padded, w, input, y, row),
         }
     }
 }
 
-/// `M` rows of `x` against all of the panel.
+/// `M` rows of `x` against all of the panel; the first of them is `row`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
-fn bf16_rows<const M: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut [f32], columns: usize) {
-    let whole = columns / TILE_W * TILE_W;
+fn bf16_rows<const M: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut Columns<'_>, row: usize) {
+    let whole = y.count() / TILE_W * TILE_W;
     for first in (0..whole).step_by(TILE_W) {
         let w = &w[first * input..(first + TILE_W) * input];
         let sums = bf16_tile::<M, TILE_W>(x, padded, w, input);
         for (m, sums) in sums.iter().enumerate() {
-            y[m * columns + first..m * columns + first + TILE_W].copy_from_slice(&sum_each(sums));
+            y.row(row + m)[first..first + TILE_W].copy_from_slice(&sum_each(sums));
         }
     }
-    for first in whole..columns {
+    for first in whole..y.count() {
         let sums = bf16_tile::<M, 1>(x, padded, &w[first * input..(first + 1) * input], input);
         for (m, [sum]) in sums.iter().enumerate() {
             let zero = _mm512_setzero_ps();
-            y[m * columns + first] = sum_each(&[*sum, zero, zero, zero])[0];
+            y.row(row + m)[first] = sum_each(&[*sum, zero, zero, zero])[0];
         }
     }
 }
@@ -213,14 +209,6 @@ fn sum_each(sums: &[__m512; 4]) -> [f32; 4] {
 }
 
 // ---- 8 bits ----
-
-/// Where the results of a group go: `wanted` columns from `column` on, in rows of `stride` numbers.
-#[derive(Clone, Copy)]
-struct Place {
-    stride: usize,
-    column: usize,
-    wanted: usize,
-}
 
 /// How a format's group is read.
 trait Format {
@@ -397,24 +385,24 @@ impl Format for Q6 {
 
 /// One group against all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut [f32], place: Place) {
+fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut Columns<'_>) {
     let mut row = 0;
     while row < x.rows {
         let count = match x.rows - row {
             TILE_Q.. => {
-                group_tile::<F, TILE_Q>(group, x, row, y, place);
+                group_tile::<F, TILE_Q>(group, x, row, y);
                 TILE_Q
             }
             4.. => {
-                group_tile::<F, 4>(group, x, row, y, place);
+                group_tile::<F, 4>(group, x, row, y);
                 4
             }
             2.. => {
-                group_tile::<F, 2>(group, x, row, y, place);
+                group_tile::<F, 2>(group, x, row, y);
                 2
             }
             _ => {
-                group_tile::<F, 1>(group, x, row, y, place);
+                group_tile::<F, 1>(group, x, row, y);
                 1
             }
         };
@@ -424,7 +412,7 @@ fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut [f32], place: P
 
 /// One group against `M` rows from `first` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usize, y: &mut [f32], place: Place) {
+fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usize, y: &mut Columns<'_>) {
     let pieces = group.len() / F::BLOCK * F::SUBS;
     assert!(pieces <= x.blocks && first + M <= x.rows);
     assert!(x.numbers.len() >= x.rows * x.blocks * QUADS && x.factors.len() >= x.rows * x.blocks);
@@ -467,8 +455,9 @@ fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usi
         let mut lanes = [0f32; GROUP];
         // SAFETY: `lanes` has room for the 16 numbers.
         unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), sum) };
-        let at = (first + m) * place.stride + place.column;
-        y[at..at + place.wanted].copy_from_slice(&lanes[..place.wanted]);
+        let row = y.row(first + m);
+        let wanted = row.len();
+        row.copy_from_slice(&lanes[..wanted]);
     }
 }
 

@@ -1,46 +1,92 @@
-//! How a product is shared out among the cores: each computes neighbouring columns, so that each weight is read by one.
+//! How a product is shared out among the cores: each computes neighbouring columns, so that each weight is read by one, and
+//! writes them where they belong.
+#![allow(unsafe_code)] // Neighbouring columns of all rows are no slice: see `Columns`.
 
 use rayon::prelude::*;
+use std::marker::PhantomData;
 
-/// `[rows, output]`, computed in pieces of neighbouring columns on all cores: `run` writes `[rows, columns]` of those from
-/// `first` on. Pieces begin at multiples of `step`.
+/// Neighbouring columns of a result `[rows, output]`, which one task writes.
+pub(super) struct Columns<'a> {
+    /// The first of them in the first row.
+    start: *mut f32,
+    /// From a row to the next.
+    stride: usize,
+    rows: usize,
+    count: usize,
+    result: PhantomData<&'a mut [f32]>,
+}
+
+impl Columns<'_> {
+    /// How many columns there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// These columns of row `row`.
+    pub(super) fn row(&mut self, row: usize) -> &mut [f32] {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        // SAFETY: `by_columns` made this from a result of `rows` rows of `stride` numbers, of which it gives no other task
+        // these columns; that it is borrowed as a whole keeps others from looking at the row.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.count) }
+    }
+}
+
+/// A result that tasks write different columns of.
+struct Shared(*mut f32);
+
+// SAFETY: the pointer is only made into slices of columns that no two tasks have in common.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn get(&self) -> *mut f32 {
+        self.0
+    }
+}
+
+/// `[rows, output]`, computed in pieces of neighbouring columns on all cores: `run` writes all rows of those from the given
+/// one on. Pieces begin at multiples of `step` and are no wider.
 pub(super) fn by_columns(
     rows: usize,
     output: usize,
     step: usize,
-    run: impl Fn(usize, usize, &mut [f32]) + Sync,
+    run: impl Fn(usize, &mut Columns<'_>) + Sync,
 ) -> Vec<f32> {
     let mut y = vec![0f32; rows * output];
-    // A few pieces for each thread even out their ends.
-    let piece = output.div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
-    if rows == 1 {
-        y.par_chunks_mut(piece).enumerate().for_each(|(i, y)| run(i * piece, y.len(), y));
+    if y.is_empty() {
         return y;
     }
-    let mut pieces = vec![0f32; rows * output];
-    pieces.par_chunks_mut(piece * rows).enumerate().for_each(|(i, y)| {
-        let columns = y.len() / rows;
-        let inside = columns.next_multiple_of(step);
-        // One panel after the other.
-        if columns <= step {
-            run(i * piece, columns, y);
-            return;
-        }
-        let mut panel = vec![0f32; rows * step];
-        for first in (0..inside).step_by(step) {
-            let count = step.min(columns - first);
-            let panel = &mut panel[..rows * count];
-            run(i * piece + first, count, panel);
-            for (row, values) in panel.chunks_exact(count).enumerate() {
-                y[row * columns + first..row * columns + first + count].copy_from_slice(values);
-            }
-        }
-    });
-    y.par_chunks_mut(output).enumerate().for_each(|(row, y)| {
-        for (y, piece) in y.chunks_mut(piece).zip(pieces.chunks(piece * rows)) {
-            let columns = y.len();
-            y.copy_from_slice(&piece[row * columns..(row + 1) * columns]);
+    let shared = Shared(y.as_mut_ptr());
+    // A few pieces for each thread even out their ends.
+    let piece = output.div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
+    (0..output.div_ceil(piece)).into_par_iter().for_each(|i| {
+        let end = ((i + 1) * piece).min(output);
+        for first in (i * piece..end).step_by(step) {
+            // SAFETY: `first` lies within the first row.
+            let start = unsafe { shared.get().add(first) };
+            let count = step.min(end - first);
+            run(first, &mut Columns { start, stride: output, rows, count, result: PhantomData });
         }
     });
     y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_written_by_the_task_of_its_columns() {
+        for (rows, output, step) in [(1, 1, 16), (3, 50, 16), (7, 1030, 4), (2, 64, 64), (5, 17, 1), (0, 5, 4)] {
+            let y = by_columns(rows, output, step, |first, columns| {
+                assert!(first.is_multiple_of(step) && (1..=step).contains(&columns.count()));
+                for row in 0..rows {
+                    for (i, y) in columns.row(row).iter_mut().enumerate() {
+                        *y += (row * output + first + i) as f32;
+                    }
+                }
+            });
+            let expected: Vec<f32> = (0..rows * output).map(|at| at as f32).collect();
+            assert_eq!(y, expected, "{rows}×{output}, {step}");
+        }
+    }
 }

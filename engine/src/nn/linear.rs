@@ -3,12 +3,13 @@
 //! On the CPU activations are f32, and the product is the one of [`super::product`]. On accelerators weights and
 //! activations share a type and candle does it all.
 
+use super::activation::Activation;
 use super::host::{TASK, is_host_f32, values, values_mut};
 use super::product::product;
 use super::tracked;
 use super::weight::{Values, Weight, with_host_values};
 use crate::error::Result;
-use crate::precision::Products;
+use crate::precision::{Products, WeightFormat};
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
 use rayon::prelude::*;
 
@@ -37,24 +38,50 @@ impl Linear {
         self.weight.output()
     }
 
+    /// How its products on the CPU are computed, where the processor can: beside weights in f32 and f16 always exactly.
+    pub fn products(&self) -> Products {
+        match self.weight.format() {
+            None | Some(WeightFormat::F32 | WeightFormat::F16) => Products::Exact,
+            Some(_) => self.products,
+        }
+    }
+
     /// `x`: `[rows, input]` in the compute type → `[rows, output]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.product(x)?;
+        match &self.bias {
+            Some(bias) => add_bias(y, bias),
+            None => Ok(y),
+        }
+    }
+
+    /// `activation` of [`Linear::forward`]; on the CPU in the same pass over the result as the bias.
+    pub fn forward_then(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        let y = self.product(x)?;
+        match &self.bias {
+            Some(bias) if is_host_f32(&y) && y.is_contiguous() => {
+                y.inplace_op2(bias, &AddBias { then: Some(activation) })?;
+                Ok(y)
+            }
+            Some(bias) => activation.forward(&add_bias(y, bias)?),
+            None => activation.forward(&y),
+        }
+    }
+
+    /// `x` times the transpose of the weight, in memory of its own.
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, input) = x.dims2()?;
         if input != self.weight.input() {
             let shape = (self.weight.output(), self.weight.input());
             return Err(candle_core::Error::Msg(format!("rows of {input} numbers for weights {shape:?}")).into());
         }
-        let y = match &self.weight.values {
-            _ if x.track_op() => tracked::product(x, &self.weight)?,
-            Values::Tensor(weight) => x.matmul(&weight.t()?)?,
+        match &self.weight.values {
+            _ if x.track_op() => tracked::product(x, &self.weight),
+            Values::Tensor(weight) => Ok(x.matmul(&weight.t()?)?),
             _ => {
                 let y = with_host_values(x, |x| product(x, rows, &self.weight, self.products))??;
-                Tensor::from_vec(y, (rows, self.weight.output()), x.device())?
+                Ok(Tensor::from_vec(y, (rows, self.weight.output()), x.device())?)
             }
-        };
-        match &self.bias {
-            Some(bias) => add_bias(y, bias),
-            None => Ok(y),
         }
     }
 }
@@ -63,13 +90,16 @@ impl Linear {
 /// else may look at it any more.
 pub(crate) fn add_bias(product: Tensor, bias: &Tensor) -> Result<Tensor> {
     if is_host_f32(&product) && product.is_contiguous() {
-        product.inplace_op2(bias, &AddBias)?;
+        product.inplace_op2(bias, &AddBias { then: None })?;
         return Ok(product);
     }
     Ok(product.broadcast_add(bias)?)
 }
 
-struct AddBias;
+struct AddBias {
+    /// Applied to the sum.
+    then: Option<Activation>,
+}
 
 impl InplaceOp2 for AddBias {
     fn name(&self) -> &'static str {
@@ -91,6 +121,9 @@ impl InplaceOp2 for AddBias {
         values_mut(product, layout)?.par_chunks_mut(task).for_each(|rows| {
             for row in rows.chunks_exact_mut(bias.len()) {
                 row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+            }
+            if let Some(activation) = self.then {
+                activation.in_place(rows);
             }
         });
         Ok(())

@@ -1,10 +1,13 @@
 //! Building blocks that encoders, SVA and decoders share.
 
 mod activation;
+mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_attention;
 mod columns;
 mod depthwise;
 mod dot;
@@ -16,6 +19,7 @@ mod linear;
 mod norm;
 mod product;
 mod quantised;
+mod residual;
 mod resize;
 mod softmax;
 mod tracked;
@@ -24,6 +28,7 @@ mod twin;
 mod weight;
 
 pub use activation::{Activation, swiglu};
+pub(crate) use attention::attention;
 pub use depthwise::depthwise;
 pub(crate) use dot::dot;
 pub use linear::Linear;
@@ -31,6 +36,7 @@ pub(crate) use linear::add_bias;
 pub use norm::{LayerNorm, RmsNorm};
 pub(crate) use product::product_numbers;
 pub use quantised::Quantised;
+pub(crate) use residual::residual;
 pub use resize::resize_tokens;
 pub(crate) use resize::taps;
 pub(crate) use softmax::softmax;

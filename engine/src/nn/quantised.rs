@@ -147,12 +147,8 @@ impl Quantised {
     /// cache, once for all rows.
     pub(super) fn few_rows(&self, x: &[f32], rows: usize) -> Vec<f32> {
         let (format, input) = (self.format, self.input.max(1));
-        by_columns(rows, self.output, GROUP, |first, columns, y| {
-            for column in (0..columns).step_by(GROUP) {
-                let group = self.group((first + column) / GROUP);
-                let product = GroupProduct { format, group, x, input, column, stride: columns, y: &mut *y };
-                Arch::new().dispatch(product);
-            }
+        by_columns(rows, self.output, GROUP, |first, y| {
+            Arch::new().dispatch(GroupProduct { format, group: self.group(first / GROUP), x, input, y });
         })
     }
 }

@@ -66,8 +66,9 @@ impl WithSimd for Rows<'_> {
     }
 }
 
+/// The largest of the numbers.
 #[inline(always)]
-fn maximum(x: &[f32]) -> f32 {
+pub(super) fn maximum(x: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [f32::NEG_INFINITY; 64];
     let (blocks, rest) = x.as_chunks::<64>();

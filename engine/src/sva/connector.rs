@@ -81,7 +81,7 @@ impl Connector {
         if grids.len() > 1 {
             show(observer, Site::ConnectorCat, &joined)?;
         }
-        let visual = self.project_2.forward(&Activation::Gelu.forward(&self.project_1.forward(&joined)?)?)?;
+        let visual = self.project_2.forward(&self.project_1.forward_then(&joined, Activation::Gelu)?)?;
         show(observer, Site::VisualTokens, &visual)?;
         Ok(visual)
     }

@@ -138,7 +138,7 @@ impl CrossAttentionLayer {
         }
 
         let x = self.norm.forward(&(x + attended)?)?;
-        let x = Activation::Gelu.forward(&self.linear_1.forward(&shuffles.columns(Matrix::Hidden, &x)?)?)?;
+        let x = self.linear_1.forward_then(&shuffles.columns(Matrix::Hidden, &x)?, Activation::Gelu)?;
         let x = self.linear_2.forward(&shuffles.columns(Matrix::Out, &x)?)?;
         let out = (queries + x)?;
         show(observer, Site::SvaLayerOut(name), &out)?;

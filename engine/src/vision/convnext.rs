@@ -8,7 +8,7 @@ use crate::checkpoint::Loader;
 use crate::checkpoint::json::JsonFile;
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Activation, LayerNorm, depthwise};
+use crate::nn::{Activation, LayerNorm, depthwise, residual};
 use candle_core::Tensor;
 use std::path::Path;
 
@@ -20,8 +20,9 @@ const STEM_SIDE: usize = 4;
 const DOWNSAMPLE_SIDE: usize = 2;
 const KERNEL: usize = 7;
 const STAGES: usize = 4;
-/// Pixels whose MLP runs at once: bounds the memory of the fourfold wider inner layer.
-const ROWS_AT_ONCE: usize = 4096;
+/// Numbers of the fourfold wider inner layer that are computed at once, 16 MB: as many as allocators keep at hand. Larger
+/// pieces would be fetched from the system each time, page by page.
+const INNER_AT_ONCE: usize = 4 << 20;
 
 /// A ConvNeXt without its head.
 #[derive(Debug)]
@@ -197,12 +198,14 @@ impl Block {
     fn forward(&self, x: &Tensor, side: usize) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
         let y = depthwise(&x.reshape((side, side, width))?, &self.weight, &self.bias)?.reshape((rows, width))?;
-        let mut done = Vec::new();
-        for first in (0..rows).step_by(ROWS_AT_ONCE) {
-            let count = ROWS_AT_ONCE.min(rows - first);
-            let y = self.mlp.forward(&self.norm.forward(&y.narrow(0, first, count)?)?)?;
-            done.push((x.narrow(0, first, count)? + y.broadcast_mul(&self.gamma)?)?);
+        let at_once = (INNER_AT_ONCE / self.mlp.inner().max(1)).max(1);
+        for first in (0..rows).step_by(at_once) {
+            let count = at_once.min(rows - first);
+            let done = self.mlp.forward(&self.norm.forward(&y.narrow(0, first, count)?)?)?;
+            let done = residual(&x.narrow(0, first, count)?, done, Some(&self.gamma))?;
+            // What was convolved is needed no more.
+            y.slice_set(&done, 0, first)?;
         }
-        Ok(Tensor::cat(&done, 0)?)
+        Ok(y)
     }
 }

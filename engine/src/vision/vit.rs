@@ -4,12 +4,8 @@
 use crate::checkpoint::Loader;
 use crate::error::Result;
 use crate::job::Meter;
-use crate::nn::{Activation, LayerNorm, Linear, add_bias, softmax, swiglu};
-use candle_core::{D, DType, Tensor};
-
-/// Attention probabilities computed at once, in elements: a few MB, so that they stay in cache between the two
-/// matrix products.
-const SCORES_AT_ONCE: usize = 1 << 21;
+use crate::nn::{Activation, LayerNorm, Linear, add_bias, attention, residual, swiglu};
+use candle_core::{D, Tensor};
 
 /// Cuts square patches out of a picture: a convolution whose stride is its kernel, as one matrix product.
 #[derive(Debug)]
@@ -100,23 +96,7 @@ impl Attention {
             }
             Projections::Separate([q, k, v]) => [q.forward(x)?, k.forward(x)?, v.forward(x)?],
         };
-        let (n, width) = q.dims2()?;
-        let head_dim = width / self.heads;
-        let by_head = |t: &Tensor| -> Result<Tensor> {
-            Ok(t.contiguous()?.reshape((n, self.heads, head_dim))?.transpose(0, 1)?.contiguous()?)
-        };
-        let q = by_head(&(q * (head_dim as f64).powf(-0.5))?)?;
-        let (k, v) = (by_head(&k)?, by_head(&v)?);
-        let at_once = (SCORES_AT_ONCE / (n * n).max(1)).clamp(1, self.heads);
-        let mut heads = Vec::new();
-        for first in (0..self.heads).step_by(at_once) {
-            let count = at_once.min(self.heads - first);
-            let [q, k, v] = [q.narrow(0, first, count)?, k.narrow(0, first, count)?, v.narrow(0, first, count)?];
-            let scores = q.matmul(&k.t()?)?.to_dtype(DType::F32)?;
-            let probabilities = softmax(scores)?.to_dtype(v.dtype())?;
-            heads.push(probabilities.matmul(&v)?);
-        }
-        let mixed = Tensor::cat(&heads, 0)?.transpose(0, 1)?.reshape((n, width))?;
+        let mixed = attention([&q, &k, &v], self.heads, self.output.products())?;
         self.output.forward(&mixed)
     }
 }
@@ -131,10 +111,17 @@ pub(super) enum Mlp {
 }
 
 impl Mlp {
+    /// Width of what lies between its two matrices.
+    pub(super) fn inner(&self) -> usize {
+        match self {
+            Self::Plain { up, .. } | Self::SwiGlu { up, .. } => up.output_size(),
+        }
+    }
+
     /// `x`: `[n, D]` → `[n, D]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Plain { up, activation, down } => down.forward(&activation.forward(&up.forward(x)?)?),
+            Self::Plain { up, activation, down } => down.forward(&up.forward_then(x, *activation)?),
             Self::SwiGlu { up, down } => down.forward(&swiglu(&up.forward(x)?)?),
         }
     }
@@ -153,14 +140,9 @@ pub(super) struct Block {
 
 impl Block {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let scaled = |y: Tensor, which: usize| -> Result<Tensor> {
-            Ok(match &self.scales {
-                Some(scales) => y.broadcast_mul(&scales[which])?,
-                None => y,
-            })
-        };
-        let x = (x + scaled(self.attention.forward(&self.norm1.forward(x)?)?, 0)?)?;
-        Ok((&x + scaled(self.mlp.forward(&self.norm2.forward(&x)?)?, 1)?)?)
+        let scale = |which: usize| self.scales.as_ref().map(|scales| &scales[which]);
+        let x = residual(x, self.attention.forward(&self.norm1.forward(x)?)?, scale(0))?;
+        residual(&x, self.mlp.forward(&self.norm2.forward(&x)?)?, scale(1))
     }
 }
 

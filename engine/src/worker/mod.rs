@@ -19,6 +19,7 @@ pub use spec::{
     TraceFile,
 };
 
+use crate::cores::join_cores;
 use crate::error::{Error, Result};
 use crate::job::CancelToken;
 use crate::threads;
@@ -82,7 +83,10 @@ impl Engine {
         let pending = Pending::default();
         let shared = Arc::clone(&pending);
         let thread = threads::named("engine")
-            .spawn(move || Worker::new(outbox, Box::new(wake), shared).run(&inbox))
+            .spawn(move || {
+                let _cores = join_cores();
+                Worker::new(outbox, Box::new(wake), shared).run(&inbox);
+            })
             .map_err(|e| Error::io("the engine thread", e))?;
         Ok(Self { door: Door { commands, pending, next: Arc::default() }, events, thread: Some(thread) })
     }

@@ -7,7 +7,7 @@ use crate::cli::failure::{Failure, Result};
 use crate::difference_figure::DifferenceFigure;
 use crate::figure::Figure;
 use crate::output;
-use crate::recipe::{self, FigureSettings, Recipe};
+use crate::recipe::{self, DifferenceOf, FigureSettings, Recipe};
 use opabinia_engine::probe::Trace;
 use opabinia_shaders::{ColourMap, Gpu, Normalisation};
 use std::io::Write as _;
@@ -66,7 +66,8 @@ pub fn write(
     let figure = DifferenceFigure { traces, names, maps, picture, picture_name: &name, settings: &settings };
     let target = folder.join(format!("q{:03}.difference.png", at + 1));
     write_both(&target, &figure.draw(gpu)?.figure)?;
-    Recipe::write_difference(&target.with_extension("recipe.json"), traces, picture, &name, &settings)?;
+    let recipe = target.with_extension("recipe.json");
+    Recipe::write_difference(&recipe, traces, DifferenceOf::Shares, picture, &name, &settings)?;
     written.push(target);
     Ok(written)
 }

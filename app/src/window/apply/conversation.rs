@@ -62,7 +62,7 @@ impl App {
                 }
             }
             ConversationAction::SelectToken(place) => {
-                self.state.token = place;
+                (self.state.token, self.state.token_follows) = (place, false);
                 if place.is_some() {
                     self.state.inspector = InspectorTab::Token;
                 }
@@ -269,7 +269,7 @@ impl App {
         let begin = before.iter().map(|token| token.id).chain([id]).collect();
         let leaf = shown.leaf;
         if let Some(at) = shown.branch(place.exchange, begin) {
-            self.state.token = Some(TokenPlace { exchange: at, ..place });
+            (self.state.token, self.state.token_follows) = (Some(TokenPlace { exchange: at, ..place }), false);
             self.submit(place.conversation, at);
             self.branched(place.conversation, at, leaf, self.texts().conversation.continued.to_owned());
         }

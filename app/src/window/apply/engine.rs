@@ -164,8 +164,10 @@ impl App {
         }
         let shown = self.state.conversations.current();
         let crossable = shown.is_some_and(|shown| shown.id == conversation);
-        if self.state.token.is_none() && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
+        let free = self.state.token.is_none() || self.state.token_follows;
+        if free && shown.is_some_and(|shown| shown.id == conversation && shown.shows(exchange)) {
             self.state.token = Some(TokenPlace { conversation, exchange, token: 0 });
+            self.state.token_follows = true;
         }
         self.ask_what_waited();
         if crossable {

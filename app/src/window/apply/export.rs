@@ -4,7 +4,7 @@
 use crate::csv;
 use crate::map_figure;
 use crate::output;
-use crate::recipe::{FigureSettings, Recipe, write_png};
+use crate::recipe::{DifferenceOf, FigureSettings, Recipe, write_png};
 use crate::token_figure::TokenFigure;
 use crate::window::app::{App, Finished};
 use crate::window::lang::EngineTexts;
@@ -62,7 +62,7 @@ impl App {
     pub(super) fn export(&mut self, kind: ExportKind) {
         let options = ExportOptions::of(self.state.lens());
         match kind {
-            ExportKind::Recipe if !matches!(self.state.pane().source, MapSource::Run(_)) => {
+            ExportKind::Recipe if !has_recipe(&self.state.pane().source) => {
                 self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_recipes_of_runs);
             }
             ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
@@ -197,7 +197,14 @@ impl Job {
                 figure.minus = minus.as_deref();
                 figure.check().map_err(words)?;
                 if *kind == ExportKind::Recipe {
-                    return Recipe::write(path, trace, picture, name, settings).map_err(words);
+                    let written = match minus {
+                        Some(minus) => {
+                            let traces = [minus.as_ref(), trace.as_ref()];
+                            Recipe::write_difference(path, traces, DifferenceOf::Quantity, picture, name, settings)
+                        }
+                        None => Recipe::write(path, trace, picture, name, settings),
+                    };
+                    return written.map_err(words);
                 }
                 // The device that `opabinia render` would take, so that its picture is this one.
                 let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
@@ -210,6 +217,11 @@ impl Job {
             }
         }
     }
+}
+
+/// Whether a recipe can make the maps of `source` again: those of one run, and differences of two.
+fn has_recipe(source: &MapSource) -> bool {
+    matches!(source, MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(_, _, SidesLook::Difference))
 }
 
 /// Attention to each visual token in a layer and a head of the language model, or its mean.

@@ -1,7 +1,7 @@
 //! What panes show is put on the GPU, once it is there to be drawn and only then.
 
 use crate::difference_figure::average;
-use crate::token_figure::token_grid;
+use crate::value_grid::value_grid;
 use crate::window::app::{App, Finished};
 use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, GridPart, MapGpu, Upload};
 use crate::window::state::{
@@ -11,7 +11,6 @@ use opabinia_engine::compare::Maps;
 use opabinia_engine::probe::TokenAttention;
 use opabinia_engine::sva::{Frame, PictureSize};
 use opabinia_engine::vision::Picture;
-use opabinia_shaders::GridData;
 use std::sync::Arc;
 
 impl App {
@@ -152,25 +151,8 @@ fn upload_compared_part(
             average(&layers, &frame, |layer| layer.share_differences.get(pair).map_or(&[], Vec::as_slice))
         }
     };
-    let grid = grid_of("comparison", &frame, &values, picture)?;
+    let grid = value_grid("comparison", &frame, &values, picture).map_err(|error| error.to_string())?;
     gpu.upload_grid(&grid, picture)
-}
-
-/// `values` over the cells of `frame` that hold some of the picture, as the device takes them.
-fn grid_of<'v>(label: &str, frame: &Frame, values: &'v [f32], picture: &Picture) -> Result<GridData<'v>, String> {
-    let number = |count: usize| u32::try_from(count).map_err(|error| error.to_string());
-    let (rows, columns) = frame.size_hw();
-    Ok(GridData {
-        label: label.to_owned(),
-        side: number(frame.side)?,
-        origin_row: number(frame.rows.start)?,
-        origin_col: number(frame.columns.start)?,
-        rows: number(rows)?,
-        cols: number(columns)?,
-        values,
-        image_width: number(picture.width)?,
-        image_height: number(picture.height)?,
-    })
 }
 
 fn upload_part(
@@ -181,6 +163,6 @@ fn upload_part(
 ) -> Result<GridOnGpu, String> {
     let (values, _) = chosen(attention, part.layer, part.head)
         .ok_or_else(|| "there is no such layer or head in the language model".to_owned())?;
-    let grid = token_grid(attention, &values, picture).map_err(|error| error.to_string())?;
+    let grid = value_grid("token", &attention.frame, &values, picture).map_err(|error| error.to_string())?;
     gpu.upload_grid(&grid, picture)
 }

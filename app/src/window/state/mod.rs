@@ -184,6 +184,8 @@ pub struct AppState {
     pub graphics_lost: Option<String>,
     /// The token looked at.
     pub token: Option<TokenPlace>,
+    /// Whether nobody chose that token: it is the first one of the last answer, and goes on to that of the next one.
+    pub token_follows: bool,
     /// Which part of the inspector is shown.
     pub inspector: InspectorTab,
     /// Whether keys of a cell are listed by their probability instead of by their place.

@@ -14,6 +14,7 @@ mod row;
 mod tsv;
 
 pub use locate::{SetFiles, locate};
+use pictures::Form;
 pub use pictures::{PictureId, Pictures};
 
 use crate::error::{Error, Result};

@@ -3,6 +3,9 @@
 use super::{Fault, short};
 use crate::error::{Error, Result};
 use crate::hash;
+use base64::DecodeError;
+use base64::engine::general_purpose::STANDARD;
+use base64::read::DecoderReader;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
@@ -54,6 +57,36 @@ pub struct Pictures {
     places: HashMap<PictureId, Place>,
     /// Files that were read before, by their names in the set.
     files: HashMap<String, PictureId>,
+}
+
+/// How a picture lies in a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As the bytes of its file.
+    Bytes,
+    /// As these in base64.
+    Base64,
+}
+
+/// What is read but for white space, which may stand in base64.
+struct WithoutSpaces<R>(R);
+
+impl<R: Read> Read for WithoutSpaces<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let count = self.0.read(out)?;
+            let mut kept = 0;
+            for at in 0..count {
+                if !out[at].is_ascii_whitespace() {
+                    out[kept] = out[at];
+                    kept += 1;
+                }
+            }
+            if kept > 0 || count == 0 {
+                return Ok(kept);
+            }
+        }
+    }
 }
 
 impl Pictures {
@@ -133,51 +166,67 @@ impl Pictures {
         Ok(Ok(id))
     }
 
-    /// Takes in a picture of `length` bytes that `input` gives, without holding it.
+    /// Takes in a picture that `input` gives in `length` bytes of `form`, without holding it.
     ///
     /// # Errors
     /// What `input` said; within that, whether it cannot be stored, or is none.
     pub(super) fn add_stream(
         &mut self,
         length: u64,
+        form: Form,
         input: &mut impl Read,
     ) -> std::io::Result<Result<Result<PictureId, Fault>>> {
-        let mut hash = Sha256::new();
-        let (mut left, mut chunk) = (length, vec![0; CHUNK.min(usize::try_from(length).unwrap_or(CHUNK))]);
-        let usable = (1..=MAX_BYTES).contains(&length);
-        while left > 0 {
-            let count = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-            input.read_exact(&mut chunk[..count])?;
-            left -= count as u64;
-            if usable {
-                hash.update(&chunk[..count]);
-                let stored = self.store().map_or(Ok(()), |store| store.write_all(&chunk[..count]));
-                if let Err(error) = stored {
-                    return Ok(Err(Error::writing(&self.store_in, &error)));
-                }
-            }
-        }
-        if !usable {
-            return Ok(Ok(Err(Fault::new("its picture is empty or too large", format!("{length} bytes")))));
-        }
-        let id = PictureId(hash.finalize().into());
-        let (known, stored) = (self.places.contains_key(&id), self.stored);
-        let place = match self.store() {
-            Some(store) if known => {
-                // It is there already: the next one takes its place.
-                if let Err(error) = store.seek(SeekFrom::Start(stored)) {
-                    return Ok(Err(Error::writing(&self.store_in, &error)));
-                }
-                return Ok(Ok(Ok(id)));
-            }
-            Some(_) => {
-                let at = self.stored;
-                self.stored += length;
-                Place::Stored { at, length: usize::try_from(length).unwrap_or(usize::MAX) }
-            }
-            None => Place::Nowhere,
+        let mut value = input.by_ref().take(length);
+        let most = match form {
+            Form::Bytes => length,
+            Form::Base64 => length / 4 * 3,
         };
-        self.places.entry(id).or_insert(place);
+        let added = if (1..=MAX_BYTES).contains(&most) {
+            match form {
+                Form::Bytes => self.add_read(&mut value)?,
+                Form::Base64 => self.add_read(&mut DecoderReader::new(WithoutSpaces(&mut value), &STANDARD))?,
+            }
+        } else {
+            Ok(Err(Fault::new("its picture is empty or too large", format!("{length} bytes"))))
+        };
+        // The next value begins behind this one, whatever became of it.
+        std::io::copy(&mut value, &mut std::io::sink())?;
+        if value.limit() > 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(added) }
+    }
+
+    fn add_read(&mut self, input: &mut impl Read) -> std::io::Result<Result<Result<PictureId, Fault>>> {
+        let (mut hash, mut length, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
+        let fault = loop {
+            let read = match input.read(&mut chunk) {
+                Ok(0) if length == 0 => break Some(Fault::new("its picture is empty or too large", "0 bytes")),
+                Ok(0) => break None,
+                Ok(count) => &chunk[..count],
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<DecodeError>()) {
+                    Some(inner) => break Some(Fault::new("its picture is no base64", inner)),
+                    None => return Err(error),
+                },
+            };
+            hash.update(read);
+            length += read.len();
+            if let Some(Err(error)) = self.store().map(|store| store.write_all(read)) {
+                return Ok(Err(Error::writing(&self.store_in, &error)));
+            }
+        };
+        let id = PictureId(hash.finalize().into());
+        let at = self.stored;
+        if fault.is_some() || self.places.contains_key(&id) {
+            // It is none, or is there already: the next one takes its place.
+            if let Some(Err(error)) = self.store().map(|store| store.seek(SeekFrom::Start(at))) {
+                return Ok(Err(Error::writing(&self.store_in, &error)));
+            }
+            return Ok(Ok(fault.map_or(Ok(id), Err)));
+        }
+        let place = if self.store.is_some() { Place::Stored { at, length } } else { Place::Nowhere };
+        if self.store.is_some() {
+            self.stored += length as u64;
+        }
+        self.places.insert(id, place);
         Ok(Ok(Ok(id)))
     }
 

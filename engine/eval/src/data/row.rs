@@ -86,6 +86,29 @@ pub(super) fn open(file: &Path) -> Result<Rows> {
 }
 
 impl Row {
+    /// A row of a table whose columns `text` reads by their names.
+    pub(super) fn of_columns(
+        idx: Option<String>,
+        choices: Vec<String>,
+        picture: RawPicture,
+        text: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self {
+            idx,
+            kind: text("type"),
+            task: text("task").or_else(|| text("category")),
+            source: text("source"),
+            source_filename: text("source_filename"),
+            cluster: text("cluster"),
+            question: text("question"),
+            hint: text("hint"),
+            prompt: text("prompt"),
+            choices,
+            answer: text("answer"),
+            picture,
+        }
+    }
+
     /// The question in it.
     pub(super) fn into_item(self, row: usize, idx: &str, picture: PictureId) -> Result<Item, Fault> {
         let question = self.question.filter(|question| !question.trim().is_empty());

@@ -116,21 +116,7 @@ impl Table {
                 Err(error) => return bad(Fault::new("its picture is no base64", error)),
             },
         };
-        let row = Row {
-            kind: text("type"),
-            task: text("task").or_else(|| text("category")),
-            source: text("source"),
-            source_filename: text("source_filename"),
-            cluster: text("cluster"),
-            question: text("question"),
-            hint: text("hint"),
-            prompt: text("prompt"),
-            choices,
-            answer: text("answer"),
-            picture,
-            idx,
-        };
-        Found::Row(Box::new(row))
+        Found::Row(Box::new(Row::of_columns(idx, choices, picture, text)))
     }
 }
 

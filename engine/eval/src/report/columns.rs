@@ -1,7 +1,7 @@
 //! Records as columns: for each condition, which items it has right.
 
 use crate::hash;
-use crate::run::{Condition, Entry, Header, Record};
+use crate::run::{Condition, Entry, Header, Record, Unanswered};
 use crate::score::Outcome;
 use crate::stats::{Clusters, Rate};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub struct Columns<'a> {
     /// Its items, in the order of the set.
     pub records: Vec<&'a Record>,
     /// Items that could not be asked.
-    pub unanswered: usize,
+    pub unanswered: Vec<&'a Unanswered>,
     /// Which items belong together.
     pub clusters: Clusters,
 }
@@ -22,14 +22,17 @@ pub struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// The columns of `entries`.
     pub fn new(header: &'a Header, entries: &'a [Entry]) -> Self {
-        let records = entries.iter().filter_map(|entry| match entry {
-            Entry::Done(record) => Some(&**record),
-            Entry::Unanswered(_) => None,
-        });
-        Self::of(header, records.collect(), entries.iter().filter(|e| matches!(e, Entry::Unanswered(_))).count())
+        let (mut records, mut unanswered) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match entry {
+                Entry::Done(record) => records.push(&**record),
+                Entry::Unanswered(one) => unanswered.push(one),
+            }
+        }
+        Self::of(header, records, unanswered)
     }
 
-    fn of(header: &'a Header, records: Vec<&'a Record>, unanswered: usize) -> Self {
+    fn of(header: &'a Header, records: Vec<&'a Record>, unanswered: Vec<&'a Unanswered>) -> Self {
         let clusters = Clusters::of(records.iter().map(|record| record.cluster.as_str()));
         Self { header, records, unanswered, clusters }
     }
@@ -38,7 +41,7 @@ impl<'a> Columns<'a> {
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&Record) -> bool) -> Self {
         let records = self.records.iter().copied().filter(|record| keep(record)).collect();
-        Self::of(self.header, records, self.unanswered)
+        Self::of(self.header, records, self.unanswered.clone())
     }
 
     /// The condition called `name`.
@@ -110,6 +113,6 @@ impl<'a> Columns<'a> {
                 groups.entry(group).or_default().push(record);
             }
         }
-        groups.into_iter().map(|(name, records)| (name, Self::of(self.header, records, 0))).collect()
+        groups.into_iter().map(|(name, records)| (name, Self::of(self.header, records, Vec::new()))).collect()
     }
 }

@@ -66,6 +66,7 @@ pub fn markdown(columns: &Columns<'_>, summary: &Summary) -> String {
         header.program,
         header.seed,
     );
+    unanswered(&mut text, columns);
     main_table(&mut text, columns, summary);
     slices(&mut text, "task", summary, |condition| &condition.tasks);
     slices(&mut text, "source", summary, |condition| &condition.sources);
@@ -79,6 +80,23 @@ pub fn markdown(columns: &Columns<'_>, summary: &Summary) -> String {
          every cluster is one item, otherwise by flipping signs of clusters; several at once after Holm."
     );
     text
+}
+
+/// Which items could not be asked, and why: the first of them.
+fn unanswered(text: &mut String, columns: &Columns<'_>) {
+    const NAMED: usize = 5;
+    if columns.unanswered.is_empty() {
+        return;
+    }
+    for one in columns.unanswered.iter().take(NAMED) {
+        let why: Vec<&str> = one.unanswered.lines().map(str::trim).collect();
+        let _ = writeln!(text, "- `{}` could not be asked: {}", cell(&one.idx), cell(&why.join("; ")));
+    }
+    match columns.unanswered.len().saturating_sub(NAMED) {
+        0 => {}
+        more => drop(writeln!(text, "- {more} more could not be asked: the run's items say why")),
+    }
+    text.push('\n');
 }
 
 fn main_table(text: &mut String, columns: &Columns<'_>, summary: &Summary) {

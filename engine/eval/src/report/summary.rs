@@ -150,7 +150,7 @@ impl Summary {
         let (needed_eyes, beyond_blind) = eyes(columns);
         Self {
             items: columns.records.len(),
-            unanswered: columns.unanswered,
+            unanswered: columns.unanswered.len(),
             clusters: columns.clusters.len(),
             chance: columns.chance(),
             majority: columns.majority(),

@@ -1,6 +1,7 @@
 //! What the weights of a quantised group stand for, in f32. As in [`super::quantise`], lanes are the group's rows.
 
 use super::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, LONGEST, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, QUAD, SUB};
+use crate::nn::columns::Columns;
 use crate::precision::WeightFormat;
 use half::f16;
 use pulp::{Simd, WithSimd, bytemuck};
@@ -38,24 +39,22 @@ impl WithSimd for WidenRows<'_> {
     }
 }
 
-/// The products of a group's rows with `rows` rows of `x`, into the columns from `column` on of `y`, in f32. Each is summed
-/// in the same order however many rows there are.
-pub(super) struct GroupProduct<'a> {
+/// The products of a group's rows with all rows of `x`, in f32. Each is summed in the same order however many rows there
+/// are.
+pub(super) struct GroupProduct<'a, 'y> {
     pub(super) format: WeightFormat,
     pub(super) group: &'a [u8],
     pub(super) x: &'a [f32],
     pub(super) input: usize,
-    pub(super) column: usize,
-    pub(super) stride: usize,
-    pub(super) y: &'a mut [f32],
+    pub(super) y: &'a mut Columns<'y>,
 }
 
-impl WithSimd for GroupProduct<'_> {
+impl WithSimd for GroupProduct<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { format, group, x, input, column, stride, y } = self;
+        let Self { format, group, x, input, y } = self;
         let vectors = GROUP / S::F32_LANES;
         let mut interleaved = [0f32; LONGEST * GROUP];
         let mut totals = vec![[0f32; GROUP]; x.len() / input];
@@ -87,8 +86,8 @@ impl WithSimd for GroupProduct<'_> {
                 }
             }
         }
-        for (y, total) in y.chunks_exact_mut(stride).zip(&totals) {
-            y[column..].iter_mut().zip(total).for_each(|(y, total)| *y = *total);
+        for (row, total) in totals.iter().enumerate() {
+            y.row(row).iter_mut().zip(total).for_each(|(y, total)| *y = *total);
         }
     }
 }

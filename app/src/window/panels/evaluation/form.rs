@@ -178,7 +178,9 @@ fn work(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         let said = match &evaluation.ended {
             Some(Ended::Complete) => Some(texts.complete),
             Some(Ended::Paused) => Some(texts.paused),
-            Some(Ended::Failed(_)) | None => why_not.filter(|_| !complete),
+            Some(Ended::Failed(_)) => why_not.filter(|_| !complete),
+            None if complete => Some(texts.complete),
+            None => why_not,
         };
         if let Some(said) = said {
             weak(ui, said);

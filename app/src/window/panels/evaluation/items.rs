@@ -23,23 +23,19 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     parts::section(ui, &format!("{} ({count})", texts.items));
     let task = view.task.as_deref().unwrap_or(texts.all_tasks);
     weak(ui, &format!("{which} · {task} · {} → {}", name_of(cx, &view.picks[0]), name_of(cx, &view.picks[1])));
-    ScrollArea::vertical().id_salt("items").max_height(HEIGHT).auto_shrink([false, true]).show_rows(
-        ui,
-        ROW,
-        count,
-        |ui, rows| {
-            for row in rows {
-                let Some(at) = listed.map_or(Some(row), |listed| listed.get(row).copied()) else { continue };
-                let Some((first, second)) = pair.entries.get(at).copied() else { continue };
-                let (Some(record), Some(other)) = (of.runs[0].record(first), of.runs[1].record(second)) else {
-                    continue;
-                };
-                let marks = [(record, &of.conditions[0]), (other, &of.conditions[1])]
-                    .map(|(record, name)| record.conditions.get(name).is_some_and(|outcome| outcome.right));
-                item(ui, cx, record, marks, view.item.as_deref() == Some(record.idx.as_str()), out);
-            }
-        },
-    );
+    let list = ScrollArea::vertical().id_salt("items").max_height(HEIGHT).min_scrolled_height(HEIGHT);
+    list.auto_shrink([false, true]).show_rows(ui, ROW, count, |ui, rows| {
+        for row in rows {
+            let Some(at) = listed.map_or(Some(row), |listed| listed.get(row).copied()) else { continue };
+            let Some((first, second)) = pair.entries.get(at).copied() else { continue };
+            let (Some(record), Some(other)) = (of.runs[0].record(first), of.runs[1].record(second)) else {
+                continue;
+            };
+            let marks = [(record, &of.conditions[0]), (other, &of.conditions[1])]
+                .map(|(record, name)| record.conditions.get(name).is_some_and(|outcome| outcome.right));
+            item(ui, cx, record, marks, view.item.as_deref() == Some(record.idx.as_str()), out);
+        }
+    });
 }
 
 fn item(ui: &mut Ui, cx: &Cx<'_>, record: &Record, right: [bool; 2], chosen: bool, out: &mut Vec<Action>) {

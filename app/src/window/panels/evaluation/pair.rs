@@ -45,7 +45,7 @@ fn column(ui: &mut Ui, cx: &Cx<'_>, which: usize, out: &mut Vec<Action>) {
     let chosen = name_of(cx, &picks[which]);
     let label = texts.columns[which];
     ui.label(RichText::new(label).small().weak());
-    let response = ComboBox::from_id_salt(("column", which)).selected_text(&chosen).width(170.0).show_ui(ui, |ui| {
+    let response = ComboBox::from_id_salt(("column", which)).selected_text(&chosen).width(132.0).show_ui(ui, |ui| {
         for (of_other, run) in [(false, &evaluation.run), (true, &evaluation.other)] {
             for condition in run.ready().into_iter().flat_map(|run| &run.header.conditions) {
                 let pick = Pick { of_other, condition: condition.name.clone() };
@@ -69,7 +69,7 @@ fn task(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let task = evaluation.view.task.as_ref();
     let chosen = task.map_or(texts.all_tasks, String::as_str);
     ui.label(RichText::new(texts.task).small().weak());
-    let response = ComboBox::from_id_salt("task").selected_text(chosen).width(110.0).show_ui(ui, |ui| {
+    let response = ComboBox::from_id_salt("task").selected_text(chosen).width(92.0).show_ui(ui, |ui| {
         if ui.selectable_label(task.is_none(), texts.all_tasks).clicked() {
             out.push(EvaluationAction::SetTask(None).into());
         }

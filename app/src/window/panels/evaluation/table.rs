@@ -59,9 +59,9 @@ fn of_run(ui: &mut Ui, cx: &Cx<'_>, run: &RunView, of_other: bool, out: &mut Vec
     let columns = if run.tasks.len() > 1 { run.tasks.as_slice() } else { &[] };
     ScrollArea::horizontal().id_salt(("rates", of_other)).show(ui, |ui| {
         Grid::new(("rates", of_other)).spacing([6.0, 4.0]).striped(true).show(ui, |ui| {
-            weak(ui, texts.condition);
-            weak(ui, texts.all_tasks);
-            weak(ui, texts.change);
+            for head in [texts.condition, texts.all_tasks, texts.change] {
+                ui.add(Label::new(RichText::new(head).small().weak()).extend());
+            }
             for task in columns {
                 ui.add(Label::new(RichText::new(task).small().weak()).truncate());
             }

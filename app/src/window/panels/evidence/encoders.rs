@@ -13,6 +13,9 @@ use egui::{Align2, Color32, FontId, Grid, Label, RichText, ScrollArea, Sense, Ui
 /// Where there is less room, encoders stand beside each other and measures below each other.
 const WIDE: f32 = 640.0;
 
+/// Room for the two numbers of a joint removal, beside the names of its encoders.
+const NUMBERS: f32 = 140.0;
+
 /// One column of numbers with its ranks.
 struct Column {
     measure: Measure,
@@ -209,6 +212,8 @@ fn joint(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, findings: &Findings) {
     ui.add_space(8.0);
     ui.strong(texts.joint.0);
     ui.label(RichText::new(texts.joint.1).small().weak());
+    // A grid remembers how wide its columns were, and never makes one wider for text that wraps.
+    let room = (ui.available_width() - NUMBERS).clamp(80.0, 320.0);
     Grid::new("joint removals").striped(true).spacing(vec2(8.0, 2.0)).show(ui, |ui| {
         for head in ["", texts.together, texts.sum] {
             ui.label(RichText::new(head).small().weak());
@@ -219,8 +224,8 @@ fn joint(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, findings: &Findings) {
             let who = who.join(" + ");
             let (together, sum) = (signed(one.together), signed(one.sum));
             let spoken = format!("{who}: {} {together}, {} {sum}", texts.together, texts.sum);
-            let most = ui.available_width().min(200.0);
-            ui.allocate_ui(vec2(most * 0.8, 16.0), |ui| {
+            ui.vertical(|ui| {
+                ui.set_width(room);
                 let label = ui.add(Label::new(RichText::new(&who).size(11.5)).wrap());
                 label.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, spoken.clone()));
             });

@@ -152,6 +152,10 @@ fn header(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, out: &mut Vec<Action>) {
         }
     });
     whose::label(ui, cx);
+    // In a conversation of several answers it may be any of them.
+    let exchange = about.exchange;
+    let asked = format!("{} → {}", exchange.question.trim(), exchange.answer.trim());
+    ui.add(Label::new(RichText::new(asked.replace('\n', " ")).small().weak()).truncate());
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
         ui.label(RichText::new(texts.effects_on).small().weak());

@@ -6,7 +6,7 @@ use super::arrange::{CAPTION, arrange};
 use super::canvas::On;
 use super::frame::Frame;
 use super::source::{Maps as Drawn, Source};
-use super::{LOWEST, SOON, TITLE, canvas, colour_bar, controls, evidence, looks, readout};
+use super::{LOWEST, SOON, TITLE, Words, canvas, colour_bar, controls, evidence, looks, readout};
 use crate::number::significant;
 use crate::window::action::Action;
 use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, MapGpu, Upload};
@@ -77,7 +77,7 @@ pub fn show(
         ui.add_space(4.0);
         colour_bar::show(ui, cx, &source);
         readout::show(ui, cx, &source, pointed);
-        evidence::show(ui, cx, &source, out);
+        evidence::show(ui, cx, &source, None, out);
         if source.awaits_numbers() {
             ui.ctx().request_repaint_after(SOON);
         }
@@ -115,10 +115,8 @@ fn drawn(
     (small, chosen): (&[Arc<GridOnGpu>], usize),
     out: &mut Vec<Action>,
 ) -> Option<canvas::Pointed> {
-    let gaps = 5.0 * ui.spacing().item_spacing.y;
-    let width = ui.available_width();
-    let below = colour_bar::HEIGHT + readout::height(width) + evidence::height(width) + gaps + 4.0;
-    let room = vec2(width, (ui.available_height() - below).max(LOWEST));
+    let below = super::height_below(ui, Words::All);
+    let room = vec2(ui.available_width(), (ui.available_height() - below).max(LOWEST));
     let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let places = arrange(area.size(), small.len());
     let large = places.large.translate(area.min.to_vec2());

@@ -8,16 +8,27 @@ use crate::window::state::ViewChange;
 use egui::{Align, Label, Layout, Popup, PopupCloseBehavior, RichText, Ui, vec2};
 use opabinia_shaders::Quantity;
 
-/// Height of the line: two of them where there is little room.
+/// Height of one line.
+pub const LINE: f32 = 22.0;
+
+/// Height of what is said: two lines where there is little room.
 pub fn height(width: f32) -> f32 {
-    if width < 960.0 { 36.0 } else { 22.0 }
+    if width < 960.0 { 36.0 } else { LINE }
 }
 
-/// Draws the line.
-pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
+/// Draws what the maps are evidence of. Where there is one line for everything, `readout` has what is known of a cell, if
+/// there is one, and which layers and heads the maps are of: the cell then takes the place of what they are evidence of.
+pub fn show(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    source: &Source<'_>,
+    readout: Option<(Option<String>, String)>,
+    out: &mut Vec<Action>,
+) {
     let texts = &cx.texts.evidence;
     let full = ui.available_width();
-    ui.allocate_ui_with_layout(vec2(full, height(full)), Layout::left_to_right(Align::Min), |ui| {
+    let height = if readout.is_some() { LINE } else { height(full) };
+    ui.allocate_ui_with_layout(vec2(full, height), Layout::left_to_right(Align::Min), |ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         let more = chip(ui, "i", false, texts.about).on_hover_text(texts.about);
         Popup::from_toggle_button_response(&more).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
@@ -32,8 +43,17 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>
             }
             ui.with_layout(Layout::left_to_right(Align::Min), |ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
-                let text = line(cx, source, biased);
-                ui.add(Label::new(RichText::new(text).small().weak()).wrap());
+                let said = line(cx, source, biased);
+                match readout {
+                    None => drop(ui.add(Label::new(RichText::new(said).small().weak()).wrap())),
+                    Some((cell, of_what)) => {
+                        let tip = [cell.as_deref(), Some(of_what.as_str()), Some(said.as_str())];
+                        let tip = tip.into_iter().flatten().collect::<Vec<_>>().join("\n");
+                        let text = cell.map_or_else(|| RichText::new(&said).weak(), RichText::new);
+                        let label = Label::new(text.small()).truncate().show_tooltip_when_elided(false);
+                        ui.add(label).on_hover_text(tip);
+                    }
+                }
             });
         });
     });

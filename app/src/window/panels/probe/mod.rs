@@ -32,17 +32,28 @@ use crate::window::gpu::{GridPart, MapGpu, Upload};
 use crate::window::state::{Attended, MapPane, MapSource, PictureState, Remade, RunRef, ViewChange};
 use arrange::arrange;
 use canvas::Pointed;
-use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, vec2};
+use egui::{Id, Label, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
 use source::Source;
 use std::time::Duration;
 
 /// The maps have at least this much room, so that a pane of a quarter of the window shows all it has to say; where it is lower,
 /// it scrolls.
 const LOWEST: f32 = 132.0;
+/// The same where not even this leaves room for all that is said below them.
+const LOWEST_OF_ALL: f32 = 112.0;
 /// The same where there are more small maps than stand in one row.
 const LOWEST_OF_MANY: f32 = 240.0;
 /// Small maps that stand in one row beside the large one, however low it is.
 const IN_A_ROW: usize = 4;
+/// How much is said below the maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// All of it, in as many lines as it takes.
+    All,
+    /// One line: of a cell, or else what the maps are evidence of. The rest is said where the pointer rests on it.
+    Short,
+}
+
 /// Line above the large map.
 const TITLE: f32 = 22.0;
 /// How soon numbers are asked for again.
@@ -101,14 +112,34 @@ fn drawn(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
 
 /// The maps, and what stands below them.
 fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) {
-    let pointed = maps(ui, cx, gpu, source, out);
+    let count = if source.small.is_some() { source.encoders.len() } else { 0 };
+    let (lowest, least) = if count > IN_A_ROW { (LOWEST_OF_MANY, LOWEST_OF_MANY) } else { (LOWEST, LOWEST_OF_ALL) };
+    let left = |words| ui.available_height() - height_below(ui, words);
+    let words = if left(Words::All) < lowest { Words::Short } else { Words::All };
+    let room = vec2(ui.available_width(), left(words).max(least));
+    let pointed = maps(ui, cx, gpu, source, (room, count), out);
     ui.add_space(4.0);
     colour_bar::show(ui, cx, source);
-    readout::show(ui, cx, source, pointed);
-    evidence::show(ui, cx, source, out);
+    match words {
+        Words::All => {
+            readout::show(ui, cx, source, pointed);
+            evidence::show(ui, cx, source, None, out);
+        }
+        Words::Short => evidence::show(ui, cx, source, Some(readout::line(cx, source, pointed)), out),
+    }
     if source.awaits_numbers() {
         ui.ctx().request_repaint_after(SOON);
     }
+}
+
+/// Height of all that stands below the maps.
+fn height_below(ui: &Ui, words: Words) -> f32 {
+    let (gap, width) = (ui.spacing().item_spacing.y, ui.available_width());
+    let lines = match words {
+        Words::All => readout::height(width) + evidence::height(width) + gap,
+        Words::Short => evidence::LINE,
+    };
+    colour_bar::HEIGHT + lines + 4.0 * gap + 4.0
 }
 
 /// What `name` is called where there are several panes: with the number of its own.
@@ -196,14 +227,15 @@ fn says(ui: &mut Ui, text: &str) {
     });
 }
 
-/// Draws all maps and says where the pointer is over one of them.
-fn maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, out: &mut Vec<Action>) -> Option<Pointed> {
-    let gaps = 5.0 * ui.spacing().item_spacing.y;
-    let width = ui.available_width();
-    let below = colour_bar::HEIGHT + readout::height(width) + evidence::height(width) + gaps + 4.0;
-    let count = if source.small.is_some() { source.encoders.len() } else { 0 };
-    let lowest = if count > IN_A_ROW { LOWEST_OF_MANY } else { LOWEST };
-    let room = vec2(ui.available_width(), (ui.available_height() - below).max(lowest));
+/// Draws the large map and `count` small ones in `room`, and says where the pointer is over one of them.
+fn maps(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    gpu: &MapGpu,
+    source: &Source<'_>,
+    (room, count): (Vec2, usize),
+    out: &mut Vec<Action>,
+) -> Option<Pointed> {
     let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let places = arrange(area.size(), count);
     let mut large = places.large.translate(area.min.to_vec2());

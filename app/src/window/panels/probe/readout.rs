@@ -23,15 +23,23 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, pointed: Option<Point
     ui.allocate_ui(vec2(full, height(full)), |ui| {
         ui.set_height(height(full));
         ui.spacing_mut().item_spacing.y = 3.0;
-        let cell = cx.state.hovered_in(source.pane).or(source.lens.selected);
-        let text = match cell.filter(|cell| cell.row < source.side && cell.col < source.side) {
-            Some(cell) => of_cell(cx, source, cell, pointed),
-            None => cx.texts.probe.point.to_owned(),
-        };
+        let cell = cell(cx, source);
+        let text = cell.map_or_else(|| cx.texts.probe.point.to_owned(), |cell| of_cell(cx, source, cell, pointed));
         let text = RichText::new(text);
         ui.add(Label::new(if cell.is_some() { text } else { text.weak() }).wrap());
         ui.add(Label::new(RichText::new(of_what(cx, source)).small().weak()).truncate());
     });
+}
+
+/// The same in one line: what is known of a cell, if there is one, and which layers and heads the maps are of.
+pub fn line(cx: &Cx<'_>, source: &Source<'_>, pointed: Option<Pointed>) -> (Option<String>, String) {
+    (cell(cx, source).map(|cell| of_cell(cx, source, cell, pointed)), of_what(cx, source))
+}
+
+/// The cell under the pointer, or else the selected one.
+fn cell(cx: &Cx<'_>, source: &Source<'_>) -> Option<Cell> {
+    let cell = cx.state.hovered_in(source.pane).or(source.lens.selected);
+    cell.filter(|cell| cell.row < source.side && cell.col < source.side)
 }
 
 /// Height of the lines of two sides.

@@ -69,7 +69,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
         ui.add_space(4.0);
         scales(ui, cx, &both);
         readout::both(ui, cx, &both.a, both.b.as_ref(), pointed);
-        evidence::show(ui, cx, &both.a, out);
+        evidence::show(ui, cx, &both.a, None, out);
         if [Some(&both.a), both.b.as_ref()].into_iter().flatten().any(Source::awaits_numbers) {
             ui.ctx().request_repaint_after(super::SOON);
         }

@@ -5,7 +5,7 @@ use super::scrubber::chip;
 use super::source::Source;
 use crate::window::action::Action;
 use crate::window::state::{Off, ViewChange, off, switched};
-use egui::{Button, Label, Popup, Response, RichText, Sense, Stroke, Ui, WidgetInfo, vec2};
+use egui::{Align, Button, Label, Layout, Popup, Response, RichText, Sense, Stroke, Ui, WidgetInfo, vec2};
 use opabinia_engine::Error;
 use opabinia_engine::intervention::Interventions;
 
@@ -24,30 +24,45 @@ pub fn words(cx: &Cx<'_>, source: &Source<'_>) -> Option<String> {
     Some(words)
 }
 
+/// Where there is less room, what is off has one line with the chips at its end.
+const WIDE: f32 = 480.0;
+
 /// Draws the line that says what is off and what of it is shown. Nothing where everything is on.
 pub fn line(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, out: &mut Vec<Action>) {
-    let texts = &cx.texts.interventions;
     let Some(words) = words(cx, source) else { return };
-    let of = &source.pane.source;
-    ui.horizontal_wrapped(|ui| {
+    let off = format!("{} {words}", cx.texts.interventions.off);
+    let text = RichText::new(&off).small().color(ui.visuals().warn_fg_color);
+    if ui.available_width() >= WIDE {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 3.0;
+            ui.add(Label::new(text).wrap());
+            ui.add_space(6.0);
+            ways(ui, cx, source, [0, 1, 2], out);
+        });
+        return;
+    }
+    ui.allocate_ui_with_layout(vec2(ui.available_width(), 21.0), Layout::right_to_left(Align::Center), |ui| {
         ui.spacing_mut().item_spacing.x = 3.0;
-        let colour = ui.visuals().warn_fg_color;
-        ui.add(Label::new(RichText::new(format!("{} {words}", texts.off)).small().color(colour)).wrap());
-        ui.add_space(6.0);
-        let difference = source.is_difference();
-        for ((name, tip), chosen, next) in
-            [(texts.maps_under, !difference, of.alone()), (texts.difference, difference, of.against_plain())]
-        {
-            if chip(ui, name, chosen, name).on_hover_text(tip).clicked() && !chosen {
-                out.push(ViewChange::Source(next).into());
-            }
-        }
-        ui.add_space(6.0);
-        let (name, tip) = texts.everything_on;
-        if chip(ui, name, false, name).on_hover_text(tip).clicked() {
-            out.push(ViewChange::Source(of.intervened(Interventions::default())).into());
-        }
+        ways(ui, cx, source, [2, 1, 0], out);
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add(Label::new(text).truncate().show_tooltip_when_elided(false)).on_hover_text(&off);
+        });
     });
+}
+
+/// Chips for the maps under what is off (0), their difference to the plain ones (1), and for everything on again (2), in `order`.
+fn ways(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, order: [usize; 3], out: &mut Vec<Action>) {
+    let (texts, of, difference) = (&cx.texts.interventions, &source.pane.source, source.is_difference());
+    let all = [
+        (texts.maps_under, !difference, of.alone()),
+        (texts.difference, difference, of.against_plain()),
+        (texts.everything_on, false, of.intervened(Interventions::default())),
+    ];
+    for ((name, tip), chosen, next) in order.into_iter().filter_map(|at| all.get(at)) {
+        if chip(ui, name, *chosen, name).on_hover_text(*tip).clicked() && !chosen {
+            out.push(ViewChange::Source(next.clone()).into());
+        }
+    }
 }
 
 /// The button that switches encoder `k` off, with its ways to do that.

@@ -3,9 +3,9 @@
 
 use super::header::{Kind, PageHeader, one, varint};
 use super::snappy::Snappy;
-use crate::data::{Fault, PictureId, Pictures};
+use crate::data::{Fault, Form, PictureId, Pictures};
 use crate::error::Error as SetError;
-use ::parquet::basic::{Compression, Encoding, Type as Physical};
+use ::parquet::basic::{Compression, ConvertedType, Encoding, Type as Physical};
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
@@ -40,6 +40,7 @@ pub(in crate::data) struct Column {
     /// The level at which a value is there.
     defined: u8,
     rows: usize,
+    form: Form,
 }
 
 /// A picture of each row, `None` where there is none.
@@ -50,7 +51,7 @@ fn broken(what: &str) -> Error {
 }
 
 impl Column {
-    /// The column `chunk` of the file `path`, if it can be read as a stream.
+    /// The column `chunk` of the file `path`, if it can be read as a stream. Texts are base64.
     pub(super) fn new(path: PathBuf, chunk: &ColumnChunkMetaData, rows: usize) -> Option<Self> {
         let codec = match chunk.compression() {
             Compression::UNCOMPRESSED => Codec::None,
@@ -75,7 +76,9 @@ impl Column {
         let start = u64::try_from(chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset())).ok()?;
         let length = u64::try_from(chunk.compressed_size()).ok()?;
         let defined = u8::try_from(descr.max_def_level()).ok()?;
-        fits.then_some(Self { path, start, length, codec, defined, rows })
+        let is_text = descr.converted_type() == ConvertedType::UTF8;
+        let form = if is_text { Form::Base64 } else { Form::Bytes };
+        fits.then_some(Self { path, start, length, codec, defined, rows, form })
     }
 
     /// Puts the pictures of the first `wanted` rows into `pictures`.
@@ -96,7 +99,7 @@ impl Column {
         let (mut found, mut dictionary): (Found, Found) = (Vec::new(), Vec::new());
         while found.len() < wanted {
             let header = PageHeader::read(&mut input)?;
-            let mut page = Page { pictures, failure, left: header.uncompressed };
+            let mut page = Page { pictures, failure, form: self.form, left: header.uncompressed };
             let mut body = (&mut input).take(header.compressed);
             match header.kind {
                 Kind::Dictionary => {
@@ -196,6 +199,7 @@ struct Page<'a> {
     pictures: &'a mut Pictures,
     /// Why they cannot go there.
     failure: &'a mut Option<SetError>,
+    form: Form,
     /// Bytes of the page that were not read.
     left: u64,
 }
@@ -207,7 +211,7 @@ impl Page<'_> {
         input.read_exact(&mut length)?;
         let length = u64::from(u32::from_le_bytes(length));
         self.left = self.left.checked_sub(length + 4).ok_or_else(|| broken("a picture is longer than its page"))?;
-        let added = self.pictures.add_stream(length, input)?;
+        let added = self.pictures.add_stream(length, self.form, input)?;
         added.map_err(|error| {
             *self.failure = Some(error);
             ErrorKind::Other.into()
@@ -249,6 +253,24 @@ fn hybrid(input: &mut impl Read, width: u8, count: usize) -> Result<Vec<u32>> {
         }
     }
     Ok(numbers)
+}
+
+/// Bytes of the largest page of `chunk` in `file`, as it lies there or as it is read.
+pub(super) fn largest_page(file: &mut File, chunk: &ColumnChunkMetaData) -> Result<u64> {
+    let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+    let number = |of: i64| u64::try_from(of).map_err(|_| broken("a column begins or ends before the file does"));
+    let (start, length) = (number(start)?, number(chunk.compressed_size())?);
+    let end = start.checked_add(length).ok_or_else(|| broken("a column is longer than any file"))?;
+    let mut input = BufReader::new(file);
+    let (mut at, mut largest) = (input.seek(SeekFrom::Start(start))?, 0);
+    while at < end {
+        let header = PageHeader::read(&mut input)?;
+        largest = largest.max(header.uncompressed).max(header.compressed);
+        let skipped = i64::try_from(header.compressed).map_err(|_| broken("a page is longer than any file"))?;
+        input.seek_relative(skipped)?;
+        at = input.stream_position()?;
+    }
+    Ok(largest)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ pub(super) use column::Column;
 use super::Fault;
 use super::row::{Found, MAX_TEXT, RawPicture, Row, Rows};
 use crate::error::{Error, Result};
-use ::parquet::basic::ConvertedType;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::reader::{ReaderIter, TreeBuilder};
@@ -67,6 +66,10 @@ const COLUMNS: [&str; 36] = [
 
 /// Values that are read ahead of a column: of pictures, few fit into memory.
 const AHEAD: usize = 4;
+
+/// Bytes of the largest page that is read whole: of pictures that cannot be read as a stream, and of all else.
+const MAX_PAGE_OF_PICTURES: u64 = 512 << 20;
+const MAX_PAGE: u64 = 64 << 20;
 
 /// What a damaged file is answered with.
 const HELP: &str = "download it again; a file that was cut off cannot be read, because its description is at its end";
@@ -130,6 +133,7 @@ impl Table {
             let column = self.pictures();
             let wanted =
                 if column.is_some() { without_pictures(&self.path, &self.wanted)? } else { Arc::clone(&self.wanted) };
+            self.check_pages(&wanted)?;
             let (reader, group) = (&self.reader, self.group);
             let opened = guarded(&self.path, || {
                 let group = reader.get_row_group(group)?;
@@ -154,9 +158,31 @@ impl Table {
             let path = chunk.column_path().string();
             path == "image.bytes" || path == "image"
         })?;
-        // A text is base64, which is small: see below.
-        let is_text = chunk.column_descr().converted_type() == ConvertedType::UTF8;
-        if is_text { None } else { Column::new(self.path.clone(), chunk, rows) }
+        Column::new(self.path.clone(), chunk, rows)
+    }
+
+    /// Checks that the library can hold every page that it reads of the columns of `wanted`: a page may be a thousand times
+    /// as large as it lies in the file.
+    fn check_pages(&self, wanted: &SchemaDescPtr) -> Result<()> {
+        let mut file = File::open(&self.path).map_err(|error| Error::reading(&self.path, &error))?;
+        for chunk in self.reader.metadata().row_group(self.group).columns() {
+            let name = chunk.column_path().parts().first().map_or("", String::as_str);
+            if !wanted.root_schema().get_fields().iter().any(|field| field.name() == name) {
+                continue;
+            }
+            let largest = column::largest_page(&mut file, chunk);
+            let largest = largest
+                .map_err(|error| Error::at(&self.path, format!("this is no whole parquet file: {error}"), HELP))?;
+            let most = if name == "image" { MAX_PAGE_OF_PICTURES } else { MAX_PAGE };
+            if largest > most {
+                return Err(Error::at(
+                    &self.path,
+                    format!("a page of its column `{name}` has {} MiB, more than {} MiB", largest >> 20, most >> 20),
+                    "write the file anew with smaller pages, compressed with snappy or gzip",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -198,20 +224,7 @@ fn found(record: &Record, streamed: Option<usize>) -> Found {
         (None, Some(Ok(picture))) => picture,
         (None, Some(Err(fault))) => return Found::Bad { idx, fault },
     };
-    Found::Row(Box::new(Row {
-        kind: text("type"),
-        task: text("task").or_else(|| text("category")),
-        source: text("source"),
-        source_filename: text("source_filename"),
-        cluster: text("cluster"),
-        question: text("question"),
-        hint: text("hint"),
-        prompt: text("prompt"),
-        choices,
-        answer: text("answer"),
-        picture,
-        idx,
-    }))
+    Found::Row(Box::new(Row::of_columns(idx, choices, picture, text)))
 }
 
 /// A text, or a whole number as one.
