@@ -3,7 +3,7 @@
 use std::thread::Builder;
 
 /// Bytes of a thread's stack: what the standard library gives where nobody says otherwise.
-const STACK: usize = 2 << 20;
+pub(crate) const STACK: usize = 2 << 20;
 
 /// A thread called `name`, to be started.
 pub fn named(name: &str) -> Builder {
