@@ -4,6 +4,8 @@
 
 #[path = "compare/answers.rs"]
 mod answers;
+#[path = "compare/between.rs"]
+mod between;
 #[path = "compare/broken.rs"]
 mod broken;
 #[path = "compare/weights.rs"]

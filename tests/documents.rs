@@ -157,6 +157,14 @@ fn the_guides_commands_run_and_its_pictures_are_drawn_by_them() {
     }
 }
 
+/// What the window looked like when its snapshots were last agreed to.
+#[test]
+fn the_guides_picture_of_both_sides_is_the_snapshot() {
+    let read = |path: &str| std::fs::read(root().join(path)).unwrap();
+    let (shown, agreed) = (read("docs/pictures/sides.png"), read("tests/snapshots/comparison_english_light.png"));
+    assert!(shown == agreed, "copy tests/snapshots/comparison_english_light.png to docs/pictures/sides.png");
+}
+
 /// The forged checkpoint of the guide differs as the guide says, in both languages.
 #[test]
 fn the_guides_forged_checkpoint_differs_as_it_says() {
@@ -180,6 +188,10 @@ fn the_guides_forged_checkpoint_differs_as_it_says() {
             assert!(printed.lines().any(|said| said == line), "{page} prints {line:?}, the program\n{printed}");
         }
     }
+    let half = ["--interpolate", "0.5", "--image", "sample:gift", "--prompt", "What does the sign say?"];
+    let half = ["compare", demo.to_str().unwrap(), moved.to_str().unwrap()].into_iter().chain(half).map(str::to_owned);
+    let half = run(folder.path(), &half.collect::<Vec<_>>());
+    assert!(half.contains("  A + 0.5 (B − A)  GIFT  [log p -0.006]"), "{half}");
     let place = compare("sample:gift", "Where is the sign?");
     assert!(place.contains("  A  bottom left  [") && place.contains("  B  bottom right  ["), "{place}");
     let count = compare("sample:vote", "How many red circles are there?");

@@ -8,6 +8,9 @@ mod harness;
 #[path = "window/asking.rs"]
 mod asking;
 
+#[path = "window/between.rs"]
+mod between;
+
 #[path = "window/comparing.rs"]
 mod comparing;
 
@@ -67,6 +70,9 @@ mod program;
 
 #[path = "window/robust.rs"]
 mod robust;
+
+#[path = "window/sides.rs"]
+mod sides;
 
 #[path = "window/sights.rs"]
 mod sights;

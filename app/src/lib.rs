@@ -1,7 +1,7 @@
 //! The window and the command line, both thin over the engine thread.
 //!
 //! [`cli`] is the command line, [`window`] the window. What both share stands beside them: [`selection`] reads and names layers and heads, [`figure`] composes pictures for files and [`map_figure`]
-//! fills them with maps, [`difference_figure`] with those of two sides, [`token_figure`] with what a token attended to ([`value_grid`] is how numbers of cells are drawn), [`recipe`] keeps how that was done ([`recipe_file`] is what all recipes share), [`evidence`] is what
+//! fills them with maps, [`difference_figure`] with the difference of two sides, [`sides_figure`] with those of both, [`token_figure`] with what a token attended to ([`value_grid`] is how numbers of cells are drawn), [`recipe`] keeps how that was done ([`recipe_file`] is what all recipes share), [`evidence`] is what
 //! an answer rests on as people read it, [`evaluation`] asks the questions of a set, [`fingerprint`] tells
 //! checkpoints apart, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
@@ -25,6 +25,7 @@ pub mod pulling;
 pub mod recipe;
 pub mod recipe_file;
 pub mod selection;
+pub mod sides_figure;
 pub mod token_figure;
 pub mod value_grid;
 pub mod window;

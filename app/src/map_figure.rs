@@ -196,6 +196,11 @@ impl MapFigure<'_> {
     /// | `model`, `image`, `question`, `intervention` | of which pass; the last is empty where nothing was changed |
     /// | `minus_model`, `minus_intervention` | only of a difference: of the pass that was taken away |
     pub fn csv(&self, maps: &[(String, Map)]) -> String {
+        rows(maps, &self.about())
+    }
+
+    /// What stands in every row of its table.
+    pub(crate) fn about(&self) -> Vec<(&'static str, String)> {
         let labels = |at: usize| self.trace.layers[at].label.clone();
         let reduction = match self.view.reduction {
             Reduction::Mean => "mean",
@@ -216,7 +221,7 @@ impl MapFigure<'_> {
         if let Some(minus) = self.minus {
             about.extend([("minus_model", minus.model.clone()), ("minus_intervention", spec(minus))]);
         }
-        rows(maps, &about)
+        about
     }
 
     fn scale(&self, (low, high): (f32, f32)) -> Scale {
@@ -357,7 +362,7 @@ pub fn csv(maps: &[(String, Map)]) -> String {
 }
 
 /// A row for each texel of `maps`, and in each of them `about`: names of columns, and what stands in them.
-fn rows(maps: &[(String, Map)], about: &[(&str, String)]) -> String {
+pub(crate) fn rows(maps: &[(String, Map)], about: &[(&str, String)]) -> String {
     let names = about.iter().map(|(name, _)| *name);
     let mut text = csv::fields(["map", "row", "column", "value", "state"].into_iter().chain(names));
     text.push('\n');

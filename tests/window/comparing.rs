@@ -21,10 +21,10 @@ use opabinia_shaders::{Cell, Indices, Map, Rect};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const SIZES: [[f32; 2]; 2] = [[1360.0, 860.0], [1024.0, 640.0]];
+pub const SIZES: [[f32; 2]; 2] = [[1360.0, 860.0], [1024.0, 640.0]];
 
 /// A window with two checkpoints and a picture, in which both are looked at.
-fn compared(a: &str, b: &str, size: [f32; 2]) -> Harness<'static, App> {
+pub fn compared(a: &str, b: &str, size: [f32; 2]) -> Harness<'static, App> {
     let start = Start { model: Some(a.to_owned()), image: Some(image("wide.png")), ..Start::default() };
     let mut window = open(start, size);
     wait(&mut window, "A", |app| app.state().models.loaded(Slot::A).is_some());
@@ -53,7 +53,7 @@ fn demo() -> PathBuf {
 }
 
 /// The demo against the checkpoint that the guide forges of it, whose projectors were moved; both asked what the sign says.
-fn demo_against_moved(folder: &Path, size: [f32; 2]) -> Harness<'static, App> {
+pub fn demo_against_moved(folder: &Path, size: [f32; 2]) -> Harness<'static, App> {
     let b = folder.join("moved");
     let perturb = vec![("model.mm_projector*".to_owned(), 0.3)];
     derive(&demo(), &Derivation { perturb, ..Derivation::default() }, &b).unwrap();
@@ -70,16 +70,16 @@ fn demo_against_moved(folder: &Path, size: [f32; 2]) -> Harness<'static, App> {
     window
 }
 
-fn statuses(state: &AppState) -> [Option<AnswerStatus>; 2] {
+pub fn statuses(state: &AppState) -> [Option<AnswerStatus>; 2] {
     state.both_answers().map(|known| known.map(|(_, exchange)| exchange.status.clone()))
 }
 
-fn answered(app: &App) -> bool {
+pub fn answered(app: &App) -> bool {
     let complete = |status: &Option<AnswerStatus>| status.as_ref().is_some_and(|status| !status.is_open());
     !app.state().is_busy() && statuses(app.state()).iter().all(complete)
 }
 
-fn ask_both(window: &mut Harness<'static, App>, question: &str) {
+pub fn ask_both(window: &mut Harness<'static, App>, question: &str) {
     window.state_mut().act(ConversationAction::SetDraft(question.to_owned()));
     window.run_ok();
     window.get_by_label("Ask both").click();
@@ -100,12 +100,12 @@ fn show(window: &mut Harness<'static, App>, tab: ComparisonTab) {
     window.run_ok();
 }
 
-fn is_said(window: &Harness<'static, App>, label: &str) -> bool {
+pub fn is_said(window: &Harness<'static, App>, label: &str) -> bool {
     window.query_all_by_label(label).next().is_some()
 }
 
 /// Shows the maps of the active pane and draws until `wanted` of them is there.
-fn drawn<T>(window: &mut Harness<'static, App>, wanted: impl Fn(&App) -> Option<T>) -> T {
+pub fn drawn<T>(window: &mut Harness<'static, App>, wanted: impl Fn(&App) -> Option<T>) -> T {
     for _ in 0..600 {
         window.render().unwrap();
         window.step();
@@ -126,7 +126,7 @@ fn maps_of(app: &App, slot: Slot) -> Option<Arc<PaneMaps>> {
 }
 
 /// The small maps of one side as they were measured last, once their numbers are here.
-fn numbers_of(app: &App, slot: Slot) -> Option<Arc<Vec<Map>>> {
+pub fn numbers_of(app: &App, slot: Slot) -> Option<Arc<Vec<Map>>> {
     maps_of(app, slot)?.small.measured_numbers()
 }
 

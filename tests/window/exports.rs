@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn options() -> ExportOptions {
-    ExportOptions { only_large: false, part: Part::Padded, side: 160, theme: Theme::Dark }
+    ExportOptions { svg: false, only_large: false, part: Part::Padded, side: 160, theme: Theme::Dark }
 }
 
 /// Exports to `path`, and waits for the notice that says so.

@@ -1,6 +1,7 @@
 //! A few pictures of the window as it should be, kept in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` writes them anew: look at
 //! what changed before it is committed.
 
+use crate::comparing::{SIZES, demo_against_moved, drawn, numbers_of};
 use crate::evaluating::{command_line_run, evaluation, paired, set, type_into, with_set};
 use crate::harness::{drop_file, last, open, shot, wait};
 use egui_kittest::kittest::Queryable;
@@ -8,9 +9,12 @@ use egui_kittest::{Harness, SnapshotOptions};
 use opabinia::evaluation::Quadrant;
 use opabinia::language::LanguageChoice;
 use opabinia::window::Start;
-use opabinia::window::action::{EvaluationAction, ProgramAction};
+use opabinia::window::action::{ComparisonAction, EvaluationAction, ProgramAction};
 use opabinia::window::app::App;
-use opabinia::window::state::{AnswerStatus, AnswerTimes, EvaluationField, Known, ViewChange};
+use opabinia::window::state::{
+    AnswerStatus, AnswerTimes, ComparisonTab, Crossing, EvaluationField, Known, MapsCompared, SidesLook, Slot,
+    ViewChange,
+};
 use opabinia::window::theme::ThemeChoice;
 use opabinia_shaders::{Cell, Quantity};
 
@@ -65,6 +69,57 @@ fn an_answer_and_its_maps_are_as_they_should_be() {
     window.state_mut().act(ViewChange::Quantity(Quantity::Dominant));
     speak(&mut window, LanguageChoice::Chinese, ThemeChoice::Light);
     compare(&mut window, "maps_chinese_light");
+}
+
+/// The demo and the checkpoint that the guide forges of it, both asked, with everything known that is shown of them.
+fn both(folder: &std::path::Path, size: [f32; 2]) -> Harness<'static, App> {
+    let mut window = demo_against_moved(folder, size);
+    drawn(&mut window, |app| numbers_of(app, Slot::A).and(numbers_of(app, Slot::B)));
+    wait(&mut window, "what is known of both", |app| {
+        let comparison = &app.state().comparison;
+        let crossed = app.state().cross_key().and_then(|key| comparison.crossed.get(&key));
+        let maps = app.state().both_traces().and_then(|keys| comparison.maps(&keys));
+        matches!((crossed, maps), (Some(Crossing::Ready(_)), Some(MapsCompared::Ready(_)))) && !app.state().is_busy()
+    });
+    // What depends on the machine is set.
+    let state = window.state_mut().state_mut();
+    state.notices = Default::default();
+    let shown = state.conversations.shown();
+    for at in 0..shown.exchanges.len() {
+        shown.exchanges[at].times = Some(AnswerTimes { first_token_secs: 0.2, tokens_per_sec: Some(100.0) });
+    }
+    window.state_mut().act(ViewChange::Select(Some(Cell { row: 3, col: 2 })));
+    window
+}
+
+fn look(window: &mut Harness<'static, App>, look: SidesLook) {
+    window.state_mut().act(ComparisonAction::Look(look));
+    window.run_ok();
+}
+
+#[test]
+fn two_checkpoints_are_as_they_should_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = both(folder.path(), SIZES[0]);
+    look(&mut window, SidesLook::Beside);
+    speak(&mut window, LanguageChoice::English, ThemeChoice::Light);
+    compare(&mut window, "comparison_english_light");
+    look(&mut window, SidesLook::Wipe);
+    speak(&mut window, LanguageChoice::Chinese, ThemeChoice::Dark);
+    compare(&mut window, "comparison_chinese_dark");
+}
+
+#[test]
+fn two_checkpoints_in_a_small_window_are_as_they_should_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = both(folder.path(), SIZES[1]);
+    look(&mut window, SidesLook::Difference);
+    speak(&mut window, LanguageChoice::English, ThemeChoice::Dark);
+    compare(&mut window, "comparison_small_english_dark");
+    window.state_mut().act(ComparisonAction::Show(ComparisonTab::Answers));
+    window.run_ok();
+    speak(&mut window, LanguageChoice::Chinese, ThemeChoice::Light);
+    compare(&mut window, "comparison_small_chinese_light");
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl LoadArgs {
         Ok(LoadRequest {
             source: demo::source(model)?,
             encoders: self.tower.clone(),
+            toward: None,
             device: self.device,
             weights: self.weights,
             encoder_weights: self.encoder_weights,

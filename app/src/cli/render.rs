@@ -2,7 +2,7 @@
 
 use super::console::{Console, refuse_terminal};
 use super::failure::{Cause, Failure, Result};
-use crate::difference_figure::DifferenceFigure;
+use crate::difference_figure::{Content, DifferenceFigure};
 use crate::figure::Theme;
 use crate::image_source::ImageSource;
 use crate::map_figure::{self, Part};
@@ -206,10 +206,10 @@ impl Render {
                 let maps = Maps::of(minus, &trace)?;
                 let (traces, names) = ([minus, &trace], [minus.model.as_str(), trace.model.as_str()]);
                 let (picture, settings) = (&picture, &settings);
-                let drawn =
-                    DifferenceFigure { traces, names, maps: &maps, picture, picture_name: &picture_name, settings }
-                        .draw(&gpu)?;
-                let numbers = map_figure::csv(&drawn.maps);
+                let (content, picture_name) = (Content::All, picture_name.as_str());
+                let figure = DifferenceFigure { traces, names, maps: &maps, picture, picture_name, content, settings };
+                let drawn = figure.draw(&gpu)?;
+                let numbers = figure.csv(&drawn.maps);
                 (drawn, numbers)
             }
             Some(Minus { drawn: DifferenceOf::Quantity, .. }) | None => {

@@ -58,6 +58,12 @@ pub enum ComparisonAction {
     AskBoth,
     /// Ask one of them once more.
     AskAgain(Slot),
+    /// Put what can be asked between both sides so far from A, as a part of the way to B.
+    SetLambda(f64),
+    /// Ask what lies there.
+    AskBetween,
+    /// Show its maps in a pane of their own.
+    ShowBetween,
     /// A becomes B and B becomes A.
     Swap,
     /// Read their files and compare them.

@@ -151,8 +151,8 @@ impl UiCommand {
                 (("Attach a picture…", "Choose the picture to ask about"), ("添加图片…", "选择要提问的图片"))
             }
             Self::ExportPicture => (
-                ("Export the maps as PNG…", "Write the current view as a picture"),
-                ("导出注意力图(PNG)…", "把当前视图写成图片"),
+                ("Export the maps as PNG or SVG…", "Write the current view as a picture"),
+                ("导出注意力图(PNG 或 SVG)…", "把当前视图写成图片"),
             ),
             Self::ExportNumbers => (
                 ("Export the numbers as CSV…", "Write the values of the current maps"),

@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
 
     def run_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--out", type=Path, required=True, help="folder of the run")
-        sub.add_argument("--plan", choices=("cpu", "gpu", "smoke"), help="default: what the device is made for")
+        sub.add_argument("--plan", choices=("cpu", "gpu", "short", "smoke"), help="default: what the device is made for")
 
     make = command("make", "Train (or go on training), export and evaluate: everything.")
     run_options(make)

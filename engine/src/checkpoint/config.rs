@@ -61,6 +61,14 @@ impl CambrianConfig {
         Self::from_files(&json, generation.as_ref())
     }
 
+    /// Whether `other` describes the same model: what is computed with given weights and tokens is the same.
+    #[must_use]
+    pub(crate) fn describes_same_model(&self, other: &Self) -> bool {
+        // Neither changes anything that is computed.
+        let computed = |config: &Self| Self { notes: Vec::new(), image_position: None, ..config.clone() };
+        computed(self) == computed(other)
+    }
+
     /// What there is to intervene on: encoders, SVA layers with their labels, and the (final) query grid.
     #[must_use]
     pub fn anatomy(&self) -> Anatomy {

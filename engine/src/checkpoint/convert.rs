@@ -95,6 +95,53 @@ pub(super) fn convert<T: Element>(from: StoredType, bytes: &[u8], out: &mut [T])
     failed.map_or(Ok(()), Err)
 }
 
+/// Converts what lies between the numbers in `bytes`, little-endian of the types `from`, into `out`: a + `part` (b − a) of each
+/// two, computed in f64. All three have as many numbers.
+///
+/// # Errors
+/// The index of the first result that is not finite, and what it is.
+pub(super) fn convert_between<T: Element>(
+    from: [StoredType; 2],
+    bytes: [&[u8]; 2],
+    part: f64,
+    out: &mut [T],
+) -> std::result::Result<(), NotFinite> {
+    let [Some(size_a), Some(size_b)] = from.map(StoredType::size) else { return Ok(()) };
+    let [a, b] = bytes;
+    let blocks = a.par_chunks(BLOCK * size_a).zip(b.par_chunks(BLOCK * size_b)).zip(out.par_chunks_mut(BLOCK));
+    let failed = blocks.enumerate().find_map_first(|(number, ((a, b), out))| {
+        let mut block = [0f32; BLOCK];
+        let block = &mut block[..out.len()];
+        widen_between(from, [a, b], part, block);
+        T::narrow(block, out);
+        let index = out.iter().position(|value| !value.finite())?;
+        Some(NotFinite { index: number * BLOCK + index, stored: f64::from(block[index]) })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// The same into f32 on this thread, whatever comes of it.
+pub(super) fn widen_between(from: [StoredType; 2], bytes: [&[u8]; 2], part: f64, out: &mut [f32]) {
+    let [Some(size_a), Some(size_b)] = from.map(StoredType::size) else { return };
+    let mut goal = [0f32; BLOCK];
+    let [a, b] = bytes;
+    for ((a, b), out) in a.chunks(BLOCK * size_a).zip(b.chunks(BLOCK * size_b)).zip(out.chunks_mut(BLOCK)) {
+        let goal = &mut goal[..out.len()];
+        widen(from[0], a, out);
+        widen(from[1], b, goal);
+        for (value, goal) in out.iter_mut().zip(goal) {
+            let (start, end) = (f64::from(*value), f64::from(*goal));
+            *value = (start + part * (end - start)) as f32;
+        }
+    }
+}
+
+/// The number at `index` of `bytes`, which are of type `from`.
+pub(super) fn stored_at(from: StoredType, bytes: &[u8], index: usize) -> f64 {
+    let number = from.size().and_then(|size| bytes.chunks_exact(size).nth(index));
+    number.map_or(f64::NAN, |bytes| read(from, bytes))
+}
+
 /// Looks for a number among `bytes` that is not finite, without converting any.
 pub(super) fn check_finite(from: StoredType, bytes: &[u8]) -> std::result::Result<(), NotFinite> {
     let Some(size) = from.size() else { return Ok(()) };

@@ -4,8 +4,12 @@
 //! wrong. **Surveying** hands out zeros that occupy no memory, reads nothing, and collects everything that is wrong in
 //! a [`Survey`]. The model is built by the same constructors either way, so there is one definition of what it needs:
 //! inspection and the check before loading run it over a survey.
+//!
+//! What it hands out may lie between two sets of files ([`Loader::toward`]): each tensor is mixed as it is read.
 
-use super::convert::{Element, NotFinite, check_finite, convert, widen_checked};
+use super::convert::{
+    Element, NotFinite, check_finite, convert, convert_between, stored_at, widen_between, widen_checked,
+};
 use super::files::{TensorView, WeightFiles, is_derived};
 use super::stored::StoredType;
 use crate::advice::Advice;
@@ -17,6 +21,8 @@ use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -74,6 +80,8 @@ pub struct AskedMatrix {
     output: usize,
     input: usize,
     stored: Option<StoredType>,
+    /// Whether it lies between two stored ones, so that it is in neither file.
+    mixed: bool,
 }
 
 impl AskedMatrix {
@@ -84,15 +92,24 @@ impl AskedMatrix {
 
     /// Whether it stays where it lies in its file.
     fn stays(&self, weights: WeightFormat) -> bool {
-        self.stored.is_some_and(|stored| stored.is(self.format(weights)))
+        !self.mixed && self.stored.is_some_and(|stored| stored.is(self.format(weights)))
     }
 }
 
 struct Shared<'a> {
     files: &'a WeightFiles,
+    /// Files that weights go toward, and how far.
+    toward: Option<(&'a WeightFiles, f64)>,
     precision: Precision,
     mode: Mode<'a>,
     used: RefCell<HashSet<String>>,
+}
+
+/// A stored tensor, or what lies between it and another of its name and shape.
+#[derive(Clone, Copy)]
+struct Stored<'a> {
+    view: TensorView<'a>,
+    toward: Option<(TensorView<'a>, f64)>,
 }
 
 enum Mode<'a> {
@@ -259,8 +276,22 @@ impl<'a> Loader<'a> {
     }
 
     fn with_mode(files: &'a WeightFiles, precision: Precision, mode: Mode<'a>) -> Self {
-        let shared = Shared { files, precision, mode, used: RefCell::default() };
+        let shared = Shared { files, toward: None, precision, mode, used: RefCell::default() };
         Self { shared: Rc::new(shared), prefix: String::new(), part: Part::Layers }
+    }
+
+    /// The same loader, whose weights lie between its files' and those of `goal`: a + `part` (b − a), number by number. Only for
+    /// one that was just made: what was handed out already is forgotten.
+    #[must_use]
+    pub fn toward(self, goal: Option<(&'a WeightFiles, f64)>) -> Self {
+        let Self { shared, prefix, part } = self;
+        let Shared { files, precision, .. } = *shared;
+        let mode = match &shared.mode {
+            Mode::Read { device, meter } => Mode::Read { device: device.clone(), meter: Rc::clone(meter) },
+            Mode::Survey(_) => Mode::Survey(RefCell::default()),
+        };
+        let shared = Shared { files, toward: goal, precision, mode, used: RefCell::default() };
+        Self { shared: Rc::new(shared), prefix, part }
     }
 
     /// The loader of the submodule `name`.
@@ -341,11 +372,11 @@ impl<'a> Loader<'a> {
                 Ok(Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)?)
             }
             Mode::Read { device, meter } => {
-                let view = checked.map_err(Error::Refused)?;
+                let stored = checked.map_err(Error::Refused)?;
                 Ok(match dtype {
-                    DType::F32 => Tensor::from_vec(read::<f32>(&key, view, meter)?, view.shape, device)?,
-                    DType::F16 => Tensor::from_vec(read::<f16>(&key, view, meter)?, view.shape, device)?,
-                    DType::BF16 => Tensor::from_vec(read::<bf16>(&key, view, meter)?, view.shape, device)?,
+                    DType::F32 => Tensor::from_vec(read::<f32>(&key, stored, meter)?, shape, device)?,
+                    DType::F16 => Tensor::from_vec(read::<f16>(&key, stored, meter)?, shape, device)?,
+                    DType::BF16 => Tensor::from_vec(read::<bf16>(&key, stored, meter)?, shape, device)?,
                     other => return Err(candle_core::Error::UnsupportedDTypeForOp(other, "load").into()),
                 })
             }
@@ -360,25 +391,25 @@ impl<'a> Loader<'a> {
         match &self.shared.mode {
             Mode::Survey(survey) => {
                 let mut survey = survey.borrow_mut();
-                let stored = checked.as_ref().ok().map(|view| view.dtype);
-                survey
-                    .matrices
-                    .insert((key.clone(), self.part), AskedMatrix { part: self.part, output, input, stored });
+                let stored = checked.as_ref().ok().map(|stored| stored.view.dtype);
+                let mixed = self.shared.toward.is_some();
+                let asked = AskedMatrix { part: self.part, output, input, stored, mixed };
+                survey.matrices.insert((key.clone(), self.part), asked);
                 if first_time {
                     survey.ask(key, &shape, checked.err());
                 }
                 Ok(Weight::absent(output, input))
             }
             Mode::Read { device, meter } => {
-                let view = checked.map_err(Error::Refused)?;
-                let format = self.part.format(self.shared.precision.weights, Some(view.dtype));
+                let stored = checked.map_err(Error::Refused)?;
+                let format = self.part.format(self.shared.precision.weights, Some(stored.view.dtype));
                 if device.is_cpu() {
-                    return host_matrix(&key, view, format, (output, input), meter);
+                    return host_matrix(&key, stored, format, (output, input), meter);
                 }
                 let tensor = match self.shared.precision.compute {
-                    DType::F16 => Tensor::from_vec(read::<f16>(&key, view, meter)?, &shape, device)?,
-                    DType::BF16 => Tensor::from_vec(read::<bf16>(&key, view, meter)?, &shape, device)?,
-                    _ => Tensor::from_vec(read::<f32>(&key, view, meter)?, &shape, device)?,
+                    DType::F16 => Tensor::from_vec(read::<f16>(&key, stored, meter)?, &shape, device)?,
+                    DType::BF16 => Tensor::from_vec(read::<bf16>(&key, stored, meter)?, &shape, device)?,
+                    _ => Tensor::from_vec(read::<f32>(&key, stored, meter)?, &shape, device)?,
                 };
                 Weight::from_tensor(&tensor)
             }
@@ -412,12 +443,13 @@ impl<'a> Loader<'a> {
     /// When reading: a refusal that counts the unknown keys and names the first. When surveying: none.
     pub fn finish(&self, ignored: impl Fn(&str) -> bool) -> Result<()> {
         let used = self.shared.used.borrow();
-        let keys = self.shared.files.keys();
-        let unknown = keys.filter(|key| !used.contains(*key) && !is_derived(key) && !ignored(key)).map(|key| {
-            let file = self.shared.files.get(key).map_or(self.shared.files.origin(), |view| view.file);
-            UnknownWeight { file: file.to_path_buf(), key: key.to_owned() }
-        });
-        let unknown: Vec<UnknownWeight> = unknown.collect();
+        let mut unknown = Vec::new();
+        for files in std::iter::once(self.shared.files).chain(self.shared.toward.map(|(files, _)| files)) {
+            for key in files.keys().filter(|key| !used.contains(*key) && !is_derived(key) && !ignored(key)) {
+                let file = files.get(key).map_or(files.origin(), |view| view.file);
+                unknown.push(UnknownWeight { file: file.to_path_buf(), key: key.to_owned() });
+            }
+        }
         match &self.shared.mode {
             Mode::Survey(survey) => survey.borrow_mut().unknown = unknown,
             Mode::Read { .. } => {
@@ -437,14 +469,23 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The stored tensor `key`, if it is a floating-point tensor of this shape.
-    fn checked(&self, key: &str, shape: &[usize]) -> Result<TensorView<'a>, Box<Refusal>> {
-        let Some(view) = self.shared.files.get(key) else {
-            let refusal = Refusal::new(self.shared.files.origin(), "this weight is missing")
+    /// The stored tensor `key`, or both between which it lies, if they are floating-point tensors of this shape.
+    fn checked(&self, key: &str, shape: &[usize]) -> Result<Stored<'a>, Box<Refusal>> {
+        let view = Self::checked_in(self.shared.files, key, shape)?;
+        let toward = match self.shared.toward {
+            Some((files, part)) => Some((Self::checked_in(files, key, shape)?, part)),
+            None => None,
+        };
+        Ok(Stored { view, toward })
+    }
+
+    fn checked_in(files: &'a WeightFiles, key: &str, shape: &[usize]) -> Result<TensorView<'a>, Box<Refusal>> {
+        let Some(view) = files.get(key) else {
+            let refusal = Refusal::new(files.origin(), "this weight is missing")
                 .key(key)
                 .expected(format!("shape {shape:?}"))
                 .help("config.json and the weights do not belong together, or a file is missing: download again");
-            let stale = self.shared.files.is_stale(key);
+            let stale = files.is_stale(key);
             return Err(Box::new(if stale { refusal.found("named in the index, and in no file") } else { refusal }));
         };
         if view.shape != shape {
@@ -467,15 +508,17 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The matrix `view` `[output, input]` as `format`, in host memory: where it lies if it is stored in that form.
+/// The matrix `stored` `[output, input]` as `format`, in host memory: where it lies if it is stored in that form.
 fn host_matrix(
     key: &str,
-    view: TensorView<'_>,
+    stored: Stored<'_>,
     format: WeightFormat,
     (output, input): (usize, usize),
     meter: &Meter<'_>,
 ) -> Result<Weight> {
-    if view.dtype.is(format)
+    let view = stored.view;
+    if stored.toward.is_none()
+        && view.dtype.is(format)
         && let Some(weight) = Weight::shared(format, Arc::new(view.stay()), output, input)
     {
         view.will_need();
@@ -488,17 +531,67 @@ fn host_matrix(
         return Ok(weight);
     }
     match format {
-        WeightFormat::F32 => f32::weight(read(key, view, meter)?, output, input),
-        WeightFormat::Bf16 => bf16::weight(read(key, view, meter)?, output, input),
-        WeightFormat::F16 => f16::weight(read(key, view, meter)?, output, input),
-        _ => quantise(key, view, format, (output, input), meter),
+        WeightFormat::F32 => f32::weight(read(key, stored, meter)?, output, input),
+        WeightFormat::Bf16 => bf16::weight(read(key, stored, meter)?, output, input),
+        WeightFormat::F16 => f16::weight(read(key, stored, meter)?, output, input),
+        _ => quantise(key, stored, format, (output, input), meter),
     }
 }
 
-/// Quantises `view` `[output, input]` some rows at a time.
+impl Stored<'_> {
+    /// Reads the numbers of `range`, counted over the whole tensor, as f32 on this thread.
+    fn widened(&self, range: Range<usize>, out: &mut [f32]) -> Result<(), NotFinite> {
+        let Some((goal, part)) = &self.toward else {
+            return widen_checked(self.view.dtype, bytes_of(&self.view, &range), out);
+        };
+        let bytes = [&self.view, goal].map(|view| bytes_of(view, &range));
+        widen_between([self.view.dtype, goal.dtype], bytes, *part, out);
+        let bad = out.iter().position(|value| !value.is_finite());
+        bad.map_or(Ok(()), |index| Err(NotFinite { index, stored: f64::from(out[index]) }))
+    }
+
+    /// Converts the numbers of `range` on all cores.
+    fn converted<T: Element>(&self, range: Range<usize>, out: &mut [T]) -> Result<(), NotFinite> {
+        let Some((goal, part)) = &self.toward else {
+            return convert(self.view.dtype, bytes_of(&self.view, &range), out);
+        };
+        let bytes = [&self.view, goal].map(|view| bytes_of(view, &range));
+        convert_between([self.view.dtype, goal.dtype], bytes, *part, out)
+    }
+
+    /// Tells the system that the numbers of `range` need not stay in memory.
+    fn release(&self, range: &Range<usize>) {
+        for view in std::iter::once(&self.view).chain(self.toward.as_ref().map(|(goal, _)| goal)) {
+            let size = view.dtype.size().unwrap_or(1);
+            view.release(range.start * size, range.len() * size);
+        }
+    }
+
+    /// The refusal of the number at `index`, of which `stored` was made.
+    fn not_finite(&self, format: impl Display, key: &str, index: usize, stored: f64) -> Box<Refusal> {
+        if let Some((goal, _)) = &self.toward {
+            // One of the two may be at fault by itself.
+            for view in [&self.view, goal] {
+                let own = stored_at(view.dtype, view.bytes, index);
+                if !own.is_finite() {
+                    return not_finite(format, key, *view, index, own);
+                }
+            }
+        }
+        not_finite(format, key, self.view, index, stored)
+    }
+}
+
+/// The bytes of some numbers of `view`, counted from its first.
+fn bytes_of<'a>(view: &TensorView<'a>, numbers: &Range<usize>) -> &'a [u8] {
+    let size = view.dtype.size().unwrap_or(1);
+    view.bytes.get(numbers.start * size..numbers.end * size).unwrap_or_default()
+}
+
+/// Quantises `stored` `[output, input]` some rows at a time.
 fn quantise(
     key: &str,
-    view: TensorView<'_>,
+    stored: Stored<'_>,
     format: WeightFormat,
     (output, input): (usize, usize),
     meter: &Meter<'_>,
@@ -506,62 +599,53 @@ fn quantise(
     let bytes = format.bytes(output, input);
     let mut quantised = Quantised::empty(format, output, input)
         .ok_or_else(|| Error::no_room(format!("{bytes} bytes for the weight `{key}`")))?;
-    let size = view.dtype.size().unwrap_or(1);
     let groups = quantised.groups();
     let at_once = (CHUNK / (QUANTISED_ROWS * input.max(1))).max(1);
     for first in (0..groups).step_by(at_once) {
         let last = (first + at_once).min(groups);
-        let read = |rows: std::ops::Range<usize>, out: &mut [f32]| {
-            let bytes = view.bytes.get(rows.start * input * size..rows.end * input * size).unwrap_or_default();
-            widen_checked(view.dtype, bytes, out).map_err(|NotFinite { index, stored }| {
-                not_finite(format, key, view, rows.start * input + index, stored)
-            })
+        let read = |rows: Range<usize>, out: &mut [f32]| {
+            let start = rows.start * input;
+            stored
+                .widened(start..rows.end * input, out)
+                .map_err(|NotFinite { index, stored: number }| stored.not_finite(format, key, start + index, number))
         };
         let too_large = |row: usize| {
             let mut values = vec![0f32; input];
             read(row..row + 1, &mut values).err().unwrap_or_else(|| {
                 let top = (0..input).max_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs())).unwrap_or(0);
-                not_finite(format, key, view, row * input + top, f64::from(values[top]))
+                stored.not_finite(format, key, row * input + top, f64::from(values[top]))
             })
         };
         quantised.fill(first..last, read, too_large).map_err(Error::Refused)?;
-        let done = first * QUANTISED_ROWS * input * size;
-        let end = (last * QUANTISED_ROWS).min(output) * input * size;
-        view.release(done, end - done);
+        stored.release(&(first * QUANTISED_ROWS * input..(last * QUANTISED_ROWS).min(output) * input));
         meter.advance(bytes / groups as u64 * (last - first) as u64)?;
     }
     Ok(Weight::quantised(quantised))
 }
 
-/// Converts `view` chunk by chunk.
-fn read<T: Element>(key: &str, view: TensorView<'_>, meter: &Meter<'_>) -> Result<Vec<T>> {
-    let size = view.dtype.size().unwrap_or(1);
-    let count = view.bytes.len() / size;
+/// Converts `stored` chunk by chunk.
+fn read<T: Element>(key: &str, stored: Stored<'_>, meter: &Meter<'_>) -> Result<Vec<T>> {
+    let count = stored.view.bytes.len() / stored.view.dtype.size().unwrap_or(1);
     let mut values: Vec<T> = Vec::new();
     values
         .try_reserve_exact(count)
         .map_err(|_| Error::no_room(format!("{} bytes for the weight `{key}`", count * size_of::<T>())))?;
-    for bytes in view.bytes.chunks(CHUNK * size) {
-        let start = values.len();
-        values.resize(start + bytes.len() / size, T::ZERO);
+    for start in (0..count).step_by(CHUNK) {
+        let range = start..(start + CHUNK).min(count);
+        values.resize(range.end, T::ZERO);
         let out = &mut values[start..];
         let converted = size_of_val(out) as u64;
-        convert(view.dtype, bytes, out)
-            .map_err(|bad| Error::Refused(not_finite(T::DTYPE.as_str(), key, view, start + bad.index, bad.stored)))?;
-        view.release(start * size, bytes.len());
+        stored.converted(range.clone(), out).map_err(|NotFinite { index, stored: number }| {
+            Error::Refused(stored.not_finite(T::DTYPE.as_str(), key, start + index, number))
+        })?;
+        stored.release(&range);
         meter.advance(converted)?;
     }
     Ok(values)
 }
 
 /// The refusal of a number that is not finite, or does not fit into `format`.
-fn not_finite(
-    format: impl std::fmt::Display,
-    key: &str,
-    view: TensorView<'_>,
-    index: usize,
-    stored: f64,
-) -> Box<Refusal> {
+fn not_finite(format: impl Display, key: &str, view: TensorView<'_>, index: usize, stored: f64) -> Box<Refusal> {
     let refusal = if stored.is_finite() {
         Refusal::new(view.file, format!("holds a number too large for {format}"))
             .help(Advice::WeightsAs(&["bf16", "f32"]))

@@ -6,6 +6,7 @@
 
 pub mod config;
 mod convert;
+pub(crate) mod differences;
 pub(crate) mod fields;
 pub mod files;
 mod folder;
@@ -20,6 +21,7 @@ mod pickle;
 mod rope;
 mod safetensors_header;
 mod stored;
+pub(crate) mod tokenizer_files;
 mod torch_file;
 pub mod wanted;
 mod zip_directory;

@@ -205,7 +205,7 @@ fn layer(traces: [&Trace; 2], matching: &Matching, places: [usize; 2]) -> LayerC
     LayerComparison {
         places,
         labels: [0, 1].map(|side| of(side).label.clone()),
-        shares: [0, 1].map(|side| shares(traces[side], places[side])),
+        shares: [0, 1].map(|side| mean_shares(traces[side], places[side])),
         side,
         resampled: grids[0] != grids[1],
         basis,
@@ -224,7 +224,8 @@ fn mean(values: &[f64]) -> f64 {
 
 /// The mean share of each encoder over the cells of a layer that hold some of the picture, and over heads. Cells all of whose
 /// keys of that encoder are masked do not count.
-fn shares(trace: &Trace, layer: usize) -> Vec<Option<f64>> {
+#[must_use]
+pub fn mean_shares(trace: &Trace, layer: usize) -> Vec<Option<f64>> {
     let frame = &trace.layers[layer].frame;
     let mut sums = vec![(0.0, 0usize); trace.encoders.len()];
     for row in frame.rows.clone() {

@@ -15,14 +15,15 @@ mod settings;
 mod side;
 mod tensors;
 
+pub use crate::checkpoint::tokenizer_files::same_tokenizer;
 pub use alignment::{Segment, SegmentKind, align, kl, parting};
 pub use crossed::{Crossed, Parting};
 pub use findings::{Finding, FindingKind};
-pub use maps::{Basis, EncoderPair, LayerComparison, Maps, Matching};
+pub use maps::{Basis, EncoderPair, LayerComparison, Maps, Matching, mean_shares};
 pub use modules::Module;
 pub use numbers::Change;
 pub use settings::{Effect, SettingDifference, Settings};
-pub use side::{Side, same_tokenizer};
+pub use side::Side;
 pub use tensors::{Counts, Relation, StoredTensor, TensorComparison};
 
 use crate::error::Result;

@@ -2,19 +2,9 @@
 
 use crate::checkpoint::files::{HF_STEMS, WeightFiles};
 use crate::checkpoint::json::JsonFile;
-use crate::checkpoint::{Hub, checkpoint_name};
-use crate::error::{Error, Result};
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use crate::checkpoint::{Hub, checkpoint_name, tokenizer_files};
+use crate::error::Result;
 use std::path::{Path, PathBuf};
-
-/// Files that make a tokenizer. Where all of them are the same, texts become the same ids.
-const TOKENIZER: [&str; 5] =
-    ["tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
-
-/// No file of a tokenizer is larger.
-const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
 
 /// The files of a checkpoint.
 ///
@@ -42,7 +32,7 @@ impl Side {
         let generation = directory.join("generation_config.json");
         let generation = if generation.exists() { Some(JsonFile::read(&generation)?) } else { None };
         let weights = WeightFiles::open(&directory, HF_STEMS)?;
-        let tokenizer = tokenizer(&directory)?;
+        let tokenizer = tokenizer_files::hash(&directory)?;
         Ok(Self { directory, config, generation, weights, tokenizer })
     }
 
@@ -81,40 +71,4 @@ impl Side {
     pub fn same_tokenizer(&self, other: &Self) -> bool {
         self.tokenizer == other.tokenizer
     }
-}
-
-/// Whether the files of the tokenizers of the checkpoints in these directories are the same: then the same text becomes the
-/// same ids.
-///
-/// # Errors
-/// [`Error::Io`] naming the file that cannot be read.
-pub fn same_tokenizer(a: &Path, b: &Path) -> Result<bool> {
-    Ok(a == b || tokenizer(a)? == tokenizer(b)?)
-}
-
-/// The hash of the files that make the tokenizer of the checkpoint in `directory`.
-fn tokenizer(directory: &Path) -> Result<[u8; 32]> {
-    let mut all = Sha256::new();
-    for name in TOKENIZER {
-        let path = directory.join(name);
-        // Asked of the name, not of the open file: opening a pipe would wait for someone to write.
-        if !path.is_file() {
-            all.update([0]);
-            continue;
-        }
-        let mut one = Sha256::new();
-        let mut file = File::open(&path).map_err(|e| Error::io(&path, e))?.take(MAX_TOKENIZER_BYTES);
-        let mut block = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut block) {
-                Ok(0) => break,
-                Ok(read) => one.update(&block[..read]),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(&path, error)),
-            }
-        }
-        all.update([1]);
-        all.update(one.finalize());
-    }
-    Ok(all.finalize().into())
 }

@@ -1,12 +1,13 @@
 //! From a name to a model in memory: find everything, check everything, and only then read weights.
 
 use super::Model;
+use super::between::{Goal, Toward};
 use super::network::{Core, Network};
-use super::pool::{EncoderKey, EncoderPool, PooledEncoder};
+use super::pool::{AskedEncoder, EncoderKey, EncoderPool, PooledEncoder};
 use crate::checkpoint::hub::{EncoderFiles, EncoderOverride, Hub};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
-use crate::checkpoint::{CambrianConfig, EncoderSpec, Loader, StoredType, WeightFiles, fields};
+use crate::checkpoint::{CambrianConfig, EncoderSpec, Loader, StoredType, WeightFiles, checkpoint_name, fields};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
@@ -37,6 +38,8 @@ pub struct LoadRequest {
     pub source: String,
     /// Directories given for single encoders.
     pub encoders: Vec<EncoderOverride>,
+    /// Another checkpoint that its weights go toward, and how far.
+    pub toward: Option<Toward>,
     /// Where tensors go.
     pub device: DeviceChoice,
     /// How the weights of the checkpoint itself are kept.
@@ -77,6 +80,8 @@ pub struct EncoderReport {
 pub struct Inspection {
     /// The directory it lies in.
     pub directory: PathBuf,
+    /// What people call it: its repository or its directory, or both checkpoints between which it lies.
+    pub name: String,
     /// What config.json says.
     pub config: CambrianConfig,
     /// The prompt template that will be used.
@@ -113,6 +118,9 @@ pub struct Inspection {
 /// Everything found on disk, still open.
 struct Found {
     directory: PathBuf,
+    name: String,
+    /// What all weights go toward.
+    goal: Option<Goal>,
     config: CambrianConfig,
     tokenizer: Tokenizer,
     template: Template,
@@ -179,7 +187,36 @@ impl Found {
                 Err(error) => return Err(error),
             });
         }
-        Ok(Self { directory, config, tokenizer, template, weights, encoder_files, device })
+        let name = checkpoint_name(&directory);
+        let found = Self { directory, name, goal: None, config, tokenizer, template, weights, encoder_files, device };
+        match &request.toward {
+            Some(toward) => found.toward(toward, &hub, job),
+            None => Ok(found),
+        }
+    }
+
+    /// The same on the way to another checkpoint. At either end it is read as it is stored there, to the bit.
+    fn toward(self, toward: &Toward, hub: &Hub, job: &Job<'_>) -> Result<Self> {
+        let goal = Goal::new(toward, hub, (&self.directory, &self.config), &CHECKPOINT_STEMS, job)?;
+        let name = goal.name(&self.directory);
+        Ok(match goal.part {
+            0.0 => Self { name, ..self },
+            1.0 => {
+                let encoder_files = goal.encoders.into_iter().map(Ok).collect();
+                Self { name, weights: goal.weights, encoder_files, ..self }
+            }
+            _ => Self { name, goal: Some(goal), ..self },
+        })
+    }
+
+    /// What the weights of the checkpoint itself go toward, and how far.
+    fn goal_of_core(&self) -> Option<(&WeightFiles, f64)> {
+        self.goal.as_ref().map(|goal| (&goal.weights, goal.part))
+    }
+
+    /// What those of encoder `k` go toward, and how far.
+    fn goal_of_encoder(&self, k: usize) -> Option<(&EncoderFiles, f64)> {
+        self.goal.as_ref().and_then(|goal| Some((goal.encoders.get(k)?, goal.part)))
     }
 
     /// Builds the model over loaders that read nothing.
@@ -189,7 +226,7 @@ impl Found {
         let mut notes = Vec::new();
         let mut reports = Vec::with_capacity(self.encoder_files.len());
         let mut encoders = Vec::with_capacity(self.encoder_files.len());
-        let core = Loader::survey(&self.weights, precision);
+        let core = Loader::survey(&self.weights, precision).toward(self.goal_of_core());
         let mut widths = Vec::with_capacity(self.encoder_files.len());
         for (k, (spec, found)) in self.config.towers.iter().zip(&self.encoder_files).enumerate() {
             let mut report = EncoderReport {
@@ -205,8 +242,12 @@ impl Found {
             let mut held = Survey::default();
             if let Ok(files) = found {
                 notes.extend(fields::check_encoder(spec.family, &files.dir)?);
-                let loader = Loader::survey(&files.weights, precision);
+                let toward = self.goal_of_encoder(k).map(|(files, part)| (&files.weights, part));
+                let loader = Loader::survey(&files.weights, precision).toward(toward);
                 let encoder = Encoder::new(spec, self.config.select_layer, &files.dir, &loader)?;
+                if let Some(goal) = &self.goal {
+                    goal.check_encoder(k, &self.config, &encoder, precision)?;
+                }
                 loader.finish(|key| encoder.ignores(key))?;
                 let survey = loader.into_survey();
                 report.input_side = Some(encoder.pixel_spec().size);
@@ -253,7 +294,9 @@ impl Found {
         let (Some(spec), Some(Ok(files))) = (self.config.towers.get(k), self.encoder_files.get(k)) else {
             return Ok(None);
         };
-        pool.key(spec, self.config.select_layer, files, precision, self.device.location(), job).map(Some)
+        let asked =
+            AskedEncoder { spec, select_layer: self.config.select_layer, files, toward: self.goal_of_encoder(k) };
+        pool.key(&asked, precision, self.device.location(), job).map(Some)
     }
 
     /// The encoders that are in memory in `precision`.
@@ -352,6 +395,7 @@ impl Found {
         notes.extend(surveyed.notes);
         Ok(Inspection {
             directory: self.directory.clone(),
+            name: self.name.clone(),
             template: self.template,
             vocabulary: self.tokenizer.len(),
             core_parameters: surveyed.core.parameters(),
@@ -526,24 +570,27 @@ impl Model {
             .collect::<Result<Vec<_>>>()?;
         let pooled: Pooled = keys.iter().map(|key| pool.find(key.as_ref()?)).collect();
         drop(wanted);
-        let Found { directory, config, tokenizer, template, weights, encoder_files, device } = found;
+        let Found { directory, name, goal, config, tokenizer, template, weights, encoder_files, device } = found;
         let encoder_files: Vec<EncoderFiles> = encoder_files.into_iter().collect::<Result<_, Refusal>>()?;
 
         let meter = Rc::new(Meter::new(job, Stage::Load, inspection.need(precision.weights).weights));
         let loader = |files, precision| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
         let mut encoders = Vec::with_capacity(encoder_files.len());
-        for (((spec, files), report), (key, pooled)) in
-            config.towers.iter().zip(&encoder_files).zip(&inspection.encoders).zip(keys.into_iter().zip(pooled))
+        for (k, (((spec, files), report), (key, pooled))) in config
+            .towers
+            .iter()
+            .zip(&encoder_files)
+            .zip(&inspection.encoders)
+            .zip(keys.into_iter().zip(pooled))
+            .enumerate()
         {
             encoders.push(match (key, pooled) {
                 (_, Some(known)) => known,
                 (Some(key), None) => {
-                    let encoder = Encoder::new(
-                        spec,
-                        config.select_layer,
-                        &files.dir,
-                        &loader(&files.weights, encoder_precision),
-                    )?;
+                    let toward = goal.as_ref().filter(|_| key.is_between());
+                    let toward = toward.and_then(|goal| Some((&goal.encoders.get(k)?.weights, goal.part)));
+                    let loader = loader(&files.weights, encoder_precision).toward(toward);
+                    let encoder = Encoder::new(spec, config.select_layer, &files.dir, &loader)?;
                     pool.add(key, encoder, report.bytes)
                 }
                 // Files without a key are files that were not found, and those were refused above.
@@ -553,9 +600,11 @@ impl Model {
         let mut stop_ids = template.stop_ids(&tokenizer);
         stop_ids.extend(&config.eos_token_ids);
         let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
-        let core = Core::new(&config, precision, &widths, &loader(&weights, precision))?;
+        let toward = goal.as_ref().map(|goal| (&goal.weights, goal.part));
+        let core = Core::new(&config, precision, &widths, &loader(&weights, precision).toward(toward))?;
         let model = Self {
             id,
+            name,
             network: Network { encoders, core },
             image_newline: request.image_newline,
             stop_ids,

@@ -1,13 +1,15 @@
 //! A checkpoint in memory, and the forward pass through all of it.
 //!
 //! [`load`] brings it there, [`pool`] shares encoders between several, [`network`] is the tree of its modules, [`forward`] runs pictures and prompts through
-//! it. Conversations, sampling and reuse of earlier work live one floor up, in [`crate::generate`].
+//! it. [`between`] is the way from one checkpoint to another. Conversations, sampling and reuse of earlier work live one floor up, in [`crate::generate`].
 
+pub mod between;
 pub mod forward;
 pub mod load;
 pub mod network;
 pub mod pool;
 
+pub use between::{Toward, name_between};
 pub use forward::{EncodedImage, VisualTokens};
 pub use load::{EncoderReport, InMemory, Inspection, LoadRequest};
 pub use pool::{EncoderId, EncoderPool, PooledEncoder};
@@ -35,6 +37,7 @@ pub struct Model {
     pub(crate) device: Device,
     pub(crate) precision: Precision,
     pub(crate) directory: PathBuf,
+    pub(crate) name: String,
     pub(crate) core_bytes: u64,
     pub(crate) budgets: CacheBudgets,
 }
@@ -78,6 +81,11 @@ impl Model {
     /// The directory the checkpoint was read from.
     pub fn directory(&self) -> &std::path::Path {
         &self.directory
+    }
+
+    /// What people call it: its checkpoint, or both between which it lies.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What may be cached of its runs.

@@ -31,6 +31,8 @@ pub struct EncoderId(u64);
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncoderKey {
     files: FilesId,
+    /// Other files that the weights go toward, and how far: the bits of an f64.
+    toward: Option<(FilesId, u64)>,
     family: EncoderFamily,
     tokens: usize,
     res: Option<usize>,
@@ -38,6 +40,26 @@ pub struct EncoderKey {
     select_layer: i64,
     precision: Precision,
     device: DeviceLocation,
+}
+
+impl EncoderKey {
+    /// Whether its weights lie between two sets of files of other content.
+    pub fn is_between(&self) -> bool {
+        self.toward.is_some()
+    }
+}
+
+/// An encoder that a model asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedEncoder<'a> {
+    /// What config.json says of it.
+    pub spec: &'a EncoderSpec,
+    /// `mm_vision_select_layer`.
+    pub select_layer: i64,
+    /// Its files.
+    pub files: &'a EncoderFiles,
+    /// Files that its weights go toward, and how far.
+    pub toward: Option<(&'a EncoderFiles, f64)>,
 }
 
 /// An encoder that several models may hold.
@@ -129,29 +151,37 @@ impl EncoderPool {
     /// Forgets what no model holds any more, and files that were only looked at.
     pub fn tidy(&mut self) {
         self.encoders.retain(|known| known.strong_count() > 0);
-        let held: Vec<FilesId> = self.encoders.iter().filter_map(|known| Some(known.upgrade()?.key.files)).collect();
+        let keys: Vec<EncoderKey> =
+            self.encoders.iter().filter_map(|known| Some(known.upgrade()?.key.clone())).collect();
+        let held: Vec<FilesId> =
+            keys.iter().flat_map(|key| [Some(key.files), key.toward.map(|(files, _)| files)]).flatten().collect();
         self.files.retain(|known| held.contains(&known.id));
     }
 
-    /// What the encoder `spec` in `files` would be, read as `precision` for `device`. `select_layer` is
-    /// `mm_vision_select_layer`.
+    /// What the encoder `asked` for would be, read as `precision` for `device`.
     ///
     /// Files are the same where path, length and time of change are, or else if they have the same names and lengths
-    /// and, byte by byte, the same content: that comparison ends at the first difference, and is made once.
+    /// and, byte by byte, the same content: that comparison ends at the first difference, and is made once. Between two
+    /// sets of the same content lies that content.
     ///
     /// # Errors
     /// [`crate::Error::Cancelled`].
     pub fn key(
         &mut self,
-        spec: &EncoderSpec,
-        select_layer: i64,
-        files: &EncoderFiles,
+        asked: &AskedEncoder<'_>,
         precision: Precision,
         device: DeviceLocation,
         job: &Job<'_>,
     ) -> Result<EncoderKey> {
+        let AskedEncoder { spec, select_layer, files, toward } = *asked;
+        let files = self.files_id(files, spec.family, job)?;
+        let toward = match toward {
+            Some((goal, part)) => Some((self.files_id(goal, spec.family, job)?, part.to_bits())),
+            None => None,
+        };
         Ok(EncoderKey {
-            files: self.files_id(files, spec.family, job)?,
+            files,
+            toward: toward.filter(|(goal, _)| *goal != files),
             family: spec.family,
             tokens: spec.tokens,
             res: spec.res,

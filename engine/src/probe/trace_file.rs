@@ -18,7 +18,6 @@
 //! | `layers` | of each SVA layer that ran the `name` in the tensors' names, the `label` for people, the `side` of its query grid, and the `rows` and `columns` of it that it ran on, each as first and one past the last |
 
 use crate::advice::Advice;
-use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
 use crate::generate::ImageInput;
 use crate::model::Model;
@@ -185,7 +184,7 @@ pub fn recorded(
         })
         .collect::<Result<_>>()?;
     Ok(Trace {
-        model: checkpoint_name(model.directory()),
+        model: model.name().to_owned(),
         question: question.to_owned(),
         interventions: image_input.interventions.clone(),
         picture: size,
@@ -252,7 +251,7 @@ pub fn write_without_picture(
 ) -> Result<()> {
     let description = Description {
         version: VERSION,
-        model: checkpoint_name(model.directory()),
+        model: model.name().to_owned(),
         question: question.to_owned(),
         interventions: interventions.clone(),
         image: None,

@@ -7,7 +7,6 @@ use super::active::Active;
 use super::registry::{Registry, gone};
 use super::spec::{Command, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, RunSpec};
 use super::{Pending, lock};
-use crate::checkpoint::checkpoint_name;
 use crate::error::{Error, Result};
 use crate::generate::{Token, Watch};
 use crate::job::{CancelToken, Job};
@@ -254,7 +253,7 @@ impl Worker {
                     emit(EventKind::Found(Box::new(finding)));
                 }
                 if let (Some(evidence), Some(path)) = (&evidence, &measuring.output) {
-                    evidence.write(&checkpoint_name(model.directory()), path)?;
+                    evidence.write(model.name(), path)?;
                 }
                 task.work = Work::Measuring(measuring);
                 Ok(evidence.map(|evidence| Outcome::Measured(Box::new(evidence))))

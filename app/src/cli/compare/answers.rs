@@ -4,8 +4,9 @@ use super::questions::Question;
 use super::sides::LoadedSide;
 use crate::cli::driver::Driver;
 use crate::cli::failure::Result;
-use opabinia_engine::compare::{Crossed, Maps, Segment, align, parting};
+use opabinia_engine::compare::{Crossed, Maps, NAMES, Segment, align, parting};
 use opabinia_engine::generate::{Answer, GenerateOptions, Scores};
+use opabinia_engine::model::name_between;
 use opabinia_engine::probe::{Detail, Trace};
 use opabinia_engine::text::Turn;
 use opabinia_engine::vision::Picture;
@@ -24,16 +25,37 @@ pub struct Compared {
     pub traces: [Option<Arc<Trace>>; 2],
     /// How that differs, where both looked.
     pub maps: Option<Maps>,
+    /// What the model between the two answers, if it was asked.
+    pub between: Option<Between>,
 }
 
-/// Asks both sides, in turn.
+/// What came of a question to the model between both sides.
+pub struct Between {
+    /// What it is called: `A + 0.5 (B − A)`.
+    pub name: String,
+    /// Its answer.
+    pub answer: Answer,
+    /// Where its SVA looked, if at all.
+    pub trace: Option<Arc<Trace>>,
+}
+
+/// Who is asked.
+pub struct Asked<'a> {
+    /// Both sides.
+    pub sides: &'a [LoadedSide; 2],
+    /// The model between them, and how far from A it lies.
+    pub between: Option<(&'a LoadedSide, f64)>,
+    /// Whether both sides have one vocabulary.
+    pub same_tokenizer: bool,
+}
+
+/// Asks both sides, in turn, and then what lies between them.
 pub fn ask(
     driver: &mut Driver,
-    sides: &[LoadedSide; 2],
+    &Asked { sides, between, same_tokenizer }: &Asked<'_>,
     question: &Question,
     options: &GenerateOptions,
     other: Option<&Arc<Picture>>,
-    same_tokenizer: bool,
 ) -> Result<Compared> {
     let spec = |side: &LoadedSide| {
         let turns = vec![Turn { question: question.prompt.clone(), answer: None }];
@@ -44,21 +66,24 @@ pub fn ask(
         let prompt = Prompt { system: side.system.clone(), turns };
         RunSpec { image, interventions, other, ..RunSpec::new(side.opened.model, prompt) }
     };
-    let mut answers = Vec::with_capacity(2);
-    let mut traces = Vec::with_capacity(2);
-    for side in sides {
+    let mut answered = |side: &LoadedSide| -> Result<(Answer, Option<Arc<Trace>>)> {
         let record = match question.image {
             Some(_) => Record::Trace { detail: Detail::Sva, output: None },
             None => Record::Nothing,
         };
         let run = driver.run(RunSpec { decoding: Decoding::Generate(options.clone()), record, ..spec(side) })?;
-        traces.push(run.trace.clone());
-        answers.push(run.into_answer()?);
-    }
-    let (Ok(answers), Ok(traces)) = (<[Answer; 2]>::try_from(answers), <[Option<Arc<Trace>>; 2]>::try_from(traces))
-    else {
-        return Err(crate::cli::failure::Failure::internal("a comparison has two sides"));
+        let trace = run.trace.clone();
+        Ok((run.into_answer()?, trace))
     };
+    let ((answer_a, trace_a), (answer_b, trace_b)) = (answered(&sides[0])?, answered(&sides[1])?);
+    let between = match between {
+        Some((one, part)) => {
+            let (answer, trace) = answered(one)?;
+            Some(Between { name: name_between(NAMES[0], NAMES[1], part), answer, trace })
+        }
+        None => None,
+    };
+    let (answers, traces) = ([answer_a, answer_b], [trace_a, trace_b]);
     let crossed = if same_tokenizer {
         let ids = |answer: &Answer| answer.tokens.iter().map(|token| token.id).collect::<Vec<u32>>();
         let place = parting(&ids(&answers[0]), &ids(&answers[1]));
@@ -81,5 +106,5 @@ pub fn ask(
     let texts =
         answers.each_ref().map(|answer| answer.tokens.iter().map(|token| token.text.as_str()).collect::<Vec<_>>());
     let alignment = align(&texts[0], &texts[1]);
-    Ok(Compared { answers, alignment, crossed, traces, maps })
+    Ok(Compared { answers, alignment, crossed, traces, maps, between })
 }

@@ -5,7 +5,7 @@ use super::questions::Question;
 use super::sides::LoadedSide;
 use crate::cli::inspect::precision_json;
 use crate::cli::json_path;
-use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES, Segment, SegmentKind};
+use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES, Segment, SegmentKind, mean_shares};
 use opabinia_engine::generate::Answer;
 use opabinia_engine::probe::Trace;
 use serde_json::{Value, json};
@@ -47,6 +47,10 @@ pub(super) fn question(question: &Question, compared: &Compared) -> Value {
             _ => Value::Null,
         },
     });
+    if let Some(between) = &compared.between {
+        let shares = between.trace.as_deref().map(shares_json);
+        object["between"] = json!({ "answer": answer(&between.answer, None), "shares": shares });
+    }
     if let Some(object) = object.as_object_mut() {
         json_path::insert_optional(object, "image", question.image.as_ref().map(|(path, _)| path.as_path()));
     }
@@ -146,12 +150,35 @@ fn layer_json(layer: &LayerComparison, traces: [&Trace; 2]) -> Value {
     })
 }
 
-/// Both sides and every question.
-pub(super) fn report(sides: &[LoadedSide; 2], same_tokenizer: bool, questions: &[Value]) -> Value {
+/// The mean share of each encoder in every layer of one trace.
+fn shares_json(trace: &Trace) -> Value {
+    let layers = trace.layers.iter().enumerate().map(|(at, layer)| {
+        let named = trace.encoders.iter().zip(mean_shares(trace, at));
+        let shares: serde_json::Map<_, _> =
+            named.map(|(encoder, share)| (encoder.name.clone(), json!(share))).collect();
+        json!({ "layer": layer.label, "shares": shares })
+    });
+    layers.collect()
+}
+
+/// Both sides, what lies between them, and every question.
+pub(super) fn report(
+    sides: &[LoadedSide; 2],
+    between: Option<(&LoadedSide, f64)>,
+    same_tokenizer: bool,
+    questions: &[Value],
+) -> Value {
     let named = sides.iter().zip(NAMES).map(|(one, name)| {
         let mut object = side(one);
         object["side"] = name.into();
         object
     });
-    json!({ "sides": named.collect::<Value>(), "same_tokenizer": same_tokenizer, "questions": questions })
+    let mut report =
+        json!({ "sides": named.collect::<Value>(), "same_tokenizer": same_tokenizer, "questions": questions });
+    if let Some((one, part)) = between {
+        let mut object = side(one);
+        object["lambda"] = json!(part);
+        report["between"] = object;
+    }
+    report
 }

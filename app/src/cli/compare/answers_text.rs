@@ -1,6 +1,6 @@
 //! What came of a question to both sides, for people.
 
-use super::answers::Compared;
+use super::answers::{Between, Compared};
 use super::questions::Question;
 use crate::encoder_names;
 use opabinia_engine::compare::{Basis, LayerComparison, Maps, NAMES, SegmentKind};
@@ -25,6 +25,10 @@ pub(super) fn report(question: &Question, compared: &Compared) -> String {
             None => (answer.tokens.iter().map(|token| f64::from(token.log_prob)).sum(), String::new()),
         };
         let _ = writeln!(out, "  {name}  {}  [log p {own:.3}{other}]", printable::line(&answer.text));
+    }
+    if let Some(Between { name, answer, .. }) = &compared.between {
+        let own = answer.tokens.iter().map(|token| f64::from(token.log_prob)).sum::<f64>();
+        let _ = writeln!(out, "  {name}  {}  [log p {own:.3}]", printable::line(&answer.text));
     }
     alignment(&mut out, compared);
     match (&compared.maps, &compared.traces) {

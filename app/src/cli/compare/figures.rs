@@ -1,10 +1,10 @@
-//! Figures of one question: A, B and their difference, each with the recipe that draws it again.
+//! Figures of one question: A, B, their difference and what lies between them, each with the recipe that draws it again.
 
 use super::answers::Compared;
 use super::questions::Question;
 use super::sides::LoadedSide;
 use crate::cli::failure::{Failure, Result};
-use crate::difference_figure::DifferenceFigure;
+use crate::difference_figure::{Content, DifferenceFigure};
 use crate::figure::Figure;
 use crate::output;
 use crate::recipe::{self, DifferenceOf, FigureSettings, Recipe};
@@ -28,10 +28,13 @@ pub fn write(
     };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let traces: [&Trace; 2] = [a, b];
-    let mut settings = traces.map(FigureSettings::of_all);
-    // One range of colours, so that the two can be compared.
+    let between = compared.between.as_ref().and_then(|between| between.trace.as_deref());
+    // With what stands in the names of their files.
+    let all: Vec<(&Trace, &str)> = traces.into_iter().chain(between).zip(["a", "b", "between"]).collect();
+    let mut settings: Vec<FigureSettings> = all.iter().map(|(trace, _)| FigureSettings::of_all(trace)).collect();
+    // One range of colours, so that they can be compared.
     let mut range: Option<(f32, f32)> = None;
-    for (trace, settings) in traces.into_iter().zip(&settings) {
+    for ((trace, _), settings) in all.iter().zip(&settings) {
         if trace.layers.is_empty() {
             return Ok(Vec::new());
         }
@@ -45,25 +48,25 @@ pub fn write(
     if let Some((low, high)) = range.filter(|(low, high)| low < high) {
         settings.iter_mut().for_each(|settings| settings.normalisation = Normalisation::Fixed { low, high });
     }
-    let mut written = Vec::with_capacity(3);
-    for ((trace, settings), side) in traces.into_iter().zip(&settings).zip(["a", "b"]) {
+    let mut written = Vec::with_capacity(all.len() + 1);
+    for ((trace, side), settings) in all.iter().zip(&settings) {
         let drawn = settings.figure(trace, picture, &name)?.draw(gpu)?;
         let target = folder.join(format!("q{:03}.{side}.png", at + 1));
         write_both(&target, &drawn.figure)?;
         Recipe::write(&target.with_extension("recipe.json"), trace, picture, &name, settings)?;
         written.push(target);
     }
-    let [_, settings] = settings;
     let settings = FigureSettings {
         normalisation: Normalisation::Common,
         symmetric: true,
         colour_map: ColourMap::Diverging,
         grey_photo: true,
-        ..settings
+        ..FigureSettings::of_all(b)
     };
     let names = sides.each_ref().map(LoadedSide::name);
     let names = names.each_ref().map(String::as_str);
-    let figure = DifferenceFigure { traces, names, maps, picture, picture_name: &name, settings: &settings };
+    let content = Content::All;
+    let figure = DifferenceFigure { traces, names, maps, picture, picture_name: &name, content, settings: &settings };
     let target = folder.join(format!("q{:03}.difference.png", at + 1));
     write_both(&target, &figure.draw(gpu)?.figure)?;
     let recipe = target.with_extension("recipe.json");

@@ -35,6 +35,7 @@ Examples:
   opabinia compare demo demo --with-b mask:convnext -i sample:gift -p \"What does the sign say?\"
   opabinia compare cambrian-8b my-finetune -i desk.jpg -p \"What is this?\" -p \"How many cups?\" --out figures
   opabinia compare cambrian-8b cambrian-8b --weights-a f32 --weights-b q8_0 --questions q.jsonl
+  opabinia compare cambrian-8b my-finetune -i desk.jpg -p \"What is this?\" --interpolate 0.5
 
 Without a question the files are compared. They are read once, a few megabytes at a time, so that
 checkpoints of any size can be compared; encoders beside them are not a part of them. The weight hash is the
@@ -104,6 +105,10 @@ pub struct Compare {
     /// Stop after this many tokens.
     #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Asking both")]
     max_tokens: usize,
+    /// Ask a third model, too: A + LAMBDA (B − A), weight by weight, where both checkpoints are of one shape. 0 is A, 1 is B; less
+    /// or more goes beyond them. It has the settings of A and no interventions.
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true, help_heading = "Asking both")]
+    interpolate: Option<f64>,
     /// Draw figures of A, B and their difference into this folder, which is made if it is not there: a PNG, an SVG and a recipe
     /// for `opabinia render` of each, and comparison.json with all numbers.
     #[arg(long, short, value_name = "DIR", help_heading = "Asking both")]
@@ -143,7 +148,7 @@ impl Compare {
         if !questions.is_empty() {
             return self.ask(&questions, console);
         }
-        if self.settings.are_given() || self.system.is_some() || self.out.is_some() {
+        if self.settings.are_given() || self.system.is_some() || self.out.is_some() || self.interpolate.is_some() {
             return Err(Error::input(
                 "figures and settings of a side are about answers, and nothing is asked",
                 "add --prompt QUESTION, with --image FILE where it is about one",
@@ -168,6 +173,8 @@ impl Compare {
         let sources = [self.a.as_str(), self.b.as_str()];
         let system = self.system.as_deref();
         let sides = sides::load(&mut driver, sources, (&self.load, &self.settings), system, &pictures, console)?;
+        let between = self.interpolate.map(|part| sides::between(&mut driver, &sides, part)).transpose()?;
+        let between = between.as_ref().zip(self.interpolate);
         let [a, b] = sides.each_ref().map(|side| side.opened.inspection.directory.as_path());
         let same_tokenizer = compare::same_tokenizer(a, b)?;
         let gpu = match &self.out {
@@ -179,7 +186,8 @@ impl Compare {
         };
         let mut reports = Vec::new();
         for (at, question) in questions.iter().enumerate() {
-            let compared = answers::ask(&mut driver, &sides, question, &options, other.as_ref(), same_tokenizer)?;
+            let asked = answers::Asked { sides: &sides, between, same_tokenizer };
+            let compared = answers::ask(&mut driver, &asked, question, &options, other.as_ref())?;
             if self.json || self.out.is_some() {
                 reports.push(answers_json::question(question, &compared));
             }
@@ -192,7 +200,7 @@ impl Compare {
                 }
             }
         }
-        let report = answers_json::report(&sides, same_tokenizer, &reports);
+        let report = answers_json::report(&sides, between, same_tokenizer, &reports);
         if let Some((folder, _)) = &gpu {
             let file = folder.join("comparison.json");
             output::write(&file, |out| writeln!(out, "{report:#}"))?;

@@ -8,7 +8,7 @@ use crate::cli::failure::{Cause, Failure, Result};
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::intervention::Interventions;
-use opabinia_engine::model::LoadRequest;
+use opabinia_engine::model::{LoadRequest, Toward, name_between};
 use opabinia_engine::precision::WeightChoice;
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::Template;
@@ -61,10 +61,12 @@ impl SideArgs {
     }
 }
 
-/// One side, loaded.
+/// One side, or what lies between the two, loaded.
 pub struct LoadedSide {
     /// Its model. Both sides may be the same one.
     pub opened: Opened,
+    /// How it was asked for.
+    pub request: LoadRequest,
     /// Changes made on purpose to its passes.
     pub interventions: Interventions,
     /// Its system text, if not the template's.
@@ -74,7 +76,7 @@ pub struct LoadedSide {
 impl LoadedSide {
     /// What it is called: its checkpoint, and what was changed.
     pub fn name(&self) -> String {
-        let name = opabinia_engine::checkpoint::checkpoint_name(&self.opened.inspection.directory);
+        let name = self.opened.inspection.name.clone();
         let anatomy = self.opened.inspection.config.anatomy();
         if self.interventions.is_none() {
             name
@@ -104,9 +106,9 @@ pub fn load(
     }
     let mut prepared = Vec::with_capacity(2);
     for (side, request) in requests.iter().enumerate() {
-        let inspection = driver.inspect(request.clone()).map_err(|failure| of_side(side, failure))?;
+        let inspection = driver.inspect(request.clone()).map_err(|failure| of_side(NAMES[side], failure))?;
         if let Err(error @ Error::Refused(_)) = inspection.check() {
-            return Err(of_side(side, error.into()));
+            return Err(of_side(NAMES[side], error.into()));
         }
         let anatomy = inspection.config.anatomy();
         let interventions = match specs[side] {
@@ -115,7 +117,7 @@ pub fn load(
                     interventions.check(&anatomy)?;
                     Ok(interventions)
                 })
-                .map_err(|error| of_side(side, Error::from(error).into()))?,
+                .map_err(|error| of_side(NAMES[side], Error::from(error).into()))?,
             None => Interventions::default(),
         };
         if let Some(spec) = specs[side] {
@@ -128,7 +130,7 @@ pub fn load(
                     Error::Input { what, help } => Error::Input { what: format!("{}: {what}", file.display()), help },
                     error => error,
                 };
-                of_side(side, error.into())
+                of_side(NAMES[side], error.into())
             })?;
         }
         prepared.push((inspection, interventions));
@@ -139,14 +141,25 @@ pub fn load(
             Some(LoadedSide { opened, .. }) if is_same(&requests[0], request) => {
                 Opened { model: opened.model, inspection: opened.inspection.clone(), took: std::time::Duration::ZERO }
             }
-            _ => driver.load(request.clone(), &inspection).map_err(|failure| of_side(side, failure))?,
+            _ => driver.load(request.clone(), &inspection).map_err(|failure| of_side(NAMES[side], failure))?,
         };
         let own = if side == 0 { &args.system_a } else { &args.system_b };
         let system = own.as_deref().or(system).map(str::to_owned);
-        loaded.push(LoadedSide { opened, interventions, system });
+        loaded.push(LoadedSide { opened, request: request.clone(), interventions, system });
     }
     console.say(&format!("{}: {}\n{}: {}", NAMES[0], loaded[0].name(), NAMES[1], loaded[1].name()));
     <[LoadedSide; 2]>::try_from(loaded).map_err(|_| Failure::internal("a comparison has two sides"))
+}
+
+/// The model `part` of the way from A to B, loaded beside both: it is asked with the settings of A, and nothing is done to its
+/// passes on purpose.
+pub fn between(driver: &mut Driver, [a, b]: &[LoadedSide; 2], part: f64) -> Result<LoadedSide> {
+    let name = name_between(NAMES[0], NAMES[1], part);
+    let (source, encoders) = (b.request.source.clone(), b.request.encoders.clone());
+    let request = LoadRequest { toward: Some(Toward { source, encoders, part }), ..a.request.clone() };
+    let inspection = driver.inspect(request.clone()).map_err(|failure| of_side(&name, failure))?;
+    let opened = driver.load(request.clone(), &inspection).map_err(|failure| of_side(&name, failure))?;
+    Ok(LoadedSide { opened, request, interventions: Interventions::default(), system: a.system.clone() })
 }
 
 /// Whether both ask for the same model in memory.
@@ -154,9 +167,8 @@ fn is_same(a: &LoadRequest, b: &LoadRequest) -> bool {
     (&a.source, a.weights, a.template) == (&b.source, b.weights, b.template)
 }
 
-/// `failure`, naming the side it is about where that is not said.
-fn of_side(side: usize, failure: Failure) -> Failure {
-    let name = NAMES[side];
+/// `failure`, with the name of the side it is about.
+fn of_side(name: &str, failure: Failure) -> Failure {
     let cause = match failure.cause {
         Cause::Engine(Error::Input { what, help }) => {
             Cause::Engine(Error::Input { what: format!("{name}: {what}"), help })

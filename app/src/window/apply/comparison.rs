@@ -35,6 +35,9 @@ impl App {
             ComparisonAction::MeasureBoth => self.measure_both(),
             ComparisonAction::AskBoth => self.ask_both(),
             ComparisonAction::AskAgain(slot) => self.ask_side_again(slot),
+            ComparisonAction::SetLambda(part) => self.state.comparison.lambda = part,
+            ComparisonAction::AskBetween => self.ask_between(),
+            ComparisonAction::ShowBetween => self.show_between(),
             ComparisonAction::Swap => self.swap_sides(),
             ComparisonAction::CompareFiles => self.compare_files(),
             ComparisonAction::OrderTensors(order) => self.state.comparison.order = order,
@@ -131,6 +134,7 @@ impl App {
         if !self.state.can_swap_sides() {
             return;
         }
+        self.drop_between();
         self.state.models.swap();
         let ids: Vec<_> = self.state.conversations.newest_first().map(|conversation| conversation.id).collect();
         for id in ids {
@@ -259,7 +263,7 @@ impl App {
         let pane = self.state.pane();
         let of_b = pane.source.runs().next().is_some_and(|run| match run.side {
             Side::B => true,
-            Side::A => false,
+            Side::A | Side::Between => false,
             Side::Answering => self.state.models.answering() == Slot::B,
         });
         let id = pane.id;

@@ -4,7 +4,7 @@ use crate::window::action::ConversationAction;
 use crate::window::app::{App, Finished};
 use crate::window::state::{
     AnswerStatus, ConversationId, Deed, ExchangeId, InspectorTab, NoticeKind, PictureId, PictureSource, PictureState,
-    Purpose, Sampling, Stamp, TokenPlace, TraceKey,
+    Purpose, Sampling, Slot, Stamp, TokenPlace, TraceKey,
 };
 use opabinia_engine::probe::Detail;
 use opabinia_engine::worker::{Command, Decoding, Prompt, Record, RunSpec};
@@ -283,7 +283,12 @@ impl App {
         let slot = exchange.asked.unwrap_or(self.state.models.answering());
         let Some(model) = self.state.models.loaded(slot) else { return };
         // The engine takes one thing after the other: by the turn of this question the model would be gone.
-        let goes = |purpose: &Purpose| matches!(purpose, Purpose::Load(at) | Purpose::Unload(at) if *at == slot);
+        // Between two sides, whatever is looked at next is another model.
+        let goes = |purpose: &Purpose| match purpose {
+            Purpose::Load(at) | Purpose::Unload(at) => *at == slot,
+            Purpose::Inspect(at) => *at == slot && slot == Slot::Between,
+            _ => false,
+        };
         if self.state.jobs.find(goes).is_some() {
             return;
         }
@@ -331,7 +336,7 @@ impl App {
     }
 
     /// Exchanges that wait and have not been handed to the engine.
-    fn waiting(&self) -> Vec<(ConversationId, ExchangeId)> {
+    pub(super) fn waiting(&self) -> Vec<(ConversationId, ExchangeId)> {
         let all = self.state.conversations.newest_first().flat_map(|conversation| {
             let waiting = conversation.exchanges.iter().enumerate();
             waiting

@@ -97,7 +97,9 @@ impl App {
             (Purpose::Load(slot), Outcome::Loaded(loaded)) => self.loaded(slot, job, *loaded),
             (Purpose::Unload(slot), Outcome::Unloaded) => {
                 self.state.models.clear(slot);
-                self.leave_comparison();
+                if slot != Slot::Between {
+                    self.leave_comparison();
+                }
                 self.ask_what_waited();
             }
             (Purpose::Discard, Outcome::Unloaded) => {}
@@ -145,7 +147,8 @@ impl App {
         if slot == Slot::B && std::mem::take(&mut self.state.comparison.awaited) {
             self.enter_comparison();
         }
-        for note in notes {
+        // What lies between two checkpoints is told of with them.
+        for note in notes.into_iter().filter(|_| slot != Slot::Between) {
             self.state.notices.add(NoticeKind::Warning, (self.texts().engine.said)(&note));
         }
         self.ask_what_waited();
@@ -225,6 +228,7 @@ impl App {
                 // Another opening may have taken its place.
                 if let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) {
                     match error {
+                        error if slot == Slot::Between => self.between_refused(error.as_ref()),
                         Some(error) => opening.phase = ModelPhase::Refused(error),
                         None => self.state.models.set_opening(slot, None),
                     }

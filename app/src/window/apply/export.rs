@@ -1,7 +1,9 @@
 //! Writing what is on the screen to files: a dialog for the figure, a dialog for the file's name, and the writing, all
 //! beside the window.
 
+use super::sides_export::SidesExport;
 use crate::csv;
+use crate::figure::Figure;
 use crate::map_figure;
 use crate::output;
 use crate::recipe::{DifferenceOf, FigureSettings, Recipe, write_png};
@@ -45,6 +47,8 @@ enum Job {
         picture: Arc<Picture>,
         settings: Box<FigureSettings>,
     },
+    /// Both sides of a comparison as a figure, or as numbers.
+    Sides { kind: ExportKind, sides: Box<SidesExport> },
 }
 
 /// Whose attention it is.
@@ -74,9 +78,9 @@ impl App {
     pub(super) fn pick_export(&mut self, kind: ExportKind, options: ExportOptions) {
         self.state.overlay = Overlay::None;
         let title = self.texts().inspector.export_title(kind);
-        let name = self.export_name(kind);
+        let name = self.export_name(kind, &options);
         self.ask_for_path(PathFor::Export(kind, options), move || {
-            let extension = kind.extension();
+            let extension = kind.extension(&options);
             rfd::FileDialog::new().set_title(title).add_filter(title, &[extension]).set_file_name(name).save_file()
         });
     }
@@ -140,6 +144,9 @@ impl App {
         if kind == ExportKind::Trace {
             return Some(Job::Trace(trace));
         }
+        if let Some(sides) = SidesExport::of(state, options, self.picture_name(Some(&key))) {
+            return (kind != ExportKind::Recipe).then(|| Job::Sides { kind, sides: Box::new(sides) });
+        }
         let trace_of = |run| Some(Arc::clone(&state.traces.get(&state.run_key(run)?)?.trace));
         let (trace, minus) = match &state.pane().source {
             MapSource::Difference(_, minus) => (trace, Some(trace_of(minus)?)),
@@ -190,7 +197,17 @@ impl Job {
                 };
                 let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
                 let drawn = figure.draw(&gpu).map_err(failed)?;
-                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
+                write_figure(path, &drawn.figure, texts)
+            }
+            Self::Sides { kind, sides } => {
+                let gpu = Gpu::headless(&AdapterChoice::Best).map_err(|error| said(&error.to_string()))?;
+                let (figure, numbers) = sides.draw(&gpu).map_err(failed)?;
+                match kind {
+                    ExportKind::Numbers => {
+                        output::write(path, |file| file.write_all(numbers.as_bytes())).map_err(words)
+                    }
+                    _ => write_figure(path, &figure, texts),
+                }
             }
             Self::Figure { kind, trace, minus, picture, name, settings } => {
                 let mut figure = settings.figure(trace, picture, name).map_err(words)?;
@@ -213,10 +230,20 @@ impl Job {
                     let text = figure.csv(&drawn.maps);
                     return output::write(path, |file| file.write_all(text.as_bytes())).map_err(words);
                 }
-                write_png(path, &drawn.figure.draw().map_err(|why| said(&why))?).map_err(words)
+                write_figure(path, &drawn.figure, texts)
             }
         }
     }
+}
+
+/// Writes `figure` to `path`: as SVG where its name says so, or else as PNG.
+fn write_figure(path: &Path, figure: &Figure, texts: &EngineTexts) -> Result<(), String> {
+    let (said, words) = (texts.said, |error: opabinia_engine::Error| texts.error(&error));
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg")) {
+        let svg = figure.svg().map_err(|why| said(&why))?;
+        return output::write(path, |file| file.write_all(svg.as_bytes())).map_err(words);
+    }
+    write_png(path, &figure.draw().map_err(|why| said(&why))?).map_err(words)
 }
 
 /// Whether a recipe can make the maps of `source` again: those of one run, and differences of two.

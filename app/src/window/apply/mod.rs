@@ -1,6 +1,7 @@
 //! The one place that changes the state: what a person did, what the engine sent, what background tasks found.
 
 mod attention;
+mod between;
 mod comparison;
 mod conversation;
 mod crossing;
@@ -16,6 +17,7 @@ mod paths;
 mod pictures;
 mod program;
 mod saving;
+mod sides_export;
 mod strongest_cell;
 mod traces;
 mod uploads;

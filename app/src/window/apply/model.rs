@@ -62,6 +62,9 @@ impl App {
                 if slot == Slot::A {
                     self.state.settings.last_model = None;
                 }
+                if slot != Slot::Between {
+                    self.drop_between();
+                }
             }
         }
     }
@@ -83,7 +86,7 @@ impl App {
     }
 
     /// Finds out what `request` would load; unless it is loaded `at_once`, the person then decides.
-    fn inspect(&mut self, slot: Slot, request: LoadRequest, at_once: bool) {
+    pub(super) fn inspect(&mut self, slot: Slot, request: LoadRequest, at_once: bool) {
         self.apply_model(ModelAction::Cancel(slot));
         self.state.drafts.path = None;
         let replaces = self.state.models.in_engine(slot);
@@ -96,10 +99,13 @@ impl App {
     /// Takes in what the inspection `job` found.
     pub(super) fn inspected(&mut self, slot: Slot, job: JobId, inspection: Box<Inspection>) {
         let Some(opening) = self.state.models.opening_mut(slot).filter(|opening| opening.job == job) else { return };
-        let loads = opening.at_once && inspection.check().is_ok();
+        let check = inspection.check();
+        let loads = opening.at_once && check.is_ok();
         opening.phase = ModelPhase::Inspected(inspection);
-        if loads {
-            self.load(slot);
+        match check {
+            _ if loads => self.load(slot),
+            Err(error) if slot == Slot::Between => self.between_refused(Some(&error)),
+            _ => {}
         }
     }
 
@@ -131,6 +137,9 @@ impl App {
     pub(super) fn load_begun(&mut self, slot: Slot) {
         if slot == Slot::A {
             self.state.settings.last_model = None;
+        }
+        if slot != Slot::Between {
+            self.drop_between();
         }
         self.state.models.clear(slot);
     }

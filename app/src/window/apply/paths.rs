@@ -7,7 +7,7 @@ use crate::window::dialogs::Asked;
 use crate::window::dropped::Dropped;
 use crate::window::panels::with_pasted;
 use crate::window::state::Slot;
-use crate::window::state::{ExportKind, NoticeKind, Overlay, PathEntry, PathFor, TypedPath};
+use crate::window::state::{ExportKind, ExportOptions, NoticeKind, Overlay, PathEntry, PathFor, TypedPath};
 use std::path::{Path, PathBuf};
 
 /// Names of a directory that are shown; nobody reads more.
@@ -38,7 +38,7 @@ impl App {
             Asked::Nothing => {}
             Asked::NoDialog => {
                 let text = match &what {
-                    PathFor::Export(kind, _) => self.export_name(*kind),
+                    PathFor::Export(kind, options) => self.export_name(*kind, options),
                     PathFor::Evidence(kind) => self.evidence_name(*kind),
                     PathFor::Benchmarks(kind) => self.benchmarks_name(*kind),
                     PathFor::Evaluation(field) => self.state.evaluation.form.text(*field).to_owned(),
@@ -166,8 +166,8 @@ impl App {
     }
 
     /// What the file of an export is called unless a person says otherwise: after the picture.
-    pub(super) fn export_name(&self, kind: ExportKind) -> String {
-        format!("{}.{}", self.export_stem(), kind.extension())
+    pub(super) fn export_name(&self, kind: ExportKind, options: &ExportOptions) -> String {
+        format!("{}.{}", self.export_stem(), kind.extension(options))
     }
 
     /// `text` was pasted, and looks like the name of the file at `path`: if there is one, that is what is meant.

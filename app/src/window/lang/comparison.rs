@@ -2,9 +2,32 @@
 
 use opabinia_engine::compare::{Counts, FindingKind};
 
+/// What is said of the model between two checkpoints.
+#[derive(Debug)]
+pub struct BetweenTexts {
+    /// What it is.
+    pub title: &'static str,
+    /// What λ means.
+    pub lambda: &'static str,
+    /// Asks it.
+    pub ask: &'static str,
+    /// What that does.
+    pub ask_tip: &'static str,
+    /// Shows its maps.
+    pub maps: &'static str,
+    /// What that does.
+    pub maps_tip: &'static str,
+    /// Closes it.
+    pub close: &'static str,
+    /// What that does.
+    pub close_tip: &'static str,
+}
+
 /// What the window says while two checkpoints are compared.
 #[derive(Debug)]
 pub struct ComparisonTexts {
+    /// The model between both.
+    pub between: BetweenTexts,
     /// The panel.
     pub panel: &'static str,
     /// Looks at both sides.
@@ -144,6 +167,17 @@ pub struct ComparisonTexts {
 }
 
 pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
+    between: BetweenTexts {
+        title: "Between both: A + λ (B − A)",
+        lambda: "How far from A to B every weight goes: 0 is A, 1 is B",
+        ask: "Ask it too",
+        ask_tip: "Reads A + λ (B − A) from the files of both, weight by weight, and asks it the same question, with the \
+                  settings of A",
+        maps: "Its maps",
+        maps_tip: "Shows its maps in a pane of their own",
+        close: "Close it",
+        close_tip: "Lets go of its weights; its answers stay",
+    },
     panel: "Comparison",
     both: "A + B",
     only: "Look at",
@@ -241,6 +275,16 @@ pub(super) const ENGLISH: ComparisonTexts = ComparisonTexts {
 };
 
 pub(super) const CHINESE: ComparisonTexts = ComparisonTexts {
+    between: BetweenTexts {
+        title: "两者之间：A + λ (B − A)",
+        lambda: "每个权重从 A 向 B 移动多远：0 为 A，1 为 B",
+        ask: "也问它",
+        ask_tip: "从两侧的文件逐个权重读取 A + λ (B − A)，以 A 的设置问同一个问题",
+        maps: "它的注意力图",
+        maps_tip: "在单独的窗格中显示它的注意力图",
+        close: "关闭它",
+        close_tip: "释放它的权重；它的回答会保留",
+    },
     panel: "对比",
     both: "A + B",
     only: "查看",

@@ -231,6 +231,10 @@ pub struct InspectorTexts {
     pub recipe_note: &'static str,
     /// Choice: which encoders.
     pub panels: &'static str,
+    /// How a figure is written.
+    pub format: &'static str,
+    /// What is special about SVG.
+    pub svg_tip: &'static str,
     /// Choice: all encoders.
     pub every_encoder: &'static str,
     /// Choice: one encoder.
@@ -389,12 +393,14 @@ pub(super) const ENGLISH: InspectorTexts = InspectorTexts {
     nothing_to_export: "There is nothing to write: no maps are on the screen.",
     export_not_asked: "Nothing was written. This file is there already; to replace it, give its whole name:",
     written: "Written:",
-    export_picture: "Export the maps as PNG",
+    export_picture: "Export the maps as a figure",
     export_numbers: "Export the numbers as CSV",
     export_trace: "Export the trace",
     export_recipe: "Export a recipe",
     recipe_note: "The trace and the picture are written beside the recipe. `opabinia render --recipe FILE -o P.png` makes the same figure again.",
     panels: "Panels",
+    format: "Format",
+    svg_tip: "Text stays text, and lines stay sharp at any size; maps are pictures inside of it",
     every_encoder: "Every encoder",
     large_map_only: "The large map alone",
     part: "Frame",
@@ -523,12 +529,14 @@ pub(super) const CHINESE: InspectorTexts = InspectorTexts {
     nothing_to_export: "没有可写出的内容：屏幕上没有注意力图。",
     export_not_asked: "没有写入。此文件已存在；若要替换它，请输入完整的文件名：",
     written: "已写入：",
-    export_picture: "导出注意力图（PNG）",
+    export_picture: "将注意力图导出为图",
     export_numbers: "导出数值（CSV）",
     export_trace: "导出注意力记录",
     export_recipe: "导出配方",
     recipe_note: "注意力记录与图片会写在配方旁边。运行 `opabinia render --recipe FILE -o P.png` 可重现同一张图。",
     panels: "面板",
+    format: "格式",
+    svg_tip: "文字仍是文字，线条在任何大小下都清晰；注意力图作为图片嵌入",
     every_encoder: "每个编码器",
     large_map_only: "仅大图",
     part: "范围",

@@ -19,6 +19,8 @@ pub struct SidesTexts {
     pub left_out: &'static str,
     /// One of the two checkpoints is not open.
     pub side_missing: &'static str,
+    /// The model whose maps a pane shows is not open.
+    pub model_missing: &'static str,
     /// Shows the maps of the one that is.
     pub one_side: &'static str,
     /// Only shares have a difference: the two are of different shapes.
@@ -32,6 +34,8 @@ pub struct SidesTexts {
     pub notes: [&'static str; 2],
     /// Numbers of both are being compared.
     pub comparing: &'static str,
+    /// What a difference or divergence of two checkpoints is evidence of.
+    pub evidence: &'static str,
     /// Heading of the numbers of a cell on both sides.
     pub both_numbers: &'static str,
     /// The cell's place on the grid of B, where that is another one.
@@ -65,6 +69,7 @@ pub(super) const ENGLISH: SidesTexts = SidesTexts {
     no_counterpart: "no counterpart",
     left_out: "Left out, as B has no counterpart:",
     side_missing: "This pane shows two checkpoints side by side, and one of them is not open.",
+    model_missing: "This pane shows the maps of a model that is not open.",
     one_side: "Show one",
     unlike: "The two are of different shapes: the difference of shares is shown, mean over all heads, where both have a \
              counterpart.",
@@ -75,6 +80,7 @@ pub(super) const ENGLISH: SidesTexts = SidesTexts {
         "Query grids differ: each cell is compared with the one that holds its centre (resampled).",
     ],
     comparing: "comparing A and B",
+    evidence: "Evidence: attention (correlational): where the two checkpoints attended otherwise, not what that contributed.",
     both_numbers: "Both sides",
     cell_of_b: |row, column, side| format!("B: cell {row}, {column} of {side} × {side} (resampled)"),
 };
@@ -93,12 +99,14 @@ pub(super) const CHINESE: SidesTexts = SidesTexts {
     no_counterpart: "无对应项",
     left_out: "B 无对应项，已略去：",
     side_missing: "此窗格并排显示两个检查点，但其中一个未打开。",
+    model_missing: "此窗格显示的注意力图属于一个未打开的模型。",
     one_side: "只显示一个",
     unlike: "两者形状不同：在有对应项之处显示占比之差，对全部注意力头求平均。",
     share_difference: "B 中的占比 − A 中的占比",
     divergence_unit: "注意力的 Jensen–Shannon 散度（比特）",
     notes: ["窗口不同：散度按编码器而非单个键计算。", "查询网格不同：每个单元格与包含其中心的单元格比较（已重采样）。"],
     comparing: "正在比较 A 与 B",
+    evidence: "证据：注意力（相关性）：表示两个检查点关注之处如何不同，不代表其贡献。",
     both_numbers: "两侧",
     cell_of_b: |row, column, side| format!("B：{side} × {side} 网格的单元格 {row}, {column}（已重采样）"),
 };

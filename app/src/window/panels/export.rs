@@ -20,6 +20,14 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kind: ExportKind, options: ExportOptions, 
     ui.heading(texts.export_title(kind));
     ui.add_space(10.0);
     Grid::new("export").num_columns(2).spacing([18.0, 10.0]).show(ui, |ui| {
+        if kind == ExportKind::Picture {
+            ui.weak(texts.format);
+            ui.horizontal(|ui| {
+                ui.selectable_value(&mut chosen.svg, false, "PNG");
+                ui.selectable_value(&mut chosen.svg, true, "SVG").on_hover_text(texts.svg_tip);
+            });
+            ui.end_row();
+        }
         if lens.quantity.per_encoder() {
             ui.weak(texts.panels);
             ui.horizontal(|ui| {

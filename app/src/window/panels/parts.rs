@@ -77,13 +77,15 @@ pub fn what_is_off(cx: &Cx<'_>, model: &Model, interventions: &Interventions) ->
     cx.texts.interventions.words(interventions, &model.encoder_names, spec)
 }
 
-/// The colour of a side of a comparison, the same everywhere.
+/// The colour of a side of a comparison, and of what lies between both, the same everywhere.
 pub fn side_colour(ui: &Ui, side: Slot) -> Color32 {
     match (side, ui.visuals().dark_mode) {
         (Slot::A, true) => Color32::from_rgb(0x7a, 0xb8, 0xff),
         (Slot::A, false) => Color32::from_rgb(0x0f, 0x5f, 0xb8),
         (Slot::B, true) => Color32::from_rgb(0xff, 0xab, 0x5e),
         (Slot::B, false) => Color32::from_rgb(0xa8, 0x4a, 0x00),
+        (Slot::Between, true) => Color32::from_rgb(0x8f, 0xd6, 0xa2),
+        (Slot::Between, false) => Color32::from_rgb(0x1c, 0x70, 0x3c),
     }
 }
 

@@ -74,20 +74,15 @@ fn sides(ui: &mut Ui, cx: &Cx<'_>, narrow: bool, out: &mut Vec<Action>) {
 /// A model and what can be done with it.
 fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Action>) {
     let texts = &cx.texts.program;
-    let (letter, name) = match slot {
-        Slot::A => ("A", texts.model_a),
-        Slot::B => ("B", texts.model_b),
-    };
+    let (letter, name) = (slot.letter(), if slot == Slot::A { texts.model_a } else { texts.model_b });
     let Some(model) = cx.state.models.loaded(slot) else {
-        match slot {
-            Slot::A => parts::weak(ui, cx.texts.opening.no_model),
-            Slot::B => {
-                let (_, tip) = UiCommand::CompareFolder.words(cx.texts.language);
-                let button = Button::new(format!("B  {}", texts.compare)).frame_when_inactive(false);
-                if ui.add(button).on_hover_text(tip).clicked() {
-                    out.push(UiCommand::CompareFolder.into());
-                }
-            }
+        if slot == Slot::A {
+            return parts::weak(ui, cx.texts.opening.no_model);
+        }
+        let (_, tip) = UiCommand::CompareFolder.words(cx.texts.language);
+        let button = Button::new(format!("{letter}  {}", texts.compare)).frame_when_inactive(false);
+        if ui.add(button).on_hover_text(tip).clicked() {
+            out.push(UiCommand::CompareFolder.into());
         }
         return;
     };

@@ -106,6 +106,8 @@ pub struct Comparison {
     pub order: TensorOrder,
     /// Where the line of a wipe is, as a part of the map's width: A to the left of it, B to the right.
     pub wipe: f32,
+    /// How far from A to B the third model lies that can be asked: λ in A + λ (B − A).
+    pub lambda: f64,
     /// What each side makes of the other's answer.
     pub crossed: Crossings,
     maps: Vec<([TraceKey; 2], MapsCompared)>,
@@ -121,6 +123,7 @@ impl Default for Comparison {
             tab: ComparisonTab::default(),
             order: TensorOrder::default(),
             wipe: 0.5,
+            lambda: 0.5,
             maps: Vec::new(),
             files: None,
             crossed: Crossings::default(),
@@ -203,6 +206,9 @@ impl AppState {
     pub fn side_of(&self, exchange: &Exchange) -> Option<Slot> {
         if !self.models.are_two() || exchange.model.is_empty() {
             return None;
+        }
+        if exchange.asked == Some(Slot::Between) {
+            return exchange.asked;
         }
         let gave = |slot: &Slot| self.models.loaded(*slot).is_some_and(|model| model.answered(exchange));
         let mut sides = SIDES.into_iter().filter(gave);

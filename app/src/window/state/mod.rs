@@ -6,6 +6,7 @@
 
 mod answer;
 mod attention;
+mod between;
 mod called;
 mod comparison;
 mod conversation;
@@ -231,10 +232,9 @@ impl AppState {
 
     /// The model of `side`.
     pub fn model_of(&self, side: Side) -> Option<&Model> {
-        match side {
-            Side::Answering => self.models.current(),
-            Side::A => self.models.loaded(Slot::A),
-            Side::B => self.models.loaded(Slot::B),
+        match side.slot() {
+            Some(slot) => self.models.loaded(slot),
+            None => self.models.current(),
         }
     }
 

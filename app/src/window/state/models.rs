@@ -2,7 +2,7 @@
 
 use super::{Exchange, Slot};
 use opabinia_engine::Error;
-use opabinia_engine::model::{Inspection, LoadRequest};
+use opabinia_engine::model::{Inspection, LoadRequest, name_between};
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{JobId, Loaded};
 
@@ -66,12 +66,16 @@ impl Model {
 
     /// What people call it.
     pub fn name(&self) -> String {
-        opabinia_engine::checkpoint::checkpoint_name(&self.inspection.directory)
+        self.inspection.name.clone()
     }
 
-    /// Where it is, as an exchange notes it.
+    /// Where it is, as an exchange notes it; of what lies between two checkpoints, where both are.
     pub fn directory(&self) -> String {
-        self.inspection.directory.display().to_string()
+        let directory = self.inspection.directory.display().to_string();
+        match &self.request.toward {
+            Some(toward) => name_between(&directory, &toward.source, toward.part),
+            None => directory,
+        }
     }
 
     /// The type in which its weights are kept, as an exchange notes it.
@@ -90,7 +94,7 @@ impl Model {
     }
 }
 
-/// One of the two places for a checkpoint.
+/// One of the places for a checkpoint.
 #[derive(Debug, Default)]
 struct Place {
     opening: Option<Opening>,
@@ -99,11 +103,12 @@ struct Place {
     model: Option<Model>,
 }
 
-/// Both places for checkpoints.
+/// The places for checkpoints.
 #[derive(Debug, Default)]
 pub struct Models {
     a: Place,
     b: Place,
+    between: Place,
     /// Whether B was chosen to answer.
     b_answers: bool,
 }
@@ -113,6 +118,7 @@ impl Models {
         match slot {
             Slot::A => &self.a,
             Slot::B => &self.b,
+            Slot::Between => &self.between,
         }
     }
 
@@ -120,6 +126,7 @@ impl Models {
         match slot {
             Slot::A => &mut self.a,
             Slot::B => &mut self.b,
+            Slot::Between => &mut self.between,
         }
     }
 
@@ -169,7 +176,7 @@ impl Models {
 
     /// The model of this name, if it is still there.
     pub fn named(&self, id: ModelId) -> Option<&Model> {
-        let models = [Slot::A, Slot::B].into_iter().filter_map(|slot| self.loaded(slot));
+        let models = [Slot::A, Slot::B, Slot::Between].into_iter().filter_map(|slot| self.loaded(slot));
         models.into_iter().find(|model| model.id == id)
     }
 

@@ -99,11 +99,11 @@ impl AppState {
             }
             last = Some(exchange);
         }
-        for (slot, letter) in [(Slot::A, "A"), (Slot::B, "B")] {
+        for slot in [Slot::A, Slot::B, Slot::Between] {
             if let Some(model) = self.models.loaded(slot) {
                 names.known.insert(model.into());
                 if self.models.are_two() {
-                    names.letters.push((model.into(), letter));
+                    names.letters.push((model.into(), slot.letter()));
                 }
             }
         }

@@ -1,14 +1,16 @@
-//! The two places for models in the window.
+//! The places for models in the window: two that are compared, and one for what lies between them.
 
 use serde::{Deserialize, Serialize};
 
-/// Which of the two models of the window; the engine knows them by their [`opabinia_engine::run::ModelId`]s.
+/// Which of the models of the window; the engine knows them by their [`opabinia_engine::run::ModelId`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Slot {
     /// The first model.
     A,
     /// The one it is compared with.
     B,
+    /// A + λ (B − A), a third one to ask.
+    Between,
 }
 
 /// Both sides of a comparison, in order.
@@ -20,15 +22,17 @@ impl Slot {
         match self {
             Self::A => "A",
             Self::B => "B",
+            Self::Between => "λ",
         }
     }
 
-    /// The other one.
+    /// The other side; what lies between them stays there.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::A => Self::B,
             Self::B => Self::A,
+            Self::Between => Self::Between,
         }
     }
 }

@@ -15,6 +15,20 @@ pub enum Side {
     A,
     /// The second one.
     B,
+    /// What lies between them.
+    Between,
+}
+
+impl Side {
+    /// Its place, where it is not whoever answers.
+    pub fn slot(self) -> Option<Slot> {
+        match self {
+            Self::Answering => None,
+            Self::A => Some(Slot::A),
+            Self::B => Some(Slot::B),
+            Self::Between => Some(Slot::Between),
+        }
+    }
 }
 
 impl From<Slot> for Side {
@@ -22,6 +36,7 @@ impl From<Slot> for Side {
         match slot {
             Slot::A => Self::A,
             Slot::B => Self::B,
+            Slot::Between => Self::Between,
         }
     }
 }

@@ -49,7 +49,7 @@ impl PathFor {
     /// How the name of a file that is written ends.
     pub fn extension(&self) -> Option<&'static str> {
         match self {
-            Self::Export(kind, _) => Some(kind.extension()),
+            Self::Export(kind, options) => Some(kind.extension(options)),
             Self::Evidence(kind) => Some(kind.extension()),
             Self::Benchmarks(kind) => Some(kind.extension()),
             Self::Model(_) | Self::Encoder(..) | Self::Picture | Self::Evaluation(_) => None,

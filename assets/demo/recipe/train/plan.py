@@ -27,6 +27,8 @@ PLANS = {
     "gpu": Plan(
         FULL, (8000, 12000, 3000, 3000, 24000), (2.0e-3, 2.0e-3, 2.0e-3, 2.0e-3, 1.5e-3), scenes=128, questions=12
     ),
+    "short": Plan(FULL, (240, 240, 55, 6, 56), (2.0e-3, 3.0e-3, 2.0e-3, 1.0e-3, 6.0e-4), scenes=16, questions=12),
     "smoke": Plan(QUICK, (12, 12, 6, 6, 12), (2.0e-3,) * 5, scenes=4, questions=6),
 }
-"""``cpu`` and ``gpu`` make the demo checkpoint; ``smoke`` only shows that every stage runs."""
+"""``cpu`` and ``gpu`` make the demo checkpoint; ``short`` stops after a tenth of the steps of ``cpu``, which leaves a checkpoint
+of the same shape to compare it with; ``smoke`` only shows that every stage runs."""

@@ -1,12 +1,11 @@
 //! Both answers beside each other, token by token, and what each side makes of the other's.
 
-use super::{Cx, parts};
+use super::{Cx, between, parts, tokens};
 use crate::window::action::{Action, ComparisonAction, ConversationAction, ModelAction};
-use crate::window::state::{AnswerStatus, Crossing, Exchange, ExchangeId, SIDES, Slot, TokenPlace};
+use crate::window::state::{Crossing, Exchange, ExchangeId, SIDES, Slot, TokenPlace};
 use egui::cache::{ComputerMut, FrameCache};
-use egui::{Button, Color32, Grid, Label, RichText, ScrollArea, Sense, Ui, vec2};
+use egui::{Align, Button, Grid, Label, Layout, RichText, ScrollArea, Sense, Ui};
 use opabinia_engine::compare::{Crossed, Segment, SegmentKind, align};
-use opabinia_engine::printable;
 use std::sync::Arc;
 
 /// Draws the part of the page: the question, both answers, and how probable each is on either side.
@@ -24,11 +23,12 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         ui.add(Label::new(RichText::new(question).strong()).wrap());
         ui.add_space(4.0);
         columns(ui, cx, out);
+        between::controls(ui, cx, out);
         crossing(ui, cx, out);
     });
 }
 
-/// Both answers in columns, marked where they differ.
+/// Both answers in columns, marked where they differ, and under them that of what lies between both, if it was asked.
 pub fn columns(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.comparison;
     let both = cx.state.both_answers();
@@ -52,6 +52,7 @@ pub fn columns(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
         let equal = alignment.iter().all(|segment| segment.kind == SegmentKind::Equal);
         ui.add(Label::new(RichText::new(if equal { texts.all_equal } else { texts.marks }).small().weak()).wrap());
     }
+    between::answer(ui, cx);
 }
 
 fn column(
@@ -63,7 +64,9 @@ fn column(
     out: &mut Vec<Action>,
 ) {
     let texts = &cx.texts.comparison;
-    parts::card(ui, |ui| {
+    // Not justified, as columns are: that would pull words apart.
+    let layout = Layout::top_down(Align::Min);
+    let card = |ui: &mut Ui| {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             let colour = parts::side_colour(ui, slot);
@@ -75,44 +78,17 @@ fn column(
             parts::weak(ui, texts.not_asked);
             return again(ui, cx, slot, out);
         };
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = vec2(0.0, 3.0);
-            for (place, token) in exchange.tokens.iter().enumerate().filter(|(_, token)| !token.text.is_empty()) {
-                let kind = kind(alignment, side, place);
-                let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
-                let text = match kind {
-                    SegmentKind::Equal => RichText::new(text),
-                    SegmentKind::SameText => RichText::new(text).underline(),
-                    SegmentKind::Different => {
-                        let colour = parts::side_colour(ui, slot);
-                        RichText::new(text).color(colour).strong().background_color(faint(colour))
-                    }
-                };
-                let percent = f64::from(token.log_prob).exp() * 100.0;
-                let label = ui.add(Label::new(text).sense(Sense::click()));
-                if label.on_hover_text(format!("{} {percent:.1} %", texts.probability)).clicked() {
-                    out.extend(look_at_token(cx, slot, at, place));
-                }
-            }
-        });
-        match &exchange.status {
-            AnswerStatus::Waiting => parts::weak(ui, texts.waiting),
-            AnswerStatus::Streaming => {
-                ui.spinner();
-            }
-            AnswerStatus::Stopped => parts::weak(ui, cx.texts.conversation.stopped),
-            AnswerStatus::Failed(error) => {
-                ui.add(Label::new(RichText::new(error).color(ui.visuals().error_fg_color)).wrap());
-            }
-            AnswerStatus::Done | AnswerStatus::Full => {
-                let sum: f64 = exchange.tokens.iter().map(|token| f64::from(token.log_prob)).sum();
-                parts::weak(ui, &format!("log p {sum:.3}"));
-            }
+        let kind = |place| kind(alignment, side, place);
+        let clicked = tokens::tokens(ui, cx, slot, exchange, kind, Sense::click());
+        if let Some(place) = clicked {
+            out.extend(look_at_token(cx, slot, at, place));
         }
+        tokens::status(ui, cx, exchange);
         if !exchange.status.is_open() {
             again(ui, cx, slot, out);
         }
-    });
+    };
+    parts::card(ui, |ui| ui.with_layout(layout, card));
 }
 
 /// Shows the inspector's numbers of a token of one side.
@@ -203,9 +179,4 @@ impl ComputerMut<(&[&str], &[&str]), Arc<[Segment]>> for Aligner {
 fn kind(alignment: &[Segment], side: usize, at: usize) -> SegmentKind {
     let segment = alignment.iter().find(|segment| segment.tokens[side].contains(&at));
     segment.map_or(SegmentKind::Equal, |segment| segment.kind)
-}
-
-/// The colour of a side as a ground for text.
-fn faint(colour: Color32) -> Color32 {
-    colour.gamma_multiply(0.16)
 }

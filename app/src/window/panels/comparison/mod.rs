@@ -2,8 +2,10 @@
 
 mod answers;
 mod attention;
+mod between;
 mod checkpoints;
 mod evidence;
+mod tokens;
 
 pub use answers::columns as answers_of_both;
 

@@ -56,7 +56,8 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, name: &str, values: &[Measured<f64>; 2]) {
     };
     let [a, b] = values.each_ref().map(text);
     // In two lines: beside three numbers there is little room.
-    let label = ui.label(RichText::new(name.replace(" · ", "\n")).small());
+    let two_lines = if name.contains(" · ") { name.replace(" · ", "\n") } else { name.replacen(' ', "\n", 1) };
+    let label = ui.label(RichText::new(two_lines).small());
     let spoken = format!("{name}: A {a}, B {b}, B − A {difference}");
     label.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &spoken));
     for number in [a, b, difference] {

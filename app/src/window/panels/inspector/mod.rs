@@ -8,6 +8,7 @@ mod cell;
 mod keys;
 mod matrix;
 mod model;
+mod numbers;
 mod parts;
 mod selected;
 mod table;
@@ -42,8 +43,11 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             }
         }
     });
-    if shown != InspectorTab::Token {
-        whose::label(ui, cx);
+    match shown {
+        InspectorTab::Cell => whose::of_numbers(ui, cx, cx.state.pane()),
+        InspectorTab::Table => whose::of_pane(ui, cx, cx.state.pane()),
+        InspectorTab::Model => whose::label(ui, cx),
+        InspectorTab::Token => {}
     }
     ui.add_space(6.0);
     // A table scrolls by itself, so that only the rows that are seen are drawn.

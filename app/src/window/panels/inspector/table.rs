@@ -1,15 +1,13 @@
 //! The maps as a table: what a screen reader, or a person who wants numbers, reads instead of colours.
 
 use super::super::Cx;
-use super::super::shown::Shown;
+use super::numbers::{self, Table};
 use super::parts::{alone, fitted, grouped, share};
 use crate::map_figure;
 use crate::window::action::{Action, ProgramAction, ViewAction};
-use crate::window::gpu::GridPart;
-use crate::window::state::{ExportKind, MapSource, ViewChange};
-use egui::{Align2, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
-use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
-use std::sync::Arc;
+use crate::window::state::{ExportKind, ViewChange};
+use egui::{Align2, Color32, FontId, RichText, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use opabinia_shaders::{Cell, Map, MapTexel, Quantity};
 
 /// Height of a row.
 const ROW: f32 = 19.0;
@@ -17,20 +15,13 @@ const ROW: f32 = 19.0;
 /// Width of the column of places, and of the others at least.
 const PLACE: f32 = 52.0;
 const COLUMN: f32 = 56.0;
-
-/// The maps with what their columns are called.
-struct Table {
-    what: String,
-    names: Vec<String>,
-    maps: Arc<Vec<Map>>,
-    /// Whether a row is a cell, not an encoder's token.
-    of_cells: bool,
-}
+/// A longer heading does not make its column wider.
+const WIDEST: f32 = 76.0;
 
 /// Draws the tab.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
-    let Some(table) = table(cx) else {
+    let Some(table) = numbers::shown(cx) else {
         let text = if cx.state.trace().is_some() { texts.no_numbers } else { texts.no_trace };
         ui.weak(text);
         return;
@@ -39,6 +30,9 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     let of_token = cx.state.pane().source.is_token();
     let evidence = if of_token { texts.token_table_evidence } else { texts.table_evidence };
     ui.label(RichText::new(evidence).small().weak());
+    for note in &table.notes {
+        ui.label(RichText::new(*note).small().weak());
+    }
     ui.horizontal(|ui| {
         if ui.button(texts.copy_csv).on_hover_text(texts.copy_csv_tip).clicked() {
             let named: Vec<(String, Map)> = table.names.iter().cloned().zip(table.maps.iter().cloned()).collect();
@@ -64,56 +58,16 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     rows(ui, cx, &table, &listed, out);
 }
 
-impl Table {
-    /// Whether no map reaches the place numbered `at` of the widest map's grid with a part of the picture.
-    fn is_padding(&self, at: usize) -> bool {
-        let widest = self.maps.iter().map(|map| map.side as usize).max().unwrap_or(0).max(1);
-        let (row, column) = (at / widest, at % widest);
-        self.maps.iter().all(|map| {
-            let side = map.side as usize;
-            let texel = (row < side && column < side).then(|| map.texels.get(row * side + column)).flatten();
-            matches!(texel, None | Some(MapTexel::Padding))
-        })
-    }
-}
-
-/// What is on the screen as numbers; `None` until they are here.
-fn table(cx: &Cx<'_>) -> Option<Table> {
-    let texts = &cx.texts.inspector;
-    let (pane, gpu) = (cx.state.pane(), cx.gpu?);
-    if let MapSource::TokenAttention { layer, head } = pane.source {
-        let attention = cx.state.attentions.ready(cx.state.attention_key()?)?;
-        let grid = gpu.grid(attention, GridPart { layer, head })?;
-        let shown = gpu.maps(pane.id, &grid.ready()?.on_gpu, None).ok()?;
-        let maps = shown.large.numbers(&MapView::of(Quantity::Share))?;
-        let name = texts.attention.to_owned();
-        return Some(Table { what: texts.attention.to_owned(), names: vec![name], maps, of_cells: true });
-    }
-    let Shown { entry, lens, maps: shown, view } = Shown::of(cx, pane).ok()??;
-    let shown = if lens.quantity.per_encoder() { &shown.small } else { &shown.large };
-    let maps = shown.numbers(&view)?;
-    let names =
-        if lens.quantity.per_encoder() { entry.encoder_names.clone() } else { vec![texts.all_encoders.to_owned()] };
-    let what = match lens.quantity {
-        Quantity::Share => texts.share.to_owned(),
-        Quantity::Lift => format!("log₂ {}", texts.lift),
-        Quantity::Entropy => format!("{} ({})", texts.entropy, texts.bits),
-        Quantity::NormalisedEntropy => cx.texts.probe.normalised_entropy.0.to_owned(),
-        Quantity::Dominant => cx.texts.probe.dominant.0.to_owned(),
-    };
-    let cells = lens.side(&entry.trace);
-    let of_cells = maps.iter().all(|map| map.side == cells);
-    Some(Table { what, names, maps, of_cells })
-}
-
 /// Draws the rows of the places that are `listed`.
-fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec<Action>) {
+fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table<'_>, listed: &[usize], out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
     let side = table.maps.iter().map(|map| map.side as usize).max().unwrap_or(0);
     let columns = table.maps.len();
-    let room = ((ui.available_width() - PLACE - 12.0) / columns.max(1) as f32).max(COLUMN);
     let font = FontId::monospace(11.5);
     let small = FontId::proportional(11.0);
+    let width = |name: &String| ui.painter().layout_no_wrap(name.clone(), small.clone(), Color32::PLACEHOLDER).size().x;
+    let names = table.names.iter().map(width).fold(0.0, f32::max) + 12.0;
+    let room = ((ui.available_width() - PLACE - 12.0) / columns.max(1) as f32).max(names.clamp(COLUMN, WIDEST));
     let selected = cx.state.lens().selected;
     ScrollArea::horizontal().id_salt("table").auto_shrink(false).show(ui, |ui| {
         let width = PLACE + room * columns as f32;
@@ -133,7 +87,10 @@ fn rows(ui: &mut Ui, cx: &Cx<'_>, table: &Table, listed: &[usize], out: &mut Vec
             for at in &listed[range] {
                 let (row, column) = (at / side, at % side);
                 let cell = Cell { row: row as u32, col: column as u32 };
-                let values: Vec<(String, Kind)> = table.maps.iter().map(|map| value(cx, map, row, column)).collect();
+                let values = table.maps.iter().zip(&table.differences).zip(&table.encoders);
+                let values: Vec<(String, Kind)> = values
+                    .map(|((map, difference), encoders)| value(cx, (map, *difference, encoders), row, column))
+                    .collect();
                 let sense = if table.of_cells { Sense::CLICK | Sense::HOVER } else { Sense::hover() };
                 let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), sense);
                 let spoken = table.names.iter().zip(&values).map(|(name, (value, _))| format!("{name} {value}"));
@@ -182,20 +139,20 @@ enum Kind {
     Nothing,
 }
 
-/// One value of a map at a place of the widest map's grid.
-fn value(cx: &Cx<'_>, map: &Map, row: usize, column: usize) -> (String, Kind) {
+/// One value of a map at a place of the widest map's grid: with its sign if it is a difference, or the encoder it means.
+fn value(cx: &Cx<'_>, (map, signed, encoders): (&Map, bool, &[String]), row: usize, column: usize) -> (String, Kind) {
     let texts = &cx.texts.probe;
     let side = map.side as usize;
     let inside = row < side && column < side;
     let nothing = |text: &str| (text.to_owned(), Kind::Nothing);
     match map.texels.get(row * side + column).filter(|_| inside) {
         Some(MapTexel::Value(encoder)) if map.quantity == Quantity::Dominant => {
-            let names = cx.state.trace().map(|entry| entry.encoder_names.as_slice()).unwrap_or_default();
-            (names.get(*encoder as usize).cloned().unwrap_or_default(), Kind::Name)
+            (encoders.get(*encoder as usize).cloned().unwrap_or_default(), Kind::Name)
         }
         Some(MapTexel::Value(value)) if map.quantity == Quantity::Lift => {
             (format!("{value:+.3}").replace('-', "−"), Kind::Number)
         }
+        Some(MapTexel::Value(value)) if signed => (format!("{value:+.4}").replace('-', "−"), Kind::Number),
         Some(MapTexel::Value(value)) => (share(f64::from(*value)), Kind::Number),
         Some(MapTexel::Masked) => nothing(texts.masked),
         Some(MapTexel::Outside) => nothing(texts.outside),

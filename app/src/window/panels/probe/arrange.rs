@@ -99,8 +99,9 @@ pub fn arrange_pairs(room: Vec2, count: usize, title: f32) -> Pairs {
             let side = (SMALLEST / 2.0 + (most - SMALLEST / 2.0) * f32::from(step) / 12.0).floor();
             let block = rows * (side + CAPTION + GAP);
             let large = half.min(room.y - block - title);
-            let fits = large >= LARGER * side && large > 0.0 && 2.0 * side + BETWEEN <= wide;
-            let score = 2.0 * large.max(0.0).powi(2) + 2.0 * count as f32 * side.powi(2) - if fits { 0.0 } else { 1e9 };
+            // What does not fit comes last, and the more of it, the later.
+            let missing = (LARGER * side - large).max(0.0) + (2.0 * side + BETWEEN - wide).max(0.0);
+            let score = 2.0 * large.max(0.0).powi(2) + 2.0 * count as f32 * side.powi(2) - 1e6 * missing;
             if best.is_none_or(|(least, ..)| score > least) {
                 best = Some((score, columns, side));
             }
@@ -165,6 +166,21 @@ mod tests {
                         assert!(rects[..at].iter().all(|other| !map.shrink(1.0).intersects(*other)), "{place}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_stay_in_a_low_room() {
+        for width in [380.0, 524.0, 720.0] {
+            for height in [132.0, 150.0, 190.0] {
+                let Pairs { large, pairs } = arrange_pairs(vec2(width, height), 4, 22.0);
+                let place = format!("{width} × {height}: {large:?} {pairs:?}");
+                assert!(
+                    pairs.iter().flatten().all(|map| map.bottom() <= height + 0.5 && map.right() <= width),
+                    "{place}"
+                );
+                assert!(pairs.iter().flatten().all(|map| map.top() >= large[0].bottom()), "{place}");
             }
         }
     }

@@ -72,7 +72,9 @@ fn line(cx: &Cx<'_>, source: &Source<'_>, biased: Option<usize>) -> String {
         texts.input.to_owned()
     } else if source.is_token() {
         texts.token.to_owned()
-    } else if source.is_difference() || source.is_of_comparison() {
+    } else if source.pane.source.look().is_some() && (source.is_difference() || source.is_of_comparison()) {
+        cx.texts.sides.evidence.to_owned()
+    } else if source.is_difference() {
         cx.texts.interventions.difference_evidence.to_owned()
     } else if let Some(off) = super::switch::words(cx, source) {
         format!("{} {off}", texts.intervened)

@@ -21,6 +21,7 @@ mod sides;
 mod small;
 mod source;
 mod switch;
+mod wipe;
 
 pub use pane_bar::{show as bar, title};
 
@@ -169,6 +170,9 @@ fn without_maps(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mu
 /// Why there are no maps of `run`, and what brings them.
 fn without_trace(ui: &mut Ui, cx: &Cx<'_>, run: &RunRef, out: &mut Vec<Action>) {
     let texts = &cx.texts.probe;
+    if run.side.slot().is_some() && cx.state.model_of(run.side).is_none() {
+        return says(ui, cx.texts.sides.model_missing);
+    }
     let Some(key) = cx.state.run_key(run) else { return says(ui, texts.no_picture) };
     if cx.state.is_coming(&key) {
         return says(ui, texts.trace_coming);
@@ -288,7 +292,7 @@ fn heading(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, area: egui::Rect, out:
         ui.add(Label::new(RichText::new(quantity).strong()).truncate());
         ui.add(Label::new(RichText::new(texts.all_encoders).small().weak()).truncate());
     }
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::label(ui, cx));
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| whose::of_pane(ui, cx, source.pane));
 }
 
 /// The title of a token's map: the token, and which of how many it is.

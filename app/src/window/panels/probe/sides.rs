@@ -7,20 +7,17 @@ use super::arrange::{arrange, arrange_pairs};
 use super::canvas::{On, Pointed};
 use super::frame::Frame;
 use super::source::Source;
-use super::{LOWEST, TITLE, canvas, colour_bar, compared, controls, evidence, looks, readout, small};
-use crate::window::action::{Action, ComparisonAction, ViewAction};
+use super::{LOWEST, TITLE, canvas, colour_bar, compared, controls, evidence, looks, readout, small, wipe};
+use crate::window::action::{Action, ViewAction};
 use crate::window::command::UiCommand;
 use crate::window::gpu::MapGpu;
-use crate::window::state::{Counterparts, MapPane, MapSource, SidesLook, Slot, ViewChange, moved};
+use crate::window::state::{Counterparts, MapPane, MapSource, SIDES, SidesLook, Slot, ViewChange, moved};
 use egui::emath::GuiRounding as _;
-use egui::{
-    Align, Color32, CursorIcon, Id, Key, Label, Layout, Modifiers, Rect, RichText, ScrollArea, Sense, Stroke, Ui,
-    UiBuilder, WidgetInfo, pos2, vec2,
-};
+use egui::{Align, Key, Label, Layout, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, vec2};
 use opabinia_shaders::Normalisation;
 
-/// Points to either side of the line of a wipe in which it can be taken hold of.
-const GRIP: f32 = 7.0;
+/// Two large maps and pairs of small ones under them have at least this much room.
+const LOWEST_OF_PAIRS: f32 = 200.0;
 
 /// What is shown: A, and B where it has a counterpart of what is looked at.
 struct Both<'a> {
@@ -37,8 +34,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     }
     let mut entries = pane.source.runs().map(|run| cx.state.traces.get(&cx.state.run_key(run)?));
     let (Some(Some(a)), Some(Some(b))) = (entries.next(), entries.next()) else {
-        looks::bar(ui, cx, pane, None, out);
-        return super::without_maps(ui, cx, gpu, pane, out);
+        return without_maps(ui, cx, gpu, (pane, None), out);
     };
     let counterparts = Counterparts::of(&a.trace, &b.trace);
     match look {
@@ -50,10 +46,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     }
     let sides = match Shown::of_sides(cx, pane) {
         Ok(Some(sides)) => sides,
-        Ok(None) => {
-            looks::bar(ui, cx, pane, Some(&counterparts), out);
-            return super::without_maps(ui, cx, gpu, pane, out);
-        }
+        Ok(None) => return without_maps(ui, cx, gpu, (pane, Some(&counterparts)), out),
         Err(reason) => return super::says(ui, &(cx.texts.engine.said)(&reason)),
     };
     let [Some(a), b] = sides else { return };
@@ -61,10 +54,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     let a = Source::of_one_side(pane, a, Slot::A, pane_side);
     let b = b.map(|b| Source::of_one_side(pane, b, Slot::B, pane_side));
     let both = Both { a, b, counterparts };
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        controls::show(ui, cx, &both.a, out);
-        looks::bar(ui, cx, pane, Some(&both.counterparts), out);
-        ui.add_space(4.0);
+    under_controls(ui, cx, (&both.a, &both.counterparts), out, |ui, out| {
         let pointed = maps(ui, cx, gpu, &both, look, out);
         ui.add_space(4.0);
         scales(ui, cx, &both);
@@ -101,18 +91,40 @@ fn difference(
 ) {
     let source = match Shown::of(cx, pane) {
         Ok(Some(shown)) => Source::of_sva(pane, shown),
-        Ok(None) => {
-            looks::bar(ui, cx, pane, Some(counterparts), out);
-            return super::without_maps(ui, cx, gpu, pane, out);
-        }
+        Ok(None) => return without_maps(ui, cx, gpu, (pane, Some(counterparts)), out),
         Err(reason) => return super::says(ui, &(cx.texts.engine.said)(&reason)),
     };
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        controls::show(ui, cx, &source, out);
-        looks::bar(ui, cx, pane, Some(counterparts), out);
-        ui.add_space(4.0);
+    under_controls(ui, cx, (&source, counterparts), out, |ui, out| {
         super::under_controls(ui, cx, gpu, &source, out);
     });
+}
+
+/// Draws the controls and the ways to look, and `content` under them.
+fn under_controls(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    (source, counterparts): (&Source<'_>, &Counterparts<'_>),
+    out: &mut Vec<Action>,
+    content: impl FnOnce(&mut Ui, &mut Vec<Action>),
+) {
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        controls::show(ui, cx, source, out);
+        looks::bar(ui, cx, source.pane, Some(counterparts), out);
+        ui.add_space(4.0);
+        content(ui, out);
+    });
+}
+
+/// Draws the ways to look, and says why there are no maps under them.
+fn without_maps(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    gpu: &MapGpu,
+    (pane, counterparts): (&MapPane, Option<&Counterparts<'_>>),
+    out: &mut Vec<Action>,
+) {
+    looks::bar(ui, cx, pane, counterparts, out);
+    super::without_maps(ui, cx, gpu, pane, out);
 }
 
 /// Draws all maps and says where the pointer is over one of them, in A's cells.
@@ -127,7 +139,8 @@ fn maps(
     let gaps = 5.0 * ui.spacing().item_spacing.y;
     let width = ui.available_width();
     let below = colour_bar::HEIGHT + readout::height_of_both(width) + evidence::height(width) + gaps + 4.0;
-    let room = vec2(width, (ui.available_height() - below).max(LOWEST));
+    let lowest = if look == SidesLook::Beside { LOWEST_OF_PAIRS } else { LOWEST };
+    let room = vec2(width, (ui.available_height() - below).max(lowest));
     let (area, _) = ui.allocate_exact_size(room, Sense::hover());
     let pointed = match look {
         SidesLook::Beside => beside(ui, cx, gpu, both, area, out),
@@ -148,24 +161,17 @@ fn beside(
 ) -> Option<Pointed> {
     let places = arrange_pairs(area.size(), both.a.encoders.len(), TITLE);
     let to_area = area.min.to_vec2();
-    let [left, right] = places.large.map(|place| place.translate(to_area));
-    heading(ui, cx, both, Slot::A, left);
-    let mut pointed = canvas::show(ui, cx, gpu, &both.a, below_title(left), out);
-    heading(ui, cx, both, Slot::B, right);
-    pointed = of_b(both, out, |b, out| canvas::show(ui, cx, gpu, b, below_title(right), out)).or(pointed);
-    if both.b.is_none() {
-        without_counterpart(ui, cx, below_title(right));
+    let mut pointed = None;
+    for (side, place) in SIDES.into_iter().zip(places.large) {
+        let place = place.translate(to_area);
+        heading(ui, cx, both, side, place);
+        pointed = large(ui, cx, gpu, both, (side, below_title(place)), out).or(pointed);
     }
     for (k, pair) in places.pairs.iter().enumerate() {
-        let [left, right] = pair.map(|place| place.translate(to_area));
-        small::caption(ui, cx, &both.a, k, left.union(right), out);
-        pointed = small::map(ui, cx, gpu, &both.a, (k, left), out).or(pointed);
-        match (both.counterparts.encoder_of_b(k), &both.b) {
-            (Some(other), Some(_)) => {
-                let drawn = of_b(both, out, |b, out| small::map(ui, cx, gpu, b, (other, right), out));
-                pointed = drawn.or(pointed);
-            }
-            _ => without_counterpart(ui, cx, right),
+        let pair = pair.map(|place| place.translate(to_area));
+        small::caption(ui, cx, &both.a, k, pair[0].union(pair[1]), out);
+        for (side, place) in SIDES.into_iter().zip(pair) {
+            pointed = small_map(ui, cx, gpu, both, (side, k, place), out).or(pointed);
         }
     }
     pointed
@@ -182,12 +188,23 @@ fn in_one_place(
 ) -> Option<Pointed> {
     let swapped = held(ui, both);
     let places = arrange(area.size(), both.a.encoders.len());
-    let large = places.large.translate(area.min.to_vec2());
-    let side = if swapped { Slot::B } else { Slot::A };
-    heading(ui, cx, both, side, Rect::from_min_size(large.min, vec2(large.width(), TITLE)));
-    let rect = below_title(large).round_to_pixels(ui.pixels_per_point());
-    let wipe = (look == SidesLook::Wipe).then_some(cx.state.comparison.wipe);
-    let mut pointed = None;
+    let place = places.large.translate(area.min.to_vec2());
+    let [first, second] = if swapped { [Slot::B, Slot::A] } else { SIDES };
+    let rect = below_title(place).round_to_pixels(ui.pixels_per_point());
+    let part = (look == SidesLook::Wipe).then_some(cx.state.comparison.wipe);
+    // Of a wipe, A lies under B, on whichever side of the line either of them is seen.
+    let side = match part {
+        Some(_) => {
+            let (left, right) = place.split_left_right_at_fraction(0.5);
+            heading(ui, cx, both, first, left);
+            heading(ui, cx, both, second, right);
+            Slot::A
+        }
+        None => {
+            heading(ui, cx, both, first, place);
+            first
+        }
+    };
     if look == SidesLook::Swap {
         // Below what is seen, so that it is measured: the range of colours spans both.
         let hidden = if swapped { Some(&both.a) } else { both.b.as_ref() };
@@ -195,40 +212,59 @@ fn in_one_place(
             below(ui, cx, gpu, hidden, rect);
         }
     }
-    if swapped && wipe.is_none() {
-        pointed = of_b(both, out, |b, out| canvas::show(ui, cx, gpu, b, rect, out));
-        if both.b.is_none() {
-            without_counterpart(ui, cx, rect);
-        }
-    } else {
-        pointed = canvas::show(ui, cx, gpu, &both.a, rect, out).or(pointed);
-    }
+    let mut pointed = large(ui, cx, gpu, both, (side, rect), out);
     for (k, place) in places.small.iter().enumerate() {
         let place = place.translate(area.min.to_vec2()).round_to_pixels(ui.pixels_per_point());
-        let other = both.counterparts.encoder_of_b(k);
-        if swapped && wipe.is_none() {
-            small::caption(ui, cx, &both.a, k, place, out);
-            match other.filter(|_| both.b.is_some()) {
-                Some(other) => {
-                    let drawn = of_b(both, out, |b, out| small::map(ui, cx, gpu, b, (other, place), out));
-                    pointed = drawn.or(pointed);
-                }
-                None => without_counterpart(ui, cx, place),
-            }
-            continue;
-        }
-        pointed = small::show(ui, cx, gpu, &both.a, (k, place), out).or(pointed);
-        if let (Some(part), Some(b), Some(other)) = (wipe, &both.b, other) {
-            over(ui, cx, gpu, b, (other, other), (place, part, swapped), 0.7, true);
+        small::caption(ui, cx, &both.a, k, place, out);
+        pointed = small_map(ui, cx, gpu, both, (side, k, place), out).or(pointed);
+        if let (Some(part), Some(b), Some(other)) = (part, &both.b, both.counterparts.encoder_of_b(k)) {
+            wipe::over(ui, cx, gpu, b, (other, other), (place, part, swapped), 0.7, true);
         }
     }
-    if let Some(part) = wipe {
+    if let Some(part) = part {
         if let Some(b) = &both.b {
-            over(ui, cx, gpu, b, (b.place, b.lens.encoder), (rect, part, swapped), 1.0, false);
+            wipe::over(ui, cx, gpu, b, (b.place, b.lens.encoder), (rect, part, swapped), 1.0, false);
         }
-        line(ui, cx, (both.a.pane, rect), part, swapped, out);
+        wipe::line(ui, cx, (both.a.pane, rect), part, [first, second], out);
     }
     pointed
+}
+
+/// Draws the large map of one side.
+fn large(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    gpu: &MapGpu,
+    both: &Both<'_>,
+    (side, rect): (Slot, Rect),
+    out: &mut Vec<Action>,
+) -> Option<Pointed> {
+    if side == Slot::A {
+        return canvas::show(ui, cx, gpu, &both.a, rect, out);
+    }
+    if both.b.is_none() {
+        without_counterpart(ui, cx, rect);
+    }
+    of_b(both, out, |b, out| canvas::show(ui, cx, gpu, b, rect, out))
+}
+
+/// Draws the small map of what encoder `k` of A is on one side.
+fn small_map(
+    ui: &mut Ui,
+    cx: &Cx<'_>,
+    gpu: &MapGpu,
+    both: &Both<'_>,
+    (side, k, rect): (Slot, usize, Rect),
+    out: &mut Vec<Action>,
+) -> Option<Pointed> {
+    if side == Slot::A {
+        return small::map(ui, cx, gpu, &both.a, (k, rect), out);
+    }
+    let Some(other) = both.counterparts.encoder_of_b(k).filter(|_| both.b.is_some()) else {
+        without_counterpart(ui, cx, rect);
+        return None;
+    };
+    of_b(both, out, |b, out| small::map(ui, cx, gpu, b, (other, rect), out))
 }
 
 /// Whether the key, or the button of the pane, is held that puts B in the place of A.
@@ -245,67 +281,6 @@ fn below(ui: &Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, rect: Rect) {
         gpu,
         &source.large,
     ));
-}
-
-/// Draws B over A to the right of a line at `part` of `rect`; to the left of it where sides are `swapped`.
-#[expect(clippy::too_many_arguments, reason = "what is drawn, where, and how much of it")]
-fn over(
-    ui: &Ui,
-    cx: &Cx<'_>,
-    gpu: &MapGpu,
-    b: &Source<'_>,
-    place: (usize, usize),
-    (rect, part, swapped): (Rect, f32, bool),
-    line: f32,
-    small: bool,
-) {
-    let maps = if small { b.small.as_ref() } else { Some(&b.large) };
-    let Some(maps) = maps.filter(|_| b.lens.input_of.is_none() || small) else { return };
-    let x = (rect.left() + part * rect.width()).round_to_pixels(ui.pixels_per_point());
-    let shown = if swapped { rect.with_max_x(x) } else { rect.with_min_x(x) };
-    let frame = Frame::new(rect, b.lens.shown);
-    let painter = ui.painter().with_clip_rect(shown.intersect(ui.clip_rect()));
-    painter.add(On { rect, frame, place, line, hover: b.hovered(cx.state) }.shape(ui, gpu, maps));
-}
-
-/// The line of a wipe: dragged, or moved by the arrow keys.
-fn line(ui: &mut Ui, cx: &Cx<'_>, (pane, rect): (&MapPane, Rect), part: f32, swapped: bool, out: &mut Vec<Action>) {
-    let x = rect.left() + part * rect.width();
-    let grip = Rect::from_x_y_ranges(x - GRIP..=x + GRIP, rect.y_range());
-    let response = ui.interact(grip, Id::unique(("wipe", pane.id)), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::slider(true, f64::from(part), cx.texts.sides.wipe_line));
-    let mut next = part;
-    if response.dragged()
-        && let Some(at) = response.interact_pointer_pos()
-    {
-        next = (at.x - rect.left()) / rect.width();
-    }
-    if response.clicked() {
-        response.request_focus();
-    }
-    if response.has_focus() {
-        let filter = egui::EventFilter { horizontal_arrows: true, ..egui::EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let pressed = |key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
-        next += 0.05 * (f32::from(u8::from(pressed(Key::ArrowRight))) - f32::from(u8::from(pressed(Key::ArrowLeft))));
-    }
-    let next = next.clamp(0.0, 1.0);
-    if next != part {
-        out.push(ComparisonAction::Wipe(next).into());
-    }
-    if response.hovered() || response.dragged() {
-        ui.set_cursor_icon(CursorIcon::ResizeHorizontal);
-    }
-    let painter = ui.painter().with_clip_rect(rect.expand(8.0).intersect(ui.clip_rect()));
-    painter.vline(x, rect.y_range(), Stroke::new(4.0, Color32::from_black_alpha(150)));
-    painter.vline(x, rect.y_range(), Stroke::new(if response.has_focus() { 3.0 } else { 2.0 }, Color32::WHITE));
-    let sides = if swapped { [Slot::B, Slot::A] } else { [Slot::A, Slot::B] };
-    for (side, offset) in sides.into_iter().zip([-14.0, 14.0]) {
-        let at = pos2(x + offset, rect.top() + 14.0);
-        painter.circle_filled(at, 9.0, ui.visuals().panel_fill);
-        let font = egui::TextStyle::Body.resolve(ui.style());
-        painter.text(at, egui::Align2::CENTER_CENTER, side.letter(), font, parts::side_colour(ui, side));
-    }
 }
 
 /// Draws something of B, and says what is done there in A's words.

@@ -18,6 +18,28 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("{} takes {} MB to be mapped", "映射 {0} 需要 {1} MB"),
     ("{} bytes for the weight `{}`", "权重“{1}”需要 {0} 字节"),
     ("device {} cannot be used: {}", "无法使用设备 {0}：{1}"),
+    // Between two checkpoints.
+    ("{} is no part of the way from one checkpoint to another", "{0} 不能表示从一个检查点到另一个的位置"),
+    (
+        "give a number: 0 is the first checkpoint, 1 the second, 0.5 their mean",
+        "请给出一个数：0 为第一个检查点，1 为第二个，0.5 为两者的平均",
+    ),
+    (
+        "describes another model than the first checkpoint's: nothing lies between the two",
+        "描述的模型与第一个检查点不同：两者之间没有可插值的模型",
+    ),
+    (
+        "has another tokenizer than the first checkpoint: rows of the two token tables are not of the same words",
+        "的分词器与第一个检查点不同：两个词元表的同一行并非同一个词",
+    ),
+    (
+        "is an encoder that is shown another picture, or gives other features, than that of the first checkpoint",
+        "这个编码器看到的图片或给出的特征与第一个检查点的不同",
+    ),
+    (
+        "choose two checkpoints of one model: fine-tunes, or stages of one training",
+        "请选择同一模型的两个检查点：微调结果，或同一次训练的不同阶段",
+    ),
     // Good to know.
     (
         "weights are kept as {} and widened to f32 inside every product: the CPU computes in f32",
