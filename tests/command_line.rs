@@ -204,6 +204,28 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(names(dir.path()), ["t.safetensors"]);
 }
 
+/// Nor does help that could not be written end as if it had been.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    for args in [&["--help"][..], &["--version"], &["help", "ask"], &["ask", "-h"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = program(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(i32::from(USAGE)), "{args:?}");
+        assert!(said(&output).contains("standard output"), "{args:?}: {}", said(&output));
+    }
+}
+
+/// The standard library reads it for every thread that does not say how large its stack is.
+#[test]
+fn small_stacks_in_the_environment_overflow_none() {
+    for value in ["1", "x"] {
+        let mut command = asking(&photo("wide.png"));
+        command.env("RUST_MIN_STACK", value);
+        run(command).works();
+    }
+}
+
 #[test]
 fn standard_output_is_a_place_to_write_to() {
     let dir = scratch();

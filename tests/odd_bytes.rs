@@ -216,7 +216,7 @@ fn arguments() {
 
 #[test]
 fn environments() {
-    const VARIABLES: [&str; 26] = [
+    const VARIABLES: [&str; 27] = [
         "HOME",
         "TMPDIR",
         "HF_HOME",
@@ -237,6 +237,7 @@ fn environments() {
         "NO_COLOR",
         "CLICOLOR_FORCE",
         "RAYON_NUM_THREADS",
+        "RUST_MIN_STACK",
         "DISPLAY",
         "WAYLAND_DISPLAY",
         "WAYLAND_SOCKET",

@@ -1,5 +1,6 @@
 //! The processor's cores, and a thread whose work is shared out among them.
 
+use crate::threads::STACK;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Makes the calling thread one of as many as there are cores, for as long as it keeps what it is given. What it computes is
@@ -10,7 +11,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 ///
 /// `None` where the system gives no threads, or the thread belongs to others already; then it works as any other thread does.
 pub fn join_cores() -> Option<ThreadPool> {
-    ThreadPoolBuilder::new().thread_name(|i| format!("engine {i}")).use_current_thread().build().ok()
+    let threads = ThreadPoolBuilder::new().thread_name(|i| format!("engine {i}")).stack_size(STACK);
+    threads.use_current_thread().build().ok()
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub mod probe;
 mod random;
 pub mod sva;
 pub mod text;
+pub mod threads;
 pub mod vision;
 pub mod worker;
 

@@ -30,6 +30,7 @@ use console::{Console, complain, print_json};
 use failure::{Cause, Failure, Result};
 use serde_json::json;
 use std::ffi::OsString;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -97,6 +98,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error, json, &args),
     };
     cli.console.start_logging();
+    opabinia_engine::threads::start_pool();
     let ended = catch_unwind(AssertUnwindSafe(|| run(&cli)));
     let ended = ended.unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));
     match ended {
@@ -156,9 +158,15 @@ fn usage(error: &clap::Error, json: bool, args: &[OsString]) -> ExitCode {
         complain(error.render().to_string().trim_end());
         return ExitCode::from(code);
     }
-    // Nobody is left to tell if this fails.
-    let _ = error.print();
-    ExitCode::from(code)
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match printed.map_err(Failure::of_stdout) {
+        // Help that nobody can read is no help.
+        Err(failure) if code == 0 => {
+            report(&failure, json);
+            ExitCode::from(failure.exit_code())
+        }
+        _ => ExitCode::from(code),
+    }
 }
 
 /// Panics become messages of their own: the engine's as the failure of its job, the others in [`main`].

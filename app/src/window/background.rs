@@ -81,7 +81,7 @@ impl<T: Send + 'static> Background<T> {
         promise: Option<Promise>,
     ) -> std::io::Result<()> {
         let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        opabinia_engine::threads::named(name).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(task));
             let result = result.unwrap_or_else(|_| failed("a fault of the program; please report it".to_owned()));
             // Nobody is left to hear it while the window closes.

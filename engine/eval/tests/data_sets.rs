@@ -164,6 +164,32 @@ fn tables_hold_pictures_quotes_and_references() {
     );
 }
 
+/// Programs on Windows begin texts with a byte order mark: neither the first column nor the first row is lost by it.
+#[test]
+fn a_byte_order_mark_hides_nothing() {
+    let picture = STANDARD.encode([7_u8; 90]);
+    let (directory, tsv) = table(&[&format!("first\t{picture}\tq?\tred\tblue\t\tB\tcolour")]);
+    let jsonl = directory.path().join("set.jsonl");
+    std::fs::write(directory.path().join("p.png"), [7; 90]).unwrap();
+    let row = r#"{"idx": "first", "filename": "p.png", "question": "q?", "choices": ["red", "blue"], "answer": "(B)"}"#;
+    std::fs::write(&jsonl, row).unwrap();
+    for path in [tsv, jsonl] {
+        let text = std::fs::read(&path).unwrap();
+        for mark in [&b""[..], b"\xef\xbb\xbf"] {
+            std::fs::write(&path, [mark, &text].concat()).unwrap();
+            let set = read(&path).unwrap();
+            assert_eq!((set.items.len(), set.skipped.count()), (1, 0), "{}", path.display());
+            assert_eq!(set.items[0].idx, "first", "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_is_neither_file_nor_folder_is_not_called_missing() {
+    let error = refused(Path::new("/dev/null")).to_string();
+    assert!(error.contains("no file and no folder"), "{error}");
+}
+
 #[test]
 fn a_field_without_an_end_is_left_out_and_takes_no_memory() {
     let picture = STANDARD.encode([7_u8; 90]);

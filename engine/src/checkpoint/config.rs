@@ -7,6 +7,7 @@ use super::json::JsonFile;
 use super::{fields, generation, rope};
 use crate::advice::Advice;
 use crate::error::{Refusal, Result};
+use crate::printable;
 use opabinia_trace::encoder_name::{self, EncoderSpec};
 use opabinia_trace::intervention::Anatomy;
 use opabinia_trace::layer::{HEADS, SvaLayer};
@@ -91,9 +92,21 @@ impl CambrianConfig {
     /// [`CambrianConfig::read`].
     pub(super) fn from_files(json: &JsonFile, generation: Option<&JsonFile>) -> Result<Self> {
         let (decoder, rope_note) = DecoderConfig::from_json(json)?;
-        let told = fields::CHECKPOINT.check(json, "")?;
+        let mut told = fields::CHECKPOINT.check(json, "")?;
+        for key in ["rope_scaling", "rope_parameters"] {
+            told.unknown.extend(fields::ROPE.check(json, key)?.unknown);
+        }
         let mut notes: Vec<String> = rope_note.into_iter().collect();
         notes.extend(fields::unknown_note("config.json", &told.unknown));
+        if decoder.family == DecoderFamily::Llama
+            && let Some(window) = json.get("sliding_window")
+        {
+            notes.push(format!(
+                "config.json gives a sliding_window ({}), which decoders of this kind do not have: every position sees all \
+                 before it, as in the reference",
+                printable::line(&window.to_string())
+            ));
+        }
         require(
             json,
             "mm_projector_type",
@@ -286,7 +299,9 @@ impl DecoderConfig {
         // Variants of the decoders that change the arithmetic; running without them would give wrong numbers.
         let (rope_theta, note) = rope::theta(json)?;
         let act = json.str("hidden_act")?.unwrap_or("silu");
-        require(json, "hidden_act", act == "silu", "silu", || "this activation is not supported")?;
+        // Two names of one function.
+        let is_silu = matches!(act, "silu" | "swish");
+        require(json, "hidden_act", is_silu, "silu", || "this activation is not supported")?;
         for key in ["attention_bias", "mlp_bias"] {
             let bias = json.bool(key)?.unwrap_or(false);
             require(json, key, !bias, "false", || "biases in the decoder are not supported")?;

@@ -58,7 +58,13 @@ fn plain(json: &JsonFile, key: &str) -> Result<()> {
     if fields.values().any(Value::is_object) {
         return Err(refusal("rotary embeddings that differ between layers are not supported").into());
     }
-    let kind = ["rope_type", "type"].into_iter().filter_map(|name| fields.get(name)).find(|kind| !kind.is_null());
+    let mut kinds =
+        ["rope_type", "type"].into_iter().filter_map(|name| fields.get(name)).filter(|kind| !kind.is_null());
+    let (kind, other) = (kinds.next(), kinds.next());
+    // Which one counts depends on the version of transformers.
+    if other.is_some_and(|other| Some(other) != kind) {
+        return Err(refusal("rope_type and type disagree").into());
+    }
     let unstretched = fields.get("factor").is_none_or(|factor| factor.is_null() || factor.as_f64() == Some(1.0));
     let is_plain = match kind.map(Value::as_str) {
         Some(Some("default")) => true,
@@ -98,6 +104,7 @@ mod tests {
             json!({"rope_theta": 5e5, "rope_scaling": null}),
             json!({"rope_theta": 5e5, "rope_scaling": {"type": "default"}}),
             json!({"rope_theta": 5e5, "rope_scaling": {"rope_type": "default", "factor": 8.0}}),
+            json!({"rope_theta": 5e5, "rope_scaling": {"type": "default", "rope_type": "default"}}),
             json!({"rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 1.0}}),
             json!({"rope_theta": 5e5, "rope_scaling": {}}),
             json!({"rope_parameters": {"rope_theta": 500_000, "rope_type": "default"}}),
@@ -118,6 +125,7 @@ mod tests {
             (json!({"rope_scaling": {"type": "dynamic", "factor": 1.0}}), "rope_scaling"),
             (json!({"rope_scaling": {"factor": 2.0}}), "rope_scaling"),
             (json!({"rope_scaling": {"type": 1}}), "rope_scaling"),
+            (json!({"rope_scaling": {"rope_type": "default", "type": "yarn", "factor": 4.0}}), "rope_scaling"),
             (json!({"rope_scaling": "default"}), "rope_scaling"),
             (json!({"rope_parameters": {"rope_type": "llama3", "factor": 8.0, "rope_theta": 5e5}}), "rope_parameters"),
             (json!({"rope_parameters": {"full_attention": {"rope_type": "default"}}}), "rope_parameters"),

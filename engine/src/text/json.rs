@@ -47,6 +47,7 @@ impl Json {
     pub(super) fn new(json: &JsonFile, config: &TokenizerConfig) -> Result<Self> {
         let file = json.file();
         let joining = joining(json)?;
+        check_dropout(json)?;
         check_merges(json)?;
         let refuse = |e: tokenizers::Error| {
             Refusal::new(file, format!("is no tokenizer: {e}")).help("download tokenizer.json again")
@@ -200,6 +201,20 @@ fn add_declared(file: &Path, inner: &mut tokenizers::Tokenizer, config: &Tokeniz
         }
     }
     Ok(())
+}
+
+/// Refuses a model that leaves out merges at random, as some do while they are trained: the ids of a text would be others
+/// each time.
+fn check_dropout(json: &JsonFile) -> Result<()> {
+    const KEY: &str = "model.dropout";
+    match json.f64(KEY)? {
+        None | Some(0.0) => Ok(()),
+        Some(_) => Err(json
+            .refusal(KEY, "merges that are left out at random are not supported")
+            .expected("null")
+            .help("set the field to null, as the tokenizer is meant to be used after training")
+            .into()),
+    }
 }
 
 /// Refuses merges that no token could come of: longer than every token, or shorter than the prefix that is cut from their

@@ -191,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn merges_left_out_at_random_are_refused() {
+        let mut json: serde_json::Value = serde_json::from_str(&fixtures::byte_level_json()).unwrap();
+        json["model"]["dropout"] = 0.0.into();
+        let dir = fixtures::dir(&[("tokenizer.json", json.to_string().as_bytes())]);
+        assert_eq!(Tokenizer::open(dir.path()).unwrap().len(), 259);
+        for dropout in [0.1.into(), 1.into(), "0".into()] {
+            json["model"]["dropout"] = dropout;
+            let message = refused(&[("tokenizer.json", json.to_string().as_bytes())]);
+            assert!(message.contains("`model.dropout`") && message.contains("expected"), "{message}");
+        }
+    }
+
+    #[test]
     fn decoders_that_are_not_implemented_are_refused() {
         let mut json: serde_json::Value = serde_json::from_str(&fixtures::byte_level_json()).unwrap();
         json["decoder"] = serde_json::json!({ "type": "WordPiece", "prefix": "##", "cleanup": true });

@@ -10,6 +10,7 @@ use crate::error::{Refusal, Result};
 use std::path::Path;
 
 const CROP: &str = "crop_size";
+const SIZE: &str = "size";
 
 /// Reads the encoder in `dir`, up to the hidden state `select_layer`: 0 is the input of the first layer, −1 the
 /// output of the last.
@@ -77,6 +78,9 @@ fn used_layers(config: &JsonFile, layers: usize, select: i64) -> Result<usize> {
     })
 }
 
+/// What pictures are resized to where `preprocessor_config.json` does not say it, as in transformers.
+const DEFAULT_SIZE: usize = 224;
+
 /// The side pictures are cropped to, which must be the side they are resized to: the reference pads and resizes to
 /// the first, and this program does not crop.
 fn crop_side(processor: &JsonFile) -> Result<usize> {
@@ -84,12 +88,26 @@ fn crop_side(processor: &JsonFile) -> Result<usize> {
     let Some(side) = side else {
         return Err(processor.refusal(CROP, "this field is missing").expected("the side of the input").into());
     };
-    match square_side(processor, "size", &["shortest_edge"]) {
-        Ok(Some(resized)) if resized != side => {
-            Err(processor.refusal("size", "pictures would have to be cropped").expected(side.to_string()).into())
-        }
-        _ => Ok(side),
+    if resized_side(processor)? == side {
+        Ok(side)
+    } else {
+        Err(processor.refusal(SIZE, "pictures would have to be cropped").expected(side.to_string()).into())
     }
+}
+
+/// The side that square pictures are resized to.
+fn resized_side(processor: &JsonFile) -> Result<usize> {
+    let Some(fields) = processor.get(SIZE).and_then(serde_json::Value::as_object) else {
+        return Ok(processor.usize(SIZE)?.unwrap_or(DEFAULT_SIZE));
+    };
+    let mut names: Vec<&str> = fields.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let side = match names[..] {
+        ["shortest_edge"] | ["height", "width"] => square_side(processor, SIZE, &names)?,
+        _ => None,
+    };
+    let expected = "a number, or an object with shortest_edge, or with height and width";
+    side.ok_or_else(|| processor.refusal(SIZE, "this way of resizing is not supported").expected(expected).into())
 }
 
 /// The number at `key`, or the one number of the object at `key` under all of `names`.
@@ -119,4 +137,41 @@ pub(super) fn ignores(key: &str, used: usize) -> bool {
         || ["text_model.", "text_projection.", "visual_projection.", "vision_model.post_layernorm.", "logit_scale"]
             .iter()
             .any(|prefix| key.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn side(value: &Value) -> Result<usize> {
+        crop_side(&JsonFile::parse(Path::new("preprocessor_config.json"), value.to_string().as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn pictures_are_resized_to_the_side_they_are_cropped_to() {
+        for size in [json!(96), json!({"shortest_edge": 96}), json!({"height": 96, "width": 96})] {
+            assert_eq!(side(&json!({"crop_size": 96, "size": size})).unwrap(), 96, "{size}");
+        }
+        assert_eq!(side(&json!({"crop_size": {"height": 224, "width": 224}})).unwrap(), 224);
+    }
+
+    #[test]
+    fn every_other_size_is_refused() {
+        for size in [
+            json!(95),
+            json!(null),
+            json!("96"),
+            json!([96]),
+            json!({}),
+            json!({"shortest_edge": 95}),
+            json!({"longest_edge": 96}),
+            json!({"shortest_edge": 96, "longest_edge": 50}),
+            json!({"height": 5, "width": 9}),
+            json!({"height": 96, "width": "96"}),
+        ] {
+            let error = side(&json!({"crop_size": 96, "size": size})).unwrap_err().to_string();
+            assert!(error.contains("`size") && error.contains("preprocessor_config.json"), "{size}: {error}");
+        }
+    }
 }

@@ -8,10 +8,16 @@ use std::borrow::Cow;
 use std::io::Cursor;
 use std::num::NonZeroU64;
 
+/// Where the header says whether there is a global table of colours, and how large it is.
+const FLAGS: usize = 10;
+/// Where the header ends.
+const SCREEN: usize = 13;
+
 /// Decodes the first frame of the GIF file `bytes` if it has at most so many pixels.
 pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
     let fault = |error: ::gif::DecodingError| Fault::Damaged(error.to_string());
-    let bytes = with_table(bytes);
+    let bytes = without_strays(bytes);
+    let bytes = with_table(&bytes);
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     if let Some(limit) = NonZeroU64::new(MAX_DECODER_BYTES) {
@@ -45,8 +51,6 @@ pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
 
 /// The file with a global table of colours. Where it has none Pillow shows shades of grey; the decoder misses one.
 fn with_table(bytes: &[u8]) -> Cow<'_, [u8]> {
-    const FLAGS: usize = 10;
-    const SCREEN: usize = 13;
     match bytes.split_at_checked(SCREEN) {
         Some((screen, rest)) if screen[FLAGS] & 0x80 == 0 => {
             let mut whole = screen.to_vec();
@@ -58,6 +62,37 @@ fn with_table(bytes: &[u8]) -> Cow<'_, [u8]> {
         }
         _ => Cow::Borrowed(bytes),
     }
+}
+
+/// The file without what stands before its first picture and does not matter to it: bytes that begin no block, behind
+/// which Pillow, like every browser, goes on, and extensions but those that name the transparent colour.
+fn without_strays(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const GRAPHIC_CONTROL: u8 = 0xF9;
+    let table = bytes.get(FLAGS).filter(|flags| *flags & 0x80 != 0).map_or(0, |flags| 3 << ((flags & 7) + 1));
+    let mut at = SCREEN + table;
+    let mut kept = bytes.get(..at).unwrap_or(bytes).to_vec();
+    while let Some(&byte) = bytes.get(at).filter(|byte| !matches!(byte, b',' | b';')) {
+        let start = at;
+        at += 1;
+        if byte == b'!' {
+            // Its label, and stretches of bytes up to an empty one.
+            at += 1;
+            while let Some(&length) = bytes.get(at) {
+                at += 1 + usize::from(length);
+                if length == 0 {
+                    break;
+                }
+            }
+            if bytes.get(start + 1) == Some(&GRAPHIC_CONTROL) {
+                kept.extend_from_slice(&bytes[start..at.min(bytes.len())]);
+            }
+        }
+    }
+    if kept.len() == at {
+        return Cow::Borrowed(bytes);
+    }
+    kept.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    Cow::Owned(kept)
 }
 
 /// The colour of each index: shades of grey without a palette or if it is nothing else, black beyond its end.

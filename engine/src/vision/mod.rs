@@ -18,6 +18,7 @@ mod resample;
 mod siglip;
 mod tiff;
 mod vit;
+mod webp;
 
 pub use opabinia_trace::image::{Exif, PixelHash};
 pub use picture::Picture;

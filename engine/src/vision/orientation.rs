@@ -4,7 +4,7 @@ use super::tiff::directory::Directory;
 use image::metadata::Orientation;
 
 /// The number of the field that says it.
-const ORIENTATION: u16 = 274;
+pub(super) const ORIENTATION: u16 = 274;
 
 /// The orientation in an EXIF block, by its number: a whole number of any size, of several the first.
 pub(super) fn of_exif(block: &[u8]) -> Option<u8> {

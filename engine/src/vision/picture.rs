@@ -9,13 +9,13 @@
 use super::fault::{self, Fault};
 use super::kind::Kind;
 use super::orientation;
-use super::{bmp, gif, jpeg, png, tiff};
+use super::{bmp, gif, jpeg, png, tiff, webp};
 use crate::error::{Error, Result};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, RgbImage};
 use opabinia_trace::image::{Exif, ImageId, PictureSize, PixelHash};
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// No picture file is larger than this.
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Reads the picture in `file`: PNG, JPEG, WebP, GIF (first frame), BMP or TIFF (first picture).
+    /// Reads the picture in `file`: PNG, JPEG, WebP and GIF (first frame), BMP or TIFF (first picture).
     ///
     /// # Errors
     /// [`Error::Input`], naming the file, if it cannot be read, is empty, cut short, of no known format, or larger
@@ -122,7 +122,7 @@ impl Picture {
             Kind::Tiff => tiff::decode(bytes, most),
             Kind::Gif => gif::decode(bytes, most),
             Kind::Bmp => bmp::decode(bytes, most),
-            Kind::WebP => Self::from_webp(bytes, exif, most),
+            Kind::WebP => webp::decode(bytes, exif, most),
             Kind::Other(kind) => fault::unread(format!("{kind} file")),
         };
         picture.map_err(|fault| refused(name, kind, fault))
@@ -136,37 +136,6 @@ impl Picture {
             Exif::Honour => header.exif.and_then(|block| orientation::of_exif(&block)),
         };
         let picture = Self { width: header.width, height: header.height, rgb: jpeg::decode(bytes)? };
-        Ok(picture.upright(orientation::turn(number)))
-    }
-
-    fn from_webp(bytes: &[u8], exif: Exif, most: u64) -> fault::Result<Self> {
-        let fault = |error: ImageError| match error {
-            ImageError::Limits(_) => {
-                Fault::TooLarge(format!("decoding it would take more than {MAX_DECODER_BYTES} bytes"))
-            }
-            error => Fault::Damaged(error.to_string()),
-        };
-        let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::WebP);
-        // The true limit is on the product of the sides, checked below; the decoder gets a bound on memory.
-        let mut limits = Limits::no_limits();
-        limits.max_alloc = Some(MAX_DECODER_BYTES);
-        reader.limits(limits);
-        let mut decoder = reader.into_decoder().map_err(fault)?;
-        let (width, height) = decoder.dimensions();
-        check_size(u64::from(width), u64::from(height), most)?;
-        let number = match exif {
-            Exif::Ignore => None,
-            // A file without readable orientation is upright.
-            Exif::Honour => decoder.exif_metadata().ok().flatten().and_then(|block| orientation::of_exif(&block)),
-        };
-        let rgb = match DynamicImage::from_decoder(decoder).map_err(fault)? {
-            // Transparency is dropped without compositing.
-            DynamicImage::ImageRgba8(image) => {
-                image.as_raw().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect()
-            }
-            image => image.into_rgb8().into_raw(),
-        };
-        let picture = Self { width: width as usize, height: height as usize, rgb };
         Ok(picture.upright(orientation::turn(number)))
     }
 

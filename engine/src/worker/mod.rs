@@ -22,6 +22,7 @@ pub use spec::{
 use crate::cores::join_cores;
 use crate::error::{Error, Result};
 use crate::job::CancelToken;
+use crate::threads;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,8 +82,7 @@ impl Engine {
         let (outbox, events) = unbounded();
         let pending = Pending::default();
         let shared = Arc::clone(&pending);
-        let thread = std::thread::Builder::new()
-            .name("engine".into())
+        let thread = threads::named("engine")
             .spawn(move || {
                 let _cores = join_cores();
                 Worker::new(outbox, Box::new(wake), shared).run(&inbox);

@@ -83,7 +83,7 @@ impl App {
             Some(store) => {
                 let mut session = Session::of(&self.state, self.saver.geometry);
                 let (done, wait) = crossbeam_channel::bounded(1);
-                let started = std::thread::Builder::new().name("last save".into()).spawn(move || {
+                let started = opabinia_engine::threads::named("last save").spawn(move || {
                     // Nobody waits any more after `AT_END`.
                     let _ = done.send(store.save(&mut session));
                 });

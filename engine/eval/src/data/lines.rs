@@ -1,9 +1,19 @@
-//! Lines of a file, none of which is kept longer than it may be.
+//! Files of text, and their lines, none of which is kept longer than it may be.
 
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+
+/// Opens `path`, behind the byte order mark that some programs write first.
+pub(super) fn open(path: &Path) -> Result<BufReader<File>> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let file = File::open(path).map_err(|error| Error::reading(path, &error))?;
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let begins = file.fill_buf().map_err(|error| Error::reading(path, &error))?.starts_with(MARK);
+    file.consume(if begins { MARK.len() } else { 0 });
+    Ok(file)
+}
 
 /// A line.
 pub(super) enum Line {
@@ -23,8 +33,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Opens `path`, whose lines are up to `longest` bytes.
     pub(super) fn open(path: &Path, longest: usize) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::reading(path, &error))?;
-        Ok(Self { path: path.to_path_buf(), file: BufReader::with_capacity(1 << 16, file), longest })
+        Ok(Self { path: path.to_path_buf(), file: open(path)?, longest })
     }
 
     fn read(&mut self) -> std::io::Result<Option<Line>> {

@@ -43,7 +43,8 @@ pub fn locate(data: &Path, caches: &[PathBuf]) -> Result<SetFiles> {
                 (nyu-visionx/CV-Bench); nothing is downloaded";
     let text = data.to_string_lossy();
     let Some((organisation, name)) = text.split_once('/').filter(|(a, b)| is_plain(a) && is_plain(b)) else {
-        return Err(Error::at(data, "there is no such file or folder", help));
+        let what = if data.exists() { "this is no file and no folder" } else { "there is no such file or folder" };
+        return Err(Error::at(data, what, help));
     };
     for cache in caches {
         let repository = cache.join(format!("datasets--{organisation}--{name}"));

@@ -1,7 +1,7 @@
 //! Tables of VLMEvalKit: tab-separated values with quotes as in CSV, options in columns `A`, `B`, …, pictures as base64.
 
-use super::Fault;
 use super::row::{Found, MAX_TEXT, RawPicture, Row, Rows};
+use super::{Fault, lines};
 use crate::error::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,9 +21,8 @@ const SHORTEST_PICTURE: usize = 64;
 
 /// Opens the file.
 pub(super) fn open(path: &Path) -> Result<Rows> {
-    let file = File::open(path).map_err(|error| Error::reading(path, &error))?;
+    let file = lines::open(path)?;
     let reader = ReaderBuilder::new().delimiter(b'\t').build();
-    let file = BufReader::with_capacity(1 << 16, file);
     let mut table = Table { path: path.to_path_buf(), file, reader, columns: Vec::new(), over: false };
     let Some(Record { fields, .. }) = table.record()? else {
         return Err(Error::at(path, "it is empty", "a table begins with the names of its columns"));

@@ -38,6 +38,26 @@ fn a_configuration_is_read() {
     assert_eq!(config.towers[1].res, Some(128));
 }
 
+/// What is read and obeyed by other decoders, and what no list names: a person is told.
+#[test]
+fn fields_that_change_nothing_here_are_told_of() {
+    let notes = |key: &str, value: Value| {
+        let mut changed = config();
+        changed[key] = value;
+        read_config(&changed).unwrap().notes.join("; ")
+    };
+    assert_eq!(notes("hidden_act", "swish".into()), "");
+    assert_eq!(notes("rope_scaling", json!({"rope_type": "default", "attention_factor": 2.0})), "");
+    let window = notes("sliding_window", 16.into());
+    assert!(window.contains("sliding_window (16)") && window.contains("do not have"), "{window}");
+    let invented = notes("rope_scaling", json!({"rope_type": "default", "invented": 1}));
+    assert!(invented.contains("rope_scaling.invented"), "{invented}");
+    let mut axes = config();
+    axes["rope_scaling"] = json!({"rope_type": "default", "mrope_section": [16, 24, 24]});
+    let refused = read_config(&axes).unwrap_err().to_string();
+    assert!(refused.contains("`rope_scaling.mrope_section`") && refused.contains("several axes"), "{refused}");
+}
+
 #[test]
 fn stop_tokens_come_from_both_files() {
     let dir = dir();

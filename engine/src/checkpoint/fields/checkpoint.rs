@@ -241,6 +241,31 @@ pub(in crate::checkpoint) const CHECKPOINT: Known = Known {
     idle: &[],
 };
 
+/// `rope_scaling` and `rope_parameters` of a checkpoint's config.json, of the kinds that stretch nothing.
+pub(in crate::checkpoint) const ROPE: Known = Known {
+    read: &[&["factor", "partial_rotary_factor", "rope_theta", "rope_type", "type"]],
+    // Of kinds that stretch, which are refused.
+    harmless: &[&[
+        "attention_factor",
+        "beta_fast",
+        "beta_slow",
+        "high_freq_factor",
+        "long_factor",
+        "low_freq_factor",
+        "mscale",
+        "mscale_all_dim",
+        "original_max_position_embeddings",
+        "short_factor",
+        "truncate",
+    ]],
+    neutral: &[&[
+        neutral("mrope_section", |_| false, "null", "positions of several axes are not supported"),
+        neutral("mrope_interleaved", is_false, "false", "positions of several axes are not supported"),
+    ]],
+    told: &[],
+    idle: &[],
+};
+
 /// generation_config.json of a checkpoint.
 pub(in crate::checkpoint) const GENERATION_CONFIG: Known = Known {
     read: &[&["eos_token_id"]],

@@ -13,7 +13,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub(super) use checkpoint::{CHECKPOINT, GENERATION_CONFIG};
+pub(super) use checkpoint::{CHECKPOINT, GENERATION_CONFIG, ROPE};
 use encoders::{CLIP, DINOV2, OPEN_CLIP_PREPROCESS, OPEN_CLIP_VISION, PREPROCESSOR};
 use rules::{is_empty, is_false, neutral};
 

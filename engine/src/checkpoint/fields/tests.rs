@@ -12,9 +12,16 @@ fn unknown(known: &Known, value: &Value, at: &str) -> Vec<String> {
 
 #[test]
 fn no_field_is_on_two_lists() {
-    for known in
-        [&CHECKPOINT, &GENERATION_CONFIG, &CLIP, &DINOV2, &PREPROCESSOR, &OPEN_CLIP_VISION, &OPEN_CLIP_PREPROCESS]
-    {
+    for known in [
+        &CHECKPOINT,
+        &ROPE,
+        &GENERATION_CONFIG,
+        &CLIP,
+        &DINOV2,
+        &PREPROCESSOR,
+        &OPEN_CLIP_VISION,
+        &OPEN_CLIP_PREPROCESS,
+    ] {
         let rules = known.neutral.iter().chain(known.told).chain(known.idle).copied().flatten();
         let named = rules.map(|rule| rule.key);
         let listed = known.read.iter().chain(known.harmless).copied().flatten().copied();
@@ -70,6 +77,7 @@ fn values_that_change_what_is_computed_are_refused() {
             json!(["full_attention", "full_attention"]),
             json!(["full_attention", "chunked_attention"]),
         ),
+        (&ROPE, "mrope_interleaved", json!(false), json!(true)),
         (&CLIP, "model_type", json!("clip"), json!("siglip")),
         (&CLIP, "num_channels", json!(3), json!(1)),
         (&DINOV2, "model_type", json!("dinov2"), json!("dinov2_with_registers")),

@@ -89,9 +89,14 @@ impl<'a> Directory<'a> {
     fn field(&self, tag: u16) -> Result<Option<Field>> {
         let mut found = self.fields.iter().filter(|field| field.tag == tag);
         match (found.next(), found.next()) {
-            (_, Some(_)) => unread(format!("it has field {tag} twice")),
+            (_, Some(_)) => unread(format!("a TIFF file that has field {tag} twice")),
             (field, None) => Ok(field.copied()),
         }
+    }
+
+    /// Refuses a file that has field `tag` more than once.
+    pub(crate) fn once(&self, tag: u16) -> Result<()> {
+        self.field(tag).map(drop)
     }
 
     /// The bytes of `field`'s values, each of `width`.
@@ -112,7 +117,11 @@ impl<'a> Directory<'a> {
         let signed = match field.kind {
             3 | 4 | 13 | 16 => false,
             6 | 8 | 9 => true,
-            kind => return unread(format!("field {tag} has values of type {kind} instead of whole numbers")),
+            kind => {
+                return unread(format!(
+                    "a TIFF file whose field {tag} has values of type {kind} instead of whole numbers"
+                ));
+            }
         };
         let width = width(field.kind).unwrap_or(1);
         let values = self.values(field, width)?.chunks_exact(width).map(|value| {
@@ -160,7 +169,9 @@ impl<'a> Directory<'a> {
     pub(crate) fn data(&self, tag: u16) -> Result<Option<&'a [u8]>> {
         match self.field(tag)? {
             Some(field) if matches!(field.kind, 1 | 2 | 7) => Ok(Some(self.values(field, 1)?)),
-            Some(field) => unread(format!("field {tag} has values of type {} instead of bytes", field.kind)),
+            Some(field) => {
+                unread(format!("a TIFF file whose field {tag} has values of type {} instead of bytes", field.kind))
+            }
             None => Ok(None),
         }
     }

@@ -119,7 +119,11 @@ impl Layout {
         let [width, height] = Self::size(directory)?;
         let photometric = directory.size(tag::PHOTOMETRIC, 0)?;
         let compression = compression(directory)?;
-        let planar = directory.size(tag::PLANAR, 1)? == 2;
+        let planar = match directory.size(tag::PLANAR, 1)? {
+            1 => false,
+            2 => true,
+            other => return damaged(format!("its planar configuration is {other}")),
+        };
         let reversed = match directory.size(tag::FILL_ORDER, 1)? {
             1 => false,
             2 => true,

@@ -37,7 +37,12 @@ pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
     let [across, down] = layout.parts();
     let tiled = (across as u64 * layout.part[0] as u64, (down as u64).saturating_mul(layout.part[1] as u64));
     check_size(tiled.0, tiled.1, most)?;
+    directory.once(orientation::ORIENTATION)?;
+    let turn = orientation::of_directory(&directory);
     let unpacker = Unpacker::new(bytes, &directory, &layout)?;
+    if unpacker.turns(turn) {
+        return unread("a YCbCr TIFF file that is to be turned");
+    }
     let palette = match layout.pixels {
         Pixels::Palette => match directory.numbers(COLOUR_MAP)? {
             colours if colours.is_empty() => return damaged("it has no palette"),
@@ -61,8 +66,7 @@ pub(super) fn decode(bytes: &[u8], most: u64) -> Result<Picture> {
             }
         }
     }
-    let turn = orientation::turn(orientation::of_directory(&directory));
-    Ok(Picture { width, height, rgb }.upright(turn))
+    Ok(Picture { width, height, rgb }.upright(orientation::turn(turn)))
 }
 
 /// The samples of a strip or tile.

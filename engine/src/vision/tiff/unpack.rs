@@ -35,6 +35,12 @@ impl<'a> Unpacker<'a> {
         Ok(Self { bytes, layout, jpeg_tables, ycc })
     }
 
+    /// Whether libtiff turns what it unpacks, strip by strip, before Pillow turns the whole once more. It mirrors where it
+    /// makes the colours itself, by every orientation but the first and the fifth, which is only transposed.
+    pub(super) fn turns(&self, orientation: Option<u8>) -> bool {
+        self.ycc.is_some() && !matches!(orientation, None | Some(1 | 5))
+    }
+
     /// Strip or tile `index`, of which `used` pixels across and `rows` rows are needed.
     pub(super) fn part(&self, index: usize, used: usize, rows: usize) -> Result<Part> {
         let layout = self.layout;
@@ -73,9 +79,6 @@ impl<'a> Unpacker<'a> {
         if layout.compression == Compression::Jpeg {
             return Ok(Part { bytes, stride });
         }
-        if let Some(ycc) = &self.ycc {
-            return Ok(Part { bytes: ycc.rgb(&bytes, width, rows), stride: width * 3 });
-        }
         if layout.reversed && !layout.is_compressed() {
             reverse_bits(&mut bytes);
         }
@@ -91,6 +94,9 @@ impl<'a> Unpacker<'a> {
                     predictor::accumulate(row, layout.bits, samples);
                 }
             }
+        }
+        if let Some(ycc) = &self.ycc {
+            return Ok(Part { bytes: ycc.rgb(&bytes, width, rows), stride: width * 3 });
         }
         Ok(Part { bytes, stride })
     }

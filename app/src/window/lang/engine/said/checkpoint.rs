@@ -136,6 +136,11 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("one of the {} hidden states of {} layers", "{1} 层的 {0} 个隐藏状态之一"),
     ("the side of the input", "输入的边长"),
     ("pictures would have to be cropped", "这需要裁剪图片"),
+    ("this way of resizing is not supported", "不支持这种缩放方式"),
+    (
+        "a number, or an object with shortest_edge, or with height and width",
+        "一个数，或带有 shortest_edge、或带有 height 与 width 的对象",
+    ),
     ("the input is not square", "输入不是正方形"),
     ("the input asked for by `-res` in the tower's name is too small", "编码器名称中 `-res` 所要求的输入过小"),
     ("at least {} pixels", "至少 {0} 像素"),

@@ -45,6 +45,8 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("this activation is not supported", "不支持此激活函数"),
     ("this activation is not known", "未知的激活函数"),
     ("scaled rotary embeddings are not supported", "不支持缩放的旋转位置编码"),
+    ("rope_type and type disagree", "rope_type 与 type 不一致"),
+    ("positions of several axes are not supported", "不支持多轴的位置"),
     ("quantised checkpoints are not supported", "不支持量化检查点"),
     ("compressed checkpoints are not supported", "不支持压缩的检查点"),
     ("a penalty on repeated tokens is not supported", "不支持对重复词元的惩罚"),

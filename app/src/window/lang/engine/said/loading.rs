@@ -66,6 +66,11 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "config.json 没有 rope_theta：旋转位置编码的底数取 {0}，与 transformers 相同。如果模型用别的值训练（Llama 3：500000），\
          在补回该字段之前其回答是错误的",
     ),
+    (
+        "config.json gives a sliding_window ({}), which decoders of this kind do not have: every position sees all before \
+         it, as in the reference",
+        "config.json 给出了 sliding_window（{0}），而此类解码器没有滑动窗口：每个位置都能看到它之前的所有位置，与参考实现相同",
+    ),
     ("the program needs {} MB to start working", "程序需要 {0} MB 才能开始工作"),
     ("`{}` is no device: use auto, cpu, cuda:N or metal", "“{0}”不是设备：请用 auto、cpu、cuda:N 或 metal"),
     ("`{}` is no form of weights: use auto, {}", "“{0}”不是权重的类型：请用 auto、{1}"),

@@ -14,6 +14,7 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "请给出 .jsonl、.tsv 或 .parquet 文件、含有其一的文件夹，或 Hugging Face 缓存中数据集的名称",
     ),
     ("there is no such file or folder", "没有此文件或文件夹"),
+    ("this is no file and no folder", "这既不是文件，也不是文件夹"),
     ("it is no file, and no data set of this name is in {}", "这不是文件，{0} 中也没有此名称的数据集"),
     ("there is no set of questions in this folder, or more than one", "此文件夹中没有题集，或不止一个"),
     ("name the file: .jsonl, .tsv or .parquet", "请给出文件名：.jsonl、.tsv 或 .parquet"),

@@ -124,4 +124,9 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("a field is longer than the file", "有一个字段比文件还长"),
     ("a field is longer than what is left of the file", "有一个字段比文件的剩余部分还长"),
     ("a field has an unknown wire type", "有一个字段的编码类型未知"),
+    ("merges that are left out at random are not supported", "不支持随机略去的合并规则"),
+    (
+        "set the field to null, as the tokenizer is meant to be used after training",
+        "请把该字段设为 null：训练之后分词器便应如此使用",
+    ),
 ];
