@@ -6,11 +6,7 @@ use super::arrange::{CAPTION, arrange};
 use super::canvas::On;
 use super::frame::Frame;
 use super::source::{Maps as Drawn, Source};
-<<<<<<< HEAD
-use super::{LOWEST, TITLE, canvas, colour_bar, controls, evidence, looks, readout};
-=======
-use super::{LOWEST, SOON, TITLE, Words, canvas, colour_bar, controls, evidence, looks, readout};
->>>>>>> next
+use super::{LOWEST, TITLE, Words, canvas, colour_bar, controls, evidence, looks, readout};
 use crate::number::significant;
 use crate::window::action::Action;
 use crate::window::gpu::{ComparedPart, ComparedWhat, GridOnGpu, MapGpu, Upload};
@@ -81,15 +77,10 @@ pub fn show(
         ui.add_space(4.0);
         colour_bar::show(ui, cx, &source);
         readout::show(ui, cx, &source, pointed);
-<<<<<<< HEAD
-        evidence::show(ui, cx, &source, out);
-        source.await_numbers(ui, gpu);
-=======
         evidence::show(ui, cx, &source, None, out);
         if source.awaits_numbers() {
             ui.ctx().request_repaint_after(SOON);
         }
->>>>>>> next
     });
 }
 

@@ -121,11 +121,6 @@ fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, o
     let pointed = maps(ui, cx, gpu, source, (room, count), out);
     ui.add_space(4.0);
     colour_bar::show(ui, cx, source);
-<<<<<<< HEAD
-    readout::show(ui, cx, source, pointed);
-    evidence::show(ui, cx, source, out);
-    source.await_numbers(ui, gpu);
-=======
     match words {
         Words::All => {
             readout::show(ui, cx, source, pointed);
@@ -133,10 +128,7 @@ fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, o
         }
         Words::Short => evidence::show(ui, cx, source, Some(readout::line(cx, source, pointed)), out),
     }
-    if source.awaits_numbers() {
-        ui.ctx().request_repaint_after(SOON);
-    }
->>>>>>> next
+    source.await_numbers(ui, gpu);
 }
 
 /// Height of all that stands below the maps.
