@@ -211,7 +211,7 @@ fn help_that_cannot_be_written_is_an_error() {
     for args in [&["--help"][..], &["--version"], &["help", "ask"], &["ask", "-h"]] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let output = program(args).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(i32::from(USAGE)), "{args:?}");
+        assert_eq!(output.status.code(), Some(USAGE), "{args:?}");
         assert!(said(&output).contains("standard output"), "{args:?}: {}", said(&output));
     }
 }
@@ -220,7 +220,7 @@ fn help_that_cannot_be_written_is_an_error() {
 #[test]
 fn small_stacks_in_the_environment_overflow_none() {
     for value in ["1", "x"] {
-        let mut command = asking(&photo("wide.png"));
+        let mut command = asking(photo("wide.png"));
         command.env("RUST_MIN_STACK", value);
         run(command).works();
     }

@@ -78,9 +78,7 @@ pub fn show(
         colour_bar::show(ui, cx, &source);
         readout::show(ui, cx, &source, pointed);
         evidence::show(ui, cx, &source, None, out);
-        if source.awaits_numbers() {
-            ui.ctx().request_repaint_after(SOON);
-        }
+        source.await_numbers(ui, gpu);
     });
 }
 
