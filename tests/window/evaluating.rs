@@ -91,11 +91,15 @@ pub fn command_line_run(out: &Path, rows: &str, more: &[&str]) {
     opabinia(&[&["eval", "--data", &data, "--limit", rows, "--out", &out, "--json"], more].concat());
 }
 
+/// Questions of a run that is still going on when a question asked meanwhile has been answered.
+const MANY: &str = "40";
+
 #[test]
 fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     let directory = tempfile::tempdir().unwrap();
     let (out, other) = (directory.path().join("new/run"), directory.path().join("other"));
-    let mut window = with_set(&set(), "20", LARGE);
+    let many: usize = MANY.parse().unwrap();
+    let mut window = with_set(&set(), MANY, LARGE);
     type_into(&mut window, EvaluationField::Run, text(&out));
     window.get_by_label("Start").click();
     window.step();
@@ -111,7 +115,7 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     let ended = evaluation(window.state()).ended.clone();
     assert_eq!(ended, Some(Ended::Paused));
     let paused_at = finished(window.state());
-    assert!((5..20).contains(&paused_at), "{paused_at}");
+    assert!((5..many).contains(&paused_at), "{paused_at}");
     window.get_by_label("Resume").click();
     window.step();
     wait(&mut window, "some more", |app| finished(app) > paused_at || complete(app));
@@ -119,8 +123,8 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     wait(&mut window, "the second pause", |app| evaluation(app).working.is_none());
     assert!(finished(window.state()) > paused_at);
     // The command line goes on with it, and then there is nothing left to ask.
-    command_line_run(&out, "20", &[]);
-    command_line_run(&other, "20", &[]);
+    command_line_run(&out, MANY, &[]);
+    command_line_run(&other, MANY, &[]);
     assert_eq!(fs::read(out.join("merged.jsonl")).unwrap(), fs::read(other.join("merged.jsonl")).unwrap());
     window.state_mut().act(EvaluationAction::Open(EvaluationField::Run));
     wait(&mut window, "the run", |app| evaluation(app).run.ready().is_some_and(|run| run.is_complete()));
@@ -139,7 +143,7 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     type_into(&mut window, EvaluationField::Run, text(&begun));
     window.state_mut().act(EvaluationAction::Open(EvaluationField::Run));
     wait(&mut window, "the begun run", |app| evaluation(app).run.ready().is_some_and(|run| run.path == begun));
-    assert!((1..20).contains(&finished(window.state())));
+    assert!((1..many).contains(&finished(window.state())));
     window.get_by_label("Resume").click();
     window.step();
     wait(&mut window, "the rest", complete);

@@ -198,7 +198,9 @@ impl Pictures {
         let (mut hash, mut length, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
         let fault = loop {
             let read = match input.read(&mut chunk) {
-                Ok(0) if length == 0 => break Some(Fault::new("its picture is empty or too large", "0 bytes")),
+                Ok(0) if length == 0 => {
+                    break Some(Fault::new("its picture is empty or too large", format!("{length} bytes")));
+                }
                 Ok(0) => break None,
                 Ok(count) => &chunk[..count],
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,

@@ -29,7 +29,7 @@ pub fn tokens(
     piece.job.wrap.max_width = width;
     let galley = ui.painter().layout_job(piece.job.clone());
     let (area, _) = ui.allocate_exact_size(vec2(width, galley.size().y), Sense::hover());
-    let ids = ui.scope_id().with("tokens");
+    let ids = ui.unique_id().with("tokens");
     let mut clicked = None;
     for (place, rects) in piece.places(&galley) {
         for (part, rect) in rects.into_iter().enumerate() {

@@ -40,7 +40,7 @@ const ELSEWHERE: [(&str, &str); 8] = [
 ];
 
 /// Literals that are not in the list, and why.
-const EXCEPT: [(&[&str], &str); 9] = [
+const EXCEPT: [(&[&str], &str); 10] = [
     (
         &[
             "entry not found",
@@ -58,6 +58,7 @@ const EXCEPT: [(&[&str], &str); 9] = [
     (&["1 (unigram)", "3 (word)", "4 (char)"], "kinds in sentencepiece, as they are called there"),
     (&["SPEC is one intervention"], "the help of the command line"),
     (&["Pictures need a Vulkan"], "commands, after a sentence that is in the list"),
+    (&["engine {}"], "the name of a thread"),
     (&["blob {}", "Signature: "], "what is hashed, or written to a file"),
     (&["{} of {}"], "stands before `: {}; tried {} times`, and is in the list with that"),
     (&["trace info", "trace layers", "trace probabilities", "trace masks"], "labels for those who debug drawing"),
