@@ -91,8 +91,9 @@ pub fn command_line_run(out: &Path, rows: &str, more: &[&str]) {
     opabinia(&[&["eval", "--data", &data, "--limit", rows, "--out", &out, "--json"], more].concat());
 }
 
-/// Questions of a run that is still going on when a question asked meanwhile has been answered.
-const MANY: &str = "40";
+/// Questions and conditions of a run that is still going on when a question asked meanwhile has been answered.
+const MANY: &str = "60";
+const ALL: &str = "as_is,no_image,blank,encoders,encoders:zero";
 
 #[test]
 fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
@@ -100,6 +101,7 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     let (out, other) = (directory.path().join("new/run"), directory.path().join("other"));
     let many: usize = MANY.parse().unwrap();
     let mut window = with_set(&set(), MANY, LARGE);
+    type_into(&mut window, EvaluationField::Conditions, ALL);
     type_into(&mut window, EvaluationField::Run, text(&out));
     window.get_by_label("Start").click();
     window.step();
@@ -123,8 +125,8 @@ fn a_run_is_begun_paused_and_gone_on_with_by_either_program() {
     wait(&mut window, "the second pause", |app| evaluation(app).working.is_none());
     assert!(finished(window.state()) > paused_at);
     // The command line goes on with it, and then there is nothing left to ask.
-    command_line_run(&out, MANY, &[]);
-    command_line_run(&other, MANY, &[]);
+    command_line_run(&out, MANY, &["--conditions", ALL]);
+    command_line_run(&other, MANY, &["--conditions", ALL]);
     assert_eq!(fs::read(out.join("merged.jsonl")).unwrap(), fs::read(other.join("merged.jsonl")).unwrap());
     window.state_mut().act(EvaluationAction::Open(EvaluationField::Run));
     wait(&mut window, "the run", |app| evaluation(app).run.ready().is_some_and(|run| run.is_complete()));

@@ -19,12 +19,19 @@ pub fn tokens(
     kind: impl Fn(usize) -> SegmentKind,
     sense: Sense,
 ) -> Option<usize> {
-    let mut piece = Piece::default();
+    let (mut piece, mut run, mut last) = (Piece::default(), String::new(), SegmentKind::Equal);
     for (place, token) in exchange.tokens.iter().enumerate() {
         let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
         piece.own(place, text.chars().count());
-        piece.job.append(&text, 0.0, look(ui, slot, kind(place)));
+        let kind = kind(place);
+        // Letters that look alike are one section: hundreds of them would cost more than what is in them.
+        if kind != last {
+            piece.job.append(&std::mem::take(&mut run), 0.0, look(ui, slot, last));
+            last = kind;
+        }
+        run.push_str(&text);
     }
+    piece.job.append(&run, 0.0, look(ui, slot, last));
     let width = ui.available_width();
     piece.job.wrap.max_width = width;
     let galley = ui.painter().layout_job(piece.job.clone());
