@@ -71,10 +71,14 @@ fn first_frame(bytes: &[u8], width: usize, height: usize) -> Result<Picture> {
     // Opacity, in a chunk of its own, is dropped.
     let image = chunks(parts).find(|(name, _)| name == b"VP8 " || name == b"VP8L");
     let (name, data) = image.ok_or("its first frame has no picture")?;
-    let frame = pixels(open(&still(name, data))?)?;
-    if (frame.width, frame.height) != (wide, high) {
+    let still = still(name, data);
+    let decoder = open(&still)?;
+    // Before anything of that size is allocated: only the canvas was checked.
+    let (inner_width, inner_height) = decoder.dimensions();
+    if (inner_width as usize, inner_height as usize) != (wide, high) {
         return damaged("its first frame has another size than its header says");
     }
+    let frame = pixels(decoder)?;
     let mut rgb = vec![0; width * height * 3];
     for (y, row) in frame.rgb.chunks_exact(wide * 3).enumerate() {
         rgb[((top + y) * width + left) * 3..][..wide * 3].copy_from_slice(row);
