@@ -2,6 +2,7 @@
 
 use crate::layout::{COLOURS, MAX_ENCODERS};
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 /// A colour map. All but [`ColourMap::Turbo`] are ordered in lightness, so they also read in grey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -37,7 +38,13 @@ impl ColourMap {
 
     /// sRGB colours from the least value to the greatest. Between two entries colours are mixed linearly.
     #[must_use]
-    pub fn table(self) -> [[u8; 3]; COLOURS] {
+    pub fn table(self) -> &'static [[u8; 3]; COLOURS] {
+        static TABLES: LazyLock<[[[u8; 3]; COLOURS]; ColourMap::ALL.len()]> =
+            LazyLock::new(|| ColourMap::ALL.map(ColourMap::made));
+        &TABLES[self as usize]
+    }
+
+    fn made(self) -> [[u8; 3]; COLOURS] {
         std::array::from_fn(|index| match self {
             Self::Viridis => colorous::VIRIDIS.eval_rational(index, COLOURS).into_array(),
             Self::Magma => colorous::MAGMA.eval_rational(index, COLOURS).into_array(),
@@ -112,7 +119,7 @@ fn srgb_from_oklch(lightness: f64, chroma: f64, hue: f64) -> [u8; 3] {
 
 /// The texture's bytes: RGBA rows of all colour maps, then one that begins with the encoders' colours.
 pub(crate) fn table_rgba() -> Vec<u8> {
-    let mut rows: Vec<[u8; 3]> = ColourMap::ALL.iter().flat_map(|map| map.table()).collect();
+    let mut rows: Vec<[u8; 3]> = ColourMap::ALL.iter().flat_map(|map| *map.table()).collect();
     rows.extend(encoder_colours());
     rows.resize((ColourMap::ALL.len() + 1) * COLOURS, [0; 3]);
     rows.into_iter().flat_map(|[r, g, b]| [r, g, b, 255]).collect()

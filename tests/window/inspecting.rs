@@ -148,8 +148,15 @@ fn clicking_the_matrix_looks_at_one_layer_and_head() {
     show(&mut window, InspectorTab::Cell);
     let keys = (trace.encoders[0].side / side).pow(2);
     let share: f64 = attention(&trace, 1, 5, (row, column))[..keys].iter().sum();
-    let spoken = format!("{} · head 5: {share:.4}", trace.layers[1].label);
-    window.get_by_label(&spoken).click();
+    // A row is one thing to hear of; the number under the pointer stands in its tip.
+    let heads = window.get_by_label_contains(&format!("{} · heads: ", trace.layers[1].label)).rect();
+    let at = egui::pos2(heads.left() + (5.0 + 0.5) * heads.width() / HEADS as f32, heads.center().y);
+    window.hover_at(at);
+    window.run_ok();
+    window.get_by_label_contains(&format!("{} · head 5: {share:.4}", trace.layers[1].label));
+    window.drag_at(at);
+    window.step();
+    window.drop_at(at);
     window.run_ok();
     let view = window.state().state().lens().clone();
     assert_eq!((view.layers, view.heads), (Indices::one(1), Indices::one(5)));

@@ -81,7 +81,7 @@ fn every_answer_and_every_map_says_whose_it_is() {
     wait(&mut window, "the answer", is_answered);
     wait(&mut window, "the maps", maps_are_drawn);
     window.get_by_label_contains("A · tiny-llama3/checkpoint · 6 tokens");
-    let whose = |window: &Harness<'_, App>| window.state().state().whose_maps().unwrap();
+    let whose = |window: &Harness<'_, App>| window.state().state().whose_maps(&window.state().state().names()).unwrap();
     assert_eq!(whose(&window), ("A · tiny-llama3/checkpoint".to_owned(), false));
 
     window.state_mut().act(UiCommand::OtherModel);

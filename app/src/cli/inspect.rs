@@ -142,7 +142,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         "towers": towers.collect::<Value>(),
         "template": inspection.template.name(),
         "tokenizer_ids": inspection.vocabulary,
-        "parameters": { "total": inspection.parameters(), "core": inspection.core_parameters },
+        "parameters": { "total": inspection.parameters, "core": inspection.core_parameters },
         "stored": { "bytes": stored_bytes(inspection), "core_bytes": inspection.stored_bytes, "dtype": inspection.stored_dtype },
         "needed_bytes": needed.collect::<Map<_, _>>(),
         "available_bytes": inspection.available_bytes,
@@ -217,7 +217,7 @@ fn report_text(inspection: &Inspection) -> String {
     let mut report = Report(String::new());
     let name = checkpoint_name(&inspection.directory);
     let name = printable::line(&name);
-    report.heading(&format!("{name}: {}, {} parameters", family(config), count(inspection.parameters())));
+    report.heading(&format!("{name}: {}, {} parameters", family(config), count(inspection.parameters)));
     report.row("directory", printable::path(&inspection.directory));
     report.row(
         "decoder",

@@ -25,6 +25,16 @@ pub struct Shown {
     pub other: Option<Arc<Picture>>,
 }
 
+/// What is known of questions without a picture, by condition and words: sets ask the same of many pictures, and without
+/// one it is the same question.
+#[derive(Debug, Default)]
+pub struct Blind {
+    /// What was answered.
+    said: HashMap<(String, String), String>,
+    /// Probabilities of the options.
+    scored: HashMap<(String, String), HashMap<Vec<u32>, f64>>,
+}
+
 /// Asks questions of one model under one protocol.
 pub struct Asker {
     model: ModelId,
@@ -69,27 +79,45 @@ impl Asker {
         Ok(First { idx: item.idx.clone(), prompt: conversation.text(), ids })
     }
 
-    /// Asks `item` under a condition.
+    /// Asks `item` under a condition; of one without a picture, what is not in `blind` yet.
     ///
     /// # Errors
     /// If it cannot be asked: the prompt is too long, there is no other picture.
-    pub fn ask(&self, engine: &mut dyn Runs, item: &Item, asked: &Asked, shown: &Shown) -> Result<Outcome> {
+    pub fn ask(
+        &self,
+        engine: &mut dyn Runs,
+        item: &Item,
+        asked: &Asked,
+        shown: &Shown,
+        blind: &mut Blind,
+    ) -> Result<Outcome> {
         let spec = self.spec(item, asked, shown)?;
+        let words = asked.is_blind().then(|| (asked.condition.name.clone(), self.protocol.prompt(item)));
+        let mut elsewhere = HashMap::new();
+        let known = match &words {
+            Some(words) => blind.scored.entry(words.clone()).or_default(),
+            None => &mut elsewhere,
+        };
         match self.protocol {
             Protocol::LogProb => {
                 let options: Vec<Vec<Vec<u32>>> =
                     (0..item.choices.len()).map(|at| self.letters(at)).collect::<Result<_>>()?;
-                self.score(engine, &spec, item, &options)
+                self.score(engine, &spec, item, &options, known)
             }
             Protocol::LogProbText => {
                 let whole = |text: &String| Ok(vec![self.whole(text)?]);
                 let options: Vec<Vec<Vec<u32>>> = item.choices.iter().map(whole).collect::<Result<_>>()?;
-                self.score(engine, &spec, item, &options)
+                self.score(engine, &spec, item, &options, known)
             }
             Protocol::Official | Protocol::LmmsEval | Protocol::Strict | Protocol::Exact => {
+                if let Some(said) = words.as_ref().and_then(|words| blind.said.get(words)) {
+                    return Ok(self.protocol.read(item, said));
+                }
                 let options = GenerateOptions { max_tokens: self.protocol.max_tokens(), ..GenerateOptions::default() };
                 let answer = engine.run(RunSpec { decoding: Decoding::Generate(options), ..spec })?.into_answer()?;
-                Ok(self.protocol.read(item, &answer.text))
+                let outcome = self.protocol.read(item, &answer.text);
+                blind.said.extend(words.map(|words| (words, answer.text)));
+                Ok(outcome)
             }
         }
     }
@@ -141,9 +169,17 @@ impl Asker {
         self.tokenizer.encode(text, Special::Literal)
     }
 
-    /// Scores options, each of which can be said in several ways.
-    fn score(&self, engine: &mut dyn Runs, spec: &RunSpec, item: &Item, options: &[Vec<Vec<u32>>]) -> Result<Outcome> {
-        let mut known = Scored::default();
+    /// Scores options, each of which can be said in several ways, but for those whose probability is in `before`; adds the
+    /// others to it.
+    fn score(
+        &self,
+        engine: &mut dyn Runs,
+        spec: &RunSpec,
+        item: &Item,
+        options: &[Vec<Vec<u32>>],
+        before: &mut HashMap<Vec<u32>, f64>,
+    ) -> Result<Outcome> {
+        let mut known = Scored { first: Vec::new(), sequences: before.clone() };
         let mut log_probs = Vec::with_capacity(options.len());
         // Longer ones first: they tell what the first place holds, too.
         let mut all: Vec<&Vec<u32>> = options.iter().flatten().collect();
@@ -157,18 +193,20 @@ impl Asker {
                 if known.first.is_empty() {
                     known.first = scores.first;
                 }
-                let mut before = 0.0;
+                let mut total = 0.0;
                 for (at, token) in scores.tokens.iter().enumerate() {
                     for other in &token.alternatives {
                         let mut key = ids[..at].to_vec();
                         key.push(other.id);
-                        known.sequences.entry(key).or_insert(before + f64::from(other.log_prob));
+                        known.sequences.entry(key).or_insert(total + f64::from(other.log_prob));
                     }
-                    before += f64::from(token.log_prob);
-                    known.sequences.insert(ids[..=at].to_vec(), before);
+                    total += f64::from(token.log_prob);
+                    known.sequences.insert(ids[..=at].to_vec(), total);
                 }
             }
         }
+        let asked_for = options.iter().flatten();
+        before.extend(asked_for.filter_map(|ids| Some((ids.clone(), known.log_prob(ids)?))));
         for forms in options {
             let total: f64 = forms.iter().filter_map(|ids| known.log_prob(ids)).map(f64::exp).sum();
             log_probs.push(if forms.len() == 1 {
@@ -191,7 +229,6 @@ impl Asker {
 }
 
 /// What is known of the probabilities of token sequences.
-#[derive(Default)]
 struct Scored {
     /// Of every token in the first place.
     first: Vec<f32>,
@@ -200,9 +237,10 @@ struct Scored {
 
 impl Scored {
     fn log_prob(&self, ids: &[u32]) -> Option<f64> {
-        match ids {
+        let first = || match ids {
             [id] => self.first.get(*id as usize).map(|p| f64::from(*p)),
-            ids => self.sequences.get(ids).copied(),
-        }
+            _ => None,
+        };
+        first().or_else(|| self.sequences.get(ids).copied())
     }
 }

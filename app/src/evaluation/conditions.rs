@@ -15,6 +15,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whether nothing but the words of the question reaches the model.
+    pub fn is_blind(&self) -> bool {
+        matches!(self.how, How::NoImage | How::Missing)
+    }
+
     /// Whether another picture is wanted.
     pub fn needs_other(&self) -> bool {
         match &self.how {

@@ -1,6 +1,6 @@
 //! A set that is asked: what a shard lacks, picture by picture.
 
-use super::asker::{Asker, Shown};
+use super::asker::{Asker, Blind, Shown};
 use super::conditions::{self, Asked};
 use super::{Plan, Runs, Subject, in_engine_words, is_of_input, others};
 use crate::fingerprint;
@@ -114,8 +114,9 @@ impl Session {
     ) -> Result<Ended> {
         let left: Vec<&Item> =
             self.items.iter().filter(|item| shard.holds(&item.idx) && !file.has(&item.idx)).collect();
+        let mut blind = Blind::default();
         for about in by_picture(&left) {
-            let entries = self.picture(engine, &about)?;
+            let entries = self.picture(engine, &about, &mut blind)?;
             for entry in &entries {
                 file.push(entry).map_err(in_engine_words)?;
             }
@@ -128,7 +129,7 @@ impl Session {
     }
 
     /// Everything about one picture.
-    fn picture(&self, engine: &mut dyn Runs, about: &[&Item]) -> Result<Vec<Entry>> {
+    fn picture(&self, engine: &mut dyn Runs, about: &[&Item], blind: &mut Blind) -> Result<Vec<Entry>> {
         let Some(first) = about.first() else { return Ok(Vec::new()) };
         let own = match read_picture(&self.set, first.picture) {
             Ok(own) => own,
@@ -163,7 +164,7 @@ impl Session {
                     _ => None,
                 };
                 let shown = Shown { own: Arc::clone(&own), other };
-                match self.asker.ask(engine, item, asked, &shown) {
+                match self.asker.ask(engine, item, asked, &shown, blind) {
                     Ok(outcome) => {
                         done.insert(asked.condition.name.clone(), outcome);
                     }

@@ -62,7 +62,7 @@ fn encoders(findings: &Findings, shown: &Shown, sheet: Sheet) -> Sheet {
             let rank = ranks(*measure, values).get(k).copied().flatten();
             let Some((value, rank)) = values.get(k).copied().flatten().zip(rank) else { return Field::default() };
             let most = values.iter().flatten().map(|value| value.abs()).fold(0.0, f64::max);
-            let fill = (measure.rung() == Rung::Intervention && most > 0.0).then(|| colour(&table, value / most));
+            let fill = (measure.rung() == Rung::Intervention && most > 0.0).then(|| colour(table, value / most));
             Field { text: format!("{} ({rank})", number(*measure, value)), fill }
         };
         Row { name: name.clone(), fields: columns.iter().map(field).collect() }
@@ -358,7 +358,7 @@ fn coloured(sheet: Sheet, rows: Vec<(String, Vec<Option<f64>>)>, written: bool) 
     let field = |value: Option<f64>| {
         value.map_or_else(Field::default, |value| Field {
             text: if written { signed(value) } else { String::new() },
-            fill: Some(colour(&table, value / reach)),
+            fill: Some(colour(table, value / reach)),
         })
     };
     let rows = rows.into_iter().map(|(name, values)| Row { name, fields: values.into_iter().map(field).collect() });

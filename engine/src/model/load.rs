@@ -90,6 +90,8 @@ pub struct Inspection {
     pub vocabulary: usize,
     /// Its encoders.
     pub encoders: Vec<EncoderReport>,
+    /// Parameters of everything that will be loaded.
+    pub parameters: u64,
     /// Parameters of the checkpoint's own weights.
     pub core_parameters: u64,
     /// Bytes the checkpoint's own weights take in memory in the chosen precision.
@@ -398,6 +400,7 @@ impl Found {
             name: self.name.clone(),
             template: self.template,
             vocabulary: self.tokenizer.len(),
+            parameters: surveyed.survey.parameters(),
             core_parameters: surveyed.core.parameters(),
             core_bytes: surveyed.core.bytes(precision),
             stored_bytes: self.weights.stored_bytes(),
@@ -525,11 +528,6 @@ impl Inspection {
     pub fn need(&self, weights: WeightFormat) -> MemoryNeed {
         let found = self.needed.iter().find(|(format, _)| *format == weights);
         found.map_or(MemoryNeed::default(), |(_, need)| *need)
-    }
-
-    /// Parameters of everything that will be loaded.
-    pub fn parameters(&self) -> u64 {
-        self.survey.parameters()
     }
 }
 

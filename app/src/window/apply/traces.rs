@@ -12,7 +12,7 @@ const AT_ONCE: u64 = 100_000_000;
 
 /// Whether `model` looks at a picture in a moment.
 pub(super) fn is_quick(model: &Model) -> bool {
-    model.is_demo() || model.inspection.parameters() < AT_ONCE
+    model.is_demo() || model.inspection.parameters < AT_ONCE
 }
 
 impl App {
@@ -24,8 +24,8 @@ impl App {
             self.state.panes().iter().flat_map(|pane| pane.source.runs()).filter_map(|run| self.state.run_key(run)),
         );
         for key in wanted {
-            let untried = self.state.traces.remade(&key).is_none();
-            if untried && self.state.models.named(key.model).is_some_and(is_quick) {
+            let wanted = self.state.lacks_trace(&key) && self.state.traces.remade(&key).is_none();
+            if wanted && self.state.models.named(key.model).is_some_and(is_quick) {
                 self.remake_trace(key);
             }
         }

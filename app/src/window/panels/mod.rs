@@ -7,6 +7,7 @@ mod evidence;
 mod export;
 mod inspector;
 mod notices;
+mod once;
 mod opening;
 mod overlay;
 mod parts;
@@ -26,6 +27,7 @@ use super::lang::Texts;
 use super::state::{AppState, Layout, Overlay, PanelKind};
 use egui::{CentralPanel, Context, Event, Frame, Panel, Popup, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tabs, TileId, Tiles, UiResponse};
+use once::Once;
 use std::sync::Arc;
 
 /// What every panel is given.
@@ -36,6 +38,14 @@ pub struct Cx<'a> {
     pub texts: &'static Texts,
     /// With which maps; `None` where there is no graphics device.
     pub gpu: Option<&'a MapGpu>,
+    once: Once,
+}
+
+impl<'a> Cx<'a> {
+    /// For one frame.
+    fn new(state: &'a AppState, texts: &'static Texts, gpu: Option<&'a MapGpu>) -> Self {
+        Self { state, texts, gpu, once: Once::default() }
+    }
 }
 
 /// What panels keep for speed alone: dropping it changes nothing on the screen.
@@ -43,6 +53,7 @@ pub struct Cx<'a> {
 pub struct Panels {
     conversation: conversation::Kept,
     evaluation: evaluation::Kept,
+    inspector: inspector::Kept,
 }
 
 impl Panels {
@@ -55,7 +66,7 @@ impl Panels {
         gpu: Option<&MapGpu>,
         out: &mut Vec<Action>,
     ) -> Option<Layout> {
-        let cx = Cx { state, texts, gpu };
+        let cx = Cx::new(state, texts, gpu);
         Panel::top("top bar").show(ui, |ui| top_bar::show(ui, &cx, out));
         notices::show(ui, &cx, out);
         let mut layout = None;
@@ -65,8 +76,7 @@ impl Panels {
                 opening::page(ui, &cx, out);
             } else {
                 let mut tree = state.layout.clone();
-                let mut tiles =
-                    TilesOf { cx: &cx, conversation: &mut self.conversation, evaluation: &mut self.evaluation, out };
+                let mut tiles = TilesOf { cx: &cx, kept: self, out };
                 tree.0.ui(&mut tiles, ui);
                 layout = Some(tree).filter(|tree| *tree != state.layout);
             }
@@ -81,8 +91,7 @@ impl Panels {
 /// The panels as tiles.
 struct TilesOf<'a> {
     cx: &'a Cx<'a>,
-    conversation: &'a mut conversation::Kept,
-    evaluation: &'a mut evaluation::Kept,
+    kept: &'a mut Panels,
     out: &'a mut Vec<Action>,
 }
 
@@ -105,15 +114,15 @@ impl Behavior<PanelKind> for TilesOf<'_> {
             ui.expand_to_include_rect(ui.max_rect());
             self.mark_active(ui, *panel);
             match panel {
-                PanelKind::Conversation => conversation::show(ui, self.cx, self.conversation, self.out),
+                PanelKind::Conversation => conversation::show(ui, self.cx, &mut self.kept.conversation, self.out),
                 PanelKind::Map(id) => {
                     if let Some(pane) = self.cx.state.panes().get(*id) {
                         probe::show(ui, self.cx, pane, self.out);
                     }
                 }
-                PanelKind::Inspector => inspector::show(ui, self.cx, self.out),
+                PanelKind::Inspector => inspector::show(ui, self.cx, &mut self.kept.inspector, self.out),
                 PanelKind::Evidence => evidence::show(ui, self.cx, self.out),
-                PanelKind::Evaluation => evaluation::show(ui, self.cx, self.evaluation, self.out),
+                PanelKind::Evaluation => evaluation::show(ui, self.cx, &mut self.kept.evaluation, self.out),
                 PanelKind::Comparison => comparison::show(ui, self.cx, self.out),
             }
         });

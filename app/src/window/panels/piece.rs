@@ -23,32 +23,31 @@ impl Piece {
         }
     }
 
-    /// Where each token is drawn, relative to `galley`: one rectangle for each row it is on.
-    pub fn places(&self, galley: &Galley) -> Vec<(usize, Vec<Rect>)> {
-        let mut found: Vec<(usize, Vec<Rect>)> = self.owners.iter().map(|(token, _)| (*token, Vec::new())).collect();
+    /// Where tokens are drawn, relative to `galley`, in the order of the text: one rectangle for each row that a token is on.
+    pub fn places(&self, galley: &Galley) -> Vec<(usize, Rect)> {
+        let mut found: Vec<(usize, Rect)> = Vec::with_capacity(self.owners.len());
         let (mut letter, mut owner) = (0, 0);
         for row in &galley.rows {
             for glyph in &row.row.glyphs {
                 while self.owners.get(owner).is_some_and(|(_, letters)| letters.end <= letter) {
                     owner += 1;
                 }
-                let Some(((_, rects), (_, letters))) = found.get_mut(owner).zip(self.owners.get(owner)) else {
-                    return found;
-                };
+                let Some((token, letters)) = self.owners.get(owner) else { return found };
+                letter += 1;
+                // Nobody points at the space before a word, unless it is all there is.
+                if glyph.chr.is_whitespace() && letters.len() > 1 {
+                    continue;
+                }
                 let top_left = row.pos + glyph.pos.to_vec2() - vec2(0.0, glyph.font_ascent);
                 // Without the room between the lines.
                 let rect = Rect::from_min_size(top_left, vec2(glyph.advance_width, glyph.font_height));
-                // Nobody points at the space before a word, unless it is all there is.
-                if !glyph.chr.is_whitespace() || letters.len() == 1 {
-                    let same_row = |last: &&mut Rect| {
-                        (last.top() - rect.top()).abs() < 1.0 || last.y_range().contains(rect.center().y)
-                    };
-                    match rects.last_mut().filter(same_row) {
-                        Some(last) => *last = last.union(rect),
-                        None => rects.push(rect),
-                    }
+                let same_row = |(of, last): &&mut (usize, Rect)| {
+                    of == token && ((last.top() - rect.top()).abs() < 1.0 || last.y_range().contains(rect.center().y))
+                };
+                match found.last_mut().filter(same_row) {
+                    Some((_, last)) => *last = last.union(rect),
+                    None => found.push((*token, rect)),
                 }
-                letter += 1;
             }
             if row.ends_with_newline {
                 letter += 1;

@@ -2,7 +2,7 @@
 
 use super::Cx;
 use crate::window::gpu::{MapGpu, PaneMaps, TraceOnGpu};
-use crate::window::state::{Counterparts, MapLens, MapPane, MapSource, RunRef, SidesLook, TraceEntry};
+use crate::window::state::{MapLens, MapPane, MapSource, RunRef, SidesLook, TraceEntry};
 use opabinia_shaders::{MapView, Normalisation, Quantity};
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl<'a> Shown<'a> {
         let (Some((a, a_on_gpu)), Some((b, b_on_gpu))) = (on_gpu(cx, gpu, a), on_gpu(cx, gpu, b)) else {
             return Ok(None);
         };
-        let lenses = Counterparts::of(&a.trace, &b.trace).lenses(&pane.lens);
+        let lenses = cx.counterparts(a, b).lenses(&pane.lens);
         let mut sides = [None, None];
         for (side, ((entry, on_gpu), lens)) in
             sides.iter_mut().zip([(a, a_on_gpu), (b, b_on_gpu)].into_iter().zip(lenses))
@@ -108,14 +108,16 @@ impl<'a> Shown<'a> {
         if linked.len() < 2 && !is_sides {
             return None;
         }
-        let mut range: Option<(f32, f32)> = None;
-        let panes = linked.iter().filter_map(|id| cx.state.panes().get(*id));
-        for other in panes.flat_map(|other| Self::each(cx, gpu, other)) {
-            let maps = if other.lens.quantity.per_encoder() { &other.maps.small } else { &other.maps.large };
-            let Some((low, high)) = maps.extent(&other.view) else { continue };
-            range = Some(range.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
-        }
-        let (low, high) = range?;
+        let (low, high) = cx.range_of(linked, |linked| {
+            let mut range: Option<(f32, f32)> = None;
+            let panes = linked.iter().filter_map(|id| cx.state.panes().get(*id));
+            for other in panes.flat_map(|other| Self::each(cx, gpu, other)) {
+                let maps = if other.lens.quantity.per_encoder() { &other.maps.small } else { &other.maps.large };
+                let Some((low, high)) = maps.extent(&other.view) else { continue };
+                range = Some(range.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
+            }
+            range
+        })?;
         let (low, high) = if self.view.symmetric || pane.source.is_difference() {
             let most = high.max(-low);
             (-most, most)

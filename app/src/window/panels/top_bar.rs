@@ -50,7 +50,7 @@ fn sides(ui: &mut Ui, cx: &Cx<'_>, narrow: bool, out: &mut Vec<Action>) {
     Frame::new().stroke(line).corner_radius(6).inner_margin(Margin::symmetric(2, 0)).show(ui, |ui| {
         ui.spacing_mut().item_spacing.x = 1.0;
         for slot in SIDES {
-            let called = cx.state.name_of(slot).unwrap_or_default();
+            let called = cx.name_of(slot).unwrap_or_default();
             let chosen = !cx.state.comparison.on && cx.state.models.answering() == slot;
             let text = format!("{}  {}", slot.letter(), shortened(&called, if narrow { 14 } else { 28 }));
             let colour = parts::side_colour(ui, slot);
@@ -87,7 +87,7 @@ fn model(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, narrow: bool, out: &mut Vec<Actio
         return;
     };
     let facts = facts(model);
-    let called = cx.state.name_of(slot).unwrap_or_else(|| model.name());
+    let called = cx.name_of(slot).unwrap_or_else(|| model.name());
     let two = cx.state.models.are_two();
     let answers = cx.state.models.answering() == slot;
     let mut label = format!("{letter}  {}", shortened(&called, if narrow { 22 } else { 40 }));

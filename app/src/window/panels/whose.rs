@@ -6,7 +6,7 @@ use egui::{Color32, Label, RichText, Ui};
 
 /// Says which checkpoint maps and numbers are of, where two are loaded or another one gave the answer that is shown.
 pub fn label(ui: &mut Ui, cx: &Cx<'_>) {
-    let Some((name, of_another)) = cx.state.whose_maps() else { return };
+    let Some((name, of_another)) = cx.state.whose_maps(cx.names()) else { return };
     let texts = &cx.texts.conversation;
     // The answer beside them is not what they are about.
     let colour = if of_another { ui.visuals().warn_fg_color } else { ui.visuals().weak_text_color() };
@@ -43,7 +43,7 @@ pub fn of_numbers(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane) {
 
 /// What the model of `run` is called, with its letter.
 fn name(cx: &Cx<'_>, run: &RunRef) -> Option<String> {
-    Some(cx.state.names().of(cx.state.model_of(run.side)?))
+    Some(cx.names().of(cx.state.model_of(run.side)?))
 }
 
 fn written(ui: &mut Ui, name: &str, colour: Color32, tip: &str) {

@@ -4,19 +4,25 @@ use super::{AppState, MapLens, MapSource, ViewChange};
 use opabinia_engine::compare::Matching;
 use opabinia_engine::probe::Trace;
 use opabinia_shaders::{Cell, Indices};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Two traces of one picture and what belongs together in them. Everywhere 0 is A and 1 is B.
 #[derive(Debug)]
 pub struct Counterparts<'a> {
     traces: [&'a Trace; 2],
-    matching: Matching,
+    matching: Rc<Matching>,
 }
 
 impl<'a> Counterparts<'a> {
     /// Those of `a` and `b`.
     pub fn of(a: &'a Trace, b: &'a Trace) -> Self {
-        Self { traces: [a, b], matching: Matching::of(a, b) }
+        Self::matched([a, b], Rc::new(Matching::of(a, b)))
+    }
+
+    /// Those of `traces`, of which it is known what belongs together.
+    pub fn matched(traces: [&'a Trace; 2], matching: Rc<Matching>) -> Self {
+        Self { traces, matching }
     }
 
     /// What belongs together.
@@ -26,7 +32,7 @@ impl<'a> Counterparts<'a> {
 
     /// Whether both are of one shape: then their numbers can be taken from each other place by place.
     pub fn are_alike(&self) -> bool {
-        let Matching { encoders, encoders_alone, layers, layers_alone } = &self.matching;
+        let Matching { encoders, encoders_alone, layers, layers_alone } = &*self.matching;
         let [a, b] = self.traces;
         encoders_alone.iter().chain(layers_alone).all(Vec::is_empty)
             && encoders.iter().all(|pair| pair.same_name && pair.same_grid && pair.places[0] == pair.places[1])

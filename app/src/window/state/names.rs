@@ -115,14 +115,14 @@ impl AppState {
         Some(self.names().plain(&self.models.loaded(slot)?.into()))
     }
 
-    /// Whose maps and numbers are shown, where that is not plain: two checkpoints are loaded, or another one gave the
-    /// answer that is shown. With it, whether it is another one.
-    pub fn whose_maps(&self) -> Option<(String, bool)> {
+    /// Whose maps and numbers are shown, by its name of `names`, where that is not plain: two checkpoints are loaded, or
+    /// another one gave the answer that is shown. With it, whether it is another one.
+    pub fn whose_maps(&self, names: &Names) -> Option<(String, bool)> {
         let model = self.models.current()?;
         let shown = self.conversations.current();
         let leaf = shown.and_then(|shown| shown.exchanges.get(shown.leaf?)).filter(|leaf| !leaf.model.is_empty());
         let of_another = leaf.is_some_and(|leaf| !model.answered(leaf));
-        (of_another || self.models.are_two()).then(|| (self.names().of(model), of_another))
+        (of_another || self.models.are_two()).then(|| (names.of(model), of_another))
     }
 }
 

@@ -70,7 +70,7 @@ fn column(
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             let colour = parts::side_colour(ui, slot);
-            let name = cx.state.name_of(slot).unwrap_or_default();
+            let name = cx.name_of(slot).unwrap_or_default();
             ui.label(RichText::new(slot.letter()).strong().color(colour));
             ui.add(Label::new(RichText::new(&name).small().color(colour)).truncate()).on_hover_text(&name);
         });

@@ -41,7 +41,7 @@ pub fn answer(ui: &mut Ui, cx: &Cx<'_>) {
     parts::card(ui, |ui| {
         let name = match exchange.model.is_empty() {
             true => cx.texts.comparison.between.title.to_owned(),
-            false => cx.state.names().plain(&exchange.into()),
+            false => cx.names().plain(&exchange.into()),
         };
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;

@@ -3,7 +3,7 @@
 use super::{Cx, parts};
 use crate::evidence::{Findings, Measure, Removal, Rung, sheet};
 use crate::window::action::{Action, ComparisonAction};
-use crate::window::state::{Counterparts, EvidencePart, PartState, Purpose, SIDES};
+use crate::window::state::{EvidencePart, PartState, Purpose, SIDES};
 use egui::{Grid, Label, RichText, ScrollArea, Ui};
 use opabinia_engine::probe::evidence::GameKind;
 
@@ -53,7 +53,7 @@ fn table(ui: &mut Ui, cx: &Cx<'_>, findings: [&Findings; 2]) {
         parts::weak(ui, texts.no_maps);
         return;
     };
-    let counterparts = Counterparts::of(&a.trace, &b.trace);
+    let counterparts = cx.counterparts(a, b);
     for line in parts::matching(cx, counterparts.matching(), [a, b]) {
         parts::weak(ui, &line);
     }

@@ -43,7 +43,7 @@ fn heading(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     ui.columns(2, |columns| {
         for (ui, slot) in columns.iter_mut().zip(SIDES) {
             ui.horizontal(|ui| {
-                let name = cx.state.name_of(slot).unwrap_or_else(|| cx.texts.opening.no_model.to_owned());
+                let name = cx.name_of(slot).unwrap_or_else(|| cx.texts.opening.no_model.to_owned());
                 ui.label(RichText::new(slot.letter()).strong().color(parts::side_colour(ui, slot)));
                 parts::buttons(ui, |ui| {
                     if cx.state.models.loaded(slot).is_some() {

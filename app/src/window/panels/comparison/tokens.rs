@@ -38,20 +38,21 @@ pub fn tokens(
     let (area, _) = ui.allocate_exact_size(vec2(width, galley.size().y), Sense::hover());
     let ids = ui.unique_id().with("tokens");
     let mut clicked = None;
-    for (place, rects) in piece.places(&galley) {
-        for (part, rect) in rects.into_iter().enumerate() {
-            let rect = rect.translate(area.min.to_vec2()).expand2(vec2(0.0, 1.0));
-            if !ui.is_rect_visible(rect) {
-                continue;
-            }
-            let response = ui.interact(rect, ids.with((place, part)), sense);
-            if response.hovered() || response.has_focus() {
-                let fill = ui.visuals().widgets.hovered.weak_bg_fill;
-                ui.painter().rect_filled(rect, CornerRadius::same(3), fill);
-            }
-            if of_token(cx, exchange, place, part, response) {
-                clicked = Some(place);
-            }
+    let mut before = None;
+    for (place, rect) in piece.places(&galley) {
+        let part = before.filter(|(last, _)| *last == place).map_or(0, |(_, part)| part + 1);
+        before = Some((place, part));
+        let rect = rect.translate(area.min.to_vec2()).expand2(vec2(0.0, 1.0));
+        if !ui.is_rect_visible(rect) {
+            continue;
+        }
+        let response = ui.interact(rect, ids.with((place, part)), sense);
+        if response.hovered() || response.has_focus() {
+            let fill = ui.visuals().widgets.hovered.weak_bg_fill;
+            ui.painter().rect_filled(rect, CornerRadius::same(3), fill);
+        }
+        if of_token(cx, exchange, place, part, response) {
+            clicked = Some(place);
         }
     }
     ui.painter().galley(area.min, galley, Color32::PLACEHOLDER);

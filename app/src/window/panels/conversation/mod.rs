@@ -110,7 +110,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
 /// The path that is shown, of which only what is in view is laid out.
 fn exchanges(ui: &mut Ui, cx: &Cx<'_>, shown: &Conversation, kept: &mut Kept, asked: bool, out: &mut Vec<Action>) {
     kept.measures.follow(shown, ui.available_width());
-    let names = cx.state.names();
+    let names = cx.names();
     let mut area = ScrollArea::vertical().id_salt(shown.id).auto_shrink(false).stick_to_bottom(true).animated(false);
     let shift = std::mem::take(&mut kept.shift);
     if shift != 0.0 {

@@ -55,7 +55,7 @@ impl Drawn {
 fn frame(ctx: &Context, state: &AppState, kept: &mut Kept, events: Vec<Event>) -> Drawn {
     let screen_rect = Some(egui::Rect::from_min_size(egui::Pos2::ZERO, SIZE));
     let input = RawInput { screen_rect, events, ..RawInput::default() };
-    let cx = Cx { state, texts: Language::English.texts(), gpu: None };
+    let cx = Cx::new(state, Language::English.texts(), None);
     let mut spent = Duration::ZERO;
     let mut output = ctx.run_ui(input, |ui| {
         let started = Instant::now();

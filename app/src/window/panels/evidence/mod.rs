@@ -228,7 +228,7 @@ fn progress(ui: &mut Ui, cx: &Cx<'_>, about: &About<'_>, model: &Model, part: Ev
     let known = cx.state.evidence.get(about.key, about.exchange);
     let running = cx.state.jobs.find(|purpose| matches!(purpose, Purpose::Evidence(key, _) if *key == about.key));
     let state = known.and_then(|known| known.part(part));
-    let quick = model.is_demo() || model.inspection.parameters() < AT_ONCE;
+    let quick = model.is_demo() || model.inspection.parameters < AT_ONCE;
     if let Some((_, running)) = running {
         ui.horizontal(|ui| {
             ui.add(Spinner::new().size(13.0));

@@ -1,15 +1,16 @@
 //! The selected cell on both sides of a comparison: every number in two columns, with their difference.
 
 use super::super::{Cx, parts as pieces};
+use super::kept::Kept;
 use super::parts::heading;
 use super::selected::Selected;
-use crate::window::state::{Counterparts, SIDES};
+use crate::window::state::SIDES;
 use egui::{Grid, Label, RichText, Ui};
 use opabinia_engine::probe::{Measure, Measured};
 
 /// Draws the numbers, where the active pane shows both sides.
-pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
-    let Some(both) = Selected::of_both(cx) else { return };
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &Kept) {
+    let Some(both) = Selected::of_both(cx, kept) else { return };
     let texts = &cx.texts.inspector;
     let [a, b] = &both;
     heading(ui, cx.texts.sides.both_numbers);
@@ -18,7 +19,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
         let text = (cx.texts.sides.cell_of_b)(row, column, side);
         ui.add(Label::new(RichText::new(text).small().weak()).wrap());
     }
-    let counterparts = Counterparts::of(a.trace(), b.trace());
+    let counterparts = cx.counterparts(a.entry, b.entry);
     let mut rows: Vec<(String, [Measured<f64>; 2])> = Vec::new();
     for pair in &counterparts.matching().encoders {
         let name = a.entry.encoder_names.get(pair.places[0]).map_or("", String::as_str);

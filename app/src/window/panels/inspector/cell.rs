@@ -1,6 +1,7 @@
 //! The selected cell: where it lies, what each encoder had of its attention, how spread out that was.
 
 use super::super::Cx;
+use super::kept::Kept;
 use super::parts::{Bar, alone, encoder_colour, evidence, factor, heading, log_lift, share, signed};
 use super::selected::Selected;
 use super::{both, keys, matrix};
@@ -9,9 +10,9 @@ use egui::{Frame, RichText, Ui};
 use opabinia_engine::probe::{Measure, Measured};
 
 /// Draws the tab.
-pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &Kept, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
-    let Some(selected) = Selected::of(cx) else {
+    let Some(selected) = Selected::of(cx, kept) else {
         let text = if cx.state.trace().is_some() { texts.no_cell } else { texts.no_trace };
         ui.weak(text);
         return;
@@ -24,7 +25,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
             ui.label(RichText::new(texts.in_padding).color(colour));
         });
     }
-    both::show(ui, cx);
+    both::show(ui, cx, kept);
     encoders(ui, cx, &selected);
     entropy(ui, cx, &selected);
     matrix::show(ui, cx, &selected, out);

@@ -5,7 +5,7 @@ use super::parts::{alone, factor, heading, log_lift, share, signed};
 use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
 use crate::window::state::MapLens;
-use egui::{Align2, Color32, FontId, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 use opabinia_engine::probe::{Measure, Measured};
 use opabinia_engine::sva::HEADS;
 use opabinia_shaders::{Cell, ColourMap, Indices, Quantity as Shown};
@@ -91,7 +91,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
     };
     heading(ui, texts.matrix);
     ui.label(egui::RichText::new(alone(&what)).small().weak());
-    let matrix = selected.trace().matrix(measure, selected.cell);
+    let matrix = selected.matrix(measure);
     let scale = Scale::over(measure, &matrix);
     let colours = if view.quantity == Shown::Dominant { ColourMap::Diverging } else { view.colours() };
     let table = colours.table();
@@ -107,42 +107,53 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, out: &mut Vec<Act
         let at = pos2(area.left() + NAMES + (head as f32 + 0.5) * width, area.top() + height * 0.5);
         painter.text(at, Align2::CENTER_CENTER, head, labels.clone(), weak);
     }
-    for (at, (layer, values)) in selected.trace().layers.iter().zip(&matrix).enumerate() {
+    for (at, (layer, values)) in selected.trace().layers.iter().zip(matrix.iter()).enumerate() {
         let top = area.top() + height * (at + 1) as f32;
         let name = pos2(area.left(), top + height / 2.0);
         painter.text(name, Align2::LEFT_CENTER, &layer.label, labels.clone(), weak);
+        let row = Rect::from_min_size(pos2(area.left() + NAMES, top), vec2(width * HEADS as f32, height));
+        let words = |head: usize| match values {
+            Measured::Value(heads) => heads.get(head).map_or_else(String::new, |value| scale.words(*value)),
+            Measured::Masked => cx.texts.probe.masked.to_owned(),
+            Measured::Padding => cx.texts.probe.padding.to_owned(),
+        };
+        // One row is one thing to point at and to hear of: two hundred numbers by themselves would take longer to keep ready
+        // than all that stands above them. Clicked, not tabbed to: layers and heads have keys of their own.
+        let response = ui.interact(row, ui.scope_id().with(("matrix", at)), Sense::CLICK | Sense::HOVER);
+        response.widget_info(|| {
+            let heads = if let Measured::Value(heads) = values { heads.as_slice() } else { &[] };
+            let ends = [heads.iter().copied().reduce(f64::min), heads.iter().copied().reduce(f64::max)];
+            let all = match ends {
+                [Some(least), Some(most)] => format!("{} … {}", scale.words(least), scale.words(most)),
+                _ => words(0),
+            };
+            WidgetInfo::labeled(egui::Role::Button, true, format!("{} · {}: {all}", layer.label, texts.heads))
+        });
+        let under = |at: Pos2| (((at.x - row.left()) / width) as usize).min(HEADS - 1);
+        let pointed = response.hover_pos().map(under);
         for head in 0..HEADS {
-            let left = area.left() + NAMES + head as f32 * width;
+            let left = row.left() + head as f32 * width;
             let rect = Rect::from_min_size(pos2(left, top), vec2(width, height)).shrink(0.5);
             let value = if let Measured::Value(heads) = values { heads.get(head).copied() } else { None };
-            // Only where somebody hears or reads it: there are some two hundred of them.
-            let spoken = || {
-                let words = match (value, values) {
-                    (Some(value), _) => scale.words(value),
-                    (None, Measured::Masked) => cx.texts.probe.masked.to_owned(),
-                    (None, _) => cx.texts.probe.padding.to_owned(),
-                };
-                format!("{} · {} {head}: {words}", layer.label, texts.head)
-            };
-            // Clicked, not tabbed to: 200 stops would bar the way; layers and heads have keys of their own.
-            let response = ui.interact(rect, ui.scope_id().with(("matrix", at, head)), Sense::CLICK | Sense::HOVER);
-            response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, spoken()));
-            let fill = value.map_or(ui.visuals().faint_bg_color, |value| scale.colour(&table, value));
+            let fill = value.map_or(ui.visuals().faint_bg_color, |value| scale.colour(table, value));
             painter.rect_filled(rect, 1, fill);
             let one = view.layers == Indices::one(at) && view.heads == Indices::one(head);
-            if one || response.hovered() {
+            if one || pointed == Some(head) {
                 let stroke = Stroke::new(if one { 2.0 } else { 1.0 }, ui.visuals().text_color());
                 painter.rect_stroke(rect, 1, stroke, StrokeKind::Outside);
             }
-            let tip = |ui: &mut Ui| drop(ui.label(format!("{}\n{}", spoken(), texts.matrix_tip)));
-            if response.on_hover_ui(tip).clicked() {
-                let next = looking_at(selected, at, head);
-                out.push(Action::View(ViewAction::Replace(Box::new(next))));
-            }
+        }
+        let clicked = response.interact_pointer_pos().filter(|_| response.clicked()).map(under);
+        response.on_hover_ui_at_pointer(|ui| {
+            let Some(head) = pointed else { return };
+            ui.label(format!("{} · {} {head}: {}\n{}", layer.label, texts.head, words(head), texts.matrix_tip));
+        });
+        if let Some(head) = clicked {
+            out.push(Action::View(ViewAction::Replace(Box::new(looking_at(selected, at, head)))));
         }
     }
     if matrix.iter().any(|layer| matches!(layer, Measured::Value(_))) {
-        legend(ui, scale, &table);
+        legend(ui, scale, table);
     }
     ui.label(egui::RichText::new(texts.layer_letters).small().weak());
 }

@@ -5,6 +5,7 @@
 
 mod both;
 mod cell;
+mod kept;
 mod keys;
 mod matrix;
 mod model;
@@ -14,6 +15,7 @@ mod selected;
 mod table;
 mod token;
 
+pub use kept::Kept;
 pub(super) use parts::{encoder_colour, fitted};
 
 use super::{Cx, whose};
@@ -25,9 +27,10 @@ use egui::{Button, ScrollArea, Ui, vec2};
 const SCROLL_BAR: f32 = 12.0;
 
 /// Draws the panel.
-pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
+pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
     let texts = &cx.texts.inspector;
     let shown = cx.state.inspector;
+    kept.begin_frame();
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 4.0);
         // So that the four of them stand in one row of the narrowest window that is promised to be usable.
@@ -57,7 +60,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, out: &mut Vec<Action>) {
     ScrollArea::vertical().id_salt(shown).auto_shrink(false).show(ui, |ui| {
         ui.set_max_width(ui.available_width() - SCROLL_BAR);
         match shown {
-            InspectorTab::Cell => cell::show(ui, cx, out),
+            InspectorTab::Cell => cell::show(ui, cx, kept, out),
             InspectorTab::Token => token::show(ui, cx, out),
             InspectorTab::Table | InspectorTab::Model => model::show(ui, cx),
         }

@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>) {
     ui.label(RichText::new(family).small().weak());
     ui.add_space(4.0);
     fact(ui, texts.directory, &inspection.directory.display().to_string());
-    fact(ui, texts.parameters, &grouped(inspection.parameters()));
+    fact(ui, texts.parameters, &grouped(inspection.parameters));
     decoder(ui, cx, inspection);
     aggregator(ui, cx, inspection);
     encoders(ui, cx, inspection, &model.encoder_names);

@@ -6,7 +6,7 @@ use super::super::Cx;
 use super::super::shown::Shown;
 use crate::difference_figure::average;
 use crate::window::gpu::GridPart;
-use crate::window::state::{Counterparts, MapPane, MapSource, MapsCompared, SidesLook, moved};
+use crate::window::state::{MapPane, MapSource, MapsCompared, SidesLook, moved};
 use opabinia_engine::compare::{LayerComparison, Maps};
 use opabinia_engine::sva::Frame;
 use opabinia_shaders::{Cell, Map, MapTexel, MapView, Quantity};
@@ -105,7 +105,7 @@ fn what(cx: &Cx<'_>, quantity: Quantity) -> String {
 fn of_both<'a>(cx: &Cx<'a>, pane: &MapPane, look: SidesLook) -> Option<Table<'a>> {
     let keys = cx.state.sides_of(pane)?;
     let [Some(a), Some(b)] = keys.each_ref().map(|key| cx.state.traces.get(key)) else { return None };
-    let counterparts = Counterparts::of(&a.trace, &b.trace);
+    let counterparts = cx.counterparts(a, b);
     let is_compared = look == SidesLook::Divergence || look == SidesLook::Difference && !counterparts.are_alike();
     if is_compared {
         let Some(MapsCompared::Ready(maps)) = cx.state.comparison.maps(&keys) else { return None };

@@ -1,10 +1,12 @@
 //! The cell, layers and heads that the view chooses of the trace that is looked at.
 
 use super::super::Cx;
+use super::kept::{Asked, Kept, Matrix};
 use crate::selection;
-use crate::window::state::{Counterparts, MapLens, TraceEntry};
+use crate::window::state::{MapLens, TraceEntry};
 use opabinia_engine::probe::{Cell, Measure, Measured, Reduction, Trace, reduce};
 use opabinia_engine::sva::{Frame, HEADS};
+use std::rc::Rc;
 
 /// What is chosen.
 pub struct Selected<'a> {
@@ -20,27 +22,28 @@ pub struct Selected<'a> {
     pub reduction: Reduction,
     /// The cell, on the finest grid of the chosen layers.
     pub cell: Cell,
+    kept: &'a Kept,
 }
 
 impl<'a> Selected<'a> {
     /// What the view chooses; `None` if there is no trace, or no cell of it.
-    pub fn of(cx: &Cx<'a>) -> Option<Self> {
+    pub fn of(cx: &Cx<'a>, kept: &'a Kept) -> Option<Self> {
         let entry = cx.state.trace()?;
-        Self::through(entry, cx.state.lens().fitted(&entry.trace))
+        Self::through(entry, cx.state.lens().fitted(&entry.trace), kept)
     }
 
     /// What the pane that shows both sides of a comparison chooses of each of them; `None` where it does not, or one has no
     /// counterpart of what is chosen.
-    pub fn of_both(cx: &Cx<'a>) -> Option<[Self; 2]> {
+    pub fn of_both(cx: &Cx<'a>, kept: &'a Kept) -> Option<[Self; 2]> {
         let keys = cx.state.sides_of(cx.state.pane())?;
         let [a, b] = keys.each_ref().map(|key| cx.state.traces.get(key));
         let (a, b) = (a?, b?);
-        let [of_a, of_b] = Counterparts::of(&a.trace, &b.trace).lenses(cx.state.lens());
-        Some([Self::through(a, of_a?)?, Self::through(b, of_b?)?])
+        let [of_a, of_b] = cx.counterparts(a, b).lenses(cx.state.lens());
+        Some([Self::through(a, of_a?, kept)?, Self::through(b, of_b?, kept)?])
     }
 
     /// What `lens` chooses of `entry`.
-    fn through(entry: &'a TraceEntry, lens: MapLens) -> Option<Self> {
+    fn through(entry: &'a TraceEntry, lens: MapLens, kept: &'a Kept) -> Option<Self> {
         let cell = lens.selected?;
         let layers: Vec<usize> = (0..entry.trace.layers.len()).filter(|at| lens.layers.contains(*at)).collect();
         let side = entry.trace.finest_side(&layers)?;
@@ -53,7 +56,7 @@ impl<'a> Selected<'a> {
             opabinia_shaders::Reduction::Max => Reduction::Max,
         };
         let heads = (0..HEADS).filter(|head| lens.heads.contains(*head)).collect();
-        Some(Self { entry, lens, layers, heads, reduction, cell })
+        Some(Self { entry, lens, layers, heads, reduction, cell, kept })
     }
 
     /// The trace.
@@ -63,12 +66,18 @@ impl<'a> Selected<'a> {
 
     /// `measure` of the cell in the chosen layers and heads.
     pub fn value(&self, measure: Measure) -> Measured<f64> {
-        reduce(&self.trace().matrix(measure, self.cell), &self.layers, &self.heads, self.reduction)
+        reduce(&self.matrix(measure), &self.layers, &self.heads, self.reduction)
+    }
+
+    /// The same in every layer and head of the trace.
+    pub fn matrix(&self, measure: Measure) -> Rc<Matrix> {
+        self.kept.get(&self.entry.trace, Asked::Cell(measure, self.cell))
     }
 
     /// The probability of one encoder's token in the chosen layers and heads.
     pub fn token(&self, k: usize, row: usize, column: usize) -> Measured<f64> {
-        reduce(&self.trace().token_matrix(k, row, column, false), &self.layers, &self.heads, self.reduction)
+        let matrix = self.kept.get(&self.entry.trace, Asked::Token { k, row, column });
+        reduce(&matrix, &self.layers, &self.heads, self.reduction)
     }
 
     /// The cell's place in the unpadded frame, and the frame.

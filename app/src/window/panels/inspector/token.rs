@@ -42,7 +42,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, place: TokenPlace, exchange: &Exchange, token
     ui.label(RichText::new(token_text::name(token)).size(15.5).strong());
     let count = exchange.tokens.len();
     ui.label(RichText::new(format!("{} {} {} {count}", texts.token, place.token + 1, texts.of_answer)).small().weak());
-    ui.label(RichText::new(cx.state.names().of(exchange)).small().weak());
+    ui.label(RichText::new(cx.names().of(exchange)).small().weak());
     ui.add_space(4.0);
     fact(ui, texts.id, &token.id.to_string());
     fact(ui, texts.probability, &token_text::percent(token.log_prob));

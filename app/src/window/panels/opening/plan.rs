@@ -62,7 +62,7 @@ pub fn show(
 fn facts(ui: &mut Ui, cx: &Cx<'_>, inspection: &Inspection) {
     let texts = &cx.texts.opening;
     let facts = [
-        format!("{} {}", count(inspection.parameters()), texts.parameters),
+        format!("{} {}", count(inspection.parameters), texts.parameters),
         format!("{} {}, {}", texts.stored, inspection.stored_dtype, Bytes(inspection.stored_bytes)),
         format!("{} {}", texts.template, inspection.template),
         format!("{} {} {}", texts.context, inspection.config.context_length, cx.texts.program.tokens),

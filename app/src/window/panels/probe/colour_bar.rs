@@ -187,7 +187,7 @@ pub fn gradient(strip: Rect, colours: ColourMap) -> Shape {
     let table = colours.table();
     let mut mesh = Mesh::default();
     let step = strip.width() / (table.len() - 1) as f32;
-    for (at, [r, g, b]) in table.into_iter().enumerate() {
+    for (at, [r, g, b]) in table.iter().copied().enumerate() {
         let x = strip.left() + at as f32 * step;
         let colour = Color32::from_rgb(r, g, b);
         mesh.colored_vertex(Pos2::new(x, strip.top()), colour);

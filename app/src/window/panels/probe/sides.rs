@@ -36,7 +36,7 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, pane: &MapPane, out: &mut Ve
     let (Some(Some(a)), Some(Some(b))) = (entries.next(), entries.next()) else {
         return without_maps(ui, cx, gpu, (pane, None), out);
     };
-    let counterparts = Counterparts::of(&a.trace, &b.trace);
+    let counterparts = cx.counterparts(a, b);
     match look {
         SidesLook::Difference if counterparts.are_alike() => {
             return difference(ui, cx, gpu, pane, &counterparts, out);
@@ -342,7 +342,7 @@ fn name(cx: &Cx<'_>, pane: &MapPane, side: Slot) -> String {
     let MapSource::Sides(a, b, _) = &pane.source else { return String::new() };
     let run = if side == Slot::A { a } else { b };
     let Some(model) = cx.state.model_of(run.side) else { return String::new() };
-    let called = cx.state.names().plain(&model.into());
+    let called = cx.names().plain(&model.into());
     if run.interventions.is_none() {
         return called;
     }

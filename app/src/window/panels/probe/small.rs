@@ -84,7 +84,8 @@ pub fn caption(ui: &mut Ui, cx: &Cx<'_>, source: &Source<'_>, k: usize, below: R
     let about = format!("{} · {geometry}", encoder.name);
     let second = range.map_or(geometry, |(low, high)| format!("{} … {}", number(low), number(high)));
     // The name comes first. Where it has no room beside the buttons, they stand below it, under all maps alike.
-    let buttons_above = names_width(&ui, source) + BUTTONS <= area.width();
+    let names_width = *source.names_width.get_or_init(|| names_width(&ui, source));
+    let buttons_above = names_width + BUTTONS <= area.width();
     let name = |ui: &mut Ui| {
         if source.lens.quantity == Quantity::Dominant {
             super::colour_bar::swatch(ui, super::colour_bar::encoder_colour(k));

@@ -7,6 +7,7 @@ use crate::window::gpu::{MapGpu, MeasureMaps, PaneMaps, ShownMaps};
 use crate::window::state::{AppState, MapLens, MapPane, SidesLook, Slot, TraceEntry, moved};
 use egui::Ui;
 use opabinia_shaders::{Cell, ColourMap, Indices, Look, Map, MapView, Normalisation, Quantity, Reduction};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// Maps of one view on the GPU.
@@ -59,6 +60,8 @@ pub struct Source<'a> {
     pub of_side: Option<Slot>,
     /// Cells to a side of the grid in which the pane counts: its own, or that of A.
     pub pane_side: u32,
+    /// How wide the widest of the encoders' names is, once a caption has asked.
+    pub names_width: OnceCell<f32>,
 }
 
 impl<'a> Source<'a> {
@@ -81,6 +84,7 @@ impl<'a> Source<'a> {
             entry,
             lens,
             of_side: None,
+            names_width: OnceCell::new(),
         }
     }
 
@@ -116,6 +120,7 @@ impl<'a> Source<'a> {
             entry,
             lens,
             of_side: None,
+            names_width: OnceCell::new(),
         }
     }
 
@@ -141,6 +146,7 @@ impl<'a> Source<'a> {
             entry,
             lens,
             of_side: None,
+            names_width: OnceCell::new(),
         }
     }
 

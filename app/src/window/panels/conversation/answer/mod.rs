@@ -282,10 +282,8 @@ impl<'a> Tokens<'a> {
         piece.job.wrap.max_width = ui.available_width();
         let galley = ui.painter().layout_job(piece.job.clone());
         let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y), Sense::hover());
-        for (token, rects) in piece.places(&galley) {
-            for rect in rects {
-                self.part(ui, token, rect.translate(area.min.to_vec2()).expand2(vec2(0.5, 1.0)), out);
-            }
+        for (token, rect) in piece.places(&galley) {
+            self.part(ui, token, rect.translate(area.min.to_vec2()).expand2(vec2(0.5, 1.0)), out);
         }
         ui.painter().galley(area.min, galley, Color32::PLACEHOLDER);
     }
