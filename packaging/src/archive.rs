@@ -13,6 +13,7 @@ pub fn tar(program: &Program, out: &Path) -> Result<PathBuf> {
     let name = format!("opabinia-{}-{}-linux", program.version, std::env::consts::ARCH);
     let root = fresh(&out.join("tar"))?;
     tree::install(program, &root.join(&name))?;
+    tree::settle(&root.join(&name))?;
     let archive = out.join(format!("{name}.tar.gz"));
     let mut command = Command::new("tar");
     // The same sources give the same bytes.

@@ -1,10 +1,8 @@
-//! Programs that are one thing to drag or to start: the application of macOS and the AppImage of Linux, with the containers that
-//! hold their icons.
+//! The application of macOS, and the containers that hold icons there and on Windows.
 
 use super::tree::{self, fresh};
-use super::{Problem, Program, Result, icon, output};
+use super::{Problem, Program, Result, icon};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The application for macOS. It is not signed: whoever passes it on signs it.
 ///
@@ -81,31 +79,6 @@ pub fn ico() -> Result<Vec<u8>> {
 
 fn length(bytes: usize) -> Result<u32> {
     u32::try_from(bytes).map_err(|_| Problem::new("the icon is too large", "please report this"))
-}
-
-/// The AppImage for Linux.
-///
-/// # Errors
-/// If `appimagetool` is missing, or something cannot be written.
-pub fn appimage(program: &Program, out: &Path) -> Result<PathBuf> {
-    let root = fresh(&out.join("Opabinia.AppDir"))?;
-    tree::install(program, &root.join("usr"))?;
-    let desktop = root.join("usr/share/applications/opabinia.desktop");
-    let desktop = std::fs::read(&desktop).map_err(Problem::at(&desktop))?;
-    tree::write(&root.join("opabinia.desktop"), &desktop)?;
-    tree::write(&root.join("opabinia.png"), &icon::png(256)?)?;
-    #[cfg(unix)]
-    {
-        let place = root.join("AppRun");
-        std::os::unix::fs::symlink("usr/bin/opabinia", &place).map_err(Problem::at(&place))?;
-    }
-    let image = out.join(format!("Opabinia-{}-{}.AppImage", program.version, std::env::consts::ARCH));
-    let help = format!(
-        "get appimagetool from the AppImage project; no distribution has it as a package. What it packs is ready in {}",
-        root.display()
-    );
-    output(Command::new("appimagetool").arg("--no-appstream").arg(&root).arg(&image), &help)?;
-    Ok(image)
 }
 
 #[cfg(test)]

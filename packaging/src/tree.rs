@@ -34,13 +34,60 @@ pub fn copy_binary(program: &Program, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).map_err(Problem::at(parent))?;
     }
-    fs::copy(&program.binary, to).map(drop).map_err(Problem::at(to))?;
+    fs::copy(&program.binary, to).map_err(Problem::at(to))?;
+    set_mode(to, 0o755)
+}
+
+/// Gives `path` a mode, where there are such.
+///
+/// # Errors
+/// If that cannot be done.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(to, fs::Permissions::from_mode(0o755)).map_err(Problem::at(to))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Problem::at(path))?;
+    }
+    let _ = (path, mode);
+    Ok(())
+}
+
+/// Gives everything below `dir` the mode that it is installed with, whatever whoever packs lets others read: all may read and
+/// enter, and run the program.
+///
+/// # Errors
+/// If that cannot be done.
+pub fn settle(dir: &Path) -> Result<()> {
+    set_mode(dir, 0o755)?;
+    for entry in fs::read_dir(dir).map_err(Problem::at(dir))? {
+        let entry = entry.map_err(Problem::at(dir))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(Problem::at(&path))?;
+        if kind.is_dir() {
+            settle(&path)?;
+        } else if kind.is_file() {
+            set_mode(&path, if path.ends_with("bin/opabinia") { 0o755 } else { 0o644 })?;
+        }
     }
     Ok(())
+}
+
+/// Every file below `dir`, sorted.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(Problem::at(dir))? {
+        let path = entry.map_err(Problem::at(dir))?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// A new, empty directory at `path`, whatever was there.
@@ -101,17 +148,21 @@ pub fn install(program: &Program, prefix: &Path) -> Result<()> {
     documents(program, &share.join("doc/opabinia"))
 }
 
-/// When the sources were last changed, as `YYYY-MM-DD`: of `SOURCE_DATE_EPOCH` or of the last commit; where neither is known,
-/// the day of the epoch, so that the same sources give the same bytes.
-pub fn date() -> String {
+/// When the sources were last changed, in seconds since 1970: of `SOURCE_DATE_EPOCH` or of the last commit; where neither is
+/// known, the epoch itself, so that the same sources give the same bytes.
+pub fn changed() -> i64 {
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
     let seconds = epoch.or_else(|| {
         let mut git = Command::new("git");
         git.args(["log", "-1", "--format=%ct"]).current_dir(env!("CARGO_MANIFEST_DIR"));
         output(&mut git, "").ok().and_then(|bytes| String::from_utf8(bytes).ok())
     });
-    let days = seconds.and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0).div_euclid(86_400);
-    civil(days)
+    seconds.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// The day of [`changed`], as `YYYY-MM-DD`.
+pub fn date() -> String {
+    civil(changed().div_euclid(86_400))
 }
 
 /// The date so many days after the first of January 1970, in the Gregorian calendar.
