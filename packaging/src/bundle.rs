@@ -102,8 +102,28 @@ mod tests {
     }
 
     #[test]
-    fn the_description_for_macos_names_the_program() {
-        let info = info("1.2.3");
-        assert!(info.contains("<key>CFBundleExecutable</key><string>opabinia</string>") && info.contains("1.2.3"));
+    fn the_application_has_what_its_description_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let binary = dir.path().join("program");
+        std::fs::write(&binary, b"program").unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+        let app = app(&Program { binary, source, version: "1.2.3" }, dir.path()).unwrap();
+        let contents = app.join("Contents");
+        let info = std::fs::read_to_string(contents.join("Info.plist")).unwrap();
+        let named = |key: &str| {
+            let (_, rest) = info.split_once(&format!("<key>{key}</key><string>")).unwrap();
+            rest.split_once("</string>").unwrap().0
+        };
+        let program = contents.join("MacOS").join(named("CFBundleExecutable"));
+        assert_eq!(std::fs::read(&program).unwrap(), b"program");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(program.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+        }
+        let icon = contents.join("Resources").join(named("CFBundleIconFile")).with_extension("icns");
+        assert!(std::fs::read(icon).unwrap().starts_with(b"icns"));
+        assert_eq!(named("CFBundleShortVersionString"), "1.2.3");
+        assert!(contents.join("Resources/doc/docs/guide.md").exists());
     }
 }

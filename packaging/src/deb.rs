@@ -47,7 +47,11 @@ pub fn make(program: &Program, out: &Path) -> Result<PathBuf> {
     tree::write(&root.join("DEBIAN/md5sums"), &sums(&root)?)?;
     tree::settle(&root)?;
     let package = out.join(format!("opabinia_{}_{architecture}.deb", program.version));
-    output(Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(&root).arg(&package), INSTALL)?;
+    // The same sources give the same bytes.
+    let when = tree::changed().to_string();
+    let mut command = Command::new("dpkg-deb");
+    command.args(["--root-owner-group", "--build"]).arg(&root).arg(&package).env("SOURCE_DATE_EPOCH", when);
+    output(&mut command, INSTALL)?;
     Ok(package)
 }
 

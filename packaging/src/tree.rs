@@ -8,6 +8,18 @@ use std::process::Command;
 /// Sides of the icon that themes ask for.
 const SIDES: [u32; 5] = [32, 48, 128, 256, 512];
 
+/// What is read, beside `docs`.
+const DOCUMENTS: [&str; 8] = [
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "ARCHITECTURE.md",
+    "packaging/README.md",
+    "assets/demo/recipe/README.md",
+    "assets/screenshots/window.png",
+];
+
 /// Writes `bytes` to `path`, and makes its directory.
 ///
 /// # Errors
@@ -20,7 +32,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Copies a file of the source tree.
-fn copy(program: &Program, name: &str, to: &Path) -> Result<()> {
+fn copy(program: &Program, name: impl AsRef<Path>, to: &Path) -> Result<()> {
     let from = program.source.join(name);
     let bytes = fs::read(&from).map_err(Problem::at(&from))?;
     write(to, &bytes)
@@ -102,15 +114,20 @@ pub fn fresh(path: &Path) -> Result<PathBuf> {
     Ok(path.to_path_buf())
 }
 
-/// What a reader is given beside the program: what it is, licences, what changed, what it is made of.
+/// What a reader is given beside the program: what it is, licences, what changed, what it is made of, the guide and all that it
+/// leads to.
 ///
 /// # Errors
 /// If that cannot be written.
 pub fn documents(program: &Program, dir: &Path) -> Result<()> {
-    for name in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+    for name in DOCUMENTS {
         copy(program, name, &dir.join(name))?;
     }
-    copy(program, "docs/evidence.md", &dir.join("docs/evidence.md"))?;
+    for file in files(&program.source.join("docs"))? {
+        if let Ok(name) = file.strip_prefix(&program.source) {
+            copy(program, name, &dir.join(name))?;
+        }
+    }
     notices::write(&program.source, dir)
 }
 
@@ -122,7 +139,7 @@ pub fn install(program: &Program, prefix: &Path) -> Result<()> {
     copy_binary(program, &prefix.join("bin/opabinia"))?;
     let share = prefix.join("share");
     for name in ["opabinia.desktop", "opabinia-image.desktop"] {
-        copy(program, &format!("packaging/linux/{name}"), &share.join("applications").join(name))?;
+        copy(program, format!("packaging/linux/{name}"), &share.join("applications").join(name))?;
     }
     let metainfo = program.source.join("packaging/linux/opabinia.metainfo.xml");
     let metainfo = fs::read_to_string(&metainfo).map_err(Problem::at(&metainfo))?;
@@ -183,6 +200,46 @@ fn civil(days: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_reader_is_led_to_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+        documents(&Program { binary: PathBuf::new(), source, version: "" }, dir.path()).unwrap();
+        let docs = files(&dir.path().join("docs")).unwrap();
+        let mut led = 0;
+        for page in docs
+            .into_iter()
+            .filter(|file| file.extension().is_some_and(|end| end == "md"))
+            .chain([dir.path().join("README.md")])
+        {
+            let text = fs::read_to_string(&page).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                if !link.is_empty() && !link.contains(':') {
+                    assert!(page.parent().unwrap().join(link).exists(), "{}: {link}", page.display());
+                    led += 1;
+                }
+            }
+        }
+        assert!(led > 20, "{led}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_do_not_hang_on_who_packs() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (program, page) = (dir.path().join("usr/bin/opabinia"), dir.path().join("usr/page"));
+        for file in [&program, &page] {
+            write(file, b"").unwrap();
+            set_mode(file, 0o600).unwrap();
+        }
+        set_mode(&dir.path().join("usr"), 0o700).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", dir.path().join("link")).unwrap();
+        settle(dir.path()).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!([&dir.path().join("usr"), &program, &page].map(|path| mode(path)), [0o755, 0o755, 0o644]);
+    }
 
     #[test]
     fn days_become_dates() {
