@@ -187,7 +187,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Re
 /// The same for what is nobody else's business: a new file is its owner's alone.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub fn write_private(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> Result<()> {
     write_for(Readers::Owner, path, fill)
 }
