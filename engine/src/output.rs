@@ -54,6 +54,7 @@ enum Target {
     /// The file in this place, which is no link.
     Old(PathBuf, Metadata),
     /// A pipe with a name.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is seen to be one there"))]
     Pipe,
     /// A device, or an open file of this process other than the next two.
     Stream,
