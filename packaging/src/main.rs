@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode};
 /// Makes of a built program what people install.
 ///
 ///   cargo build --release
-///   cargo run -p opabinia-package -- deb
+///   cargo pack deb
 ///
 /// What a kind needs beside the program is said where it is missing, by the name of its package.
 #[derive(Debug, Parser)]
