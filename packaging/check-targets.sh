@@ -38,7 +38,7 @@ for target; do
         continue
     fi
     name=${target//-/_}
-    if env "CC_$name=$tools/cc" "AR_$name=$tools/ar" cargo check --locked -p opabinia --target "$target"; then
+    if env "CC_$name=$tools/cc" "AR_$name=$tools/ar" cargo clippy --locked --workspace --all-targets --target "$target" -- -D warnings; then
         echo "$target: compiles; not linked, not run"
     else
         echo "$target: does not compile"

@@ -54,6 +54,7 @@ enum Target {
     /// The file in this place, which is no link.
     Old(PathBuf, Metadata),
     /// A pipe with a name.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is seen to be one there"))]
     Pipe,
     /// A device, or an open file of this process other than the next two.
     Stream,
@@ -187,7 +188,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Re
 /// The same for what is nobody else's business: a new file is its owner's alone.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub fn write_private(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>) -> Result<()> {
     write_for(Readers::Owner, path, fill)
 }

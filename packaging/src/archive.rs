@@ -13,6 +13,7 @@ pub fn tar(program: &Program, out: &Path) -> Result<PathBuf> {
     let name = format!("opabinia-{}-{}-linux", program.version, std::env::consts::ARCH);
     let root = fresh(&out.join("tar"))?;
     tree::install(program, &root.join(&name))?;
+    tree::settle(&root.join(&name))?;
     let archive = out.join(format!("{name}.tar.gz"));
     let mut command = Command::new("tar");
     // The same sources give the same bytes.
@@ -52,4 +53,47 @@ pub fn zip(program: &Program, out: &Path) -> Result<PathBuf> {
         }
     }
     Ok(archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names in the directory at the end of an archive.
+    fn names(archive: &[u8]) -> Vec<String> {
+        let place = archive.len() - 22 + 16;
+        let directory = &archive[u32::from_le_bytes(archive[place..place + 4].try_into().unwrap()) as usize..];
+        let heads = directory.windows(4).enumerate().filter(|(_, window)| window == b"PK\x01\x02");
+        heads
+            .map(|(at, _)| {
+                let length = usize::from(u16::from_le_bytes(directory[at + 28..at + 30].try_into().unwrap()));
+                String::from_utf8(directory[at + 46..at + 46 + length].to_vec()).unwrap()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_made_for_windows_unpacks_into_one_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let binary = dir.path().join("program");
+        std::fs::write(&binary, b"MZ").unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+        let made = zip(&Program { binary, source, version: "1.2.3" }, dir.path());
+        let archive = match made {
+            Ok(archive) => std::fs::read(archive).unwrap(),
+            // Not every system has what writes them.
+            Err(problem) => return assert!(problem.to_string().contains("the package zip"), "{problem}"),
+        };
+        let top = format!("opabinia-1.2.3-{}-windows/", std::env::consts::ARCH);
+        let names = names(&archive);
+        for name in
+            ["opabinia.exe", "opabinia.ico", "README.md", "THIRD-PARTY-LICENCES.txt", "sbom.cdx.json", "docs/guide.md"]
+        {
+            assert!(names.contains(&format!("{top}{name}")), "{name} is not among {names:?}");
+        }
+        for name in &names {
+            let inner = name.strip_prefix(&top).unwrap_or_else(|| panic!("{name} is outside"));
+            assert!(!inner.split('/').any(|part| part == "..") && !inner.contains(['\\', ':']), "{name}");
+        }
+    }
 }

@@ -1,10 +1,8 @@
-//! Programs that are one thing to drag or to start: the application of macOS and the AppImage of Linux, with the containers that
-//! hold their icons.
+//! The application of macOS, and the containers that hold icons there and on Windows.
 
 use super::tree::{self, fresh};
-use super::{Problem, Program, Result, icon, output};
+use super::{Problem, Program, Result, icon};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// The application for macOS. It is not signed: whoever passes it on signs it.
 ///
@@ -83,31 +81,6 @@ fn length(bytes: usize) -> Result<u32> {
     u32::try_from(bytes).map_err(|_| Problem::new("the icon is too large", "please report this"))
 }
 
-/// The AppImage for Linux.
-///
-/// # Errors
-/// If `appimagetool` is missing, or something cannot be written.
-pub fn appimage(program: &Program, out: &Path) -> Result<PathBuf> {
-    let root = fresh(&out.join("Opabinia.AppDir"))?;
-    tree::install(program, &root.join("usr"))?;
-    let desktop = root.join("usr/share/applications/opabinia.desktop");
-    let desktop = std::fs::read(&desktop).map_err(Problem::at(&desktop))?;
-    tree::write(&root.join("opabinia.desktop"), &desktop)?;
-    tree::write(&root.join("opabinia.png"), &icon::png(256)?)?;
-    #[cfg(unix)]
-    {
-        let place = root.join("AppRun");
-        std::os::unix::fs::symlink("usr/bin/opabinia", &place).map_err(Problem::at(&place))?;
-    }
-    let image = out.join(format!("Opabinia-{}-{}.AppImage", program.version, std::env::consts::ARCH));
-    let help = format!(
-        "get appimagetool from the AppImage project; no distribution has it as a package. What it packs is ready in {}",
-        root.display()
-    );
-    output(Command::new("appimagetool").arg("--no-appstream").arg(&root).arg(&image), &help)?;
-    Ok(image)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,8 +102,28 @@ mod tests {
     }
 
     #[test]
-    fn the_description_for_macos_names_the_program() {
-        let info = info("1.2.3");
-        assert!(info.contains("<key>CFBundleExecutable</key><string>opabinia</string>") && info.contains("1.2.3"));
+    fn the_application_has_what_its_description_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let binary = dir.path().join("program");
+        std::fs::write(&binary, b"program").unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+        let app = app(&Program { binary, source, version: "1.2.3" }, dir.path()).unwrap();
+        let contents = app.join("Contents");
+        let info = std::fs::read_to_string(contents.join("Info.plist")).unwrap();
+        let named = |key: &str| {
+            let (_, rest) = info.split_once(&format!("<key>{key}</key><string>")).unwrap();
+            rest.split_once("</string>").unwrap().0
+        };
+        let program = contents.join("MacOS").join(named("CFBundleExecutable"));
+        assert_eq!(std::fs::read(&program).unwrap(), b"program");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(program.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+        }
+        let icon = contents.join("Resources").join(named("CFBundleIconFile")).with_extension("icns");
+        assert!(std::fs::read(icon).unwrap().starts_with(b"icns"));
+        assert_eq!(named("CFBundleShortVersionString"), "1.2.3");
+        assert!(contents.join("Resources/doc/docs/guide.md").exists());
     }
 }

@@ -1,6 +1,6 @@
 //! The package for Debian and Ubuntu.
 
-use super::tree::{self, fresh};
+use super::tree::{self, files, fresh};
 use super::{Problem, Program, Result, output};
 use std::fmt::Write;
 use std::fs;
@@ -32,9 +32,6 @@ pub fn make(program: &Program, out: &Path) -> Result<PathBuf> {
     for file in files(&root.join("usr/share/man"))?.into_iter().chain([doc.join("changelog")]) {
         output(Command::new("gzip").args(["-9n", "-f"]).arg(&file), "install the package gzip")?;
     }
-    for file in files(&root)? {
-        set_mode(&file, if file.ends_with("bin/opabinia") { 0o755 } else { 0o644 })?;
-    }
     let size: u64 = files(&root)?.iter().filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum();
     let binary = fs::read(&program.binary).map_err(Problem::at(&program.binary))?;
     let libc = newest_libc(&binary);
@@ -48,8 +45,13 @@ pub fn make(program: &Program, out: &Path) -> Result<PathBuf> {
     );
     tree::write(&root.join("DEBIAN/control"), control.as_bytes())?;
     tree::write(&root.join("DEBIAN/md5sums"), &sums(&root)?)?;
+    tree::settle(&root)?;
     let package = out.join(format!("opabinia_{}_{architecture}.deb", program.version));
-    output(Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(&root).arg(&package), INSTALL)?;
+    // The same sources give the same bytes.
+    let when = tree::changed().to_string();
+    let mut command = Command::new("dpkg-deb");
+    command.args(["--root-owner-group", "--build"]).arg(&root).arg(&package).env("SOURCE_DATE_EPOCH", when);
+    output(&mut command, INSTALL)?;
     Ok(package)
 }
 
@@ -89,31 +91,6 @@ fn sums(root: &Path) -> Result<Vec<u8>> {
     let files = files(&root.join("usr"))?;
     let names = files.iter().filter_map(|file| file.strip_prefix(root).ok());
     output(Command::new("md5sum").args(names).current_dir(root), "install the package coreutils")
-}
-
-/// Every file below `dir`, sorted.
-pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(Problem::at(dir))? {
-        let path = entry.map_err(Problem::at(dir))?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn set_mode(path: &Path, mode: u32) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Problem::at(path))?;
-    }
-    let _ = (path, mode);
-    Ok(())
 }
 
 #[cfg(test)]

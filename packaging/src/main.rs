@@ -3,6 +3,7 @@
 //! Everything that can be derived is: manual pages and completions by the program itself, icons from one drawing
 //! ([`icon`]), the list of licences and the bill of materials from Cargo's own description ([`notices`]).
 
+mod appimage;
 mod archive;
 mod bundle;
 mod deb;
@@ -19,7 +20,7 @@ use std::process::{Command, ExitCode};
 /// Makes of a built program what people install.
 ///
 ///   cargo build --release
-///   cargo run -p opabinia-package -- deb
+///   cargo pack deb
 ///
 /// What a kind needs beside the program is said where it is missing, by the name of its package.
 #[derive(Debug, Parser)]
@@ -33,6 +34,10 @@ struct Cli {
     /// Where to put it; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "target/package")]
     out: PathBuf,
+    /// For an AppImage: the runtime that it begins with, as github.com/AppImage/type2-runtime publishes it (runtime-x86_64,
+    /// with a signature); packaging/README.md says how to check it.
+    #[arg(long, value_name = "FILE")]
+    runtime: Option<PathBuf>,
 }
 
 /// What can be made.
@@ -42,7 +47,7 @@ enum Kind {
     Tar,
     /// Debian and Ubuntu: a package.
     Deb,
-    /// Linux: one file that runs anywhere. Needs `appimagetool`.
+    /// Linux: one file that runs anywhere. Needs `--runtime`.
     Appimage,
     /// macOS: an application to drag into a folder.
     App,
@@ -150,7 +155,7 @@ fn make(cli: &Cli) -> Result<PathBuf> {
     match cli.kind {
         Kind::Tar => archive::tar(&program, &out),
         Kind::Deb => deb::make(&program, &out),
-        Kind::Appimage => bundle::appimage(&program, &out),
+        Kind::Appimage => appimage::make(&program, cli.runtime.as_deref(), &out),
         Kind::App => bundle::app(&program, &out),
         Kind::Zip => archive::zip(&program, &out),
         Kind::Notices | Kind::Icon => Ok(out),

@@ -5,7 +5,6 @@ use opabinia_forge::{Derivation, Preset, StoredType, derive, forge};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// The one tensor that is perturbed, and how far.
 const MOVED: &str = "model.layers.2.mlp.up_proj.weight";
@@ -143,6 +142,7 @@ fn what_is_no_checkpoint_is_refused_like_everywhere() {
 #[test]
 fn large_checkpoints_are_compared_in_little_memory() {
     use std::io::Write;
+    use std::process::{Command, Stdio};
     const MOST: u64 = 200 << 20;
     let folder = tempfile::tempdir().unwrap();
     let (demo, large) = (demo(), folder.path().join("large"));

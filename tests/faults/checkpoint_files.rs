@@ -2,10 +2,9 @@
 //! downloaded, under a limit of memory, named by a stranger. Each either does what it did before it was changed, or is
 //! refused in words.
 
-use super::files::{Scratch, Stored, copy_of, edit_json, edit_tensors, goldens, photo, scratch, write_sparse};
-use super::mutate::Chance;
+use super::files::{Scratch, Stored, copy_of, edit_json, edit_tensors, goldens, photo, scratch};
 use super::program::{Ended, ask, program, run};
-use super::{OUT_OF_MEMORY, REFUSED, USAGE, forged};
+use super::{REFUSED, forged};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -317,51 +316,56 @@ fn hub_caches_are_where_the_variables_say() {
 
 // ---- limits of memory ----
 
-/// `arguments` where the process may have `kib` of address space.
 #[cfg(target_os = "linux")]
-fn limited(kib: u64, arguments: &[&str]) -> Ended {
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_opabinia")]);
-    command.args(arguments).env("RAYON_NUM_THREADS", "2").env("HOME", super::program::home());
-    run(command)
-}
+mod limits {
+    use super::super::OUT_OF_MEMORY;
+    use super::super::files::write_sparse;
+    use super::super::program::home;
+    use super::*;
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_file_that_does_not_fit_into_the_address_space() {
-    let (_dir, checkpoint) = forged();
-    let path = checkpoint.to_str().unwrap();
-    let limit = 1 << 20;
-    limited(limit, &["ask", "Hi", "--model", path]).works();
-    let tensors = [("model.norm.weight".to_owned(), vec![1 << 30])];
-    let encoder = checkpoint.join("towers/facebook/dinov2-giant/model.safetensors");
-    for file in [encoder, checkpoint.join("model.safetensors")] {
-        write_sparse(&file, &tensors);
-        let name = file.file_name().unwrap().to_str().unwrap();
-        limited(limit, &["ask", "Hi", "--model", path])
-            .says(OUT_OF_MEMORY, &["out of memory", name, "4294 MB", "limited to 1073 MB", "ulimit -v"]);
+    /// `arguments` where the process may have `kib` of address space.
+    fn limited(kib: u64, arguments: &[&str]) -> Ended {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_opabinia")]);
+        command.args(arguments).env("RAYON_NUM_THREADS", "2").env("HOME", home());
+        run(command)
     }
-}
 
-#[cfg(target_os = "linux")]
-#[test]
-fn small_limits_end_in_words() {
-    let (_dir, checkpoint) = forged();
-    let path = checkpoint.to_str().unwrap();
-    let mut worked = false;
-    // The system itself ends a program that does not fit with the libraries it is linked to.
-    let program = fs::metadata(env!("CARGO_BIN_EXE_opabinia")).unwrap().len() >> 20;
-    for mib in [24, 40, 56, 88, 128, 192, 256, 320, 512, 1024].map(|more| program + more) {
-        for arguments in [&["inspect", path][..], &["ask", "Hi", "--max-tokens", "2", "--model", path]] {
-            let ended = limited(mib << 10, arguments);
-            match ended.code() {
-                Some(0) => worked = true,
-                Some(OUT_OF_MEMORY) => drop(ended.says(OUT_OF_MEMORY, &["out of memory"])),
-                other => panic!("{mib} MiB: {arguments:?} ended in {other:?}:\n{}", ended.stderr),
-            }
+    #[test]
+    fn a_file_that_does_not_fit_into_the_address_space() {
+        let (_dir, checkpoint) = forged();
+        let path = checkpoint.to_str().unwrap();
+        let limit = 1 << 20;
+        limited(limit, &["ask", "Hi", "--model", path]).works();
+        let tensors = [("model.norm.weight".to_owned(), vec![1 << 30])];
+        let encoder = checkpoint.join("towers/facebook/dinov2-giant/model.safetensors");
+        for file in [encoder, checkpoint.join("model.safetensors")] {
+            write_sparse(&file, &tensors);
+            let name = file.file_name().unwrap().to_str().unwrap();
+            limited(limit, &["ask", "Hi", "--model", path])
+                .says(OUT_OF_MEMORY, &["out of memory", name, "4294 MB", "limited to 1073 MB", "ulimit -v"]);
         }
     }
-    assert!(worked);
+
+    #[test]
+    fn small_limits_end_in_words() {
+        let (_dir, checkpoint) = forged();
+        let path = checkpoint.to_str().unwrap();
+        let mut worked = false;
+        // The system itself ends a program that does not fit with the libraries it is linked to.
+        let program = fs::metadata(env!("CARGO_BIN_EXE_opabinia")).unwrap().len() >> 20;
+        for mib in [24, 40, 56, 88, 128, 192, 256, 320, 512, 1024].map(|more| program + more) {
+            for arguments in [&["inspect", path][..], &["ask", "Hi", "--max-tokens", "2", "--model", path]] {
+                let ended = limited(mib << 10, arguments);
+                match ended.code() {
+                    Some(0) => worked = true,
+                    Some(OUT_OF_MEMORY) => drop(ended.says(OUT_OF_MEMORY, &["out of memory"])),
+                    other => panic!("{mib} MiB: {arguments:?} ended in {other:?}:\n{}", ended.stderr),
+                }
+            }
+        }
+        assert!(worked);
+    }
 }
 
 // ---- text of strangers ----
@@ -437,17 +441,17 @@ fn names_of_files_do_not_control_the_terminal() {
     ended.says(REFUSED, &["\\u{1b}]0;PWNED"]);
     is_printable(&ended);
     let named = format!("{EVIL}={EVIL}");
-    is_printable(ask(&super::whole(), &["--tower", &named]).says(USAGE, &["\\u{1b}"]));
+    is_printable(ask(&super::whole(), &["--tower", &named]).says(super::USAGE, &["\\u{1b}"]));
 }
 
 // ---- anything at all ----
 
 /// Bytes a name can be made of: anything but NUL, and no way out of a directory.
 #[cfg(unix)]
-fn random_name(chance: &mut Chance) -> std::ffi::OsString {
+fn random_name(chance: &mut super::mutate::Chance) -> std::ffi::OsString {
     use std::os::unix::ffi::OsStringExt;
     let length = 1 + chance.below(24);
-    let byte = |chance: &mut Chance| match chance.below(256) as u8 {
+    let byte = |chance: &mut super::mutate::Chance| match chance.below(256) as u8 {
         0 | b'/' | b'=' | b'-' | b'~' => b'_',
         byte => byte,
     };
@@ -465,7 +469,7 @@ fn anything_at_all() {
     let original = |name: &str| fs::read(checkpoint.join(name)).unwrap();
     let (config, generation) = (original("config.json"), original("generation_config.json"));
     for number in 0..40 * times {
-        let mut chance = Chance::new(7 << 32 | number);
+        let mut chance = super::mutate::Chance::new(7 << 32 | number);
         let name = random_name(&mut chance);
         let lossy = name.to_string_lossy().into_owned();
         fs::write(checkpoint.join("config.json"), &config).unwrap();

@@ -21,7 +21,8 @@ const NEVER: [&str; 5] = ["panicked", "panic", "internal error", "unwrap", "tens
 /// A home without a hub cache.
 static HOME: LazyLock<Scratch> = LazyLock::new(scratch);
 
-/// A home without a hub cache.
+/// The same for who starts the program otherwise.
+#[cfg(target_os = "linux")]
 pub fn home() -> &'static Path {
     HOME.path()
 }

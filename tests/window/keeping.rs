@@ -9,7 +9,7 @@ use opabinia::window::state::{AppState, Kept, Overlay, PictureSource, PictureSta
 use opabinia::window::store::{LoadWarning, Session, SessionPart, Store};
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -131,7 +131,7 @@ fn a_window_that_is_closed_waits_for_what_was_pasted() {
 fn names_that_are_no_text_are_kept_and_hinder_nothing() {
     use std::os::unix::ffi::OsStringExt;
     let directory = tempfile::tempdir().unwrap();
-    let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/photos/caf\xe9.png".to_vec()));
+    let odd = std::path::PathBuf::from(std::ffi::OsString::from_vec(b"/photos/caf\xe9.png".to_vec()));
     let mut state = AppState::default();
     let id = state.pictures.insert(PictureSource::File(odd.clone()));
     state.conversations.shown().picture = Some(id);

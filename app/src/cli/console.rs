@@ -71,7 +71,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Writes a report for people to standard output, without control characters, as in [`complain`].
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_report(text: &str) -> Result<()> {
     print(&printable::lines(text))
 }
@@ -80,7 +80,7 @@ pub fn print_report(text: &str) -> Result<()> {
 /// could do anything there.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_generated(text: &str) -> Result<()> {
     if std::io::stdout().is_terminal() { print(&without_controls(text)) } else { print(text) }
 }
@@ -93,7 +93,7 @@ fn without_controls(text: &str) -> String {
 /// Writes one JSON document to standard output.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 #[cfg(target_os = "linux")]
 const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 
-/// Begins anew with [`RUNTIME_DIRECTORY`] set, where it is not: a library of the graphics driver complains about that on
+/// Begins anew with `RUNTIME_DIRECTORY` set, where it is not: a library of the graphics driver complains about that on
 /// standard error, whatever it was asked. It is set to where it is on every system with systemd, there or not; others of our
 /// libraries take that place for granted. A variable cannot be set from within, with other threads in the world, so the
 /// program takes its own place, unless something else is what runs: started through the loader of libraries, or under another

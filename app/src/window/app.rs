@@ -1,4 +1,4 @@
-//! What the window is made of: the state that is shown, and whatever brings it on. [`super::frame`] is its loop.
+//! What the window is made of: the state that is shown, and whatever brings it on. `frame.rs` is its loop.
 
 use super::background::Background;
 use super::caret::Caret;

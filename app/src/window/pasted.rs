@@ -47,26 +47,25 @@ fn decoded(path: &str) -> PathBuf {
             }
         }
     }
-    system(bytes)
+    system(&bytes)
 }
 
 #[cfg(unix)]
-fn system(bytes: Vec<u8>) -> PathBuf {
-    PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes))
+fn system(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
 }
 
 #[cfg(not(unix))]
-fn system(bytes: Vec<u8>) -> PathBuf {
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+fn system(bytes: &[u8]) -> PathBuf {
+    let text = String::from_utf8_lossy(bytes);
     // The drive stands behind the first slash.
     PathBuf::from(text.strip_prefix('/').unwrap_or(&text))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn uris_and_paths_of_pictures_are_found_and_text_stays_text() {
         let found = |text: &str| path(text).map(|path| path.display().to_string());

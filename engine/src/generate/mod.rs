@@ -162,7 +162,7 @@ pub struct Answer {
     pub tokens: Vec<Token>,
     /// Why it ended.
     pub stop: StopReason,
-    /// The ids of its prompt, [`IMAGE_ID`] at the image.
+    /// The ids of its prompt, [`IMAGE_ID`](crate::text::IMAGE_ID) at the image.
     pub prompt_ids: Vec<i64>,
     /// Positions of the prompt, the image's included.
     pub prompt_positions: usize,
@@ -179,9 +179,7 @@ pub struct Scores {
     pub first: Vec<f32>,
     /// The same in the place that was asked for; empty where none was.
     pub distribution: Vec<f32>,
-    /// The ids of its prompt, [`IMAGE_ID`] at the image.
-    ///
-    /// [`IMAGE_ID`]: crate::text::IMAGE_ID
+    /// The ids of its prompt, [`IMAGE_ID`](crate::text::IMAGE_ID) at the image.
     pub prompt_ids: Vec<i64>,
     /// Positions of the prompt, the image's included.
     pub prompt_positions: usize,

@@ -1,6 +1,5 @@
 //! Attention of every token over every token, without a mask: what the encoders' layers do.
 
-use super::host::is_host_f32;
 use super::softmax::softmax;
 use crate::error::Result;
 use crate::precision::Products;
@@ -19,7 +18,7 @@ pub(crate) fn attention([q, k, v]: [&Tensor; 3], heads: usize, products: Product
     let head_dim = width / heads;
     #[cfg(target_arch = "x86_64")]
     if products == Products::Fast
-        && [q, k, v].into_iter().all(is_host_f32)
+        && [q, k, v].into_iter().all(super::host::is_host_f32)
         && let Some(avx512) = super::avx512::Avx512::detect()
     {
         return fast::attention(avx512, [q, k, v], heads);

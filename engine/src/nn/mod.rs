@@ -11,6 +11,7 @@ mod avx512_attention;
 mod columns;
 mod depthwise;
 mod dot;
+#[cfg(target_arch = "x86_64")]
 mod eight_bits;
 mod few_rows;
 mod gemm;
@@ -23,7 +24,7 @@ mod residual;
 mod resize;
 mod softmax;
 mod tracked;
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 mod twin;
 mod weight;
 

@@ -44,6 +44,7 @@ pub(super) fn product(x: &[f32], rows: usize, weight: &Weight, products: Product
             _ => {}
         }
     }
+    let _ = products;
     Ok(if rows <= FEW_ROWS { of_few_rows(x, rows, weight) } else { of_many_rows(x, rows, weight) })
 }
 

@@ -85,6 +85,7 @@ impl Quantised {
     }
 
     /// All groups, one after the other.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

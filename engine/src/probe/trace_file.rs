@@ -6,7 +6,7 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | `version` | [`VERSION`] of this description |
+//! | `version` | `VERSION` of this description |
 //! | `model`, `question`, `interventions` | as in [`Trace`]; interventions as a list of objects |
 //! | `image` | the picture, or `null` for a pass without one, which has neither encoders nor layers |
 //! | `image.width`, `image.height` | its size in pixels, as the model was given it |
@@ -241,7 +241,7 @@ pub fn write(trace: &Trace, tensors: &BTreeMap<String, Tensor>, path: &Path) -> 
 /// picture may have been taken away by `interventions`.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub fn write_without_picture(
     model: &Model,
     question: &str,

@@ -66,7 +66,7 @@ impl Picture {
     ///
     /// # Errors
     /// [`Error::Input`], naming the file, if it cannot be read, is empty, cut short, of no known format, or larger
-    /// than [`MAX_PIXELS`].
+    /// than `MAX_PIXELS`.
     pub fn open(file: &Path, exif: Exif) -> Result<Self> {
         let name = file.display().to_string();
         let unreadable = |e: std::io::Error| {
@@ -100,7 +100,7 @@ impl Picture {
     /// refused before any of them is decoded.
     ///
     /// # Errors
-    /// As for [`Picture::open`], with `most` for [`MAX_PIXELS`] where it is less.
+    /// As for [`Picture::open`], with `most` for `MAX_PIXELS` where it is less.
     pub fn from_bytes_within(name: &str, bytes: &[u8], exif: Exif, most: u64) -> Result<Self> {
         let most = most.min(MAX_PIXELS);
         if bytes.is_empty() {

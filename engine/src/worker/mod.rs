@@ -1,9 +1,9 @@
 //! The engine thread: the one owner of all tensors.
 //!
-//! Commands go in, events come out ([`spec`]). Each command is a job and ends in exactly one of done, cancelled or failed.
-//! What a person waits for goes before batch work, between its passes ([`thread`]). A panic inside a job is caught,
+//! Commands go in, events come out (`spec`). Each command is a job and ends in exactly one of done, cancelled or failed.
+//! What a person waits for goes before batch work, between its passes (`thread`). A panic inside a job is caught,
 //! reported as its failure, and survived. Models are named by [`crate::run::ModelId`], as many as there is memory for
-//! ([`registry`]); who would rather wait than take events has a [`Client`].
+//! (`registry`); who would rather wait than take events has a [`Client`].
 
 mod active;
 mod beside;

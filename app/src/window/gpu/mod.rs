@@ -1,6 +1,6 @@
 //! Maps on the window's own graphics device: uploads beside the window, drawing inside its frames.
 //!
-//! Traces and photos lie there once for everybody; what is measured and drawn of them belongs to a pane ([`panes`]).
+//! Traces and photos lie there once for everybody; what is measured and drawn of them belongs to a pane (`panes`).
 
 mod draw;
 mod panes;

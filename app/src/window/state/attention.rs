@@ -1,6 +1,6 @@
 //! What tokens of answers attended to: asked for on demand, kept for a while.
 //!
-//! Ordinary chat asks for none of this. While the maps' source is [`super::MapSource::Token`], the window asks the
+//! Ordinary chat asks for none of this. While the maps' source is [`super::MapSource::TokenAttention`], the window asks the
 //! engine for the selected token's attention; see `apply/attention.rs`.
 
 use super::{ConversationId, TokenPlace};

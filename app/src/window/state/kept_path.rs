@@ -26,7 +26,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
     }
     Ok(match Kept::deserialize(deserializer)? {
         Kept::Text(text) => OsString::from(text),
-        Kept::Units(units) => system::from_units(units),
+        Kept::Units(units) => system::from_units(&units),
     }
     .into())
 }
@@ -52,8 +52,8 @@ pub mod named {
 
 #[cfg(unix)]
 mod system {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
     pub type Unit = u8;
@@ -62,8 +62,8 @@ mod system {
         path.as_os_str().as_bytes().to_vec()
     }
 
-    pub fn from_units(units: Vec<Unit>) -> OsString {
-        OsString::from_vec(units)
+    pub fn from_units(units: &[Unit]) -> OsString {
+        OsStr::from_bytes(units).to_owned()
     }
 }
 
@@ -79,8 +79,8 @@ mod system {
         path.as_os_str().encode_wide().collect()
     }
 
-    pub fn from_units(units: Vec<Unit>) -> OsString {
-        OsString::from_wide(&units)
+    pub fn from_units(units: &[Unit]) -> OsString {
+        OsString::from_wide(units)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The answer is given, not generated: position `t` is scored with the true earlier tokens, whatever the model would have
 //! said under the intervention, so that two runs can be compared number by number. [`Scorer`] runs interventions and
-//! reuses what lies before them; [`standard`] is the list of them that a checkpoint and an image allow; [`shapley`] puts
+//! reuses what lies before them; [`standard()`] is the list of them that a checkpoint and an image allow; `shapley` puts
 //! removals of several encoders together; [`Contributions`] and [`Lens`] look on while the question is run plainly; a [`Measurement`]
 //! does what a [`Request`] asks for, pass by pass, and tells of each [`Finding`] on the way. A [`Curve`] follows log p while cells
 //! go or come; a [`Reading`] is what a token attended to in the decoder; [`Features`] are what encoders made of the image. Numbers mean what

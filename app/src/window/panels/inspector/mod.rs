@@ -1,6 +1,6 @@
 //! Numbers of what is selected: a cell, a token, the maps as a table, the checkpoint.
 //!
-//! Numbers of cells come from the engine ([`opabinia_engine::probe::cell`]), those of maps from the GPU: nothing is
+//! Numbers of cells come from the engine ([`opabinia_engine::probe::Measured`]), those of maps from the GPU: nothing is
 //! reduced here a second time.
 
 mod both;

@@ -1,6 +1,6 @@
 //! Maps over the photo: a large one, and a small one for each encoder.
 //!
-//! [`source`] says what is shown, [`frame`] where a place of it is on the screen, [`arrange`] how the maps share their
+//! [`source`] says what is shown, [`frame`] where a place of it is on the screen, [`mod@arrange`] how the maps share their
 //! room. From top to bottom: [`controls`] (with [`appearance`] behind a button), the [`canvas`] and the [`small`] maps,
 //! the [`colour_bar`], the [`readout`] of one cell, and a line on the [`evidence`].
 

@@ -1,6 +1,6 @@
 //! Parquet files with the columns of CV-Bench, row by row.
 //!
-//! The library reads what is small. Pictures are read as a stream where they are compressed in the usual ways ([`column`]),
+//! The library reads what is small. Pictures are read as a stream where they are compressed in the usual ways ([`mod@column`]),
 //! because it holds pages whole, and writers put a thousand pictures into a page.
 
 mod column;
