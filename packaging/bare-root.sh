@@ -20,7 +20,7 @@ trap clean EXIT
 
 # Runs a command as root, or as a reader, with nothing of this system's environment.
 inside() { enter 0 /root "$@"; }
-as_reader() { enter 1000 /home/reader "$@"; }
+as_reader() { enter 1000 /srv/reader "$@"; }
 enter() {
     local user=$1 home=$2
     shift 2
@@ -42,7 +42,7 @@ mkdir -p "$root/dev/shm"
 mount -t tmpfs tmpfs "$root/dev/shm" 2>/dev/null || say "note: /dev/shm cannot be mounted here"
 # As on every system that was started: who mounts something looks there.
 [ -e "$root/etc/mtab" ] || ln -s ../proc/self/mounts "$root/etc/mtab"
-inside useradd --create-home --uid 1000 reader
+inside useradd --create-home --home-dir /srv/reader --uid 1000 reader
 inside apt-get update -q >/dev/null
 
 # Asks the demo model with the command given.

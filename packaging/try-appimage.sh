@@ -17,23 +17,23 @@ say "what stands by without it: a display, and what a desktop has for windows an
 install xvfb xauth xdotool libvulkan1 mesa-vulkan-drivers libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libwayland-client0
 
 # Names of everything there is, but for what the display leaves.
-everything() { find "$root" -xdev -path "$root/home/reader" -prune -o -not -path "$root/tmp/.X*" -print | sort; }
+everything() { find "$root" -xdev -path "$root/srv/reader" -prune -o -not -path "$root/tmp/.X*" -print | sort; }
 
 # With the words given in front of its own.
 goes() {
     local before
     before=$(everything)
-    cp "$image" "$root/home/reader/opabinia.AppImage"
-    chmod 755 "$root/home/reader/opabinia.AppImage"
+    cp "$image" "$root/srv/reader/opabinia.AppImage"
+    chmod 755 "$root/srv/reader/opabinia.AppImage"
     as_reader ./opabinia.AppImage "$@" --version
     asks ./opabinia.AppImage "$@"
     opens ./opabinia.AppImage "$@"
     # What was mounted is put away a moment after the program ended.
     sleep 3
-    rm "$root/home/reader/opabinia.AppImage"
+    rm "$root/srv/reader/opabinia.AppImage"
     left=$(diff <(echo "$before") <(everything) | sed "s|$root||") || true
     [ -z "$left" ] || die "left behind: $left"
-    say "nothing is left behind but what the program keeps for its user: $(cd "$root/home/reader" && find . -name '*opabinia*' -prune | tr '\n' ' ')"
+    say "nothing is left behind but what the program keeps for its user: $(cd "$root/srv/reader" && find . -name '*opabinia*' -prune | tr '\n' ' ')"
 }
 
 say "without FUSE"

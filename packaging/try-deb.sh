@@ -39,7 +39,7 @@ install $recommended
 opens opabinia
 
 say "removing it"
-rm -rf "$root/home/reader" "$root/var/cache/opabinia.deb"
+rm -rf "$root/srv/reader" "$root/var/cache/opabinia.deb"
 inside apt-get purge -q -y opabinia >/dev/null 2>&1 || die "apt-get purge"
 left=$(find "$root" -xdev -iname '*opabinia*' -not -path "$root/proc/*" -not -path "$root/var/cache/man/*" | sed "s|^$root||")
 [ -z "$left" ] || die "left behind: $left"

@@ -528,7 +528,9 @@ fn the_panel_can_be_read_in_both_languages_and_themes() {
         act(&mut window, EvidenceAction::ColourWords((section == Section::Tokens).then_some(WordColours::Encoder(3))));
         for (language, theme, name) in [
             (LanguageChoice::English, ThemeChoice::Dark, "en-dark"),
+            (LanguageChoice::English, ThemeChoice::Light, "en-light"),
             (LanguageChoice::Chinese, ThemeChoice::Light, "zh-light"),
+            (LanguageChoice::Chinese, ThemeChoice::Dark, "zh-dark"),
         ] {
             window.state_mut().act(ProgramAction::SetLanguage(language));
             window.state_mut().act(ProgramAction::SetTheme(theme));
