@@ -206,7 +206,7 @@ fn selecting_a_token_moves_nothing_and_its_map_has_its_name() {
     window.state_mut().state_mut().conversations.shown().exchanges.get_mut(0).unwrap().tokens[1].text = " three".into();
     window.run_ok();
     window.get_by_label("Selected token").click();
-    wait(&mut window, "the token's map", |app| app.maps().is_some());
+    wait(&mut window, "the token's map", |app| !app.state().is_busy() && app.maps().is_some());
     window.get_by_label("Selected token “ three”");
     // Its decoder layer and head are chosen above the map.
     window.get_by_label("Layer 1").click();

@@ -217,3 +217,70 @@ fn by_picture<'a>(items: &[&'a Item]) -> Vec<Vec<&'a Item>> {
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opabinia_engine::model::LoadRequest;
+    use opabinia_engine::text::ImageNewline;
+    use opabinia_engine::worker::{Client, RunOutput, RunSpec};
+    use opabinia_eval::data::{ReadOptions, locate};
+    use opabinia_eval::run::RunDirectory;
+    use std::path::Path;
+
+    /// An engine that counts what it is asked without a picture.
+    struct Counting {
+        client: Client,
+        blind: usize,
+    }
+
+    impl Runs for Counting {
+        fn run(&mut self, spec: RunSpec) -> Result<RunOutput> {
+            self.blind += usize::from(spec.image.is_none());
+            let ticket = self.client.run(spec);
+            self.client.wait(ticket)
+        }
+    }
+
+    #[test]
+    fn the_same_question_without_a_picture_is_asked_once() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/demo");
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["000000.png", "000001.png"] {
+            std::fs::copy(demo.join("questions/images").join(name), directory.path().join(name)).unwrap();
+        }
+        // Of other pictures, with options in another order and another right one.
+        let lines = [("000000.png", "[\"no\", \"yes\"]", "(A)"), ("000001.png", "[\"yes\", \"no\"]", "(A)")];
+        let lines = lines.iter().enumerate().map(|(idx, (picture, choices, answer))| {
+            format!(
+                "{{\"idx\": {idx}, \"task\": \"sign\", \"filename\": \"{picture}\", \"question\": \"Is there a sign?\", \
+                 \"choices\": {choices}, \"answer\": \"{answer}\"}}\n"
+            )
+        });
+        std::fs::write(directory.path().join("questions.jsonl"), lines.collect::<String>()).unwrap();
+        let files = locate(directory.path(), &[]).unwrap();
+        let set = Arc::new(QuestionSet::read(&files, ReadOptions::default()).unwrap());
+        let mut client = Client::start().unwrap();
+        let source = demo.join("checkpoint").display().to_string();
+        let (model, ticket) = client.load(LoadRequest { source, ..LoadRequest::default() }, None);
+        let inspection = client.wait(ticket).unwrap().inspection;
+        let subject = Subject { model, name: "demo".into(), inspection, newline: ImageNewline::Reference };
+        let conditions = "no_image".to_owned();
+        let plan = Plan { protocol: Protocol::LogProbText, conditions, seed: 0, limit: None, shards: 1 };
+        let session = Session::new(&subject, set, &plan).unwrap();
+        let run = RunDirectory::begin(&directory.path().join("run"), session.header().clone()).unwrap();
+        let mut engine = Counting { client, blind: 0 };
+        let mut found = Vec::new();
+        let mut finished = |entries: &[Entry]| {
+            found.extend(entries.iter().filter_map(|entry| match entry {
+                Entry::Done(record) => record.conditions["no_image"].log_probs.clone(),
+                Entry::Unanswered(_) => None,
+            }));
+            ControlFlow::Continue(())
+        };
+        session.ask(&mut engine, Shard::WHOLE, &mut run.work_on(0).unwrap(), &mut finished).unwrap();
+        assert_eq!(engine.blind, 2, "one run for each option");
+        let [first, second] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((first[0], first[1]), (second[1], second[0]));
+    }
+}

@@ -3,7 +3,6 @@
 //! Each task is a closure on a thread of its own; what it gives back is applied by the window in its next frame. Tasks
 //! are few and mostly wait, so threads are cheaper than a pool that one open dialog could fill.
 
-use super::priority;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -83,7 +82,6 @@ impl<T: Send + 'static> Background<T> {
     ) -> std::io::Result<()> {
         let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
         opabinia_engine::threads::named(name).spawn(move || {
-            priority::give_way();
             let result = catch_unwind(AssertUnwindSafe(task));
             let result = result.unwrap_or_else(|_| failed("a fault of the program; please report it".to_owned()));
             // Nobody is left to hear it while the window closes.

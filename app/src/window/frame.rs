@@ -6,12 +6,10 @@ use super::background::Background;
 use super::caret::Caret;
 use super::gpu::MapGpu;
 use super::panels::{self, Panels};
-use super::priority;
 use super::saver::Saver;
 use super::state::{AppState, NoticeKind, Overlay, SCALES};
 use super::theme;
 use egui::{Context, ViewportCommand};
-use opabinia_engine::Error;
 use opabinia_engine::worker::{Engine, EventKind};
 use std::time::SystemTime;
 
@@ -38,8 +36,7 @@ impl App {
     ) -> opabinia_engine::Result<Self> {
         theme::install(ctx);
         let wake = ctx.clone();
-        let engine = priority::giving_way(move || Engine::start(move || wake.request_repaint()))
-            .map_err(|error| Error::io("the engine thread", error))??;
+        let engine = Engine::start(move || wake.request_repaint())?;
         let wake = ctx.clone();
         let background = Background::new(move || wake.request_repaint());
         let mut state = AppState::default();

@@ -19,7 +19,6 @@ pub mod lang;
 pub mod palette;
 pub mod panels;
 mod pasted;
-mod priority;
 mod saver;
 pub mod state;
 pub mod store;
