@@ -7,13 +7,16 @@ use opabinia_engine::compare::Matching;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+/// The least and the greatest of some numbers; `None` where none is known.
+pub type Range = Option<(f32, f32)>;
+
 /// What is known already in this frame.
 #[derive(Debug, Default)]
 pub struct Once {
     names: OnceCell<Names>,
     /// By the places of both traces in memory.
     matchings: RefCell<Vec<([usize; 2], Rc<Matching>)>>,
-    ranges: RefCell<Vec<(Vec<PaneId>, Option<(f32, f32)>)>>,
+    ranges: RefCell<Vec<(Vec<PaneId>, Range)>>,
 }
 
 impl<'a> Cx<'a> {
@@ -42,11 +45,7 @@ impl<'a> Cx<'a> {
     }
 
     /// The range that spans the maps of `panes`, which `measure` finds.
-    pub fn range_of(
-        &self,
-        panes: Vec<PaneId>,
-        measure: impl FnOnce(&[PaneId]) -> Option<(f32, f32)>,
-    ) -> Option<(f32, f32)> {
+    pub fn range_of(&self, panes: Vec<PaneId>, measure: impl FnOnce(&[PaneId]) -> Range) -> Range {
         let known = self.once.ranges.borrow().iter().find(|(of, _)| *of == panes).map(|(_, range)| *range);
         known.unwrap_or_else(|| {
             let range = measure(&panes);
