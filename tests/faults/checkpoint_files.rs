@@ -328,6 +328,9 @@ mod limits {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_opabinia")]);
         command.args(arguments).env("RAYON_NUM_THREADS", "2").env("HOME", home());
+        // glibc sets 64 MiB of address space aside for a thread that allocates while another one does: whichever comes first
+        // would decide what is left.
+        command.env("MALLOC_ARENA_MAX", "1");
         run(command)
     }
 
