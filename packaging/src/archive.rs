@@ -58,6 +58,7 @@ pub fn zip(program: &Program, out: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     /// The names in the directory at the end of an archive.
     fn names(archive: &[u8]) -> Vec<String> {
@@ -82,7 +83,11 @@ mod tests {
         let archive = match made {
             Ok(archive) => std::fs::read(archive).unwrap(),
             // Not every system has what writes them.
-            Err(problem) => return assert!(problem.to_string().contains("the package zip"), "{problem}"),
+            Err(problem) => {
+                assert!(problem.to_string().contains("the package zip"), "{problem}");
+                // Not by a macro: those are kept back from whoever runs the tests.
+                return writeln!(std::io::stderr(), "note: names in a .zip were not checked: {problem}").unwrap();
+            }
         };
         let top = format!("opabinia-1.2.3-{}-windows/", std::env::consts::ARCH);
         let names = names(&archive);
