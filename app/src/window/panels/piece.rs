@@ -5,7 +5,7 @@ use egui::{Galley, Rect, vec2};
 use std::ops::Range;
 
 /// Text as it is laid out, with the tokens it comes from.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Piece {
     /// The text, in its colours.
     pub job: LayoutJob,

@@ -4,10 +4,13 @@ use super::super::piece::Piece;
 use super::{Cx, parts};
 use crate::window::state::{AnswerStatus, Exchange, Slot};
 use egui::{
-    Color32, CornerRadius, Label, Response, RichText, Role, Sense, Stroke, TextFormat, TextStyle, Ui, WidgetInfo, vec2,
+    Color32, CornerRadius, Galley, Id, Label, Rect, Response, RichText, Role, Sense, Stroke, TextFormat, TextStyle, Ui,
+    WidgetInfo, vec2,
 };
 use opabinia_engine::compare::SegmentKind;
 use opabinia_engine::printable;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 /// Draws the tokens of an answer, each marked as `kind` says of its place; gives the place of the one that was
 /// clicked, where `sense` senses clicks. Hundreds of tokens are laid out as one text; only those that are seen are felt for.
@@ -19,29 +22,11 @@ pub fn tokens(
     kind: impl Fn(usize) -> SegmentKind,
     sense: Sense,
 ) -> Option<usize> {
-    let (mut piece, mut run, mut last) = (Piece::default(), String::new(), SegmentKind::Equal);
-    for (place, token) in exchange.tokens.iter().enumerate() {
-        let text = printable::line(&token.text.replace(['\n', '\r'], " ")).into_owned();
-        piece.own(place, text.chars().count());
-        let kind = kind(place);
-        // Letters that look alike are one section: hundreds of them would cost more than what is in them.
-        if kind != last {
-            piece.job.append(&std::mem::take(&mut run), 0.0, look(ui, slot, last));
-            last = kind;
-        }
-        run.push_str(&text);
-    }
-    piece.job.append(&run, 0.0, look(ui, slot, last));
-    let width = ui.available_width();
-    piece.job.wrap.max_width = width;
-    let galley = ui.painter().layout_job(piece.job.clone());
-    let (area, _) = ui.allocate_exact_size(vec2(width, galley.size().y), Sense::hover());
     let ids = ui.unique_id().with("tokens");
+    let laid = laid_out(ui, ids, slot, exchange, kind);
+    let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), laid.galley.size().y), Sense::hover());
     let mut clicked = None;
-    let mut before = None;
-    for (place, rect) in piece.places(&galley) {
-        let part = before.filter(|(last, _)| *last == place).map_or(0, |(_, part)| part + 1);
-        before = Some((place, part));
+    for (place, part, rect) in &laid.places {
         let rect = rect.translate(area.min.to_vec2()).expand2(vec2(0.0, 1.0));
         if !ui.is_rect_visible(rect) {
             continue;
@@ -51,12 +36,83 @@ pub fn tokens(
             let fill = ui.visuals().widgets.hovered.weak_bg_fill;
             ui.painter().rect_filled(rect, CornerRadius::same(3), fill);
         }
-        if of_token(cx, exchange, place, part, response) {
-            clicked = Some(place);
+        if of_token(cx, exchange, *place, *part, response) {
+            clicked = Some(*place);
         }
     }
-    ui.painter().galley(area.min, galley, Color32::PLACEHOLDER);
+    ui.painter().galley(area.min, Arc::clone(&laid.galley), Color32::PLACEHOLDER);
     clicked
+}
+
+/// An answer as it was laid out last, which it mostly still is.
+struct LaidOut {
+    /// What it depends on.
+    of: u64,
+    piece: Piece,
+    galley: Arc<Galley>,
+    /// Where tokens are drawn: the token, which of its parts, the rectangle in `galley`.
+    places: Vec<(usize, usize, Rect)>,
+}
+
+/// Lays an answer out to the width there is, unless that was done in the frame before. It is kept under `id`.
+fn laid_out(ui: &Ui, id: Id, slot: Slot, exchange: &Exchange, kind: impl Fn(usize) -> SegmentKind) -> Arc<LaidOut> {
+    let format = |kind| look(ui, slot, kind);
+    let width = ui.available_width();
+    let kinds: Vec<SegmentKind> = (0..exchange.tokens.len()).map(kind).collect();
+    let texts = || exchange.tokens.iter().map(|token| token.text.as_str());
+    let mut hasher = DefaultHasher::new();
+    [SegmentKind::Equal, SegmentKind::SameText, SegmentKind::Different].map(format).hash(&mut hasher);
+    (width.to_bits(), &kinds).hash(&mut hasher);
+    texts().for_each(|text| text.hash(&mut hasher));
+    let of = hasher.finish();
+
+    let known = ui.data(|data| data.get_temp::<Arc<LaidOut>>(id)).filter(|known| known.of == of);
+    let lay = |piece: &Piece| ui.painter().layout_job(piece.job.clone());
+    let (piece, galley) = match &known {
+        Some(known) => {
+            // The galley is asked for again: the letters it was made of may have moved in their texture.
+            let galley = lay(&known.piece);
+            if Arc::ptr_eq(&galley, &known.galley) {
+                return Arc::clone(known);
+            }
+            (known.piece.clone(), galley)
+        }
+        None => {
+            let mut piece = piece(texts(), &kinds, format);
+            piece.job.wrap.max_width = width;
+            let galley = lay(&piece);
+            (piece, galley)
+        }
+    };
+    let mut places: Vec<(usize, usize, Rect)> = Vec::with_capacity(exchange.tokens.len());
+    for (place, rect) in piece.places(&galley) {
+        let part = places.last().filter(|(last, ..)| *last == place).map_or(0, |(_, part, _)| part + 1);
+        places.push((place, part, rect));
+    }
+    let laid = Arc::new(LaidOut { of, piece, galley, places });
+    ui.data_mut(|data| data.insert_temp(id, Arc::clone(&laid)));
+    laid
+}
+
+/// The text of some tokens, each in the format of its kind.
+fn piece<'a>(
+    texts: impl Iterator<Item = &'a str>,
+    kinds: &[SegmentKind],
+    format: impl Fn(SegmentKind) -> TextFormat,
+) -> Piece {
+    let (mut piece, mut run, mut last) = (Piece::default(), String::new(), SegmentKind::Equal);
+    for (place, (text, kind)) in texts.zip(kinds).enumerate() {
+        let text = printable::line(&text.replace(['\n', '\r'], " ")).into_owned();
+        piece.own(place, text.chars().count());
+        // Letters that look alike are one section: hundreds of them would cost more than what is in them.
+        if *kind != last {
+            piece.job.append(&std::mem::take(&mut run), 0.0, format(last));
+            last = *kind;
+        }
+        run.push_str(&text);
+    }
+    piece.job.append(&run, 0.0, format(last));
+    piece
 }
 
 /// Names the part of a token that was drawn, and says whether it was clicked.
