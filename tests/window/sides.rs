@@ -6,11 +6,12 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use opabinia::figure::Theme;
 use opabinia::map_figure::Part;
-use opabinia::window::action::{ComparisonAction, ConversationAction, ModelAction, ViewAction};
+use opabinia::window::action::{Action, ComparisonAction, ConversationAction, ModelAction, ViewAction};
 use opabinia::window::app::App;
+use opabinia::window::command::UiCommand;
 use opabinia::window::state::{
-    AnswerStatus, ExportKind, ExportOptions, InspectorTab, MapsCompared, NoticeKind, PictureState, SidesLook, Slot,
-    ViewChange,
+    AnswerStatus, ExportKind, ExportOptions, InspectorTab, MapsCompared, NoticeKind, Overlay, PictureState, SidesLook,
+    Slot, ViewChange,
 };
 use opabinia_shaders::{Cell, Indices, MapTexel, Quantity};
 use std::collections::HashSet;
@@ -201,6 +202,11 @@ fn unlike_sides_are_exported_as_far_as_they_are_matched() {
         let lines = svg.split("</text>").filter_map(|line| line.rsplit('>').next());
         let text = lines.collect::<Vec<_>>().join(" ");
         assert!(text.contains("Without a counterpart: DINOv2"), "{way:?}: {text}");
+        // That there is no recipe is said at once, not after the questions about a file.
+        window.state_mut().apply(Action::Command(UiCommand::ExportRecipe));
+        let notice = window.state().state().notices.all().next_back().unwrap().clone();
+        assert!(notice.text.contains("can be exported as a figure"), "{way:?}: {}", notice.text);
+        assert!(matches!(window.state().state().overlay, Overlay::None), "{way:?}");
     }
 }
 

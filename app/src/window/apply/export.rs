@@ -11,7 +11,8 @@ use crate::token_figure::TokenFigure;
 use crate::window::app::{App, Finished};
 use crate::window::lang::EngineTexts;
 use crate::window::state::{
-    ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, SidesLook, TokenPlace, TraceKey, chosen,
+    AppState, Counterparts, ExportKind, ExportOptions, MapSource, Model, NoticeKind, Overlay, PathFor, SidesLook,
+    TokenPlace, TraceKey, chosen,
 };
 use opabinia_engine::probe::{TokenAttention, Trace, trace_file};
 use opabinia_engine::vision::Picture;
@@ -66,7 +67,7 @@ impl App {
     pub(super) fn export(&mut self, kind: ExportKind) {
         let options = ExportOptions::of(self.state.lens());
         match kind {
-            ExportKind::Recipe if !has_recipe(&self.state.pane().source) => {
+            ExportKind::Recipe if !has_recipe(&self.state) => {
                 self.state.notices.add(NoticeKind::Warning, self.texts().inspector.only_recipes_of_runs);
             }
             ExportKind::Picture | ExportKind::Recipe => self.state.overlay = Overlay::Export(kind, options),
@@ -246,9 +247,18 @@ fn write_figure(path: &Path, figure: &Figure, texts: &EngineTexts) -> Result<(),
     write_png(path, &figure.draw().map_err(|why| said(&why))?).map_err(words)
 }
 
-/// Whether a recipe can make the maps of `source` again: those of one run, and differences of two.
-fn has_recipe(source: &MapSource) -> bool {
-    matches!(source, MapSource::Run(_) | MapSource::Difference(..) | MapSource::Sides(_, _, SidesLook::Difference))
+/// Whether a recipe can make the maps of the active pane again: those of one run, and differences of two that are taken place
+/// by place.
+fn has_recipe(state: &AppState) -> bool {
+    let pane = state.pane();
+    match &pane.source {
+        MapSource::Run(_) | MapSource::Difference(..) => true,
+        MapSource::Sides(_, _, SidesLook::Difference) => state.sides_of(pane).is_some_and(|keys| {
+            let [a, b] = keys.each_ref().map(|key| state.traces.get(key));
+            a.zip(b).is_some_and(|(a, b)| Counterparts::of(&a.trace, &b.trace).are_alike())
+        }),
+        MapSource::Sides(..) | MapSource::TokenAttention { .. } => false,
+    }
 }
 
 /// Attention to each visual token in a layer and a head of the language model, or its mean.
