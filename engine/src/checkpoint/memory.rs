@@ -48,27 +48,38 @@ impl HostMemory {
 /// heads.
 pub const SCORES_AT_ONCE: usize = 1 << 24;
 
-/// Full contexts whose keys and values a model adds to the budget of cached prefixes: going back to an earlier picture,
-/// or from an intervention to the plain run, finds them still there. Most contexts are far from full.
+/// Positions of the run that a plan counts with: an image, a question, and an answer of some 400 tokens. A longer one takes
+/// more as it goes on, and is told when there is no more.
+const PLANNED_POSITIONS: usize = 1024;
+
+/// Full contexts whose keys and values a model adds to the budget of cached prefixes, where there is room: going back to an
+/// earlier picture, or from an intervention to the plain run, finds them still there. Most contexts are far from full.
 const CACHED_CONTEXTS: usize = 3;
 
-/// Pictures whose encoder features a model adds to the budget of features,
+/// Pictures whose encoder features a model adds to the budget of features, where there is room,
 const CACHED_PICTURES: u64 = 8;
 
 /// unless they take more than this, of which one picture alone may.
 const CACHED_FEATURES_AT_MOST: u64 = 512 << 20;
 
-/// Bytes a loaded checkpoint needs.
+/// Of the memory that a run leaves free, the part that may be filled with what is cached between runs: one in so many.
+const CACHED_PART: u64 = 2;
+
+/// Bytes a loaded checkpoint needs to answer a question about a picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemoryNeed {
     /// Weights of the checkpoint and its encoders.
     pub weights: u64,
-    /// Keys and values of three full contexts: what the model adds to the budget of cached prefixes.
+    /// Keys and values of a run of 1024 positions, or of the context where it is shorter.
     pub kv_cache: u64,
-    /// The largest intermediate results of a forward pass, estimated from above, and `features`.
+    /// The largest intermediate results of a forward pass over as many, and the features of the picture.
     pub activations: u64,
-    /// Encoder features that stay: what the model adds to their budget.
-    pub features: u64,
+    /// Features of one picture.
+    features: u64,
+    /// Keys and values of a position.
+    position: u64,
+    /// Positions of the context.
+    context: u64,
 }
 
 /// Bytes of what is cached between runs that a model accounts for. All models share the sum of their budgets.
@@ -92,14 +103,14 @@ impl MemoryNeed {
         let decoder = &config.decoder;
         let product =
             |factors: &[usize]| factors.iter().fold(1u64, |product, &factor| product.saturating_mul(factor as u64));
-        let kv =
-            product(&[CACHED_CONTEXTS, 2, decoder.layers, decoder.kv_heads, decoder.head_dim, config.context_length]);
+        let positions = config.context_length.min(PLANNED_POSITIONS);
+        let position = product(&[2, decoder.layers, decoder.kv_heads, decoder.head_dim]).saturating_mul(size);
         // The residual, its norm, the gate, up and product of the MLP; attention scores twice, in f32, at least those
         // of the query heads that share one key head.
-        let scores = |heads: usize| product(&[2, heads, config.context_length, config.context_length, 4]);
+        let scores = |heads: usize| product(&[2, heads, positions, positions, 4]);
         let group = scores(decoder.heads / decoder.kv_heads);
         let scores = scores(decoder.heads).min(group.max(2 * 4 * SCORES_AT_ONCE as u64));
-        let prefill = product(&[config.context_length, 3 * decoder.intermediate_size + 4 * decoder.hidden_size])
+        let prefill = product(&[positions, 3 * decoder.intermediate_size + 4 * decoder.hidden_size])
             .saturating_mul(size)
             .saturating_add(scores);
         let encode = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| encoder_activations(tower, width));
@@ -108,23 +119,33 @@ impl MemoryNeed {
         let tokens = config.towers.iter().map(|tower| product(&[tower.tokens, 4, config.sva.hidden_size]));
         let tokens = tokens.fold(0, u64::saturating_add).saturating_mul(size);
         let picture = config.towers.iter().zip(&feature_widths).map(|(tower, &width)| product(&[tower.tokens, width]));
-        let picture = picture.fold(0, u64::saturating_add).saturating_mul(size);
-        let features = picture.saturating_mul(CACHED_PICTURES).min(picture.max(CACHED_FEATURES_AT_MOST));
+        let features = picture.fold(0, u64::saturating_add).saturating_mul(size);
         // The connector's grids resized to the final one, joined, and projected into the language model.
         let sva = &config.sva;
         let joined = (2 * sva.query_sides.len() * sva.hidden_size).saturating_add(3 * decoder.hidden_size);
         let frame = product(&[sva.final_side, sva.final_side, joined]).saturating_mul(size);
+        // Encoders are done before the connector begins.
+        let after = prefill.max(frame).saturating_add(tokens);
         Self {
             weights,
-            kv_cache: kv.saturating_mul(size),
-            activations: prefill.max(encode).max(frame).saturating_add(tokens).saturating_add(features),
+            kv_cache: position.saturating_mul(positions as u64),
+            activations: encode.max(after).saturating_add(features),
             features,
+            position,
+            context: config.context_length as u64,
         }
     }
 
-    /// What the model may have cached.
-    pub fn budgets(&self) -> CacheBudgets {
-        CacheBudgets { prefixes: self.kv_cache, features: self.features }
+    /// What the model may have cached where `available` bytes are free before it is loaded: what is left of them, within
+    /// reason. Where nobody knows what is free, it is as if there were enough.
+    pub fn budgets(&self, available: Option<u64>) -> CacheBudgets {
+        let left = available.map_or(u64::MAX, |available| available.saturating_sub(self.total()) / CACHED_PART);
+        let contexts = self.position.saturating_mul(self.context).saturating_mul(CACHED_CONTEXTS as u64);
+        let pictures = self.features.saturating_mul(CACHED_PICTURES).min(CACHED_FEATURES_AT_MOST);
+        // Features are smaller, and take longer to make.
+        let features = pictures.min(left).max(self.features);
+        let prefixes = contexts.min(left.saturating_sub(features)).max(self.kv_cache);
+        CacheBudgets { prefixes, features }
     }
 
     /// All of it.
@@ -134,14 +155,14 @@ impl MemoryNeed {
 }
 
 /// Numbers in the largest intermediate results of one encoder: for a ViT queries, keys, values and the MLP; for a
-/// ConvNeXt a block of the first stage, the MLP four times as wide.
+/// ConvNeXt what lies between its first two stages, the outcome of the first in three forms and the input of the second.
 fn encoder_activations(tower: &EncoderSpec, width: usize) -> u64 {
     let (default_side, patch, live) = match tower.family {
         EncoderFamily::Siglip => (384, 14, 12 * width),
         EncoderFamily::Clip => (336, 14, 12 * width),
         EncoderFamily::Dinov2 => (518, 14, 12 * width),
         // The four stages are 1, 2, 4 and 8 times as wide as the first.
-        EncoderFamily::ConvNext => (1024, 4, 11 * width.div_ceil(if tower.multi_stage { 15 } else { 8 })),
+        EncoderFamily::ConvNext => (1024, 4, 4 * width.div_ceil(if tower.multi_stage { 15 } else { 8 })),
     };
     let side = tower.res.unwrap_or(default_side).div_ceil(patch) as u64;
     let tokens = side * side;
@@ -192,5 +213,36 @@ impl fmt::Display for Bytes {
             Some((unit, size)) => write!(f, "{:.1} {unit}", bytes / size),
             None => write!(f, "{} B", self.0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run takes 100 MB and 1 MB of features; a full context has 400 MB of keys and values.
+    fn need() -> MemoryNeed {
+        MemoryNeed {
+            weights: 50 << 20,
+            kv_cache: 40 << 20,
+            activations: 10 << 20,
+            features: 1 << 20,
+            position: 100 << 10,
+            context: 4096,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_between_runs_takes_what_a_run_leaves() {
+        let of = |available| {
+            let CacheBudgets { prefixes, features } = need().budgets(available);
+            [prefixes >> 20, features >> 20]
+        };
+        assert_eq!(of(None), [1200, 8]);
+        assert_eq!(of(Some(8 << 30)), [1200, 8]);
+        assert_eq!(of(Some(500 << 20)), [192, 8]);
+        // A run has what it takes, come what may.
+        assert_eq!(of(Some(100 << 20)), [40, 1]);
+        assert_eq!(of(Some(0)), [40, 1]);
     }
 }

@@ -613,7 +613,7 @@ impl Model {
             precision,
             directory,
             core_bytes: inspection.core_bytes,
-            budgets: inspection.need(precision.weights).budgets(),
+            budgets: inspection.need(precision.weights).budgets(inspection.available_bytes),
         };
         Ok((model, inspection))
     }
