@@ -3,7 +3,8 @@
 //!
 //!     cargo run --release -p opabinia-engine --example speed -- CHECKPOINT WEIGHTS ENCODER_WEIGHTS COMPUTE PART
 //!
-//! `PART` is `encoders` or `language`; the latter takes features at random for those of the encoders. Every time is the
+//! `PART` is `encoders`, one of them by its family's name, `language` or `all`; without the encoders, features are taken at
+//! random. Every time is the
 //! median of three, in seconds. `bench/report.py` runs it beside other programs that do the same work.
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
@@ -53,11 +54,16 @@ fn status(name: &str) -> Option<u64> {
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-fn encoders(model: &Model, out: &mut Map<String, Value>) -> Result<(), Box<dyn Error>> {
+/// Each encoder, or only that of family `only`.
+fn encoders(model: &Model, only: Option<&str>, out: &mut Map<String, Value>) -> Result<(), Box<dyn Error>> {
     let picture = noise();
     let job = Job::unattended();
     let mut times = Map::new();
     for (k, encoder) in model.encoders().iter().enumerate() {
+        let name = format!("{:?}", model.config().towers[k].family).to_lowercase();
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
         let spec = encoder.pixel_spec();
         let pixels =
             spec.pixels(&spec.view(&picture, &CancelToken::default())?, &Device::Cpu, model.precision().compute)?;
@@ -65,10 +71,15 @@ fn encoders(model: &Model, out: &mut Map<String, Value>) -> Result<(), Box<dyn E
             let meter = Meter::new(&job, Stage::Encode, encoder.layers());
             Ok(encoder.forward(k, &pixels, &meter, &mut Unobserved)?)
         })?;
-        times.insert(format!("{:?}", model.config().towers[k].family).to_lowercase(), json!(time));
+        times.insert(name, json!(time));
     }
-    out.insert("encoders_s".into(), Value::Object(times));
-    Ok(())
+    match only {
+        Some(name) if times.is_empty() => Err(format!("`{name}` is no part, and no encoder of this checkpoint").into()),
+        _ => {
+            out.insert("encoders_s".into(), Value::Object(times));
+            Ok(())
+        }
+    }
 }
 
 fn language(model: &Model, widths: &[usize], out: &mut Map<String, Value>) -> Result<(), Box<dyn Error>> {
@@ -136,7 +147,7 @@ fn noise() -> Picture {
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [source, weights, encoder_weights, compute, part] = args.as_slice() else {
-        return Err("usage: speed CHECKPOINT WEIGHTS ENCODER_WEIGHTS COMPUTE encoders|language".into());
+        return Err("usage: speed CHECKPOINT WEIGHTS ENCODER_WEIGHTS COMPUTE encoders|ENCODER|language|all".into());
     };
     let request = LoadRequest {
         source: source.clone(),
@@ -155,13 +166,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     out.insert("weights".into(), json!(model.precision().weights.name()));
     out.insert("products".into(), json!(model.precision().product_numbers()));
     out.insert("encoder_products".into(), json!(inspection.encoder_precision.product_numbers()));
+    out.insert("planned_bytes".into(), json!(inspection.need(model.precision().weights).total()));
+    let with_language = matches!(part.as_str(), "language" | "all");
     match part.as_str() {
-        "encoders" => encoders(&model, &mut out)?,
-        "language" => {
-            let widths: Vec<usize> = inspection.encoders.iter().map(|encoder| encoder.width.unwrap_or(1)).collect();
-            language(&model, &widths, &mut out)?;
-        }
-        other => return Err(format!("`{other}` is neither encoders nor language").into()),
+        "language" => {}
+        "encoders" | "all" => encoders(&model, None, &mut out)?,
+        name => encoders(&model, Some(name), &mut out)?,
+    }
+    if with_language {
+        let widths: Vec<usize> = inspection.encoders.iter().map(|encoder| encoder.width.unwrap_or(1)).collect();
+        language(&model, &widths, &mut out)?;
     }
     out.insert("peak_resident_bytes".into(), json!(status("VmHWM")));
     println!("{}", Value::Object(out));
