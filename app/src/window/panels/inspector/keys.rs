@@ -1,6 +1,7 @@
 //! The keys of the selected cell: every token it could attend to, with its probability.
 
 use super::super::Cx;
+use super::super::parts::tip_of_many;
 use super::parts::{ROW, encoder_colour, heading, share};
 use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
@@ -106,11 +107,13 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, key: Key, value: Measu
             painter.rect_filled(filled, 2, encoder_colour(key.encoder));
         }
     }
-    let exact = probability(value).map_or_else(
-        || spoken.clone(),
-        |value| format!("{name} ({}, {})\n{} {value:.7}", key.row, key.column, texts.probability),
-    );
-    response.on_hover_text(exact);
+    tip_of_many(response, |ui| {
+        let exact = probability(value).map_or_else(
+            || spoken.clone(),
+            |value| format!("{name} ({}, {})\n{} {value:.7}", key.row, key.column, texts.probability),
+        );
+        ui.label(exact);
+    });
 }
 
 /// One small picture for each encoder: all windows cover the same part of the image, so all have the same size.
@@ -143,8 +146,10 @@ fn windows(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, keys: &[(Key, Meas
                     ui.painter().line_segment([rect.left_bottom(), rect.right_top()], line);
                 }
                 let response = ui.interact(rect, ui.scope_id().with(("key", k, slot)), Sense::hover());
-                let text = words(cx, *key, *value);
-                response.on_hover_text(format!("{name} ({}, {})\n{} {text}", key.row, key.column, texts.probability));
+                tip_of_many(response, |ui| {
+                    let text = words(cx, *key, *value);
+                    ui.label(format!("{name} ({}, {})\n{} {text}", key.row, key.column, texts.probability));
+                });
             }
         }
     });
