@@ -4,8 +4,8 @@
 //!     cargo run --release -p opabinia-engine --example speed -- CHECKPOINT WEIGHTS ENCODER_WEIGHTS COMPUTE PART
 //!
 //! `PART` is `encoders`, one of them by its family's name, `language` or `all`; without the encoders, features are taken at
-//! random. Every time is the
-//! median of three, in seconds. `bench/report.py` runs it beside other programs that do the same work.
+//! random. Every time is the median of three, in seconds. `bench/report.py` runs it beside other programs that do the same
+//! work.
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
