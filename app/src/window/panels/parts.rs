@@ -60,12 +60,6 @@ pub fn weak(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).color(colour));
 }
 
-/// Shows `contents` while the pointer is over `response`, one of many: to be asked whether it wants a tip takes as long as to
-/// be drawn, and only the one under the pointer can want one.
-pub fn tip_of_many(response: Response, contents: impl FnOnce(&mut Ui)) -> Response {
-    if response.contains_pointer() { response.on_hover_ui(contents) } else { response }
-}
-
 /// Buttons at the right end of a row, the first one outermost.
 pub fn buttons(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
     let size = vec2(ui.available_width(), ui.spacing().interact_size.y);

@@ -122,7 +122,8 @@ fn of_token(cx: &Cx<'_>, exchange: &Exchange, place: usize, part: usize, respons
         let role = if response.sense.senses_click() { Role::Button } else { Role::Label };
         response.widget_info(|| WidgetInfo::labeled(role, true, token.text.trim()));
     }
-    let response = parts::tip_of_many(response, |ui| {
+    // Worded only for the one under the pointer.
+    let response = response.on_hover_ui(|ui| {
         let percent = f64::from(token.log_prob).exp() * 100.0;
         ui.label(format!("{} {percent:.1} %", cx.texts.comparison.probability));
     });

@@ -1,7 +1,6 @@
 //! The keys of the selected cell: every token it could attend to, with its probability.
 
 use super::super::Cx;
-use super::super::parts::tip_of_many;
 use super::parts::{ROW, encoder_colour, heading, share};
 use super::selected::Selected;
 use crate::window::action::{Action, ViewAction};
@@ -107,13 +106,11 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, key: Key, value: Measu
             painter.rect_filled(filled, 2, encoder_colour(key.encoder));
         }
     }
-    tip_of_many(response, |ui| {
-        let exact = probability(value).map_or_else(
-            || spoken.clone(),
-            |value| format!("{name} ({}, {})\n{} {value:.7}", key.row, key.column, texts.probability),
-        );
-        ui.label(exact);
-    });
+    let exact = probability(value).map_or_else(
+        || spoken.clone(),
+        |value| format!("{name} ({}, {})\n{} {value:.7}", key.row, key.column, texts.probability),
+    );
+    response.on_hover_text(exact);
 }
 
 /// One small picture for each encoder: all windows cover the same part of the image, so all have the same size.
@@ -146,10 +143,8 @@ fn windows(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>, keys: &[(Key, Meas
                     ui.painter().line_segment([rect.left_bottom(), rect.right_top()], line);
                 }
                 let response = ui.interact(rect, ui.scope_id().with(("key", k, slot)), Sense::hover());
-                tip_of_many(response, |ui| {
-                    let text = words(cx, *key, *value);
-                    ui.label(format!("{name} ({}, {})\n{} {text}", key.row, key.column, texts.probability));
-                });
+                let text = words(cx, *key, *value);
+                response.on_hover_text(format!("{name} ({}, {})\n{} {text}", key.row, key.column, texts.probability));
             }
         }
     });

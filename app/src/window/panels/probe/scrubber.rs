@@ -1,6 +1,5 @@
 //! A row of small chips from which one, several or all can be chosen.
 
-use super::super::parts::tip_of_many;
 use egui::{
     CornerRadius, CursorIcon, FontId, Galley, Modifiers, Pos2, Rect, Response, RichText, Sense, Stroke, StrokeKind,
     TextStyle, Ui, Vec2, WidgetInfo, vec2,
@@ -63,7 +62,7 @@ impl Scrubber<'_> {
                 ui.label((self.about)(at));
                 ui.label(RichText::new(self.gesture).small().weak());
             };
-            tip_of_many(response, tip).on_hover_cursor(CursorIcon::PointingHand);
+            response.on_hover_ui(tip).on_hover_cursor(CursorIcon::PointingHand);
         }
         if let Some((from, to)) = dragged
             && let Some(to) = nearest(&rects, to)
