@@ -253,9 +253,10 @@ fn has_recipe(state: &AppState) -> bool {
     let pane = state.pane();
     match &pane.source {
         MapSource::Run(_) | MapSource::Difference(..) => true,
-        MapSource::Sides(_, _, SidesLook::Difference) => state.sides_of(pane).is_some_and(|keys| {
+        // Of traces that are not there yet nobody knows better.
+        MapSource::Sides(_, _, SidesLook::Difference) => state.sides_of(pane).is_none_or(|keys| {
             let [a, b] = keys.each_ref().map(|key| state.traces.get(key));
-            a.zip(b).is_some_and(|(a, b)| Counterparts::of(&a.trace, &b.trace).are_alike())
+            a.zip(b).is_none_or(|(a, b)| Counterparts::of(&a.trace, &b.trace).are_alike())
         }),
         MapSource::Sides(..) | MapSource::TokenAttention { .. } => false,
     }
