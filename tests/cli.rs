@@ -295,16 +295,18 @@ fn stop_texts_and_notes() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_cancels() {
-    let mut child = long_answer();
-    let mut first = [0; 1];
-    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-    // The shell's own command: a program of that name is not on every system.
-    let signalled = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
-    assert!(signalled.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(stderr(&output).contains("error: cancelled"), "{}", stderr(&output));
+fn ctrl_c_and_sigterm_cancel() {
+    for signal in ["INT", "TERM"] {
+        let mut child = long_answer();
+        let mut first = [0; 1];
+        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+        // The shell's own command: a program of that name is not on every system.
+        let signalled = Command::new("sh").args(["-c", &format!("kill -{signal} {}", child.id())]).status().unwrap();
+        assert!(signalled.success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}: {}", stderr(&output));
+        assert!(stderr(&output).contains("error: cancelled"), "{signal}: {}", stderr(&output));
+    }
 }
 
 #[test]

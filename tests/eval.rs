@@ -418,7 +418,9 @@ fn a_signal_ends_a_run_after_the_picture_in_hand_and_slurm_knows_how_to_go_on() 
         assert!(Instant::now() < until, "nothing is written");
         std::thread::sleep(Duration::from_millis(5));
     }
-    Command::new("kill").args(["-USR1", &child.id().to_string()]).status().unwrap();
+    // The shell's own command: a program of that name is not on every system.
+    let signalled = Command::new("sh").args(["-c", &format!("kill -USR1 {}", child.id())]).status().unwrap();
+    assert!(signalled.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("stopped by a signal"), "{}", text(&output.stderr));

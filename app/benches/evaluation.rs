@@ -104,6 +104,8 @@ fn seconds(times: impl Iterator<Item = Duration>) -> f64 {
 }
 
 fn main() {
+    // As the program begins.
+    opabinia_engine::threads::start_pool();
     let directory = tempfile::tempdir().unwrap();
     let files = locate(&root().join("assets/demo/questions"), &[]).unwrap();
     let set = Arc::new(QuestionSet::read(&files, ReadOptions::default()).unwrap());

@@ -10,7 +10,7 @@
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use candle_core::{Device, Tensor};
-use opabinia_engine::cores::join_cores;
+use opabinia_engine::cores::Cores;
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::job::{CancelToken, Job, Meter, Stage};
 use opabinia_engine::model::{LoadRequest, Model};
@@ -18,6 +18,7 @@ use opabinia_engine::observe::{Observer, Unobserved};
 use opabinia_engine::probe::{Detail, Recorder};
 use opabinia_engine::sva::PictureSize;
 use opabinia_engine::text::Turn;
+use opabinia_engine::threads::start_pool;
 use opabinia_engine::vision::Picture;
 use serde_json::{Map, Value, json};
 use std::error::Error;
@@ -157,7 +158,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         compute: compute.parse()?,
         ..LoadRequest::default()
     };
-    let _cores = join_cores();
+    start_pool();
+    let _cores = Cores::join();
     let started = Instant::now();
     let (model, inspection) = Model::load(&request, &Job::unattended())?;
     let mut out = Map::new();

@@ -10,9 +10,31 @@ pub fn named(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(STACK)
 }
 
-/// Starts the threads that products and pictures are shared out to. Without effect after they were started.
+/// Starts the threads that products and pictures are shared out to, and keeps candle from starting others beside them.
+/// Without effect after they were started.
 pub fn start_pool() {
+    keep_candle_on_its_caller();
     if let Err(error) = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global() {
         tracing::debug!("the pool of threads stays as it is: {error}");
     }
+}
+
+/// candle's operations on large tensors are shared out to a pool of its own, whose threads look for work for a millisecond or
+/// two after each before they sleep. What our own loops are too seldom for is not worth that: with a window on the screen
+/// these threads take the core that is left to it. candle does such an operation on the calling thread where it is told of
+/// one thread, and reads that from the environment alone.
+fn keep_candle_on_its_caller() {
+    const THREADS: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(THREADS).is_none() && is_only_thread() {
+        #[allow(unsafe_code, reason = "candle has no other way to be told")]
+        // SAFETY: nobody reads the environment meanwhile: there is no other thread, and none can come into being.
+        unsafe {
+            std::env::set_var(THREADS, "1");
+        }
+    }
+}
+
+/// Whether the calling thread is the process's only one, as Linux tells; elsewhere nobody knows.
+fn is_only_thread() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }

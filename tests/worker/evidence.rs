@@ -8,6 +8,7 @@ use opabinia_engine::probe::{Detail, evidence};
 use opabinia_engine::run::Lane;
 use opabinia_engine::worker::{Command, Decoding, Event, EventKind, EvidenceSpec, Outcome, Prompt, Record, RunSpec};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Teacher forcing gives what generating gave, in one pass over prompt and answer.
 #[test]
@@ -190,6 +191,20 @@ fn a_question_asked_during_evidence_is_answered_between_two_runs() {
         }
     }
     assert!(answered);
+}
+
+#[test]
+fn evidence_is_the_same_on_one_core_less() {
+    let measure = |left: Duration| {
+        let mut engine = LockStep::new();
+        let model = engine.load("tiny-llama3");
+        engine.engine.leave_a_core(left);
+        let events = engine.command(Command::Evidence(Box::new(evidence_about(&ask(model, 4), true))), |_| false);
+        let found: Vec<_> = events.iter().filter(|kind| matches!(kind, EventKind::Found(_))).collect();
+        assert!(found.len() > 3, "{}", found.len());
+        format!("{found:?}")
+    };
+    assert_eq!(measure(Duration::ZERO), measure(Duration::from_secs(3_600)));
 }
 
 /// What the answer to `asked` rests on.

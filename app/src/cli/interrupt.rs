@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the running job to stop, the second ends the program at once.
+//! Ctrl-C, and SIGTERM (`kill`, a scheduler): the first asks the running job to stop, the second ends the program at once.
 
 use super::failure::{Failure, Result};
 use opabinia_engine::job::CancelToken;
@@ -19,7 +19,7 @@ struct Inner {
 }
 
 impl Interrupt {
-    /// Takes Ctrl-C over from the system.
+    /// Takes Ctrl-C and SIGTERM over from the system. SIGHUP is left alone: `nohup` has it ignored.
     ///
     /// # Errors
     /// If the system does not allow it.
@@ -28,7 +28,19 @@ impl Interrupt {
         let handler = interrupt.clone();
         ctrlc::set_handler(move || handler.press())
             .map_err(|error| Failure::internal(format!("Ctrl-C cannot be handled: {error}")))?;
+        #[cfg(unix)]
+        interrupt.listen_for_term()?;
         Ok(interrupt)
+    }
+
+    #[cfg(unix)]
+    fn listen_for_term(&self) -> Result<()> {
+        let unhandled = |error: std::io::Error| Failure::internal(format!("SIGTERM cannot be handled: {error}"));
+        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM]).map_err(unhandled)?;
+        let handler = self.clone();
+        let waiting = opabinia_engine::threads::named("SIGTERM");
+        waiting.spawn(move || signals.forever().for_each(|_| handler.press())).map_err(unhandled)?;
+        Ok(())
     }
 
     /// Names the job that is running now, if any.

@@ -53,7 +53,7 @@ Exit codes:
   0 done    1 fault of the program    2 usage, or an input, output or setting that cannot be used
   3 checkpoint refused    4 out of memory    5 no graphics adapter
   6 the hub could not be reached, or did not give what was asked for    75 eval stopped by SIGUSR1
-  130 cancelled
+  130 cancelled: Ctrl-C, SIGTERM
 
 `opabinia help COMMAND` explains one command, with examples.";
 

@@ -11,7 +11,11 @@ use super::state::{AppState, NoticeKind, Overlay, SCALES};
 use super::theme;
 use egui::{Context, ViewportCommand};
 use opabinia_engine::worker::{Engine, EventKind};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// For how long after a person moved the pointer or pressed a key a core is left to the frames that follow. Numbers that come
+/// in do not count: they would slow down their own making.
+const IN_HAND: Duration = Duration::from_millis(500);
 
 impl App {
     /// A window in `ctx`. Without `render_state` there is no graphics device, and no maps are drawn.
@@ -137,7 +141,10 @@ impl App {
 }
 
 impl eframe::App for App {
-    fn logic(&mut self, _ctx: &Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        if ctx.input(|input| !input.raw.events.is_empty()) {
+            self.engine.leave_a_core(IN_HAND);
+        }
         self.take_in();
     }
 

@@ -37,6 +37,8 @@ use work::Work;
 const MEASURED: Duration = Duration::from_secs(3);
 
 fn main() {
+    // As the program begins.
+    opabinia_engine::threads::start_pool();
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))

@@ -6,7 +6,7 @@ use super::window_attention::{mix, probabilities, window_attention};
 use super::windows::Windows;
 use crate::checkpoint::Loader;
 use crate::error::Result;
-use crate::nn::{Activation, LayerNorm, Linear};
+use crate::nn::{Activation, LayerNorm, Linear, add_bias, residual};
 use crate::observe::{Observer, Site, SvaLayer, show};
 use candle_core::{D, Tensor};
 
@@ -107,7 +107,7 @@ impl CrossAttentionLayer {
         let mut values = Vec::with_capacity(self.sources.len());
         for (k, (source, tokens)) in self.sources.iter().zip(&windows.tokens).enumerate() {
             let tokens = match &source.pos_embed {
-                Some(pos_embed) => tokens.broadcast_add(pos_embed)?,
+                Some(pos_embed) => at_places(tokens, pos_embed)?,
                 None => tokens.clone(),
             };
             let tokens = tokens.flatten(0, 1)?;
@@ -137,10 +137,10 @@ impl CrossAttentionLayer {
             observer.observe(Site::SvaKeyVectors(name), &vectors)?;
         }
 
-        let x = self.norm.forward(&(x + attended)?)?;
+        let x = self.norm.forward(&residual(&attended, x, None)?)?;
         let x = self.linear_1.forward_then(&shuffles.columns(Matrix::Hidden, &x)?, Activation::Gelu)?;
         let x = self.linear_2.forward(&shuffles.columns(Matrix::Out, &x)?)?;
-        let out = (queries + x)?;
+        let out = residual(queries, x, None)?;
         show(observer, Site::SvaLayerOut(name), &out)?;
         Ok(out)
     }
@@ -164,6 +164,13 @@ impl CrossAttentionLayer {
         let weighted = shuffles.columns(Matrix::Output, &silence(weighted, silent_heads)?)?;
         Ok(self.output.forward(&weighted)?.reshape((cells, keys, width))?)
     }
+}
+
+/// `tokens` `[cells, r², C]`, each with what stands for its place in the window, `pos_embed` `[r², C]`.
+fn at_places(tokens: &Tensor, pos_embed: &Tensor) -> Result<Tensor> {
+    // They are looked at again in the next layer.
+    let sums = add_bias(tokens.copy()?.flatten(1, 2)?, &pos_embed.flatten_all()?)?;
+    Ok(sums.reshape(tokens.shape())?)
 }
 
 /// `mixed` `[…, C]`, the heads' outputs side by side, with those of `heads` zero.

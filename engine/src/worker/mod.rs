@@ -19,7 +19,7 @@ pub use spec::{
     TraceFile,
 };
 
-use crate::cores::join_cores;
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::job::CancelToken;
 use crate::threads;
@@ -28,6 +28,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use thread::{Envelope, Message, Worker};
 
 /// Jobs that have not ended, with what cancels them.
@@ -36,6 +37,21 @@ type Pending = Arc<Mutex<HashMap<JobId, CancelToken>>>;
 fn lock(pending: &Pending) -> MutexGuard<'_, HashMap<JobId, CancelToken>> {
     // The map stays consistent whatever panicked while it was held: its operations are single calls.
     pending.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Until when batch work leaves a core to others.
+#[derive(Clone, Default)]
+struct CoreLeft(Arc<Mutex<Option<Instant>>>);
+
+impl CoreLeft {
+    fn until(&self) -> MutexGuard<'_, Option<Instant>> {
+        // Whatever panicked while it was held: it was set as a whole, or not.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holds(&self) -> bool {
+        self.until().is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// Where commands go in.
@@ -63,6 +79,7 @@ impl Door {
 pub struct Engine {
     door: Door,
     events: Receiver<Event>,
+    core_left: CoreLeft,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -82,13 +99,16 @@ impl Engine {
         let (outbox, events) = unbounded();
         let pending = Pending::default();
         let shared = Arc::clone(&pending);
+        let core_left = CoreLeft::default();
+        let left = core_left.clone();
         let thread = threads::named("engine")
             .spawn(move || {
-                let _cores = join_cores();
-                Worker::new(outbox, Box::new(wake), shared).run(&inbox);
+                let cores = Cores::join();
+                Worker::new(outbox, Box::new(wake), shared).run(&inbox, &cores, &left);
             })
             .map_err(|e| Error::io("the engine thread", e))?;
-        Ok(Self { door: Door { commands, pending, next: Arc::default() }, events, thread: Some(thread) })
+        let door = Door { commands, pending, next: Arc::default() };
+        Ok(Self { door, events, core_left, thread: Some(thread) })
     }
 
     /// Queues `command`.
@@ -99,6 +119,13 @@ impl Engine {
     /// A handle for work beside the owner's: its events do not come to this one.
     pub fn beside(&self) -> Beside {
         Beside::new(self.door.clone())
+    }
+
+    /// Leaves one of the processor's cores to others for `time` from now on: passes of batch work that begin until then use
+    /// one thread less than there are cores. For whoever draws a window, which would wait for its turn otherwise. What is
+    /// interactive uses all cores, as does everything where there is only one. What is computed is the same.
+    pub fn leave_a_core(&self, time: Duration) {
+        *self.core_left.until() = Instant::now().checked_add(time);
     }
 
     /// Asks `job` to stop; without effect if it has ended.

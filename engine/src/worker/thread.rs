@@ -6,7 +6,8 @@
 use super::active::Active;
 use super::registry::{Registry, gone};
 use super::spec::{Command, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, RunSpec};
-use super::{Pending, lock};
+use super::{CoreLeft, Pending, lock};
+use crate::cores::Cores;
 use crate::error::{Error, Result};
 use crate::generate::{Token, Watch};
 use crate::job::{CancelToken, Job};
@@ -93,8 +94,8 @@ impl Worker {
         Self { registry: Registry::default(), interactive, batch, outbox, wake, pending, closed: false }
     }
 
-    /// Works until nobody can ask for anything any more and all that was asked for has ended.
-    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+    /// Works on these `cores` until nobody can ask for anything any more and all that was asked for has ended.
+    pub(super) fn run(mut self, inbox: &Receiver<Message>, cores: &Cores, core_left: &CoreLeft) {
         loop {
             self.queue(inbox.try_iter());
             self.end_cancelled();
@@ -104,7 +105,9 @@ impl Worker {
                     self.end_cancelled();
                 }
             } else if let Some(mut task) = self.batch.pop_front() {
-                if !self.step(&mut task) {
+                let ended =
+                    if core_left.holds() { cores.but_one(|| self.step(&mut task)) } else { self.step(&mut task) };
+                if !ended {
                     self.batch.push_front(task);
                 }
             } else if self.closed {

@@ -126,6 +126,15 @@ impl CellNumbers<'_> {
     }
 }
 
+/// What uniform attention over the unmasked keys of a cell would give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Uniform {
+    /// Each encoder's share; 0 where all of its keys are masked.
+    pub shares: Vec<f64>,
+    /// The entropy in bits: the most there can be.
+    pub entropy: f64,
+}
+
 /// One encoder's part of a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncoderNumbers {
@@ -252,29 +261,45 @@ impl<'t> Place<'t> {
     }
 
     fn values(&self, measure: Measure) -> Measured<Vec<f64>> {
-        let normalised = match measure {
-            Measure::Share(k) | Measure::Lift(k) => {
-                return match self.window(k) {
-                    Some(keys) if !self.is_padding(k) => self.share_of(&keys, matches!(measure, Measure::Lift(_))),
-                    _ => Measured::Padding,
-                };
-            }
-            Measure::Entropy => false,
-            Measure::NormalisedEntropy => true,
+        match measure {
+            Measure::Share(k) | Measure::Lift(k) => match self.window(k) {
+                Some(keys) if !self.is_padding(k) => self.share_of(&keys, matches!(measure, Measure::Lift(_))),
+                _ => Measured::Padding,
+            },
+            Measure::Entropy if self.is_all_padding() => Measured::Padding,
+            Measure::Entropy if self.open(0..self.layer.keys) == 0 => Measured::Masked,
+            Measure::Entropy => Measured::Value(self.entropies()),
+            Measure::NormalisedEntropy => self.normalised(&self.values(Measure::Entropy)),
+        }
+    }
+
+    /// The cell's `entropy` as a part of that of uniform attention.
+    fn normalised(&self, entropy: &Measured<Vec<f64>>) -> Measured<Vec<f64>> {
+        match entropy {
+            Measured::Value(bits) => match self.open(0..self.layer.keys) {
+                0 | 1 => Measured::Masked,
+                open => {
+                    let most = (open as f64).log2();
+                    Measured::Value(bits.iter().map(|bits| bits / most).collect())
+                }
+            },
+            Measured::Padding => Measured::Padding,
+            Measured::Masked => Measured::Masked,
+        }
+    }
+
+    fn uniform(&self) -> Uniform {
+        let all = self.open(0..self.layer.keys);
+        let share = |k| match self.window(k).map_or(0, |window| self.open(window)) {
+            0 => 0.0,
+            open => open as f64 / all as f64,
         };
-        if self.is_all_padding() {
-            return Measured::Padding;
-        }
-        let open = self.open(0..self.layer.keys);
-        if open == 0 || (normalised && open == 1) {
-            return Measured::Masked;
-        }
-        let unit = if normalised { (open as f64).log2() } else { 1.0 };
-        Measured::Value(self.entropies().into_iter().map(|bits| bits / unit).collect())
+        let shares = (0..self.trace.encoders.len()).map(share).collect();
+        Uniform { shares, entropy: (all.max(1) as f64).log2() }
     }
 
     fn numbers(&self) -> CellNumbers<'t> {
-        let all_open = self.open(0..self.layer.keys);
+        let uniform = self.uniform();
         let mut encoders = Vec::with_capacity(self.trace.encoders.len());
         let mut keys = Vec::with_capacity(self.layer.keys);
         for k in 0..self.trace.encoders.len() {
@@ -293,7 +318,7 @@ impl<'t> Place<'t> {
             }
             let open = self.open(window.clone());
             let share = self.shares(&window);
-            let uniform_share = if open == 0 { 0.0 } else { open as f64 / all_open as f64 };
+            let uniform_share = uniform.shares[k];
             let lift = (open > 0).then(|| share.iter().map(|share| share / uniform_share).collect());
             encoders.push(EncoderNumbers {
                 padding: self.is_padding(k),
@@ -310,7 +335,7 @@ impl<'t> Place<'t> {
             keys,
             probs: self.probs,
             entropy: self.entropies(),
-            uniform_entropy: (all_open.max(1) as f64).log2(),
+            uniform_entropy: uniform.entropy,
         }
     }
 }
@@ -330,6 +355,13 @@ impl Trace {
         Some(Place::new(self, self.layers.get(layer)?, row, column)?.numbers())
     }
 
+    /// What uniform attention would give in the cell at `(row, column)` of a layer's own padded frame; `None` where the layer
+    /// does not reach.
+    #[must_use]
+    pub fn uniform(&self, layer: usize, row: usize, column: usize) -> Option<Uniform> {
+        Some(Place::new(self, self.layers.get(layer)?, row, column)?.uniform())
+    }
+
     /// Cells to a side of the finest grid among `layers`, on which a map of them lies; `None` if there are none of them.
     #[must_use]
     pub fn finest_side(&self, layers: &[usize]) -> Option<usize> {
@@ -341,6 +373,16 @@ impl Trace {
     pub fn matrix(&self, measure: Measure, cell: Cell) -> Vec<Measured<Vec<f64>>> {
         let values = |layer| Place::around(self, layer, cell).map_or(Measured::Padding, |place| place.values(measure));
         self.layers.iter().map(values).collect()
+    }
+
+    /// [`Measure::NormalisedEntropy`] at `cell`, for whoever has its `entropy` `[layers][heads]`.
+    #[must_use]
+    pub fn normalised_entropy(&self, entropy: &[Measured<Vec<f64>>], cell: Cell) -> Vec<Measured<Vec<f64>>> {
+        let layers = self.layers.iter().zip(entropy);
+        let part = |(layer, entropy)| {
+            Place::around(self, layer, cell).map_or(Measured::Padding, |place| place.normalised(entropy))
+        };
+        layers.map(part).collect()
     }
 
     /// `[layers][heads]`: the probability of encoder `k`'s token at `(row, column)` of its grid over the padded frame,
@@ -483,6 +525,10 @@ mod tests {
         assert_eq!(numbers.uniform_entropy, 0.0);
         assert_eq!(trace.matrix(Measure::Share(0), cell(1, 1))[0], Measured::Masked);
         assert_eq!(trace.matrix(Measure::NormalisedEntropy, cell(1, 1))[0], Measured::Masked);
+        for cell in (0..16).map(|at| cell(at / 4, at % 4)) {
+            let entropy = trace.matrix(Measure::Entropy, cell);
+            assert_eq!(trace.normalised_entropy(&entropy, cell), trace.matrix(Measure::NormalisedEntropy, cell));
+        }
         assert!(matches!(trace.matrix(Measure::Entropy, cell(1, 1))[0], Measured::Value(_)));
     }
 

@@ -5,7 +5,7 @@ use super::kept::Kept;
 use super::parts::heading;
 use super::selected::Selected;
 use crate::window::state::SIDES;
-use egui::{Grid, Label, RichText, Ui};
+use egui::{Align2, FontId, Label, RichText, Sense, TextStyle, Ui, pos2, vec2};
 use opabinia_engine::probe::{Measure, Measured};
 
 /// Draws the numbers, where the active pane shows both sides.
@@ -30,21 +30,41 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &Kept) {
     rows.push((format!("{} ({})", texts.entropy, texts.bits), both.each_ref().map(|of| of.value(Measure::Entropy))));
     let normalised = cx.texts.probe.normalised_entropy.0.to_owned();
     rows.push((normalised, both.each_ref().map(|of| of.value(Measure::NormalisedEntropy))));
-    Grid::new("both sides").striped(true).num_columns(4).spacing([6.0, 2.0]).show(ui, |ui| {
-        ui.label("");
-        for slot in SIDES {
-            ui.label(RichText::new(slot.letter()).strong().color(pieces::side_colour(ui, slot)));
-        }
-        ui.label(RichText::new("B − A").small().weak());
-        ui.end_row();
-        for (name, values) in &rows {
-            row(ui, cx, name, values);
-            ui.end_row();
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        header(ui);
+        for (at, (name, values)) in rows.iter().enumerate() {
+            row(ui, cx, (at, name), values);
         }
     });
 }
 
-fn row(ui: &mut Ui, cx: &Cx<'_>, name: &str, values: &[Measured<f64>; 2]) {
+/// Height of the names of the columns, and of a row: beside three numbers there is little room, and a name takes two lines.
+const HEADER: f32 = 18.0;
+const ROW: f32 = 30.0;
+
+/// Width of a column of numbers.
+const COLUMN: f32 = 60.0;
+
+/// Where the three columns of numbers end, in a row that ends at `right`.
+fn columns(right: f32) -> [f32; 3] {
+    [2.0, 1.0, 0.0].map(|after| right - 4.0 - COLUMN * after)
+}
+
+fn header(ui: &mut Ui) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEADER), Sense::hover());
+    let (weak, small) = (ui.visuals().weak_text_color(), TextStyle::Small.resolve(ui.style()));
+    let [a, b, difference] = columns(rect.right());
+    let painter = ui.painter();
+    for (slot, right) in SIDES.into_iter().zip([a, b]) {
+        let (letter, colour) = (slot.letter(), pieces::side_colour(ui, slot));
+        painter.text(pos2(right, rect.center().y), Align2::RIGHT_CENTER, letter, small.clone(), colour);
+    }
+    painter.text(pos2(difference, rect.center().y), Align2::RIGHT_CENTER, "B − A", small, weak);
+}
+
+/// One row is one thing to hear of, and is painted: four labels by themselves would take several times as long.
+fn row(ui: &mut Ui, cx: &Cx<'_>, (at, name): (usize, &str), values: &[Measured<f64>; 2]) {
     let probe = &cx.texts.probe;
     let text = |value: &Measured<f64>| match value {
         Measured::Value(value) => format!("{value:.4}"),
@@ -56,12 +76,17 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, name: &str, values: &[Measured<f64>; 2]) {
         _ => "–".to_owned(),
     };
     let [a, b] = values.each_ref().map(text);
-    // In two lines: beside three numbers there is little room.
-    let two_lines = if name.contains(" · ") { name.replace(" · ", "\n") } else { name.replacen(' ', "\n", 1) };
-    let label = ui.label(RichText::new(two_lines).small());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
     let spoken = format!("{name}: A {a}, B {b}, B − A {difference}");
-    label.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &spoken));
-    for number in [a, b, difference] {
-        ui.label(RichText::new(number).monospace().size(11.0));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &spoken));
+    if at % 2 == 0 {
+        ui.painter().rect_filled(rect, 2.0, ui.visuals().faint_bg_color);
+    }
+    let (ink, small) = (ui.visuals().text_color(), TextStyle::Small.resolve(ui.style()));
+    let middle = rect.center().y;
+    let two_lines = if name.contains(" · ") { name.replace(" · ", "\n") } else { name.replacen(' ', "\n", 1) };
+    ui.painter().text(pos2(rect.left() + 4.0, middle), Align2::LEFT_CENTER, two_lines, small, ink);
+    for (number, right) in [a, b, difference].into_iter().zip(columns(rect.right())) {
+        ui.painter().text(pos2(right, middle), Align2::RIGHT_CENTER, number, FontId::monospace(11.0), ink);
     }
 }

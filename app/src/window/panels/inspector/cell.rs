@@ -60,14 +60,13 @@ fn place(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
 fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
     let texts = &cx.texts.inspector;
     heading(ui, texts.encoders);
+    let uniform = (selected.own_layers().next())
+        .and_then(|layer| selected.trace().uniform(layer, selected.cell.row, selected.cell.column));
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
         for (k, name) in selected.entry.encoder_names.iter().enumerate() {
             let (shares, lift) = (selected.value(Measure::Share(k)), selected.value(Measure::Lift(k)));
-            let uniform = selected.own_layers().next().and_then(|layer| {
-                let numbers = selected.trace().cell(layer, selected.cell.row, selected.cell.column)?;
-                numbers.encoders.get(k).map(|encoder| encoder.uniform_share)
-            });
+            let uniform_share = uniform.as_ref().and_then(|uniform| uniform.shares.get(k).copied());
             let state =
                 |measured| if measured == Measured::Masked { cx.texts.probe.masked } else { cx.texts.probe.padding };
             let (part, numbers, spoken, exact) = match (shares, lift) {
@@ -94,7 +93,7 @@ fn encoders(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
                 name_width: 68.0,
                 colour: encoder_colour(k),
                 part,
-                mark: part.and(uniform),
+                mark: part.and(uniform_share),
                 numbers: &numbers,
                 spoken,
             };
@@ -111,8 +110,8 @@ fn entropy(ui: &mut Ui, cx: &Cx<'_>, selected: &Selected<'_>) {
     let texts = &cx.texts.inspector;
     let Measured::Value(bits) = selected.value(Measure::Entropy) else { return };
     let most = (selected.own_layers())
-        .filter_map(|layer| selected.trace().cell(layer, selected.cell.row, selected.cell.column))
-        .map(|numbers| numbers.uniform_entropy)
+        .filter_map(|layer| selected.trace().uniform(layer, selected.cell.row, selected.cell.column))
+        .map(|uniform| uniform.entropy)
         .fold(0.0, f64::max);
     let part = match selected.value(Measure::NormalisedEntropy) {
         Measured::Value(part) => Some(part),

@@ -38,20 +38,22 @@ impl Kept {
     /// What is asked of `trace`.
     pub fn get(&self, trace: &Arc<Trace>, asked: Asked) -> Rc<Matrix> {
         let key = (Arc::as_ptr(trace).addr(), asked);
-        let mut now = self.now.borrow_mut();
-        if let Some((_, matrix)) = now.get(&key) {
+        if let Some((_, matrix)) = self.now.borrow().get(&key) {
             return Rc::clone(matrix);
         }
         let known = self.before.borrow_mut().remove(&key);
         let known = known.unwrap_or_else(|| {
             let matrix = match asked {
+                Asked::Cell(Measure::NormalisedEntropy, cell) => {
+                    trace.normalised_entropy(&self.get(trace, Asked::Cell(Measure::Entropy, cell)), cell)
+                }
                 Asked::Cell(measure, cell) => trace.matrix(measure, cell),
                 Asked::Token { k, row, column } => trace.token_matrix(k, row, column, false),
             };
             (Arc::downgrade(trace), Rc::new(matrix))
         });
         let matrix = Rc::clone(&known.1);
-        now.insert(key, known);
+        self.now.borrow_mut().insert(key, known);
         matrix
     }
 }
