@@ -16,8 +16,8 @@ const MEMBERS: [&str; 8] =
     ["engine", "engine/hub", "engine/trace", "engine/eval", "shaders", "app", "forge", "packaging"];
 
 /// The only files that may hold unsafe code, each block with its `SAFETY` comment (which clippy demands): the mapping of
-/// files, products in vector instructions that not every processor has, the columns of a product that each core writes, and the
-/// call of the f32 matrix product.
+/// files, products in vector instructions that not every processor has, the columns of a product that each core writes, the
+/// call of the f32 matrix product, and the environment that candle reads.
 const UNSAFE_FILES: [&str; 7] = [
     "engine/src/checkpoint/map.rs",
     "engine/src/nn/avx2.rs",

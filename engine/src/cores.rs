@@ -2,6 +2,7 @@
 
 use crate::threads::STACK;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::cell::OnceCell;
 
 /// The threads that a thread's work is shared out to.
 ///
@@ -11,24 +12,26 @@ pub struct Cores {
     /// One for each core, the thread itself among them; `None` where the system gives no threads, or the thread belongs to
     /// others already. Then it works as any other thread does.
     _all: Option<ThreadPool>,
-    /// One less, without it; `None` where there is one core only.
-    but_one: Option<ThreadPool>,
+    /// One less, without it, started when they are first asked for; `None` where there is one core only.
+    but_one: OnceCell<Option<ThreadPool>>,
 }
 
 impl Cores {
     /// Makes the calling thread one of as many as there are cores, for as long as it keeps what it is given. What it computes
     /// is then shared out among these threads, and it does a part itself.
     pub fn join() -> Self {
-        let threads = || ThreadPoolBuilder::new().thread_name(|i| format!("engine {i}")).stack_size(STACK);
-        let all = threads().use_current_thread().build().ok();
-        let fewer = rayon::current_num_threads() - 1;
-        let but_one = (fewer > 0).then(|| threads().num_threads(fewer).build().ok()).flatten();
-        Self { _all: all, but_one }
+        let threads = ThreadPoolBuilder::new().thread_name(|i| format!("engine {i}")).stack_size(STACK);
+        Self { _all: threads.use_current_thread().build().ok(), but_one: OnceCell::new() }
     }
 
     /// Does `work` while one core is left to others. The calling thread waits.
     pub fn but_one<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.but_one {
+        let fewer = self.but_one.get_or_init(|| {
+            let count = rayon::current_num_threads() - 1;
+            let threads = ThreadPoolBuilder::new().thread_name(|i| format!("one-less {i}")).stack_size(STACK);
+            if count > 0 { threads.num_threads(count).build().ok() } else { None }
+        });
+        match fewer {
             Some(threads) => threads.install(work),
             None => work(),
         }

@@ -10,20 +10,20 @@ pub fn named(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(STACK)
 }
 
-/// Starts the threads that products and pictures are shared out to, and keeps candle from starting others beside them.
-/// Without effect after they were started.
+/// Starts the threads that products and pictures are shared out to. Without effect after they were started.
 pub fn start_pool() {
-    keep_candle_on_its_caller();
     if let Err(error) = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global() {
         tracing::debug!("the pool of threads stays as it is: {error}");
     }
 }
 
-/// candle's operations on large tensors are shared out to a pool of its own, whose threads look for work for a millisecond or
-/// two after each before they sleep. What our own loops are too seldom for is not worth that: with a window on the screen
-/// these threads take the core that is left to it. candle does such an operation on the calling thread where it is told of
-/// one thread, and reads that from the environment alone.
-fn keep_candle_on_its_caller() {
+/// Has candle do all of its elementwise operations on the thread that asks for them: for a program with a window. On Linux,
+/// and only before any other thread is started; without effect otherwise.
+///
+/// candle shares large ones out to a pool of its own, whose threads look for work for a millisecond or two after each before
+/// they sleep, on the core that the window needs. The few operations still left to candle gain less than that. It reads how
+/// many threads it may have from the environment alone.
+pub fn keep_candle_on_its_caller() {
     const THREADS: &str = "CANDLE_NUM_THREADS";
     if std::env::var_os(THREADS).is_none() && is_only_thread() {
         #[allow(unsafe_code, reason = "candle has no other way to be told")]

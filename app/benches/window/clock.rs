@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 pub struct Took {
     /// By the clock on the wall.
     pub wall: Duration,
-    /// On a core, and waiting for one that another thread of this machine had. All of `wall` if the thread waited for anything
-    /// else, a lock or a file, and where the system does not tell.
+    /// On a core, and waiting for one that another thread of this machine had: no less than what the program is answerable
+    /// for. All of `wall` if the thread waited for anything else, a lock or a file, and where the system does not tell.
     pub ours: Duration,
     /// Waiting for a core.
     pub waited: Duration,
@@ -60,7 +60,8 @@ impl Counts {
     }
 }
 
-/// Time the calling thread has had on a core. Linux leaves out what a hypervisor took meanwhile.
+/// Time the calling thread has had on a core. Linux leaves out what a hypervisor took meanwhile, where it is told of that
+/// (`steal` in `/proc/stat`); elsewhere it counts as ours.
 #[cfg(target_os = "linux")]
 fn on_core() -> Option<Duration> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

@@ -1,4 +1,5 @@
-//! Ctrl-C, and SIGTERM (`kill`, a scheduler): the first asks the running job to stop, the second ends the program at once.
+//! Ctrl-C: the first asks the running job to stop, the second ends the program at once. SIGTERM (`kill`, a scheduler) asks as
+//! the first does, however often it comes: `timeout` and its like send it twice.
 
 use super::failure::{Failure, Result};
 use opabinia_engine::job::CancelToken;
@@ -39,13 +40,22 @@ impl Interrupt {
         let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM]).map_err(unhandled)?;
         let handler = self.clone();
         let waiting = opabinia_engine::threads::named("SIGTERM");
-        waiting.spawn(move || signals.forever().for_each(|_| handler.press())).map_err(unhandled)?;
+        waiting.spawn(move || signals.forever().for_each(|_| handler.ask())).map_err(unhandled)?;
         Ok(())
     }
 
     /// Names the job that is running now, if any.
     pub fn watch(&self, job: Option<CancelToken>) {
         *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) = job;
+    }
+
+    /// Asks the job that is running to stop; ends the program if there is none.
+    #[cfg(unix)]
+    fn ask(&self) {
+        match self.0.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(job) => job.cancel(),
+            None => std::process::exit(CANCELLED),
+        }
     }
 
     fn press(&self) {

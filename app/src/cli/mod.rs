@@ -98,6 +98,9 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error, json, &args),
     };
     cli.console.start_logging();
+    if matches!(cli.command, None | Some(Command::Open(_))) {
+        opabinia_engine::threads::keep_candle_on_its_caller();
+    }
     opabinia_engine::threads::start_pool();
     let ended = catch_unwind(AssertUnwindSafe(|| run(&cli)));
     let ended = ended.unwrap_or_else(|panic| Err(Failure::panicked(panic.as_ref())));

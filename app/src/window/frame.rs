@@ -9,13 +9,27 @@ use super::panels::{self, Panels};
 use super::saver::Saver;
 use super::state::{AppState, NoticeKind, Overlay, SCALES};
 use super::theme;
-use egui::{Context, ViewportCommand};
+use egui::{Context, Event, ViewportCommand};
 use opabinia_engine::worker::{Engine, EventKind};
 use std::time::{Duration, SystemTime};
 
-/// For how long after a person moved the pointer or pressed a key a core is left to the frames that follow. Numbers that come
-/// in do not count: they would slow down their own making.
+/// For how long after a person moved the pointer or pressed a key a core is left to the frames that follow. Frames drawn
+/// because a result came in do not count: they would slow down the work that makes the results.
 const IN_HAND: Duration = Duration::from_millis(500);
+
+/// Whether a person does something with pointer or keyboard.
+fn is_by_hand(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::PointerMoved(_)
+            | Event::PointerButton { .. }
+            | Event::MouseWheel { .. }
+            | Event::Zoom(_)
+            | Event::Touch { .. }
+            | Event::Key { .. }
+            | Event::Text(_)
+    )
+}
 
 impl App {
     /// A window in `ctx`. Without `render_state` there is no graphics device, and no maps are drawn.
@@ -141,15 +155,15 @@ impl App {
 }
 
 impl eframe::App for App {
-    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        if ctx.input(|input| !input.raw.events.is_empty()) {
-            self.engine.leave_a_core(IN_HAND);
-        }
+    fn logic(&mut self, _ctx: &Context, _frame: &mut eframe::Frame) {
         self.take_in();
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.ctx.set_theme(self.state.settings.theme.preference());
+        if ui.input(|input| input.events.iter().any(is_by_hand)) {
+            self.engine.leave_a_core(IN_HAND);
+        }
         self.caret.update(ui.ctx());
         let mut actions: Vec<Action> = Vec::new();
         let texts = self.texts();

@@ -5,7 +5,7 @@ use super::rotary::Angles;
 use crate::checkpoint::memory::SCORES_AT_ONCE;
 use crate::checkpoint::{DecoderConfig, DecoderFamily, Loader};
 use crate::error::Result;
-use crate::nn::{Linear, softmax};
+use crate::nn::{Linear, add_bias, softmax};
 use crate::observe::{Observer, Site};
 use candle_core::{D, DType, Device, Tensor};
 
@@ -109,7 +109,8 @@ impl SelfAttention {
             let scores = q.narrow(0, first, count)?.matmul(&keys.narrow(0, first, count)?.transpose(1, 2)?)?;
             let scores = scores.to_dtype(DType::F32)?.reshape((count * group, n, total))?;
             let scores = match pass.mask {
-                Some(mask) => scores.broadcast_add(mask)?,
+                // In place, as a bias of one row for each head.
+                Some(mask) => add_bias(scores.flatten(1, 2)?, &mask.flatten_all()?)?.reshape(scores.shape())?,
                 None => scores,
             };
             let probs = softmax(scores)?;

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{DecoderConfig, DecoderFamily, Loader};
 use crate::error::Result;
-use crate::nn::{Activation, Linear, swiglu};
+use crate::nn::{Linear, gated, swiglu};
 use candle_core::Tensor;
 
 /// Gate and up projections as the family stores them.
@@ -37,7 +37,7 @@ impl Mlp {
     /// `x`: `[P, H]` → `[P, H]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let gated = match &self.gate_up {
-            GateUp::Split { gate, up } => (Activation::Silu.forward(&gate.forward(x)?)? * up.forward(x)?)?,
+            GateUp::Split { gate, up } => gated(&gate.forward(x)?, up.forward(x)?)?,
             GateUp::Fused(both) => swiglu(&both.forward(x)?)?,
         };
         self.down.forward(&gated)

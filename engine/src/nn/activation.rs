@@ -3,9 +3,9 @@
 //!
 //! Errors against f64 arithmetic, relative to the larger of 1 and the result: below 2·10⁻⁷ for every input.
 
-use super::host::{TASK, is_host_f32, values};
+use super::host::{TASK, is_host_f32, values, values_mut};
 use crate::error::Result;
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, D, InplaceOp2, Layout, Shape, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -60,6 +60,35 @@ pub fn swiglu(x: &Tensor) -> Result<Tensor> {
     Ok((halves[0].silu()? * &halves[1])?)
 }
 
+/// `silu(gate) · up`, both of one shape. The memory of `up` is used for the result where it can be: nothing else may look at
+/// it any more.
+pub(crate) fn gated(gate: &Tensor, up: Tensor) -> Result<Tensor> {
+    let plain = |t: &Tensor| is_host_f32(t) && t.is_contiguous();
+    if plain(gate) && plain(&up) && gate.dims() == up.dims() {
+        up.inplace_op2(gate, &SwiGlu)?;
+        return Ok(up);
+    }
+    Ok((gate.silu()? * up)?)
+}
+
+impl InplaceOp2 for SwiGlu {
+    fn name(&self) -> &'static str {
+        "gated"
+    }
+
+    fn cpu_fwd(
+        &self,
+        up: &mut CpuStorage,
+        up_layout: &Layout,
+        gate: &CpuStorage,
+        gate_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let tasks = values_mut(up, up_layout)?.par_chunks_mut(TASK).zip(values(gate, gate_layout)?.par_chunks(TASK));
+        tasks.for_each(|(up, gate)| Arch::new().dispatch(Gated { gate, up }));
+        Ok(())
+    }
+}
+
 impl CustomOp1 for Activation {
     fn name(&self) -> &'static str {
         "activation"
@@ -76,7 +105,7 @@ impl CustomOp1 for Activation {
     }
 }
 
-/// The operation behind [`swiglu`].
+/// The operation behind [`swiglu`] and [`gated`].
 struct SwiGlu;
 
 impl CustomOp1 for SwiGlu {
@@ -95,7 +124,8 @@ impl CustomOp1 for SwiGlu {
         let mut out = vec![0.0; x.len() / 2];
         out.par_chunks_mut(width).zip(x.par_chunks(2 * width)).for_each(|(out, row)| {
             let (gate, up) = row.split_at(width);
-            Arch::new().dispatch(Gated { gate, up, out });
+            out.copy_from_slice(up);
+            Arch::new().dispatch(Gated { gate, up: out });
         });
         Ok((CpuStorage::F32(out), Shape::from(dims)))
     }
@@ -121,11 +151,10 @@ impl WithSimd for Pointwise<'_> {
     }
 }
 
-/// One row of [`swiglu`], to be compiled once per instruction set.
+/// `up` times `silu(gate)`, to be compiled once per instruction set.
 struct Gated<'a> {
     gate: &'a [f32],
-    up: &'a [f32],
-    out: &'a mut [f32],
+    up: &'a mut [f32],
 }
 
 impl WithSimd for Gated<'_> {
@@ -133,8 +162,8 @@ impl WithSimd for Gated<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for ((out, &gate), &up) in self.out.iter_mut().zip(self.gate).zip(self.up) {
-            *out = gate * sigmoid(gate) * up;
+        for (up, &gate) in self.up.iter_mut().zip(self.gate) {
+            *up *= gate * sigmoid(gate);
         }
     }
 }
@@ -253,5 +282,9 @@ mod tests {
         for (y, expected) in y.iter().flatten().zip(expected.iter().flatten()) {
             assert!((f64::from(*y) - expected).abs() < 1e-6);
         }
+        let halves = x.chunk(2, D::Minus1).unwrap();
+        let up = halves[1].contiguous().unwrap();
+        let apart = gated(&halves[0].contiguous().unwrap(), up).unwrap();
+        assert_eq!(apart.to_vec2::<f32>().unwrap(), y, "in one tensor or in two");
     }
 }

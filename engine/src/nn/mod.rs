@@ -28,6 +28,7 @@ mod tracked;
 mod twin;
 mod weight;
 
+pub(crate) use activation::gated;
 pub use activation::{Activation, swiglu};
 pub(crate) use attention::attention;
 pub use depthwise::depthwise;

@@ -63,8 +63,8 @@ impl CustomOp1 for Resize {
     fn cpu_fwd(&self, tokens: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let (from, to) = (self.from, self.to);
         let (rows, width) = layout.shape().dims2()?;
-        if rows != from * from || width == 0 {
-            candle_core::bail!("{:?} is no grid of {from}×{from} tokens", layout.shape());
+        if rows != from * from || width == 0 || to == 0 {
+            candle_core::bail!("{:?} is no grid of {from}×{from} tokens to be resized to {to}×{to}", layout.shape());
         }
         let tokens = values(tokens, layout)?;
         let token = |row: u32, column: u32| {

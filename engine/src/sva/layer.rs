@@ -168,7 +168,7 @@ impl CrossAttentionLayer {
 
 /// `tokens` `[cells, r², C]`, each with what stands for its place in the window, `pos_embed` `[r², C]`.
 fn at_places(tokens: &Tensor, pos_embed: &Tensor) -> Result<Tensor> {
-    // They are looked at again in the next layer.
+    // A copy: the next layer reads `tokens` too, and the sums take the place of what is added to.
     let sums = add_bias(tokens.copy()?.flatten(1, 2)?, &pos_embed.flatten_all()?)?;
     Ok(sums.reshape(tokens.shape())?)
 }

@@ -166,7 +166,7 @@ impl Vit {
         if let Some(class) = &self.class {
             x = Tensor::cat(&[class, &x], 0)?;
         }
-        x = (x + &self.positions)?;
+        x = residual(&self.positions, x, None)?;
         if let Some(norm) = &self.pre_norm {
             x = norm.forward(&x)?;
         }

@@ -84,8 +84,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the thread. `wake` is called after every event, from the engine thread: a window asks for a repaint
-    /// there.
+    /// Starts the thread. `wake` is called after every event, from the thread that works, which is the engine's or, in a pass
+    /// that leaves a core, one of its helpers: a window asks for a repaint there.
     ///
     /// If `wake` panics it does so on that thread: after an event in the middle of a job (progress, a token) it is the
     /// job's failure, like any other panic inside it; after the first or last event of a job it goes no further. Tests
@@ -123,7 +123,8 @@ impl Engine {
 
     /// Leaves one of the processor's cores to others for `time` from now on: passes of batch work that begin until then use
     /// one thread less than there are cores. For whoever draws a window, which would wait for its turn otherwise. What is
-    /// interactive uses all cores, as does everything where there is only one. What is computed is the same.
+    /// interactive uses all cores, as does everything where there is only one; passes on a graphics device are not concerned.
+    /// What is computed is the same.
     pub fn leave_a_core(&self, time: Duration) {
         *self.core_left.until() = Instant::now().checked_add(time);
     }

@@ -105,8 +105,11 @@ impl Worker {
                     self.end_cancelled();
                 }
             } else if let Some(mut task) = self.batch.pop_front() {
-                let ended =
-                    if core_left.holds() { cores.but_one(|| self.step(&mut task)) } else { self.step(&mut task) };
+                let ended = if core_left.holds() && self.is_on_processor(&task) {
+                    cores.but_one(|| self.step(&mut task))
+                } else {
+                    self.step(&mut task)
+                };
                 if !ended {
                     self.batch.push_front(task);
                 }
@@ -119,6 +122,17 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether a pass of `task` works on the processor's cores. On a graphics device it has nothing to leave, and belongs to
+    /// the one thread whose stream orders its operations.
+    fn is_on_processor(&mut self, task: &Task) -> bool {
+        let model = match &task.work {
+            Work::Asked(Command::Run(spec)) => Some(spec.model),
+            Work::Asked(Command::Evidence(spec)) => Some(spec.model),
+            work => work.holds(),
+        };
+        model.and_then(|id| self.registry.model(id).ok()).is_some_and(|(model, _)| model.device().is_cpu())
     }
 
     fn queue(&mut self, messages: impl IntoIterator<Item = Message>) {

@@ -2,7 +2,7 @@
 
 use super::super::{Cx, parts as pieces};
 use super::kept::Kept;
-use super::parts::heading;
+use super::parts::{fitted, heading};
 use super::selected::Selected;
 use crate::window::state::SIDES;
 use egui::{Align2, FontId, Label, RichText, Sense, TextStyle, Ui, pos2, vec2};
@@ -43,12 +43,13 @@ pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &Kept) {
 const HEADER: f32 = 18.0;
 const ROW: f32 = 30.0;
 
-/// Width of a column of numbers.
-const COLUMN: f32 = 60.0;
+/// Width of a number, and of one with its sign, with the space before it.
+const NUMBER: f32 = 46.0;
+const SIGNED: f32 = 52.0;
 
 /// Where the three columns of numbers end, in a row that ends at `right`.
 fn columns(right: f32) -> [f32; 3] {
-    [2.0, 1.0, 0.0].map(|after| right - 4.0 - COLUMN * after)
+    [SIGNED + NUMBER, SIGNED, 0.0].map(|after| right - 2.0 - after)
 }
 
 fn header(ui: &mut Ui) {
@@ -84,9 +85,14 @@ fn row(ui: &mut Ui, cx: &Cx<'_>, (at, name): (usize, &str), values: &[Measured<f
     }
     let (ink, small) = (ui.visuals().text_color(), TextStyle::Small.resolve(ui.style()));
     let middle = rect.center().y;
-    let two_lines = if name.contains(" · ") { name.replace(" · ", "\n") } else { name.replacen(' ', "\n", 1) };
-    ui.painter().text(pos2(rect.left() + 4.0, middle), Align2::LEFT_CENTER, two_lines, small, ink);
-    for (number, right) in [a, b, difference].into_iter().zip(columns(rect.right())) {
+    let columns = columns(rect.right());
+    let room = columns[0] - NUMBER - rect.left();
+    let (first, second) = name.split_once(" · ").or_else(|| name.split_once(' ')).unwrap_or((name, ""));
+    let two_lines = [first, second].map(|line| fitted(ui, line, &small, room)).join("\n");
+    let two_lines = two_lines.trim_end();
+    ui.painter().text(pos2(rect.left() + 2.0, middle), Align2::LEFT_CENTER, two_lines, small, ink);
+    for (number, right) in [a, b, difference].into_iter().zip(columns) {
         ui.painter().text(pos2(right, middle), Align2::RIGHT_CENTER, number, FontId::monospace(11.0), ink);
     }
+    response.on_hover_text(spoken);
 }
