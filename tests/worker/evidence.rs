@@ -7,7 +7,9 @@ use opabinia_engine::job::Stage;
 use opabinia_engine::probe::{Detail, evidence};
 use opabinia_engine::run::Lane;
 use opabinia_engine::worker::{Command, Decoding, Event, EventKind, EvidenceSpec, Outcome, Prompt, Record, RunSpec};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 /// Teacher forcing gives what generating gave, in one pass over prompt and answer.
@@ -196,15 +198,22 @@ fn a_question_asked_during_evidence_is_answered_between_two_runs() {
 #[test]
 fn evidence_is_the_same_on_one_core_less() {
     let measure = |left: Duration| {
-        let mut engine = LockStep::new();
+        let threads = Arc::new(Mutex::new(BTreeSet::new()));
+        let seen = Arc::clone(&threads);
+        let mut engine = LockStep::waking(move || {
+            seen.lock().unwrap().insert(thread::current().name().unwrap_or_default().to_owned());
+        });
         let model = engine.load("tiny-llama3");
         engine.engine.leave_a_core(left);
         let events = engine.command(Command::Evidence(Box::new(evidence_about(&ask(model, 4), true))), |_| false);
         let found: Vec<_> = events.iter().filter(|kind| matches!(kind, EventKind::Found(_))).collect();
         assert!(found.len() > 3, "{}", found.len());
-        format!("{found:?}")
+        let fewer = threads.lock().unwrap().iter().any(|name| name.starts_with("one-less"));
+        (format!("{found:?}"), fewer)
     };
-    assert_eq!(measure(Duration::ZERO), measure(Duration::from_secs(3_600)));
+    let ((all, on_fewer), (one_less, left)) = (measure(Duration::ZERO), measure(Duration::from_secs(3_600)));
+    assert_eq!(all, one_less);
+    assert_eq!((on_fewer, left), (false, rayon::current_num_threads() > 1), "which threads it ran on");
 }
 
 /// What the answer to `asked` rests on.

@@ -24,10 +24,18 @@ pub struct LockStep {
 
 impl LockStep {
     pub fn new() -> Self {
+        Self::waking(|| {})
+    }
+
+    /// With something that is done after every event, on the thread it came from.
+    pub fn waking(also: impl Fn() + Send + 'static) -> Self {
         let (go_on, wait): (Sender<()>, Receiver<()>) = bounded(0);
         // The wait ends with an error once the test has let go of the other end.
-        let engine = Engine::start(move || wait.recv().unwrap_or_default()).unwrap();
-        Self { engine, go_on: Some(go_on) }
+        let wake = move || {
+            also();
+            wait.recv().unwrap_or_default();
+        };
+        Self { engine: Engine::start(wake).unwrap(), go_on: Some(go_on) }
     }
 
     /// The next event of any job; the engine goes on.
