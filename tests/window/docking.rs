@@ -369,3 +369,43 @@ fn panes_and_their_links_come_back_after_a_restart() {
     settle(&mut again);
     assert_ne!(lens_of(&again, PaneId::FIRST).shown, lens_of(&again, SECOND).shown);
 }
+
+/// In a quarter of the window each row of choices is one chip that says what is chosen and opens the others: the map has the
+/// room.
+#[test]
+fn a_small_pane_says_what_is_chosen_and_opens_its_choices() {
+    let mut window = answered([1360.0, 860.0]);
+    assert!(window.query_by_label("Layers: All").is_none(), "one pane has room for every chip");
+    for _ in 0..3 {
+        act(&mut window, ViewAction::DuplicatePane);
+    }
+    settle(&mut window);
+    assert!(window.query_by_label("Layer C2").is_none());
+    let first = |window: &Harness<'static, App>, name: &str| {
+        let chips: Vec<_> = window.get_all_by_label(name).collect();
+        let corner = |chip: &egui_kittest::Node<'_>| chip.rect().left() + chip.rect().top();
+        chips.iter().min_by(|a, b| corner(a).total_cmp(&corner(b))).unwrap().click();
+    };
+    first(&window, "Layers: All");
+    window.run_ok();
+    window.get_by_label("Layer C2").click();
+    window.run_ok();
+    // It stays open: several can be chosen.
+    window.get_by_label("Layer C1");
+    shot(&mut window, "small-panes");
+    assert_eq!(lens_of(&window, PaneId::FIRST).layers, Indices::one(1));
+    window.key_press(Key::Escape);
+    window.run_ok();
+    assert!(window.query_by_label("Layer C1").is_none());
+    assert!(window.query_all_by_label("Layers: C2").count() == 4, "layers are linked");
+    // A quantity is one of several: choosing it closes the list.
+    first(&window, "Quantity: Lift");
+    window.run_ok();
+    window.get_by_label("Share");
+    window.get_by_label("Dominant").click();
+    window.run_ok();
+    assert!(window.query_by_label("Share").is_none());
+    shot(&mut window, "small-panes-chosen");
+    assert_eq!(lens_of(&window, PaneId::FIRST).quantity, Quantity::Dominant);
+    assert!(window.query_by_label("Quantity: Dominant").is_some());
+}

@@ -7,6 +7,8 @@ use crate::window::state::SidesLook;
 pub struct SidesTexts {
     /// Names and tips of the ways to look, as [`SidesLook::ALL`].
     looks: [(&'static str, &'static str); 5],
+    /// What is chosen among them.
+    pub look_label: &'static str,
     /// The switch that holds both to one range of colours.
     pub one_scale: (&'static str, &'static str),
     /// That is broken.
@@ -63,6 +65,7 @@ pub(super) const ENGLISH: SidesTexts = SidesTexts {
         ("Difference", "B − A, with 0 in the middle of the colours"),
         ("Divergence", "How far the attention of each cell differs, over all of its keys: 0 to 1 bit"),
     ],
+    look_label: "A and B",
     one_scale: ("One scale", "A and B span one range of colours; switch it off to give each map its own"),
     scales_apart: "A and B are on different scales: equal colours are not equal values",
     wipe_line: "Line between A and B",
@@ -93,6 +96,7 @@ pub(super) const CHINESE: SidesTexts = SidesTexts {
         ("差值", "B − A，颜色以 0 为中心"),
         ("散度", "每个单元格在其全部键上的注意力相差多少：0 到 1 比特"),
     ],
+    look_label: "A 与 B",
     one_scale: ("同一标度", "A 与 B 使用同一颜色范围；关闭后每张图各用自己的范围"),
     scales_apart: "A 与 B 的标度不同：颜色相同不代表数值相同",
     wipe_line: "A 与 B 之间的分隔线",

@@ -2,6 +2,7 @@
 
 use super::super::{Cx, parts};
 use super::scrubber::chip;
+use super::small_pane::{Choice, is_small, opener};
 use crate::window::action::{Action, ViewAction};
 use crate::window::command::UiCommand;
 use crate::window::state::{Counterparts, MapPane, SidesLook, ViewChange};
@@ -11,16 +12,15 @@ use opabinia_shaders::Normalisation;
 /// How both are looked at, whether their colours can be compared, and what has no counterpart.
 pub fn bar(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, counterparts: Option<&Counterparts<'_>>, out: &mut Vec<Action>) {
     let texts = &cx.texts.sides;
+    let is_small = is_small(ui);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(2.0, 3.0);
-        for (look, command) in SidesLook::ALL.into_iter().zip(UiCommand::LOOKS) {
-            let (name, tip) = texts.look(look);
-            let keys = command.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
-            let chosen = pane.source.look() == Some(look);
-            let response = chip(ui, name, chosen, name).on_hover_text(format!("{tip} ({keys})"));
-            if response.clicked() && !chosen {
-                out.extend([ViewAction::Activate(pane.id).into(), command.into()]);
-            }
+        let now = pane.source.look();
+        if is_small && let Some(now) = now {
+            let (name, tip) = texts.look(now);
+            opener(ui, (texts.look_label, tip), name, Choice::One, |ui| looks(ui, cx, pane, out));
+        } else {
+            looks(ui, cx, pane, out);
         }
         ui.add_space(8.0);
         if !matches!(pane.source.look(), Some(SidesLook::Difference | SidesLook::Divergence)) {
@@ -41,6 +41,19 @@ pub fn bar(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, counterparts: Option<&Count
     if let Some(counterparts) = counterparts {
         for line in unmatched(cx, pane, counterparts) {
             ui.add(Label::new(RichText::new(line).small().weak()).wrap());
+        }
+    }
+}
+
+/// A chip for each way to look at both.
+fn looks(ui: &mut Ui, cx: &Cx<'_>, pane: &MapPane, out: &mut Vec<Action>) {
+    for (look, command) in SidesLook::ALL.into_iter().zip(UiCommand::LOOKS) {
+        let (name, tip) = cx.texts.sides.look(look);
+        let keys = command.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
+        let chosen = pane.source.look() == Some(look);
+        let response = chip(ui, name, chosen, name).on_hover_text(format!("{tip} ({keys})"));
+        if response.clicked() && !chosen {
+            out.extend([ViewAction::Activate(pane.id).into(), command.into()]);
         }
     }
 }

@@ -19,6 +19,7 @@ mod readout;
 mod scrubber;
 mod sides;
 mod small;
+mod small_pane;
 mod source;
 mod switch;
 mod wipe;
@@ -44,6 +45,8 @@ const LOWEST: f32 = 132.0;
 const LOWEST_OF_ALL: f32 = 112.0;
 /// The same where there are more small maps than stand in one row.
 const LOWEST_OF_MANY: f32 = 240.0;
+/// In a small pane less is said before the maps have less room than this.
+const ROOM_IN_SMALL: f32 = 210.0;
 /// Small maps that stand in one row beside the large one, however low it is.
 const IN_A_ROW: usize = 4;
 /// How much is said below the maps.
@@ -116,7 +119,8 @@ fn under_controls(ui: &mut Ui, cx: &Cx<'_>, gpu: &MapGpu, source: &Source<'_>, o
     let count = if source.small.is_some() { source.encoders.len() } else { 0 };
     let (lowest, least) = if count > IN_A_ROW { (LOWEST_OF_MANY, LOWEST_OF_MANY) } else { (LOWEST, LOWEST_OF_ALL) };
     let left = |words| ui.available_height() - height_below(ui, words);
-    let words = if left(Words::All) < lowest { Words::Short } else { Words::All };
+    let wanted = if small_pane::is_small(ui) { lowest.max(ROOM_IN_SMALL) } else { lowest };
+    let words = if left(Words::All) < wanted { Words::Short } else { Words::All };
     let room = vec2(ui.available_width(), left(words).max(least));
     let pointed = maps(ui, cx, gpu, source, (room, count), out);
     ui.add_space(4.0);

@@ -182,7 +182,8 @@ fn of_what(cx: &Cx<'_>, source: &Source<'_>) -> String {
     parts.join(" · ")
 }
 
-fn listed(texts: &ProbeTexts, parts: &[String]) -> String {
+/// Runs of layers or heads, as a sentence lists them.
+pub fn listed(texts: &ProbeTexts, parts: &[String]) -> String {
     match parts.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{}{}{last}", rest.join(texts.and.0), texts.and.1),
         _ => parts.concat(),

@@ -138,7 +138,8 @@ pub fn chip_width(ui: &Ui, text: &str) -> f32 {
     chip_layout(ui, text).1.x
 }
 
-fn chip_layout(ui: &Ui, text: &str) -> (Arc<Galley>, Vec2) {
+/// The text of a chip, and how large the chip is.
+pub fn chip_layout(ui: &Ui, text: &str) -> (Arc<Galley>, Vec2) {
     let font = FontId { size: 12.0, ..TextStyle::Button.resolve(ui.style()) };
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::PLACEHOLDER);
     let size = vec2((galley.size().x + 9.0).max(19.0), CHIP);
