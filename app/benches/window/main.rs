@@ -3,6 +3,9 @@
 //! happens; how soon after its start the program has its first frame; and how soon evidence is there. With the argument
 //! `evidence` what is about evidence alone.
 //!
+//! `cargo bench --profile release -p opabinia --bench window`: with link-time optimisation, as the program that people run has
+//! it: much of a frame is egui's small functions, called from ours.
+//!
 //! A frame here is everything the processor does before the graphics device takes over. What our own code takes of it is
 //! told apart: doing what a person did, taking in events, and every panel with its layout and text. The bar is on that, without
 //! what a hypervisor took meanwhile (see [`clock`]), which stands beside it. Frames follow one another
@@ -126,10 +129,10 @@ impl eframe::App for Timed {
 }
 
 /// Runs frames until `ready` holds.
-fn wait(window: &mut Harness<'_, Timed>, ready: impl Fn(&App) -> bool) {
+fn wait(window: &mut Harness<'_, Timed>, what: &str, ready: impl Fn(&App) -> bool) {
     let started = Instant::now();
     while !ready(&window.state().app) {
-        assert!(started.elapsed() < Duration::from_secs(120), "the window did not get ready");
+        assert!(started.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(2));
         window.step();
     }
@@ -156,13 +159,13 @@ fn full() -> Harness<'static, Timed> {
         image: Some(goldens().join("images/square.png")),
         ..Start::default()
     });
-    wait(&mut window, |app| {
+    wait(&mut window, "the model and the picture", |app| {
         let state = app.state();
         state.models.loaded(Slot::A).is_some() && state.picture().is_some_and(|id| state.pictures.ready(id).is_some())
     });
     window.state_mut().app.act(ConversationAction::SetDraft("How many are there?".to_owned()));
     window.state_mut().app.act(ConversationAction::Ask);
-    wait(&mut window, |app| !app.state().is_busy() && app.state().trace().is_some());
+    wait(&mut window, "an answer and its maps", |app| !app.state().is_busy() && app.state().trace().is_some());
     let shown = window.state_mut().app.state_mut().conversations.shown();
     let one = shown.exchanges.first().expect("the answer").clone();
     shown.exchanges = (0..MESSAGES / 2)
@@ -179,7 +182,7 @@ fn full() -> Harness<'static, Timed> {
     let names = window.state().app.state().models.loaded(Slot::A).expect("the model").encoder_names.clone();
     let picture = window.state().app.state().trace().expect("the trace").trace.picture;
     window.state_mut().app.show_trace(trace(&names, picture));
-    wait(&mut window, |app| {
+    wait(&mut window, "maps as large as the 8B's", |app| {
         app.maps().is_some() && app.state().trace().is_some_and(|entry| entry.trace.layers.len() == LAYERS)
     });
     window
@@ -189,12 +192,12 @@ fn full() -> Harness<'static, Timed> {
 fn both_sides(window: &mut Harness<'static, Timed>) {
     let second = goldens().join("tiny-llama3/checkpoint").display().to_string();
     window.state_mut().app.act(ModelAction::Inspect(Slot::B, second));
-    wait(window, |app| {
+    wait(window, "what B needs", |app| {
         let opening = app.state().models.opening(Slot::B);
         opening.is_some_and(|opening| matches!(opening.phase, ModelPhase::Inspected(_)))
     });
     window.state_mut().app.act(ModelAction::Load(Slot::B));
-    wait(window, |app| app.state().models.are_two() && !app.state().is_busy());
+    wait(window, "both sides", |app| app.state().models.are_two() && !app.state().is_busy());
     while window.state().app.state().panes().count() > 1 {
         let id = window.state().app.state().pane().id;
         window.state_mut().app.act(ViewAction::ClosePane(id));
@@ -214,7 +217,7 @@ fn both_sides(window: &mut Harness<'static, Timed>) {
             window.state_mut().app.act(ViewAction::DuplicatePane);
         }
     }
-    wait(window, |app| {
+    wait(window, "six panes of both", |app| {
         let state = app.state();
         let compared = state.panes().iter().filter_map(|pane| state.sides_of(pane));
         compared.into_iter().all(|keys| matches!(state.comparison.maps(&keys), Some(MapsCompared::Ready(_))))
@@ -250,7 +253,7 @@ fn four_panes(window: &mut Harness<'_, Timed>) {
         app.act(change);
     }
     assert_eq!(app.state().panes().count(), 4);
-    wait(window, |app| (0..4).all(|id| app.maps_of(PaneId(id)).is_some()));
+    wait(window, "four panes", |app| (0..4).all(|id| app.maps_of(PaneId(id)).is_some()));
 }
 
 /// Whether evidence is being measured.
@@ -275,7 +278,7 @@ fn while_batches_run(window: &mut Harness<'_, Timed>) -> f64 {
         (Section::Curves, "evidence: curves, measured meanwhile"),
     ] {
         window.state_mut().app.act(EvidenceAction::ShowSection(section));
-        wait(window, measures);
+        wait(window, "evidence to be measured", measures);
         let (mut frames, mut measured) = (0, 0);
         // As a screen asks for frames: a thread that draws without a pause would have used up its share of the processor when
         // the engine wants its own.
@@ -309,20 +312,20 @@ fn question(window: &mut Harness<'_, Timed>) -> ([f64; 2], bool) {
             .map(|_| {
                 if meanwhile {
                     forget_evidence(&mut window.state_mut().app);
-                    wait(window, measures);
+                    wait(window, "evidence to be measured before a question", measures);
                 } else {
                     window.state_mut().app.act(EvidenceAction::ShowSection(Section::Features));
-                    wait(window, |app| !measures(app));
+                    wait(window, "evidence of features to be there", |app| !measures(app));
                     window.state_mut().app.act(EvidenceAction::ShowSection(Section::Curves));
                     window.state_mut().app.act(EvidenceAction::Stop);
-                    wait(window, |app| !measures(app));
+                    wait(window, "evidence to stop", |app| !measures(app));
                 }
                 let before =
                     window.state().app.state().conversations.current().map_or(0, |shown| shown.exchanges.len());
                 let asked = Instant::now();
                 window.state_mut().app.act(ConversationAction::SetDraft("And this?".to_owned()));
                 window.state_mut().app.act(ConversationAction::Ask);
-                wait(window, |app| {
+                wait(window, "the answer", |app| {
                     let shown = app.state().conversations.current();
                     shown.is_some_and(|shown| {
                         shown.exchanges.len() > before
@@ -342,17 +345,19 @@ fn question(window: &mut Harness<'_, Timed>) -> ([f64; 2], bool) {
 /// Seconds from opening the panel of evidence on the demo checkpoint to its first number, and to all of its rows: medians.
 fn first_evidence() -> [f64; 2] {
     let mut window = open(Start { welcome: true, ..Start::default() });
-    wait(&mut window, |app| !app.state().is_busy() && app.state().trace().is_some());
+    wait(&mut window, "the demo's first answer", |app| !app.state().is_busy() && app.state().trace().is_some());
     window.state_mut().app.act(UiCommand::Evidence);
     let mut times: [Vec<f64>; 2] = Default::default();
     for _ in 0..RUNS {
-        wait(&mut window, |app| !measures(app));
+        wait(&mut window, "evidence to be there", |app| !measures(app));
         forget_evidence(&mut window.state_mut().app);
         let begun = Instant::now();
-        wait(&mut window, |app| app.state().evidence_shown().is_some_and(|known| known.findings().is_some()));
+        wait(&mut window, "its first number", |app| {
+            app.state().evidence_shown().is_some_and(|known| known.findings().is_some())
+        });
         times[0].push(begun.elapsed().as_secs_f64());
         let parts = [EvidencePart::Encoders, EvidencePart::Gradient(GradientOf::Answer)];
-        wait(&mut window, |app| {
+        wait(&mut window, "all rows", |app| {
             let known = app.state().evidence_shown();
             parts.iter().all(|part| known.is_some_and(|known| known.part(*part) == Some(&PartState::Done)))
         });
