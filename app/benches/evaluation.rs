@@ -1,6 +1,6 @@
 //! What a set of questions costs on the demo: beside the parts that have to be computed, and beside a loop of `opabinia ask`.
 //!
-//! `cargo bench -p opabinia --bench evaluation`. Conditions are six, as it is, without the picture and without each of the four
+//! `cargo bench --profile release -p opabinia --bench evaluation`. Conditions are six, as it is, without the picture and without each of the four
 //! encoders. Of all runs the engine tells how long its passes took and how many positions they had; the positions are held
 //! against what cannot be spared: the text before the picture once, the picture once for each condition, the question once for
 //! each condition, every option's tokens.
@@ -18,11 +18,11 @@ use opabinia_engine::generate::Timings;
 use opabinia_engine::model::LoadRequest;
 use opabinia_engine::run::ModelId;
 use opabinia_engine::text::{IMAGE_ID, ImageNewline};
-use opabinia_engine::worker::{Client, Decoding, Prompt, RunOutput, RunSpec};
+use opabinia_engine::worker::{Client, Decoding, Prompt, RunOutput, RunSpec, Ticket};
 use opabinia_eval::data::{QuestionSet, ReadOptions, locate};
 use opabinia_eval::run::{Entry, RunDirectory, Shard};
 use opabinia_eval::score::Protocol;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -40,7 +40,6 @@ const LOOP: usize = 18;
 
 /// A run as the engine did it.
 struct Done {
-    wall: Duration,
     timings: Timings,
     /// Positions that had to be run.
     needed: usize,
@@ -49,21 +48,35 @@ struct Done {
 /// An engine that writes down what it does.
 struct Recorder {
     client: Client,
+    /// What was asked for, and nobody has waited for.
+    asked: VecDeque<(RunSpec, Ticket<RunOutput>)>,
     done: Vec<Done>,
+    waited: Duration,
     /// What was run before: pictures under interventions, and prompts about them.
     images: HashSet<String>,
     prompts: HashSet<String>,
 }
 
 impl Runs for Recorder {
-    fn run(&mut self, spec: RunSpec) -> Result<RunOutput> {
+    fn submit(&mut self, spec: RunSpec) {
+        self.asked.push_back((spec.clone(), self.client.run(spec)));
+    }
+
+    fn wait(&mut self) -> Result<RunOutput> {
+        let (spec, ticket) = self.asked.pop_front().unwrap();
+        let started = Instant::now();
+        let output = self.client.wait(ticket)?;
+        self.waited += started.elapsed();
+        self.note(&spec, &output);
+        Ok(output)
+    }
+}
+
+impl Recorder {
+    fn note(&mut self, spec: &RunSpec, output: &RunOutput) {
         let image = spec.image.as_ref().map(|picture| format!("{:?} {:?}", picture.id(), spec.interventions));
         let question = format!("{image:?} {:?}", spec.prompt);
         let forced = spec.forced_prefix.len();
-        let started = Instant::now();
-        let ticket = self.client.run(spec);
-        let output = self.client.wait(ticket)?;
-        let wall = started.elapsed();
         if let Some(scores) = &output.scores {
             let before = scores.prompt_ids.iter().position(|id| *id == IMAGE_ID).unwrap_or(0);
             let text = scores.prompt_ids.len() - usize::from(image.is_some());
@@ -77,11 +90,10 @@ impl Runs for Recorder {
                 let shared = if image.is_some() && !first_picture { before } else { 0 };
                 text - shared + if own { visual } else { 0 } + forced - 1
             };
-            self.done.push(Done { wall, timings: scores.timings, needed });
+            self.done.push(Done { timings: scores.timings, needed });
         }
         self.images.extend(image);
         self.prompts.insert(question);
-        Ok(output)
     }
 }
 
@@ -113,7 +125,9 @@ fn main() {
     let plan = Plan { protocol: Protocol::LogProbText, conditions, seed: 0, limit: None, shards: 1 };
     let mut recorder = Recorder {
         client: Client::start().unwrap(),
+        asked: VecDeque::new(),
         done: Vec::new(),
+        waited: Duration::ZERO,
         images: HashSet::new(),
         prompts: HashSet::new(),
     };
@@ -167,7 +181,7 @@ fn main() {
     println!("{asked} questions about {} pictures under 6 conditions: {wall:.2} s", pictures.len());
     println!("  vision once {vision:.2} s, connectors {connector:.2} s, prefills {prefills:.2} s; in all {floor:.2} s");
     println!("  positions run {positions}, that cannot be spared {needed}");
-    println!("  waiting for the engine {:.2} s", seconds(recorder.done.iter().map(|done| done.wall)));
+    println!("  waiting for the engine {:.2} s", recorder.waited.as_secs_f64());
     let cost = wall / floor * (positions as f64 / needed as f64);
     println!("  cost: {cost:.3} of the parts (at most {MOST})");
 

@@ -4,7 +4,7 @@ use super::console::Console;
 use super::failure::{Failure, Result};
 use super::interrupt::Interrupt;
 use super::progress::Bars;
-use crate::evaluation::Runs;
+use crate::evaluation::{Runs, nothing_asked_for};
 use opabinia_engine::generate::{Answer, Token};
 use opabinia_engine::job::{CancelToken, Job};
 use opabinia_engine::model::{Inspection, LoadRequest};
@@ -12,6 +12,7 @@ use opabinia_engine::probe::evidence::Evidence;
 use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{Client, EventKind, EvidenceSpec, RunOutput, RunSpec, Ticket};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// What is done with each token as it comes. A failure cancels the job.
@@ -31,6 +32,8 @@ pub struct Opened {
 /// The engine as the command line uses it: one job at a time.
 pub struct Driver {
     engine: Client,
+    /// Runs that [`Runs::wait`] has not waited for.
+    asked: VecDeque<Ticket<RunOutput>>,
     interrupt: Interrupt,
     console: Console,
     counts_tokens: bool,
@@ -40,8 +43,12 @@ pub struct Driver {
 
 /// Thousands of runs, of which nobody wants to see each.
 impl Runs for Driver {
-    fn run(&mut self, spec: RunSpec) -> opabinia_engine::Result<RunOutput> {
-        let ticket = self.engine.run(spec);
+    fn submit(&mut self, spec: RunSpec) {
+        self.asked.push_back(self.engine.run(spec));
+    }
+
+    fn wait(&mut self) -> opabinia_engine::Result<RunOutput> {
+        let ticket = self.asked.pop_front().ok_or_else(nothing_asked_for)?;
         self.interrupt.watch(ticket.cancel_token());
         let ended = self.engine.wait(ticket);
         self.interrupt.watch(None);
@@ -59,6 +66,7 @@ impl Driver {
         opabinia_engine::Error::check_room_to_start()?;
         Ok(Self {
             engine: Client::start()?,
+            asked: VecDeque::new(),
             interrupt: Interrupt::install()?,
             console,
             counts_tokens,

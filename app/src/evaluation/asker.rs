@@ -2,12 +2,12 @@
 
 use super::conditions::{Asked, How};
 use super::{Runs, Subject};
-use opabinia_engine::generate::{GenerateOptions, Passes};
+use opabinia_engine::generate::{GenerateOptions, Passes, Scores};
 use opabinia_engine::intervention::Interventions;
 use opabinia_engine::run::{Lane, ModelId};
 use opabinia_engine::text::{Conversation, ImageNewline, Special, Template, Tokenizer, Turn};
 use opabinia_engine::vision::Picture;
-use opabinia_engine::worker::{Decoding, Prompt, RunSpec};
+use opabinia_engine::worker::{Decoding, Prompt, RunOutput, RunSpec};
 use opabinia_engine::{Error, Result};
 use opabinia_eval::data::Item;
 use opabinia_eval::run::First;
@@ -79,47 +79,78 @@ impl Asker {
         Ok(First { idx: item.idx.clone(), prompt: conversation.text(), ids })
     }
 
-    /// Asks `item` under a condition; of one without a picture, what is not in `blind` yet.
+    /// Whether all that is needed of a question is asked for in [`Asker::begin`], so that another may be begun before it ends.
+    pub fn asks_all_at_once(&self) -> bool {
+        self.alternatives() == 0
+    }
+
+    /// How many of the likeliest tokens are asked for in each place.
+    fn alternatives(&self) -> usize {
+        if self.protocol == Protocol::LogProb { ALTERNATIVES } else { 0 }
+    }
+
+    /// Begins to ask `item` under a condition; of one without a picture, what is not in `blind` yet.
     ///
     /// # Errors
-    /// If it cannot be asked: the prompt is too long, there is no other picture.
-    pub fn ask(
+    /// If it cannot be asked: there is no other picture.
+    pub fn begin<'a>(
         &self,
         engine: &mut dyn Runs,
-        item: &Item,
+        item: &'a Item,
         asked: &Asked,
         shown: &Shown,
-        blind: &mut Blind,
-    ) -> Result<Outcome> {
+        blind: &Blind,
+    ) -> Result<Question<'a>> {
         let spec = self.spec(item, asked, shown)?;
         let words = asked.is_blind().then(|| (asked.condition.name.clone(), self.protocol.prompt(item)));
-        let mut elsewhere = HashMap::new();
-        let known = match &words {
-            Some(words) => blind.scored.entry(words.clone()).or_default(),
-            None => &mut elsewhere,
-        };
-        match self.protocol {
-            Protocol::LogProb => {
-                let options: Vec<Vec<Vec<u32>>> =
-                    (0..item.choices.len()).map(|at| self.letters(at)).collect::<Result<_>>()?;
-                self.score(engine, &spec, item, &options, known)
-            }
+        let options: Vec<Vec<Vec<u32>>> = match self.protocol {
+            Protocol::LogProb => (0..item.choices.len()).map(|at| self.letters(at)).collect::<Result<_>>()?,
             Protocol::LogProbText => {
-                let whole = |text: &String| Ok(vec![self.whole(text)?]);
-                let options: Vec<Vec<Vec<u32>>> = item.choices.iter().map(whole).collect::<Result<_>>()?;
-                self.score(engine, &spec, item, &options, known)
+                item.choices.iter().map(|text| Ok(vec![self.whole(text)?])).collect::<Result<_>>()?
             }
             Protocol::Official | Protocol::LmmsEval | Protocol::Strict | Protocol::Exact => {
-                if let Some(said) = words.as_ref().and_then(|words| blind.said.get(words)) {
-                    return Ok(self.protocol.read(item, said));
+                let said = words.as_ref().and_then(|words| blind.said.get(words)).cloned();
+                if said.is_none() {
+                    let options =
+                        GenerateOptions { max_tokens: self.protocol.max_tokens(), ..GenerateOptions::default() };
+                    engine.submit(RunSpec { decoding: Decoding::Generate(options), ..spec });
                 }
-                let options = GenerateOptions { max_tokens: self.protocol.max_tokens(), ..GenerateOptions::default() };
-                let answer = engine.run(RunSpec { decoding: Decoding::Generate(options), ..spec })?.into_answer()?;
+                return Ok(Question { item, words, way: Way::Said(said) });
+            }
+        };
+        let known = words.as_ref().and_then(|words| blind.scored.get(words)).cloned().unwrap_or_default();
+        let mut scoring =
+            Scoring { spec, options, known: Scored { first: Vec::new(), sequences: known }, runs: Vec::new() };
+        scoring.submit(engine, self.alternatives());
+        Ok(Question { item, words, way: Way::Scored(Box::new(scoring)) })
+    }
+
+    /// Waits for what comes of a question.
+    ///
+    /// # Errors
+    /// If it cannot be asked: the prompt is too long.
+    pub fn end(&self, engine: &mut dyn Runs, question: Question<'_>, blind: &mut Blind) -> Result<Outcome> {
+        let Question { item, words, way } = question;
+        let mut scoring = match way {
+            Way::Said(Some(said)) => return Ok(self.protocol.read(item, &said)),
+            Way::Said(None) => {
+                let answer = engine.wait()?.into_answer()?;
                 let outcome = self.protocol.read(item, &answer.text);
                 blind.said.extend(words.map(|words| (words, answer.text)));
-                Ok(outcome)
+                return Ok(outcome);
             }
+            Way::Scored(scoring) => scoring,
+        };
+        while !scoring.runs.is_empty() {
+            scoring.wait(engine)?;
+            scoring.submit(engine, self.alternatives());
         }
+        if let Some(words) = words {
+            let asked_for = scoring.options.iter().flatten();
+            let known = asked_for.filter_map(|ids| Some((ids.clone(), scoring.known.log_prob(ids)?)));
+            blind.scored.entry(words).or_default().extend(known);
+        }
+        scoring.outcome(item)
     }
 
     fn spec(&self, item: &Item, asked: &Asked, shown: &Shown) -> Result<RunSpec> {
@@ -168,56 +199,70 @@ impl Asker {
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
         self.tokenizer.encode(text, Special::Literal)
     }
+}
 
-    /// Scores options, each of which can be said in several ways, but for those whose probability is in `before`; adds the
-    /// others to it.
-    fn score(
-        &self,
-        engine: &mut dyn Runs,
-        spec: &RunSpec,
-        item: &Item,
-        options: &[Vec<Vec<u32>>],
-        before: &mut HashMap<Vec<u32>, f64>,
-    ) -> Result<Outcome> {
-        let mut known = Scored { first: Vec::new(), sequences: before.clone() };
-        let mut log_probs = Vec::with_capacity(options.len());
+/// A question that is being asked.
+pub struct Question<'a> {
+    item: &'a Item,
+    /// What it is known by where it is asked without a picture.
+    words: Option<(String, String)>,
+    way: Way,
+}
+
+enum Way {
+    /// By an answer, if that is known already.
+    Said(Option<String>),
+    Scored(Box<Scoring>),
+}
+
+/// Options of which the probabilities are asked for; each can be said in several ways.
+struct Scoring {
+    spec: RunSpec,
+    options: Vec<Vec<Vec<u32>>>,
+    known: Scored,
+    /// The tokens of runs that were asked for.
+    runs: Vec<Vec<u32>>,
+}
+
+impl Scoring {
+    /// Asks for what is not known.
+    fn submit(&mut self, engine: &mut dyn Runs, alternatives: usize) {
+        let mut unknown: Vec<&Vec<u32>> = self.options.iter().flatten().collect();
+        unknown.retain(|ids| self.known.log_prob(ids).is_none());
         // Longer ones first: they tell what the first place holds, too.
-        let mut all: Vec<&Vec<u32>> = options.iter().flatten().collect();
-        all.sort_by_key(|ids| std::cmp::Reverse(ids.len()));
-        let alternatives = if self.protocol == Protocol::LogProb { ALTERNATIVES } else { 0 };
-        for ids in all {
-            if known.log_prob(ids).is_none() {
-                let decoding = Decoding::Score { alternatives };
-                let output = engine.run(RunSpec { forced_prefix: ids.clone(), decoding, ..spec.clone() })?;
-                let scores = output.into_scores()?;
-                if known.first.is_empty() {
-                    known.first = scores.first;
-                }
-                let mut total = 0.0;
-                for (at, token) in scores.tokens.iter().enumerate() {
-                    for other in &token.alternatives {
-                        let mut key = ids[..at].to_vec();
-                        key.push(other.id);
-                        known.sequences.entry(key).or_insert(total + f64::from(other.log_prob));
-                    }
-                    total += f64::from(token.log_prob);
-                    known.sequences.insert(ids[..=at].to_vec(), total);
-                }
+        unknown.sort_by_key(|ids| std::cmp::Reverse(ids.len()));
+        let runs = without_what_they_tell(&unknown, alternatives > 0);
+        for ids in &runs {
+            let decoding = Decoding::Score { alternatives };
+            engine.submit(RunSpec { forced_prefix: ids.to_vec(), decoding, ..self.spec.clone() });
+        }
+        self.runs = runs.into_iter().map(<[u32]>::to_vec).collect();
+    }
+
+    /// Waits for all that was asked for, also where one of it fails.
+    fn wait(&mut self, engine: &mut dyn Runs) -> Result<()> {
+        let mut ended = Ok(());
+        for ids in std::mem::take(&mut self.runs) {
+            match engine.wait().and_then(RunOutput::into_scores) {
+                Ok(scores) => self.known.add(&ids, scores),
+                Err(error) => ended = ended.and(Err(error)),
             }
         }
-        let asked_for = options.iter().flatten();
-        before.extend(asked_for.filter_map(|ids| Some((ids.clone(), known.log_prob(ids)?))));
-        for forms in options {
-            let total: f64 = forms.iter().filter_map(|ids| known.log_prob(ids)).map(f64::exp).sum();
-            log_probs.push(if forms.len() == 1 {
-                forms.first().and_then(|ids| known.log_prob(ids)).unwrap_or(f64::NEG_INFINITY) as f32
-            } else {
-                total.ln() as f32
-            });
-        }
+        ended
+    }
+
+    /// What the probabilities say.
+    fn outcome(&self, item: &Item) -> Result<Outcome> {
+        let log_prob = |forms: &Vec<Vec<u32>>| {
+            let mut known = forms.iter().filter_map(|ids| self.known.log_prob(ids));
+            if forms.len() == 1 {
+                return known.next().unwrap_or(f64::NEG_INFINITY) as f32;
+            }
+            known.map(f64::exp).sum::<f64>().ln() as f32
+        };
         // JSON has no infinity, and nothing is impossible to a softmax.
-        let log_probs: Vec<f32> =
-            log_probs.into_iter().map(|p: f32| if p.is_nan() { p } else { p.max(f32::MIN) }).collect();
+        let bounded = |p: f32| if p.is_nan() { p } else { p.max(f32::MIN) };
+        let log_probs: Vec<f32> = self.options.iter().map(log_prob).map(bounded).collect();
         if log_probs.iter().any(|p| p.is_nan()) {
             return Err(Error::input(
                 "the numbers inside this model grow beyond the range of its type",
@@ -228,6 +273,19 @@ impl Asker {
     }
 }
 
+/// Those of `all`, the longest first, that are run together: without what one of them certainly tells of another, which is how
+/// it begins, and every token in the first place. Where likely tokens are asked for, which `may_tell_more`, one at a time.
+fn without_what_they_tell<'a>(all: &[&'a Vec<u32>], may_tell_more: bool) -> Vec<&'a [u32]> {
+    let mut next: Vec<&[u32]> = Vec::new();
+    for ids in all {
+        let told = next.iter().any(|longer| longer.starts_with(ids)) || (ids.len() == 1 && !next.is_empty());
+        if !told && !(may_tell_more && !next.is_empty()) {
+            next.push(ids);
+        }
+    }
+    next
+}
+
 /// What is known of the probabilities of token sequences.
 struct Scored {
     /// Of every token in the first place.
@@ -236,11 +294,44 @@ struct Scored {
 }
 
 impl Scored {
+    /// Adds what `scores` tell of the tokens `ids` and of the likeliest ones in the place of each.
+    fn add(&mut self, ids: &[u32], scores: Scores) {
+        if self.first.is_empty() {
+            self.first = scores.first;
+        }
+        let mut total = 0.0;
+        for (at, token) in scores.tokens.iter().enumerate() {
+            for other in &token.alternatives {
+                let mut key = ids[..at].to_vec();
+                key.push(other.id);
+                self.sequences.entry(key).or_insert(total + f64::from(other.log_prob));
+            }
+            total += f64::from(token.log_prob);
+            self.sequences.insert(ids[..=at].to_vec(), total);
+        }
+    }
+
     fn log_prob(&self, ids: &[u32]) -> Option<f64> {
         let first = || match ids {
             [id] => self.first.get(*id as usize).map(|p| f64::from(*p)),
             _ => None,
         };
         first().or_else(|| self.sequences.get(ids).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_run_tells_is_not_run_again() {
+        let all = [vec![4, 5, 6], vec![4, 5], vec![7, 5], vec![4], vec![9]];
+        let all: Vec<&Vec<u32>> = all.iter().collect();
+        assert_eq!(without_what_they_tell(&all, false), [&[4, 5, 6][..], &[7, 5]]);
+        assert_eq!(without_what_they_tell(&all, true), [&[4, 5, 6][..]]);
+        // Some run is needed to know the first place.
+        assert_eq!(without_what_they_tell(&all[3..], false), [&[4][..]]);
+        assert!(without_what_they_tell(&[], false).is_empty());
     }
 }

@@ -31,11 +31,20 @@ pub const CONDITIONS: &str = "as_is,no_image,encoders";
 
 /// Whoever has the model run.
 pub trait Runs {
-    /// Runs `spec` and waits for what comes of it.
+    /// Asks for a run of `spec`, after all that were asked for before: the engine has the next run before anybody has looked at
+    /// what came of the one before.
+    fn submit(&mut self, spec: RunSpec);
+
+    /// Waits for what comes of the run that was asked for first, of those that nobody has waited for.
     ///
     /// # Errors
-    /// Whatever the run failed with; [`Error::Cancelled`].
-    fn run(&mut self, spec: RunSpec) -> Result<RunOutput>;
+    /// Whatever it failed with; [`Error::Cancelled`].
+    fn wait(&mut self) -> Result<RunOutput>;
+}
+
+/// What [`Runs::wait`] fails with where nothing was asked for: a fault of the program.
+pub fn nothing_asked_for() -> Error {
+    Error::Panicked("nobody asked for the run that is waited for".into())
 }
 
 /// A checkpoint in memory, as it is asked.

@@ -1,6 +1,6 @@
 //! A set that is asked: what a shard lacks, picture by picture.
 
-use super::asker::{Asker, Blind, Shown};
+use super::asker::{Asker, Blind, Question, Shown};
 use super::conditions::{self, Asked};
 use super::{Plan, Runs, Subject, in_engine_words, is_of_input, others};
 use crate::fingerprint;
@@ -8,7 +8,7 @@ use opabinia_engine::vision::{Exif, Picture};
 use opabinia_engine::{Error, Result};
 use opabinia_eval::data::{Item, PictureId, QuestionSet};
 use opabinia_eval::run::{DataPrint, Entry, Header, ModelPrint, Record, Shard, ShardFile, Unanswered};
-use opabinia_eval::score::Protocol;
+use opabinia_eval::score::{Outcome, Protocol};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -141,11 +141,15 @@ impl Session {
             Err(error) => return Err(error),
         };
         let mut pictures: HashMap<PictureId, Arc<Picture>> = HashMap::new();
-        let mut outcomes: Vec<Result<BTreeMap<_, _>, String>> = about.iter().map(|_| Ok(BTreeMap::new())).collect();
+        let mut outcomes: Vec<Outcomes> = about.iter().map(|_| Ok(BTreeMap::new())).collect();
+        // The question before the one that is asked now: the engine is never without work.
+        let mut before: Option<UnderWay<'_>> = None;
         // One condition after another, so that the questions about the picture share what comes before them.
         for asked in &self.asked {
-            for (item, outcomes) in about.iter().zip(&mut outcomes) {
-                let Ok(done) = outcomes else { continue };
+            for (at, item) in about.iter().enumerate() {
+                if outcomes[at].is_err() {
+                    continue;
+                }
                 let other = match self.others.get(&(item.picture, item.task.clone())) {
                     Some(id) if asked.needs_other() => match pictures.get(id) {
                         Some(picture) => Some(Arc::clone(picture)),
@@ -155,7 +159,7 @@ impl Session {
                                 Some(picture)
                             }
                             Err(error) if is_of_input(&error) => {
-                                *outcomes = Err(format!("the picture shown instead: {error}"));
+                                outcomes[at] = Err(format!("the picture shown instead: {error}"));
                                 continue;
                             }
                             Err(error) => return Err(error),
@@ -164,21 +168,56 @@ impl Session {
                     _ => None,
                 };
                 let shown = Shown { own: Arc::clone(&own), other };
-                match self.asker.ask(engine, item, asked, &shown, blind) {
-                    Ok(outcome) => {
-                        done.insert(asked.condition.name.clone(), outcome);
+                // What is known without a picture is known only once it was answered.
+                if asked.is_blind() || !self.asker.asks_all_at_once() {
+                    self.end(before.take(), engine, blind, &mut outcomes)?;
+                }
+                match self.asker.begin(engine, item, asked, &shown, blind) {
+                    Ok(question) => {
+                        let name = &asked.condition.name;
+                        let before = before.replace(UnderWay { at, name, question });
+                        self.end(before, engine, blind, &mut outcomes)?;
                     }
-                    Err(error) if is_of_input(&error) => *outcomes = Err(error.to_string()),
+                    Err(error) if is_of_input(&error) => outcomes[at] = Err(error.to_string()),
                     Err(error) => return Err(error),
                 }
             }
         }
+        self.end(before, engine, blind, &mut outcomes)?;
         let entry = |(item, outcomes): (&&Item, Result<_, String>)| match outcomes {
             Ok(outcomes) => Entry::Done(Box::new(Record::new(item, outcomes))),
             Err(why) => Entry::Unanswered(Unanswered::new(item, why)),
         };
         Ok(about.iter().zip(outcomes).map(entry).collect())
     }
+
+    /// Waits for the answer to a question, if there is one.
+    fn end(
+        &self,
+        under_way: Option<UnderWay<'_>>,
+        engine: &mut dyn Runs,
+        blind: &mut Blind,
+        outcomes: &mut [Outcomes],
+    ) -> Result<()> {
+        let Some(UnderWay { at, name, question }) = under_way else { return Ok(()) };
+        match (self.asker.end(engine, question, blind), &mut outcomes[at]) {
+            (Ok(outcome), Ok(done)) => drop(done.insert(name.to_owned(), outcome)),
+            (Ok(_), Err(_)) => {}
+            (Err(error), of_item) if is_of_input(&error) => *of_item = Err(error.to_string()),
+            (Err(error), _) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// What came of one item, by condition, or why it cannot be asked.
+type Outcomes = std::result::Result<BTreeMap<String, Outcome>, String>;
+
+/// A question about the item at a place, under the condition of that name.
+struct UnderWay<'a> {
+    at: usize,
+    name: &'a str,
+    question: Question<'a>,
 }
 
 /// Checks that `protocol` can ask any question of `set`: before a model is read.
@@ -223,22 +262,27 @@ mod tests {
     use super::*;
     use opabinia_engine::model::LoadRequest;
     use opabinia_engine::text::ImageNewline;
-    use opabinia_engine::worker::{Client, RunOutput, RunSpec};
+    use opabinia_engine::worker::{Client, RunOutput, RunSpec, Ticket};
     use opabinia_eval::data::{ReadOptions, locate};
     use opabinia_eval::run::RunDirectory;
+    use std::collections::VecDeque;
     use std::path::Path;
 
     /// An engine that counts what it is asked without a picture.
     struct Counting {
         client: Client,
+        asked: VecDeque<Ticket<RunOutput>>,
         blind: usize,
     }
 
     impl Runs for Counting {
-        fn run(&mut self, spec: RunSpec) -> Result<RunOutput> {
+        fn submit(&mut self, spec: RunSpec) {
             self.blind += usize::from(spec.image.is_none());
-            let ticket = self.client.run(spec);
-            self.client.wait(ticket)
+            self.asked.push_back(self.client.run(spec));
+        }
+
+        fn wait(&mut self) -> Result<RunOutput> {
+            self.client.wait(self.asked.pop_front().unwrap())
         }
     }
 
@@ -269,7 +313,7 @@ mod tests {
         let plan = Plan { protocol: Protocol::LogProbText, conditions, seed: 0, limit: None, shards: 1 };
         let session = Session::new(&subject, set, &plan).unwrap();
         let run = RunDirectory::begin(&directory.path().join("run"), session.header().clone()).unwrap();
-        let mut engine = Counting { client, blind: 0 };
+        let mut engine = Counting { client, asked: VecDeque::new(), blind: 0 };
         let mut found = Vec::new();
         let mut finished = |entries: &[Entry]| {
             found.extend(entries.iter().filter_map(|entry| match entry {

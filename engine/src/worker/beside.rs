@@ -2,10 +2,10 @@
 //! taking events.
 
 use super::Door;
-use super::spec::{Command, EventKind, Outcome, RunOutput, RunSpec};
+use super::spec::{Command, Event, EventKind, Outcome, RunOutput, RunSpec};
 use crate::error::{Error, Result};
 use crate::job::CancelToken;
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Receiver, unbounded};
 
 /// A handle to an engine that somebody else owns. Its owner hears nothing of what is asked for here, and whatever the owner
 /// asks for interactively goes first.
@@ -19,14 +19,27 @@ impl Beside {
         Self { door }
     }
 
-    /// Runs `spec` and waits for what comes of it; `cancel` stops it. Not for a window's own thread.
+    /// Asks for a run of `spec`, which `cancel` stops.
+    pub fn submit(&self, spec: RunSpec, cancel: &CancelToken) -> RunBeside {
+        let (listener, events) = unbounded();
+        self.door.submit(Command::Run(Box::new(spec)), cancel.clone(), Some(listener));
+        RunBeside { events }
+    }
+}
+
+/// A run that was asked for.
+#[must_use = "what comes of it comes to whoever waits for it"]
+pub struct RunBeside {
+    events: Receiver<Event>,
+}
+
+impl RunBeside {
+    /// Waits for what comes of it. Not for a window's own thread.
     ///
     /// # Errors
     /// Whatever the run failed with; [`Error::Cancelled`], also where the engine has ended.
-    pub fn run(&self, spec: RunSpec, cancel: &CancelToken) -> Result<RunOutput> {
-        let (listener, events) = unbounded();
-        self.door.submit(Command::Run(Box::new(spec)), cancel.clone(), Some(listener));
-        for event in events {
+    pub fn wait(self) -> Result<RunOutput> {
+        for event in self.events {
             match event.kind {
                 EventKind::Done(Outcome::Ran(output)) => return Ok(*output),
                 EventKind::Done(_) => return Err(Error::Panicked("the engine did another job".into())),
@@ -52,10 +65,10 @@ mod tests {
         let engine = Engine::start(|| {}).unwrap();
         let (beside, cancel) = (engine.beside(), CancelToken::default());
         let spec = RunSpec::new(ModelId::unique(), Prompt::question("Is anybody there?"));
-        let error = beside.run(spec.clone(), &cancel).unwrap_err().to_string();
+        let error = beside.submit(spec.clone(), &cancel).wait().unwrap_err().to_string();
         assert!(error.contains("not loaded"), "{error}");
         assert_eq!(engine.events().try_iter().count(), 0, "its owner heard of it");
         drop(engine);
-        assert!(matches!(beside.run(spec, &cancel), Err(Error::Cancelled)));
+        assert!(matches!(beside.submit(spec, &cancel).wait(), Err(Error::Cancelled)));
     }
 }

@@ -12,7 +12,7 @@ mod registry;
 mod spec;
 mod thread;
 
-pub use beside::Beside;
+pub use beside::{Beside, RunBeside};
 pub use client::{Client, Ticket};
 pub use spec::{
     Command, Decoding, Event, EventKind, EvidenceSpec, JobId, Loaded, Outcome, Prompt, Record, RunOutput, RunSpec,

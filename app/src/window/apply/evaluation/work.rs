@@ -3,17 +3,18 @@
 use crate::demo;
 use crate::evaluation::{
     CONDITIONS, Ended as Asked, Pace, Plan, RunView, Runs, Session, Subject, default_protocol, in_engine_words,
-    write_results,
+    nothing_asked_for, write_results,
 };
 use crate::window::app::{App, Finished};
 use crate::window::state::{Ended, Known, Told, Working, expanded};
 use egui::Context;
 use opabinia_engine::job::CancelToken;
-use opabinia_engine::worker::{Beside, RunOutput, RunSpec};
+use opabinia_engine::worker::{Beside, RunBeside, RunOutput, RunSpec};
 use opabinia_engine::{Error, Result};
 use opabinia_eval::data::QuestionSet;
 use opabinia_eval::report::{Columns, Summary};
 use opabinia_eval::run::{Entry, RunDirectory, Shard};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,11 +30,16 @@ const PART: u32 = 20;
 struct BesideWindow {
     engine: Beside,
     cancel: CancelToken,
+    asked: VecDeque<RunBeside>,
 }
 
 impl Runs for BesideWindow {
-    fn run(&mut self, spec: RunSpec) -> Result<RunOutput> {
-        self.engine.run(spec, &self.cancel)
+    fn submit(&mut self, spec: RunSpec) {
+        self.asked.push_back(self.engine.submit(spec, &self.cancel));
+    }
+
+    fn wait(&mut self) -> Result<RunOutput> {
+        self.asked.pop_front().ok_or_else(nothing_asked_for)?.wait()
     }
 }
 
@@ -86,7 +92,7 @@ impl App {
             set: Arc::clone(&open.set),
             plan,
             out: out.clone(),
-            engine: BesideWindow { engine: self.engine.beside(), cancel: cancel.clone() },
+            engine: BesideWindow { engine: self.engine.beside(), cancel: cancel.clone(), asked: VecDeque::new() },
             told: Arc::clone(&told),
             ctx: self.ctx.clone(),
         };

@@ -19,7 +19,7 @@ const SIDE: f32 = 180.0;
 const PIXELS: usize = 512;
 
 /// Width and height of a probability.
-const FIELD: [f32; 2] = [86.0, 20.0];
+const FIELD: [f32; 2] = [80.0, 20.0];
 
 /// Draws the item that is looked at.
 pub fn show(ui: &mut Ui, cx: &Cx<'_>, kept: &mut Kept, out: &mut Vec<Action>) {
