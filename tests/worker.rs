@@ -18,3 +18,6 @@ mod models;
 
 #[path = "worker/tracing.rs"]
 mod tracing;
+
+#[path = "worker/weight_cache.rs"]
+mod weight_cache;

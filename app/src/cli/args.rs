@@ -5,6 +5,7 @@ use super::failure::Result;
 use crate::demo::{self, Sample};
 use crate::image_source::{ImageSource, is_address};
 use crate::language::LanguageChoice;
+use crate::weight_cache;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::EncoderOverride;
@@ -73,6 +74,7 @@ impl LoadArgs {
             compute: self.compute,
             template: self.template,
             image_newline: if self.keep_newline { ImageNewline::Keep } else { ImageNewline::Reference },
+            cache: weight_cache::of_this_user(),
         })
     }
 }

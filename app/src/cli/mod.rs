@@ -4,6 +4,7 @@ pub mod advice;
 pub mod answer_text;
 pub mod args;
 pub mod ask;
+pub mod cache;
 pub mod compare;
 pub mod completions;
 pub mod console;
@@ -47,6 +48,7 @@ A first walk:
                                                                what one of them was worth
   opabinia eval --data assets/demo/questions --out run         a set of questions, with and without vision
   opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
+  opabinia cache ls                                            what is kept of quantised weights
   opabinia doctor                                              what this machine has
 
 Exit codes:
@@ -81,6 +83,7 @@ enum Command {
     Eval(Box<eval::Eval>),
     Render(Box<render::Render>),
     Compare(Box<compare::Compare>),
+    Cache(cache::Cache),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Manual(manual::Manual),
@@ -131,6 +134,7 @@ fn run(cli: &Cli) -> Result<()> {
         Some(Command::Eval(eval)) => eval.run(cli.console),
         Some(Command::Render(render)) => render.run(cli.console),
         Some(Command::Compare(compare)) => compare.run(cli.console),
+        Some(Command::Cache(cache)) => cache.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Completions(completions)) => completions.run(),
         Some(Command::Manual(manual)) => manual.run(),

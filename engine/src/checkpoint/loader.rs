@@ -7,6 +7,7 @@
 //!
 //! What it hands out may lie between two sets of files ([`Loader::toward`]): each tensor is mixed as it is read.
 
+use super::cache::Conversions;
 use super::convert::{
     Element, NotFinite, check_finite, convert, convert_between, stored_at, widen_between, widen_checked,
 };
@@ -53,8 +54,10 @@ pub struct Loader<'a> {
 pub enum Part {
     /// In the format that was chosen: the layers of decoder and encoders, which make most of the weight.
     Layers,
-    /// Embeddings and the SVA, whose traces are what is looked at: never quantised.
+    /// The SVA, whose traces are what is looked at: never quantised.
     Exact,
+    /// The table of token embeddings: never quantised either, and read a row at a time.
+    Table,
     /// The output matrix.
     Output,
 }
@@ -64,7 +67,7 @@ impl Part {
     fn format(self, weights: WeightFormat, stored: Option<StoredType>) -> WeightFormat {
         let format = match self {
             Self::Layers => weights,
-            Self::Exact => weights.of_exact_parts(),
+            Self::Exact | Self::Table => weights.of_exact_parts(),
             Self::Output => weights.of_output(),
         };
         // Where half numbers stand beside quantised ones, they are the stored ones if those are halves.
@@ -113,8 +116,17 @@ struct Stored<'a> {
 }
 
 enum Mode<'a> {
-    Read { device: Device, meter: Rc<Meter<'a>> },
+    Read(Reading<'a>),
     Survey(RefCell<Survey>),
+}
+
+/// Where tensors go, and who is told.
+#[derive(Clone)]
+struct Reading<'a> {
+    device: Device,
+    meter: Rc<Meter<'a>>,
+    /// Quantised matrices that are kept on disk.
+    conversions: Option<Rc<Conversions>>,
 }
 
 /// What a set of weight files holds, compared with what a model asks for.
@@ -151,24 +163,16 @@ impl Survey {
         matrices.fold(self.small_elements, u64::saturating_add)
     }
 
-    /// Bytes the weights occupy in memory when kept in `precision`.
-    pub fn bytes(&self, precision: Precision) -> u64 {
-        let small = self.small_elements.saturating_mul(precision.compute.size_in_bytes() as u64);
-        self.kept(precision.weights, |_| true).saturating_add(small)
-    }
-
-    /// Bytes of them that are not copied on the CPU: they stay in the mapped files, and give way where memory is short.
-    pub fn mapped_bytes(&self, weights: WeightFormat) -> u64 {
-        self.kept(weights, |matrix| matrix.stays(weights))
-    }
-
-    /// Bytes of the matrices for which `counts`; one that is asked for twice is held once in each form.
-    fn kept(&self, weights: WeightFormat, counts: impl Fn(&AskedMatrix) -> bool) -> u64 {
-        let mut total = 0u64;
+    /// Bytes the weights occupy in memory on `device` when kept in `precision`. A matrix that is asked for twice is held once in
+    /// each form; a table that stays in its mapped file is not held: what was looked up gives way again.
+    pub fn bytes(&self, precision: Precision, device: &Device) -> u64 {
+        let weights = precision.weights;
+        let mut total = self.small_elements.saturating_mul(precision.compute.size_in_bytes() as u64);
         let mut last: Option<(&str, WeightFormat)> = None;
         for ((key, _), matrix) in &self.matrices {
+            let looked_up = matrix.part == Part::Table && device.is_cpu() && matrix.stays(weights);
             let format = matrix.format(weights);
-            if last.replace((key, format)) != Some((key, format)) && counts(matrix) {
+            if !looked_up && last.replace((key, format)) != Some((key, format)) {
                 total = total.saturating_add(format.bytes(matrix.output, matrix.input));
             }
         }
@@ -267,7 +271,16 @@ impl<'a> Loader<'a> {
 
     /// A loader that shares its progress, in bytes in memory, with others: one per tower and one for the checkpoint.
     pub fn metered(files: &'a WeightFiles, device: Device, precision: Precision, meter: Rc<Meter<'a>>) -> Self {
-        Self::with_mode(files, precision, Mode::Read { device, meter })
+        Self::with_mode(files, precision, Mode::Read(Reading { device, meter, conversions: None }))
+    }
+
+    /// The same loader, which takes quantised matrices from those `conversions` of its files, and leaves new ones to them. Only
+    /// for one that was just made, as [`Loader::toward`].
+    #[must_use]
+    pub(crate) fn converting(self, conversions: Option<Rc<Conversions>>) -> Self {
+        let Mode::Read(reading) = &self.shared.mode else { return self };
+        let mode = Mode::Read(Reading { conversions, ..reading.clone() });
+        Self::with_mode(self.shared.files, self.shared.precision, mode)
     }
 
     /// A loader that reads nothing and collects a [`Survey`]: see [`Loader::into_survey`].
@@ -287,7 +300,7 @@ impl<'a> Loader<'a> {
         let Self { shared, prefix, part } = self;
         let Shared { files, precision, .. } = *shared;
         let mode = match &shared.mode {
-            Mode::Read { device, meter } => Mode::Read { device: device.clone(), meter: Rc::clone(meter) },
+            Mode::Read(reading) => Mode::Read(reading.clone()),
             Mode::Survey(_) => Mode::Survey(RefCell::default()),
         };
         let shared = Shared { files, toward: goal, precision, mode, used: RefCell::default() };
@@ -315,7 +328,7 @@ impl<'a> Loader<'a> {
     /// The device the tensors are on.
     pub fn device(&self) -> &Device {
         match &self.shared.mode {
-            Mode::Read { device, .. } => device,
+            Mode::Read(reading) => &reading.device,
             Mode::Survey(_) => &Device::Cpu,
         }
     }
@@ -371,7 +384,7 @@ impl<'a> Loader<'a> {
                 }
                 Ok(Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)?)
             }
-            Mode::Read { device, meter } => {
+            Mode::Read(Reading { device, meter, .. }) => {
                 let stored = checked.map_err(Error::Refused)?;
                 Ok(match dtype {
                     DType::F32 => Tensor::from_vec(read::<f32>(&key, stored, meter)?, shape, device)?,
@@ -400,11 +413,12 @@ impl<'a> Loader<'a> {
                 }
                 Ok(Weight::absent(output, input))
             }
-            Mode::Read { device, meter } => {
+            Mode::Read(Reading { device, meter, conversions }) => {
                 let stored = checked.map_err(Error::Refused)?;
                 let format = self.part.format(self.shared.precision.weights, Some(stored.view.dtype));
                 if device.is_cpu() {
-                    return host_matrix(&key, stored, format, (output, input), meter);
+                    let conversions = conversions.as_deref();
+                    return host_matrix(&key, stored, (self.part, format), (output, input), (meter, conversions));
                 }
                 let tensor = match self.shared.precision.compute {
                     DType::F16 => Tensor::from_vec(read::<f16>(&key, stored, meter)?, &shape, device)?,
@@ -452,7 +466,7 @@ impl<'a> Loader<'a> {
         }
         match &self.shared.mode {
             Mode::Survey(survey) => survey.borrow_mut().unknown = unknown,
-            Mode::Read { .. } => {
+            Mode::Read(_) => {
                 if let Some(refusal) = refuse_unknown(&unknown) {
                     return Err(refusal.into());
                 }
@@ -465,7 +479,7 @@ impl<'a> Loader<'a> {
     pub fn into_survey(self) -> Survey {
         match &self.shared.mode {
             Mode::Survey(survey) => survey.borrow().clone(),
-            Mode::Read { .. } => Survey::default(),
+            Mode::Read(_) => Survey::default(),
         }
     }
 
@@ -508,13 +522,13 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The matrix `stored` `[output, input]` as `format`, in host memory: where it lies if it is stored in that form.
+/// The matrix `stored` `[output, input]` of a part as `format`, in host memory: where it lies if it is stored in that form.
 fn host_matrix(
     key: &str,
     stored: Stored<'_>,
-    format: WeightFormat,
+    (part, format): (Part, WeightFormat),
     (output, input): (usize, usize),
-    meter: &Meter<'_>,
+    (meter, conversions): (&Meter<'_>, Option<&Conversions>),
 ) -> Result<Weight> {
     let view = stored.view;
     if stored.toward.is_none()
@@ -526,7 +540,11 @@ fn host_matrix(
         for (i, bytes) in view.bytes.chunks(CHUNK * size).enumerate() {
             check_finite(view.dtype, bytes)
                 .map_err(|bad| Error::Refused(not_finite(format, key, view, i * CHUNK + bad.index, bad.stored)))?;
-            meter.advance(bytes.len() as u64)?;
+            // What is only looked up is not counted as in memory: see `Survey::bytes`.
+            meter.advance(if part == Part::Table { 0 } else { bytes.len() as u64 })?;
+        }
+        if part == Part::Table {
+            view.release(0, view.bytes.len());
         }
         return Ok(weight);
     }
@@ -534,7 +552,19 @@ fn host_matrix(
         WeightFormat::F32 => f32::weight(read(key, stored, meter)?, output, input),
         WeightFormat::Bf16 => bf16::weight(read(key, stored, meter)?, output, input),
         WeightFormat::F16 => f16::weight(read(key, stored, meter)?, output, input),
-        _ => quantise(key, stored, format, (output, input), meter),
+        _ => {
+            let step = |bytes| meter.advance(bytes);
+            if let Some(conversions) = conversions
+                && let Some(kept) = conversions.find(key, format, (output, input), step)?
+            {
+                return Ok(Weight::quantised(Arc::new(kept)));
+            }
+            let quantised = Arc::new(quantise(key, stored, format, (output, input), meter)?);
+            if let Some(conversions) = conversions {
+                conversions.keep(key, &quantised);
+            }
+            Ok(Weight::quantised(quantised))
+        }
     }
 }
 
@@ -595,7 +625,7 @@ fn quantise(
     format: WeightFormat,
     (output, input): (usize, usize),
     meter: &Meter<'_>,
-) -> Result<Weight> {
+) -> Result<Quantised> {
     let bytes = format.bytes(output, input);
     let mut quantised = Quantised::empty(format, output, input)
         .ok_or_else(|| Error::no_room(format!("{bytes} bytes for the weight `{key}`")))?;
@@ -620,7 +650,7 @@ fn quantise(
         stored.release(&(first * QUANTISED_ROWS * input..(last * QUANTISED_ROWS).min(output) * input));
         meter.advance(bytes / groups as u64 * (last - first) as u64)?;
     }
-    Ok(Weight::quantised(quantised))
+    Ok(quantised)
 }
 
 /// Converts `stored` chunk by chunk.

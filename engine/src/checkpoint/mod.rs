@@ -4,6 +4,7 @@
 //! Files come from strangers. Nothing here executes what it reads, leaves the directory it was given, or allocates
 //! from a length it has not compared with the real size of the file.
 
+pub mod cache;
 pub mod config;
 mod convert;
 pub(crate) mod differences;
@@ -26,6 +27,7 @@ mod torch_file;
 pub mod wanted;
 mod zip_directory;
 
+pub use cache::{CachedWeights, WeightCache};
 pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig};
 pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, EncoderFiles, EncoderOverride, EncoderSource, Hub, checkpoint_name};

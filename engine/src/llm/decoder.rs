@@ -52,15 +52,17 @@ impl Decoder {
                 })
             })
             .collect::<Result<_>>()?;
-        let embeddings = model.of(Part::Exact).matrix("embed_tokens.weight", config.vocab_size, hidden)?;
         let precision = loader.precision();
-        let head = if !config.tie_word_embeddings {
-            loader.of(Part::Output).linear("lm_head", hidden, config.vocab_size, false)?
-        } else if loader.is_survey() || precision.weights.is_quantised() {
-            let table = model.of(Part::Output).matrix("embed_tokens.weight", config.vocab_size, hidden)?;
-            Linear::new(table, None, precision.products)
-        } else {
+        let table = |part| model.of(part).matrix("embed_tokens.weight", config.vocab_size, hidden);
+        // A survey is made once for all formats: it asks for what any of them needs.
+        let is_shared = config.tie_word_embeddings && !loader.is_survey() && !precision.weights.is_quantised();
+        let embeddings = table(if is_shared { Part::Output } else { Part::Table })?;
+        let head = if is_shared {
             Linear::new(embeddings.clone(), None, precision.products)
+        } else if config.tie_word_embeddings {
+            Linear::new(table(Part::Output)?, None, precision.products)
+        } else {
+            loader.of(Part::Output).linear("lm_head", hidden, config.vocab_size, false)?
         };
         Ok(Self {
             embeddings,

@@ -7,7 +7,9 @@ use super::pool::{AskedEncoder, EncoderKey, EncoderPool, PooledEncoder};
 use crate::checkpoint::hub::{EncoderFiles, EncoderOverride, Hub};
 use crate::checkpoint::loader::Survey;
 use crate::checkpoint::memory::{self, MemoryNeed};
-use crate::checkpoint::{CambrianConfig, EncoderSpec, Loader, StoredType, WeightFiles, checkpoint_name, fields};
+use crate::checkpoint::{
+    CambrianConfig, EncoderSpec, Loader, StoredType, WeightCache, WeightFiles, checkpoint_name, fields,
+};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Refusal, Result};
 use crate::job::{Job, Meter, Stage};
@@ -52,6 +54,8 @@ pub struct LoadRequest {
     pub template: Option<Template>,
     /// What becomes of the line break after the image.
     pub image_newline: ImageNewline,
+    /// Where quantised weights are kept from one opening to the next; nowhere if `None`.
+    pub cache: Option<WeightCache>,
 }
 
 /// An encoder as an inspection finds it.
@@ -310,8 +314,9 @@ impl Found {
     /// Memory needed in these precisions of checkpoint and encoders, where `pooled` bytes of the latter are in memory and
     /// stay there.
     fn need(&self, surveyed: &Surveyed, (core, encoders): (Precision, Precision), pooled: u64) -> MemoryNeed {
-        let encoder_bytes = surveyed.encoders.iter().map(|survey| survey.bytes(encoders));
-        let weights = encoder_bytes.fold(surveyed.core.bytes(core), u64::saturating_add).saturating_sub(pooled);
+        let encoder_bytes = surveyed.encoders.iter().map(|survey| survey.bytes(encoders, &self.device));
+        let weights =
+            encoder_bytes.fold(surveyed.core.bytes(core, &self.device), u64::saturating_add).saturating_sub(pooled);
         MemoryNeed::of(&self.config, &surveyed.survey, core, weights)
     }
 
@@ -390,7 +395,7 @@ impl Found {
         let (precision, encoder_precision) = self.precisions(request, weights);
         let shared = shared.into_iter().find(|(format, ..)| *format == weights);
         for (report, survey) in surveyed.reports.iter_mut().zip(&surveyed.encoders) {
-            report.bytes = survey.bytes(encoder_precision);
+            report.bytes = survey.bytes(encoder_precision, &self.device);
         }
         let (shared, shared_bytes) = shared.map_or((Vec::new(), 0), |(_, shared, bytes)| (shared, bytes));
         let mut notes = self.notes(request, precision, (&shared, shared_bytes))?;
@@ -402,7 +407,7 @@ impl Found {
             vocabulary: self.tokenizer.len(),
             parameters: surveyed.survey.parameters(),
             core_parameters: surveyed.core.parameters(),
-            core_bytes: surveyed.core.bytes(precision),
+            core_bytes: surveyed.core.bytes(precision, &self.device),
             stored_bytes: self.weights.stored_bytes(),
             stored_dtype: self.stored().map(|stored| stored.to_string()).unwrap_or_default(),
             device: format!("{:?}", self.device.location()).to_lowercase(),
@@ -437,6 +442,10 @@ impl Found {
             ));
         }
         let (weights, numbers) = (precision.weights, precision.product_numbers());
+        let cache = request.cache.as_ref().filter(|_| self.device.is_cpu() && self.goal.is_none());
+        if weights.is_quantised() && cache.is_some_and(|cache| cache.has(&self.weights, weights)) {
+            notes.push(format!("its weights in {weights} are kept from an earlier opening (opabinia cache ls)"));
+        }
         if precision.compute == DType::F32 && weights != WeightFormat::F32 {
             notes.push(match numbers {
                 "bf16" => {
@@ -573,6 +582,12 @@ impl Model {
 
         let meter = Rc::new(Meter::new(job, Stage::Load, inspection.need(precision.weights).weights));
         let loader = |files, precision| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
+        // What lies between two checkpoints is made anew each time.
+        let cache = request.cache.as_ref().filter(|_| device.is_cpu() && goal.is_none());
+        let conversions = |files: &WeightFiles, precision: Precision, bytes: u64| {
+            cache.and_then(|cache| cache.conversions(files, precision.weights, bytes)).map(Rc::new)
+        };
+        let mut kept = Vec::new();
         let mut encoders = Vec::with_capacity(encoder_files.len());
         for (k, (((spec, files), report), (key, pooled))) in config
             .towers
@@ -587,7 +602,9 @@ impl Model {
                 (Some(key), None) => {
                     let toward = goal.as_ref().filter(|_| key.is_between());
                     let toward = toward.and_then(|goal| Some((&goal.encoders.get(k)?.weights, goal.part)));
-                    let loader = loader(&files.weights, encoder_precision).toward(toward);
+                    let converted = conversions(&files.weights, encoder_precision, report.bytes);
+                    kept.extend(converted.clone());
+                    let loader = loader(&files.weights, encoder_precision).converting(converted).toward(toward);
                     let encoder = Encoder::new(spec, config.select_layer, &files.dir, &loader)?;
                     pool.add(key, encoder, report.bytes)
                 }
@@ -599,7 +616,11 @@ impl Model {
         stop_ids.extend(&config.eos_token_ids);
         let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
         let toward = goal.as_ref().map(|goal| (&goal.weights, goal.part));
-        let core = Core::new(&config, precision, &widths, &loader(&weights, precision).toward(toward))?;
+        let converted = conversions(&weights, precision, inspection.core_bytes);
+        kept.extend(converted.clone());
+        let loader = loader(&weights, precision).converting(converted).toward(toward);
+        let core = Core::new(&config, precision, &widths, &loader)?;
+        kept.iter().for_each(|conversions| conversions.finish());
         let model = Self {
             id,
             name,

@@ -20,10 +20,12 @@ mod quantise;
 mod widen;
 
 use super::columns::by_columns;
+use super::weight::SharedBytes;
 use crate::precision::WeightFormat;
 use pulp::Arch;
 use quantise::QuantiseGroup;
 use rayon::prelude::*;
+use std::fmt;
 use std::ops::Range;
 use widen::{GroupProduct, WidenRows};
 
@@ -46,12 +48,43 @@ pub(super) const K_MINIMA: usize = K_SCALES + 8 * GROUP;
 pub(super) const K_WEIGHTS: usize = K_MINIMA + 8 * GROUP;
 
 /// A quantised matrix `[output, input]`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Quantised {
     format: WeightFormat,
     output: usize,
     input: usize,
-    bytes: Vec<u8>,
+    bytes: Bytes,
+}
+
+/// Where its groups lie.
+#[derive(Clone)]
+enum Bytes {
+    Owned(Vec<u8>),
+    /// With somebody else: in a mapped file.
+    Shared(SharedBytes),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => (**bytes).as_ref(),
+        }
+    }
+
+    /// The bytes, to be written: nothing where they are somebody else's.
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(_) => &mut [],
+        }
+    }
+}
+
+impl fmt::Debug for Quantised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Quantised([{}, {}], {})", self.output, self.input, self.format)
+    }
 }
 
 impl Quantised {
@@ -61,7 +94,14 @@ impl Quantised {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).ok()?;
         bytes.resize(length, 0);
-        Some(Self { format, output, input, bytes })
+        Some(Self { format, output, input, bytes: Bytes::Owned(bytes) })
+    }
+
+    /// A matrix whose groups lie in `bytes`, as [`Quantised::bytes`] gave them; `None` if that is no quantised format, or so
+    /// many bytes are none of this shape.
+    pub fn shared(format: WeightFormat, bytes: SharedBytes, output: usize, input: usize) -> Option<Self> {
+        let fits = format.is_quantised() && (*bytes).as_ref().len() as u64 == format.bytes(output, input);
+        fits.then_some(Self { format, output, input, bytes: Bytes::Shared(bytes) })
     }
 
     /// Its form.
@@ -85,9 +125,8 @@ impl Quantised {
     }
 
     /// All groups, one after the other.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
     }
 
     /// Quantises the groups from `first` on, on all cores. `rows(range, out)` writes the rows of a range, `input` numbers
@@ -102,7 +141,7 @@ impl Quantised {
         too_large: impl Fn(usize) -> E + Sync,
     ) -> Result<(), E> {
         let (format, output, input, size) = (self.format, self.output, self.input, self.group_bytes());
-        let bytes = self.bytes.get_mut(groups.start * size..groups.end * size).unwrap_or_default();
+        let bytes = self.bytes.as_mut_slice().get_mut(groups.start * size..groups.end * size).unwrap_or_default();
         bytes.par_chunks_mut(size).enumerate().try_for_each_init(
             || vec![0f32; GROUP * input],
             |values, (group, bytes)| {
@@ -141,7 +180,7 @@ impl Quantised {
 
     fn group(&self, group: usize) -> &[u8] {
         let size = self.group_bytes();
-        self.bytes.get(group * size..(group + 1) * size).unwrap_or_default()
+        self.bytes().get(group * size..(group + 1) * size).unwrap_or_default()
     }
 
     /// `x` `[rows, input]` times the transpose of this matrix, in f32 → `[rows, output]`. Weights are widened in the nearest
@@ -278,7 +317,7 @@ pub(super) mod tests {
             let w = numbers(rows * input, 17);
             let best = quantised(format, &w, rows, input);
             let mut scalar = Quantised::empty(format, rows, input).unwrap();
-            let bytes = &mut scalar.bytes[..];
+            let bytes = scalar.bytes.as_mut_slice();
             QuantiseGroup { format, rows: &w, input, bytes }.with_simd(pulp::Scalar::new()).unwrap();
             let (mut a, mut b) = (vec![0f32; w.len()], vec![0f32; w.len()]);
             best.widen(0..rows, &mut a);

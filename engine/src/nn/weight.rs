@@ -129,9 +129,9 @@ impl Weight {
     }
 
     /// A quantised matrix.
-    pub fn quantised(quantised: Quantised) -> Self {
+    pub fn quantised(quantised: Arc<Quantised>) -> Self {
         let (output, input) = quantised.dims();
-        Self { output, input, values: Values::Quantised(Arc::new(quantised)) }
+        Self { output, input, values: Values::Quantised(quantised) }
     }
 
     /// The numbers of `tensor` `[output, input]`: copied from host memory, left where they are on an accelerator.

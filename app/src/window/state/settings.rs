@@ -2,6 +2,7 @@
 
 use super::{Called, Which, kept_path};
 use crate::language::LanguageChoice;
+use crate::weight_cache;
 use crate::window::theme::ThemeChoice;
 use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::generate;
@@ -82,7 +83,9 @@ impl Settings {
     /// How to open `source`: as it was opened before, if it was.
     pub fn request(&self, source: &str) -> LoadRequest {
         let known = self.recent.iter().find(|known| known.source == source);
-        known.map_or_else(|| LoadRequest { source: source.to_owned(), ..LoadRequest::default() }, Recent::request)
+        let request =
+            known.map_or_else(|| LoadRequest { source: source.to_owned(), ..LoadRequest::default() }, Recent::request);
+        LoadRequest { cache: weight_cache::of_this_user(), ..request }
     }
 
     /// Brings what a file said into its bounds.

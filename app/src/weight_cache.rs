@@ -1,0 +1,36 @@
+//! Where this user's quantised weights are kept from one opening of a checkpoint to the next, and how much of them.
+
+use directories::ProjectDirs;
+use opabinia_engine::checkpoint::WeightCache;
+
+/// Names how much may be kept, in GB; 0 for nothing.
+pub const LIMIT: &str = "OPABINIA_CACHE_GB";
+
+/// What may be kept where nobody says otherwise.
+pub const USUAL: u64 = 50;
+
+/// The cache of the user this program runs for; `None` where the system gives users no directory for such things.
+pub fn of_this_user() -> Option<WeightCache> {
+    let directories = ProjectDirs::from("", "", "opabinia")?;
+    let limit = limit(std::env::var(LIMIT).ok().as_deref());
+    Some(WeightCache::new(directories.cache_dir().join("weights"), limit))
+}
+
+/// Bytes that `said` allows. What is no number is not obeyed.
+fn limit(said: Option<&str>) -> u64 {
+    said.and_then(|text| text.trim().parse().ok()).unwrap_or(USUAL).saturating_mul(1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_in_gigabytes_and_can_be_nothing() {
+        assert_eq!(limit(None), 50_000_000_000);
+        assert_eq!(limit(Some(" 3 ")), 3_000_000_000);
+        assert_eq!(limit(Some("0")), 0);
+        assert_eq!(limit(Some("much")), 50_000_000_000);
+        assert_eq!(limit(Some("99999999999999999")), u64::MAX);
+    }
+}
