@@ -7,7 +7,7 @@ use opabinia_engine::checkpoint::WeightCache;
 pub const LIMIT: &str = "OPABINIA_CACHE_GB";
 
 /// What may be kept where nobody says otherwise.
-pub const USUAL: u64 = 50;
+pub const USUAL: f64 = 50.0;
 
 /// The cache of the user this program runs for; `None` where the system gives users no directory for such things.
 pub fn of_this_user() -> Option<WeightCache> {
@@ -18,7 +18,8 @@ pub fn of_this_user() -> Option<WeightCache> {
 
 /// Bytes that `said` allows. What is no number is not obeyed.
 fn limit(said: Option<&str>) -> u64 {
-    said.and_then(|text| text.trim().parse().ok()).unwrap_or(USUAL).saturating_mul(1_000_000_000)
+    let gigabytes = said.and_then(|text| text.trim().parse::<f64>().ok()).filter(|number| *number >= 0.0);
+    (gigabytes.unwrap_or(USUAL) * 1e9) as u64
 }
 
 #[cfg(test)]
@@ -30,7 +31,9 @@ mod tests {
         assert_eq!(limit(None), 50_000_000_000);
         assert_eq!(limit(Some(" 3 ")), 3_000_000_000);
         assert_eq!(limit(Some("0")), 0);
+        assert_eq!(limit(Some("2.5")), 2_500_000_000);
+        assert_eq!(limit(Some("-1")), 50_000_000_000);
         assert_eq!(limit(Some("much")), 50_000_000_000);
-        assert_eq!(limit(Some("99999999999999999")), u64::MAX);
+        assert_eq!(limit(Some("1e99")), u64::MAX);
     }
 }

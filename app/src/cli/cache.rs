@@ -21,8 +21,10 @@ OPABINIA_CACHE_GB says how much may be kept (50 unless it is set, 0 for nothing)
 
 /// List or remove quantised weights that are kept on disk.
 ///
-/// A checkpoint that is opened with --weights q8_0, q6_k, q5_k or q4_k is quantised once; the result is kept, so that the same
-/// files open faster next time. Everything may be removed at any time: it is made again when it is needed.
+/// Weights that are kept in q8_0, q6_k, q5_k or q4_k (--weights, --encoder-weights, or what suits this machine) are quantised
+/// once. The result is written while the model is open, and the same files open faster next time. Sets below 64 MB, weights
+/// between two checkpoints and those on a graphics device are not kept. Everything may be removed at any time: it is made again
+/// when it is needed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Cache {
@@ -91,7 +93,7 @@ impl Cache {
 fn report(cache: &WeightCache, all: &[CachedWeights]) -> String {
     let bytes = Bytes(all.iter().map(|one| one.bytes).sum());
     let limit =
-        if cache.limit == 0 { "nothing is added".to_owned() } else { format!("at most {}", Bytes(cache.limit)) };
+        if cache.limit == 0 { "none is used or added".to_owned() } else { format!("at most {}", Bytes(cache.limit)) };
     let mut text = format!("{}: {bytes} of quantised weights ({limit}; {LIMIT})\n", cache.directory.display());
     for one in all {
         let age = one.used.elapsed().unwrap_or_default();
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_listed_in_words() {
-        let cache = WeightCache::new(PathBuf::from("cache"), USUAL * 1_000_000_000);
+        let cache = WeightCache::new(PathBuf::from("cache"), (USUAL * 1e9) as u64);
         let one = |name: &str, holds: Option<(&str, &str)>, minutes: u64| CachedWeights {
             name: name.to_owned(),
             bytes: 5_200_000_000,
@@ -149,6 +151,8 @@ mod tests {
                         3f9c    5.2 GB  q4_k   3 h ago         models/8b\n\
                         02d1    5.2 GB  ?      2 days ago      damaged\n";
         assert_eq!(report(&cache, &all), expected);
-        assert!(report(&WeightCache { limit: 0, ..cache }, &[]).contains("0 B of quantised weights (nothing is added"));
+        assert!(
+            report(&WeightCache { limit: 0, ..cache }, &[]).contains("0 B of quantised weights (none is used or added")
+        );
     }
 }

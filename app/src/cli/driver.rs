@@ -52,7 +52,18 @@ impl Runs for Driver {
         self.interrupt.watch(ticket.cancel_token());
         let ended = self.engine.wait(ticket);
         self.interrupt.watch(None);
+        if matches!(ended, Err(opabinia_engine::Error::Cancelled)) {
+            // Ctrl-C is about all of them.
+            self.asked.iter().for_each(Ticket::cancel);
+        }
         ended
+    }
+
+    fn forget(&mut self) {
+        self.asked.iter().for_each(Ticket::cancel);
+        for ticket in self.asked.drain(..) {
+            let _ = self.engine.wait(ticket);
+        }
     }
 }
 

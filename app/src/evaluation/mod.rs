@@ -40,6 +40,9 @@ pub trait Runs {
     /// # Errors
     /// Whatever it failed with; [`Error::Cancelled`].
     fn wait(&mut self) -> Result<RunOutput>;
+
+    /// Stops all that nobody has waited for: after a failure nobody will.
+    fn forget(&mut self);
 }
 
 /// What [`Runs::wait`] fails with where nothing was asked for: a fault of the program.

@@ -116,7 +116,7 @@ impl Session {
             self.items.iter().filter(|item| shard.holds(&item.idx) && !file.has(&item.idx)).collect();
         let mut blind = Blind::default();
         for about in by_picture(&left) {
-            let entries = self.picture(engine, &about, &mut blind)?;
+            let entries = self.picture(engine, &about, &mut blind).inspect_err(|_| engine.forget())?;
             for entry in &entries {
                 file.push(entry).map_err(in_engine_words)?;
             }
@@ -142,7 +142,7 @@ impl Session {
         };
         let mut pictures: HashMap<PictureId, Arc<Picture>> = HashMap::new();
         let mut outcomes: Vec<Outcomes> = about.iter().map(|_| Ok(BTreeMap::new())).collect();
-        // The question before the one that is asked now: the engine is never without work.
+        // The question before the one that is asked now: the engine need not wait for whoever reads its numbers.
         let mut before: Option<UnderWay<'_>> = None;
         // One condition after another, so that the questions about the picture share what comes before them.
         for asked in &self.asked {
@@ -203,7 +203,9 @@ impl Session {
         match (self.asker.end(engine, question, blind), &mut outcomes[at]) {
             (Ok(outcome), Ok(done)) => drop(done.insert(name.to_owned(), outcome)),
             (Ok(_), Err(_)) => {}
-            (Err(error), of_item) if is_of_input(&error) => *of_item = Err(error.to_string()),
+            (Err(error), Ok(_)) if is_of_input(&error) => outcomes[at] = Err(error.to_string()),
+            // The first reason stands.
+            (Err(error), Err(_)) if is_of_input(&error) => {}
             (Err(error), _) => return Err(error),
         }
         Ok(())
@@ -272,6 +274,8 @@ mod tests {
     struct Counting {
         client: Client,
         asked: VecDeque<Ticket<RunOutput>>,
+        /// How many were asked for before one was waited for.
+        most: usize,
         blind: usize,
     }
 
@@ -279,10 +283,15 @@ mod tests {
         fn submit(&mut self, spec: RunSpec) {
             self.blind += usize::from(spec.image.is_none());
             self.asked.push_back(self.client.run(spec));
+            self.most = self.most.max(self.asked.len());
         }
 
         fn wait(&mut self) -> Result<RunOutput> {
             self.client.wait(self.asked.pop_front().unwrap())
+        }
+
+        fn forget(&mut self) {
+            self.asked.clear();
         }
     }
 
@@ -313,7 +322,7 @@ mod tests {
         let plan = Plan { protocol: Protocol::LogProbText, conditions, seed: 0, limit: None, shards: 1 };
         let session = Session::new(&subject, set, &plan).unwrap();
         let run = RunDirectory::begin(&directory.path().join("run"), session.header().clone()).unwrap();
-        let mut engine = Counting { client, asked: VecDeque::new(), blind: 0 };
+        let mut engine = Counting { client, asked: VecDeque::new(), most: 0, blind: 0 };
         let mut found = Vec::new();
         let mut finished = |entries: &[Entry]| {
             found.extend(entries.iter().filter_map(|entry| match entry {
@@ -324,6 +333,7 @@ mod tests {
         };
         session.ask(&mut engine, Shard::WHOLE, &mut run.work_on(0).unwrap(), &mut finished).unwrap();
         assert_eq!(engine.blind, 2, "one run for each option");
+        assert_eq!(engine.most, 2, "both options are asked for at once");
         let [first, second] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((first[0], first[1]), (second[1], second[0]));
     }

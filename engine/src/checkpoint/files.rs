@@ -13,6 +13,7 @@ use opabinia_hub::cache::absence;
 use opabinia_trace::encoder_name::is_plain_name;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -233,6 +234,11 @@ impl WeightFiles {
     /// The files that hold tensors, in the order they were opened.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path())
+    }
+
+    /// The same, with what was known of each when it was opened.
+    pub(super) fn opened(&self) -> impl Iterator<Item = (&Path, &Metadata)> {
+        self.files.iter().map(|file| (file.path(), file.about()))
     }
 
     /// Whether an index names `key` and no file holds it.

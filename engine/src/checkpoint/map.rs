@@ -9,7 +9,7 @@
 
 use crate::error::{Error, Refusal, Result};
 use memmap2::Mmap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct MappedFile {
     path: PathBuf,
+    /// What was known of the file when it was opened.
+    about: Metadata,
     map: Mmap,
 }
 
@@ -36,6 +38,7 @@ impl MappedFile {
             return Err(Refusal::new(path, "is empty").help("download this file again").into());
         }
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let about = file.metadata().map_err(|e| Error::io(path, e))?;
         // SAFETY: the map is private and read-only, and this type hands out shared slices of bytes only, for which
         // every content is valid, as it is for the numbers they are read as (any bits are an f32, bf16 or f16). Lengths,
         // offsets and whatever else must not change are copied out when the file is opened. What remains is another process
@@ -47,12 +50,17 @@ impl MappedFile {
             }
             _ => Error::io(path, e),
         })?;
-        Ok(Self { path: path.to_path_buf(), map })
+        Ok(Self { path: path.to_path_buf(), about, map })
     }
 
     /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What was known of it when it was opened.
+    pub(super) fn about(&self) -> &Metadata {
+        &self.about
     }
 
     /// Its content.

@@ -1,5 +1,5 @@
 //! A file of quantised matrices: their bytes as they lie in memory, each at a multiple of 64, then a table of contents in
-//! JSON, the length of that in 8 bytes, and [`MAGIC`].
+//! JSON, the CRC-32 of that in 4 bytes, its length in 8, and [`MAGIC`].
 
 use super::super::map::{MappedFile, MappedRange};
 use crate::error::Result;
@@ -69,6 +69,13 @@ impl Table {
     }
 }
 
+/// What became of looking for a matrix.
+pub(super) enum Checked {
+    Whole(MappedRange),
+    NotThere,
+    Damaged,
+}
+
 /// A file, open, with its table read.
 pub(super) struct CachedFile {
     file: Arc<MappedFile>,
@@ -81,9 +88,11 @@ impl CachedFile {
         let file = MappedFile::open(path).ok()?;
         let (rest, magic) = file.bytes().split_last_chunk::<8>()?;
         let (rest, length) = rest.split_last_chunk::<8>()?;
+        let (rest, checksum) = rest.split_last_chunk::<4>()?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok().filter(|length| *length <= LONGEST_TABLE)?;
         let end = rest.len().checked_sub(length).filter(|_| *magic == MAGIC)?;
-        let table: Table = serde_json::from_slice(rest.get(end..)?).ok()?;
+        let table = rest.get(end..).filter(|table| crc32fast::hash(table) == u32::from_le_bytes(*checksum))?;
+        let table: Table = serde_json::from_slice(table).ok()?;
         table.is_within(end as u64).then(|| Self { file: Arc::new(file), table })
     }
 
@@ -104,8 +113,7 @@ impl CachedFile {
         let _ = fs::remove_file(self.file.path());
     }
 
-    /// The bytes of the matrix `key` `[output, input]` as `format`; `None` if it is not there, or not as it was written.
-    /// `step` is told of the bytes that were checked.
+    /// The bytes of the matrix `key` `[output, input]` as `format`, if they are there and as they were written. `step` is told of the bytes that were checked.
     ///
     /// # Errors
     /// Those of `step`.
@@ -115,19 +123,21 @@ impl CachedFile {
         format: WeightFormat,
         dims: (usize, usize),
         step: impl Fn(u64) -> Result<()>,
-    ) -> Result<Option<MappedRange>> {
+    ) -> Result<Checked> {
         let place = self.table.matrices.get(&Table::key(key, format));
-        let Some(place) = place.filter(|place| (place.output, place.input) == dims) else { return Ok(None) };
+        let Some(place) = place.filter(|place| (place.output, place.input) == dims) else {
+            return Ok(Checked::NotThere);
+        };
         // That it fits was checked when the file was opened.
         let (start, length) = (place.start as usize, place.length as usize);
         let bytes = self.file.bytes().get(start..start + length).unwrap_or_default();
         self.file.will_need(start, length);
         for (bytes, sums) in bytes.chunks(PIECE * AT_ONCE).zip(place.checksums.chunks(AT_ONCE)) {
             if !bytes.par_chunks(PIECE).zip(sums).all(|(piece, sum)| crc32fast::hash(piece) == *sum) {
-                return Ok(None);
+                return Ok(Checked::Damaged);
             }
             step(bytes.len() as u64)?;
         }
-        Ok(Some(MappedRange::new(&self.file, start, length)))
+        Ok(Checked::Whole(MappedRange::new(&self.file, start, length)))
     }
 }

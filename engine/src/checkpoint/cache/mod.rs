@@ -1,26 +1,25 @@
 //! Quantised weights that are kept on disk, so that a checkpoint is quantised once and not at every opening.
 //!
 //! There is one file for each set of weight files and format ([`file`]); it is written while the model is at work already
-//! ([`writer`]) and mapped when the same files are opened again. Its name says what it was made from: the hub's own checksum
-//! where the hub's cache has one, otherwise place, size and times of each file, so that a file that was changed is quantised
-//! anew. Every piece is checked before it is used. All of it may be deleted at any time; what was used longest ago goes when
-//! there is too much.
+//! ([`writer`]) and mapped when the same files are opened again. Its name says what it was made from: place, size and times
+//! of each file, as they were when it was opened, so that a file that was changed is quantised anew. Every piece is checked
+//! before it is used, against damage; against other people there are the rights to the directory, and where they may write
+//! nothing is used. All of it may be deleted at any time; what was used longest ago goes when there is too much.
 
 mod file;
 mod writer;
 
 use super::files::WeightFiles;
-use super::map::MappedRange;
 use crate::error::{Error, Result};
 use crate::nn::Quantised;
 use crate::precision::WeightFormat;
-use file::CachedFile;
+use file::{CachedFile, Checked};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use writer::Writer;
 
 /// Goes into every name: what was quantised in another way, or lies otherwise, is another thing.
@@ -31,9 +30,6 @@ const SUFFIX: &str = ".weights";
 
 /// How the names of files begin that are being written.
 const PART: &str = ".part-";
-
-/// What is older than this and still unfinished was left behind.
-const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// So many bytes of the disk are left to others.
 const DISK_LEFT: u64 = 4 << 30;
@@ -103,39 +99,49 @@ impl WeightCache {
         if !self.list()?.iter().any(|one| one.name == name) {
             return Err(Error::input(
                 format!("`{name}` is not in the cache of quantised weights"),
-                "`opabinia cache ls` lists what is",
+                "`opabinia cache ls` lists what is in it",
             ));
         }
         let path = self.path(name);
         fs::remove_file(&path).map_err(|error| Error::io(path, error))
     }
 
-    /// Removes what was left unfinished.
+    /// Removes what was left unfinished: whoever still writes holds a lock on it.
     pub fn tidy(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else { return };
-        let is_abandoned = |about: fs::Metadata| {
-            let age = about.modified().ok().and_then(|written| written.elapsed().ok());
-            about.is_file() && age.is_some_and(|age| age > ABANDONED)
-        };
-        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PART)) {
-            if entry.metadata().is_ok_and(is_abandoned) {
-                let _ = fs::remove_file(entry.path());
+        for (path, _) in self.parts() {
+            if fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+                let _ = fs::remove_file(path);
             }
         }
     }
 
+    /// What is being written, or was left unfinished, with its bytes.
+    fn parts(&self) -> Vec<(PathBuf, u64)> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let parts = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PART));
+        let parts =
+            parts.filter_map(|entry| Some((entry.path(), entry.metadata().ok().filter(fs::Metadata::is_file)?.len())));
+        parts.collect()
+    }
+
     /// Whether weights of `files` as `format` are there.
     pub fn has(&self, files: &WeightFiles, format: WeightFormat) -> bool {
-        self.limit > 0 && name_of(files, format).is_some_and(|name| CachedFile::open(&self.path(&name)).is_some())
+        self.limit > 0
+            && is_private(&self.directory)
+            && name_of(files, format).is_some_and(|name| CachedFile::open(&self.path(&name)).is_some())
     }
 
     /// What is to be had of `files` as `format`, `bytes` in memory, and the place for what is not.
     pub(crate) fn conversions(&self, files: &WeightFiles, format: WeightFormat, bytes: u64) -> Option<Conversions> {
-        if !format.is_quantised() || bytes < self.least {
+        if !format.is_quantised() || bytes < self.least || self.limit == 0 {
             return None;
         }
         let name = name_of(files, format)?;
         let path = self.path(&name);
+        if self.directory.exists() && !is_private(&self.directory) {
+            tracing::warn!(directory = %self.directory.display(), "others may write here: no quantised weights are kept");
+            return None;
+        }
         if let Some(found) = CachedFile::open(&path) {
             found.touch();
             return Some(Conversions { found: Some(found), writer: None });
@@ -145,7 +151,7 @@ impl WeightCache {
             return None;
         }
         let about = (format.name().to_owned(), files.origin().display().to_string());
-        Some(Conversions { found: None, writer: Writer::start(&self.directory, path, about) })
+        Some(Conversions { found: None, writer: Writer::start(&self.directory, path, about, bytes) })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -154,21 +160,46 @@ impl WeightCache {
 
     /// Whether there is room for another file of so many bytes, after those used longest ago have gone.
     fn make_room(&self, bytes: u64) -> bool {
-        if bytes > self.limit || fs::create_dir_all(&self.directory).is_err() {
+        if make_private(&self.directory).is_err() {
             return false;
         }
-        let free = || fs4::available_space(&self.directory).unwrap_or_default();
-        let Ok(mut all) = self.list() else { return false };
+        let (Ok(mut all), Ok(mut free)) = (self.list(), fs4::available_space(&self.directory)) else { return false };
         let mut held: u64 = all.iter().map(|one| one.bytes).sum();
-        while held.saturating_add(bytes) > self.limit || free() < bytes.saturating_add(DISK_LEFT) {
+        let written: u64 = self.parts().iter().map(|(_, bytes)| bytes).sum();
+        let (wanted, on_disk) = (written.saturating_add(bytes), bytes.saturating_add(DISK_LEFT));
+        // Nothing goes in vain.
+        if wanted > self.limit || free.saturating_add(held) < on_disk {
+            return false;
+        }
+        while held.saturating_add(wanted) > self.limit || free < on_disk {
             let Some(oldest) = all.pop() else { return false };
             if self.remove(&oldest.name).is_err() {
                 return false;
             }
             held -= oldest.bytes;
+            free = free.saturating_add(oldest.bytes);
         }
         true
     }
+}
+
+/// Makes a directory that is its owner's alone, if it is not there.
+fn make_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(directory)
+}
+
+/// Whether nobody else may put files into a directory, as far as the system tells.
+fn is_private(directory: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(directory).is_ok_and(|about| about.mode() & 0o022 == 0)
+    }
+    #[cfg(not(unix))]
+    directory.is_dir()
 }
 
 /// What is known of `files` as `format`: hexadecimal digits that another state of the files has others of. `None` if they
@@ -176,8 +207,8 @@ impl WeightCache {
 fn name_of(files: &WeightFiles, format: WeightFormat) -> Option<String> {
     let mut hash = Sha256::new();
     hash.update(format!("{VERSION}\n{}\n", format.name()));
-    for path in files.paths() {
-        hash.update(identity(path)?);
+    for opened in files.opened() {
+        hash.update(identity(opened)?);
         hash.update("\n");
     }
     let digest = hash.finalize();
@@ -187,17 +218,10 @@ fn name_of(files: &WeightFiles, format: WeightFormat) -> Option<String> {
     }))
 }
 
-/// What tells a file from the same one with another content.
-fn identity(path: &Path) -> Option<String> {
-    let path = fs::canonicalize(path).ok()?;
-    let about = fs::metadata(&path).ok()?;
-    let is_checksum = |name: &str| name.len() == 64 && name.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let is_blob = path.parent().and_then(Path::file_name).is_some_and(|parent| parent == "blobs");
-    if let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|name| is_blob && is_checksum(name)) {
-        return Some(format!("{name} {}", about.len()));
-    }
+/// What tells a file, which was opened when this was known of it, from the same one with another content.
+fn identity((path, about): (&Path, &fs::Metadata)) -> Option<String> {
     let written = about.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(format!("{} {} {} {}", path.display(), about.len(), written.as_nanos(), inode(&about)))
+    Some(format!("{} {} {} {}", path.display(), about.len(), written.as_nanos(), inode(about)))
 }
 
 #[cfg(unix)]
@@ -230,12 +254,16 @@ impl Conversions {
         step: impl Fn(u64) -> Result<()>,
     ) -> Result<Option<Quantised>> {
         let Some(found) = &self.found else { return Ok(None) };
-        let bytes: Option<MappedRange> = found.checked(key, format, (output, input), step)?;
-        if bytes.is_none() {
-            tracing::warn!(key, "quantised weights in the cache are damaged: they are made again");
-            found.remove();
+        match found.checked(key, format, (output, input), step)? {
+            Checked::Whole(bytes) => Ok(Quantised::shared(format, Arc::new(bytes), output, input)),
+            // Another checkpoint may have asked for fewer layers of the same encoder.
+            Checked::NotThere => Ok(None),
+            Checked::Damaged => {
+                tracing::warn!(key, "quantised weights in the cache are damaged: they are made again");
+                found.remove();
+                Ok(None)
+            }
         }
-        Ok(bytes.and_then(|bytes| Quantised::shared(format, Arc::new(bytes), output, input)))
     }
 
     /// Keeps a matrix that was just quantised.

@@ -21,9 +21,15 @@ enum Told {
 pub(super) struct Writer(Sender<Told>);
 
 impl Writer {
-    /// Begins a file for `path` in `directory`; `about` is the format, and what it is made from. `None` if that is not possible.
-    pub(super) fn start(directory: &Path, path: PathBuf, about: (String, String)) -> Option<Self> {
-        let part = tempfile::Builder::new().prefix(PART).tempfile_in(directory);
+    /// Begins a file of about so many `bytes` for `path` in `directory`; `about` is the format, and what it is made from. `None` if
+    /// that is not possible.
+    pub(super) fn start(directory: &Path, path: PathBuf, about: (String, String), bytes: u64) -> Option<Self> {
+        let part = tempfile::Builder::new().prefix(PART).tempfile_in(directory).and_then(|part| {
+            // Whoever tidies up knows by the lock that it is being written, and whoever makes room by the length how much it will be.
+            part.as_file().lock()?;
+            part.as_file().set_len(bytes)?;
+            Ok(part)
+        });
         let part = part.inspect_err(|error| tracing::info!(%error, "quantised weights are not kept")).ok()?;
         let (tell, told) = unbounded();
         let write = move || match write(part, &path, about, &told) {
@@ -71,10 +77,13 @@ fn write(part: NamedTempFile, path: &Path, about: (String, String), told: &Recei
         at += bytes.len() as u64;
     }
     let table = serde_json::to_vec(&table)?;
+    at += table.len() as u64 + 4 + 8 + MAGIC.len() as u64;
     out.write_all(&table)?;
+    out.write_all(&crc32fast::hash(&table).to_le_bytes())?;
     out.write_all(&(table.len() as u64).to_le_bytes())?;
     out.write_all(&MAGIC)?;
     let part = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    part.as_file().set_len(at)?;
     part.as_file().sync_data()?;
     part.persist(path)?;
     Ok(true)

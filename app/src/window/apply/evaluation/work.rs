@@ -41,6 +41,11 @@ impl Runs for BesideWindow {
     fn wait(&mut self) -> Result<RunOutput> {
         self.asked.pop_front().ok_or_else(nothing_asked_for)?.wait()
     }
+
+    fn forget(&mut self) {
+        self.cancel.cancel();
+        self.asked.clear();
+    }
 }
 
 /// What a run is made of.

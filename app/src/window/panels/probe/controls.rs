@@ -148,7 +148,11 @@ fn heads(ui: &mut Ui, texts: &ProbeTexts, source: &Source<'_>, out: &mut Vec<Act
 /// What is chosen of `count` layers or heads, in few words.
 fn among(texts: &ProbeTexts, chosen: Indices, count: usize, name: impl Fn(usize) -> String) -> String {
     let places: Vec<usize> = (0..count).filter(|at| chosen.contains(*at)).collect();
-    if places.len() == count { texts.all.to_owned() } else { listed(texts, &selection::runs(&places, name)) }
+    match places.len() {
+        0 => "–".to_owned(),
+        some if some == count => texts.all.to_owned(),
+        _ => listed(texts, &selection::runs(&places, name)),
+    }
 }
 
 /// What is `chosen` of layers and heads, in one line of a small pane; `choices` draws what there is of the former, or of the

@@ -61,10 +61,10 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ),
     (
         "its weights in {} are kept from an earlier opening (opabinia cache ls)",
-        "已保存上次打开时转换好的 {0} 权重（opabinia cache ls）",
+        "已保存以前打开时量化好的 {0} 权重（opabinia cache ls）",
     ),
     ("`{}` is not in the cache of quantised weights", "“{0}”不在量化权重的缓存中"),
-    ("`opabinia cache ls` lists what is", "用 opabinia cache ls 查看缓存中的内容"),
+    ("`opabinia cache ls` lists what is in it", "用 opabinia cache ls 查看缓存中的内容"),
     ("shared with a model that is open, and in memory already ({}): {}", "与已打开的模型共用，已在内存中（{0}）：{1}"),
     (
         "config.json names no rope_theta: the rotary embedding has the base {}, as in transformers. If the model was \
