@@ -122,12 +122,14 @@ fn conversation(home: &Path) -> Option<Value> {
 /// Clicks where the field for questions may be, from the bottom up, and types, until what is typed is saved as the
 /// draft of the next question.
 fn type_question(display: &Display, home: &Path, window: &str, question: &str) {
-    for from_bottom in (30..260).step_by(23) {
+    for from_bottom in (53..260).step_by(23).chain([30]) {
         let y = (860 - from_bottom).to_string();
         display.xdotool(&["mousemove", "--window", window, "150", &y, "click", "1"]);
+        // On a slow machine what was typed before may come only now.
+        display.xdotool(&["key", "--window", window, "ctrl+a"]);
         display.xdotool(&["type", "--window", window, "--delay", "8", question]);
         let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(6) {
+        while started.elapsed() < Duration::from_secs(12) {
             let draft = conversation(home).map(|known| known["draft"].clone());
             if draft.as_ref().and_then(Value::as_str).is_some_and(|draft| draft.trim() == question) {
                 return;
