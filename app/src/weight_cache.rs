@@ -2,6 +2,7 @@
 
 use directories::ProjectDirs;
 use opabinia_engine::checkpoint::WeightCache;
+use std::sync::Arc;
 
 /// Names how much may be kept, in GB; 0 for nothing.
 pub const LIMIT: &str = "OPABINIA_CACHE_GB";
@@ -10,10 +11,10 @@ pub const LIMIT: &str = "OPABINIA_CACHE_GB";
 pub const USUAL: f64 = 50.0;
 
 /// The cache of the user this program runs for; `None` where the system gives users no directory for such things.
-pub fn of_this_user() -> Option<WeightCache> {
+pub fn of_this_user() -> Option<Arc<WeightCache>> {
     let directories = ProjectDirs::from("", "", "opabinia")?;
     let limit = limit(std::env::var(LIMIT).ok().as_deref());
-    Some(WeightCache::new(directories.cache_dir().join("weights"), limit))
+    Some(Arc::new(WeightCache::new(directories.cache_dir().join("weights"), limit)))
 }
 
 /// Bytes that `said` allows. What is no number is not obeyed.

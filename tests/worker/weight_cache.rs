@@ -8,6 +8,7 @@ use opabinia_engine::run::ModelId;
 use opabinia_engine::worker::{Client, Command};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,7 +25,7 @@ fn request(checkpoint: &Path, cache: Option<&WeightCache>) -> LoadRequest {
     LoadRequest {
         weights: WeightFormat::Q4K.into(),
         encoder_weights: WeightFormat::Q8_0.into(),
-        cache: cache.cloned(),
+        cache: cache.cloned().map(Arc::new),
         ..load_from(checkpoint)
     }
 }

@@ -278,8 +278,11 @@ impl Scoring {
 fn without_what_they_tell<'a>(all: &[&'a Vec<u32>], may_tell_more: bool) -> Vec<&'a [u32]> {
     let mut next: Vec<&[u32]> = Vec::new();
     for ids in all {
+        if may_tell_more && !next.is_empty() {
+            break;
+        }
         let told = next.iter().any(|longer| longer.starts_with(ids)) || (ids.len() == 1 && !next.is_empty());
-        if !told && !(may_tell_more && !next.is_empty()) {
+        if !told {
             next.push(ids);
         }
     }

@@ -55,7 +55,7 @@ pub struct LoadRequest {
     /// What becomes of the line break after the image.
     pub image_newline: ImageNewline,
     /// Where quantised weights are kept from one opening to the next; nowhere if `None`.
-    pub cache: Option<WeightCache>,
+    pub cache: Option<Arc<WeightCache>>,
 }
 
 /// An encoder as an inspection finds it.
