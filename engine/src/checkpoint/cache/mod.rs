@@ -1,7 +1,7 @@
 //! Quantised weights that are kept on disk, so that a checkpoint is quantised once and not at every opening.
 //!
-//! There is one file for each set of weight files and format ([`file`]); it is written while the model is at work already
-//! ([`writer`]) and mapped when the same files are opened again. Its name says what it was made from: place, size and times
+//! There is one file for each set of weight files and format (`file.rs`); it is written while the model is at work already
+//! (`writer.rs`) and mapped when the same files are opened again. Its name says what it was made from: place, size and times
 //! of each file, as they were when it was opened, so that a file that was changed is quantised anew. Every piece is checked
 //! before it is used, against damage; against other people there are the rights to the directory, and where they may write
 //! nothing is used. All of it may be deleted at any time; what was used longest ago goes when there is too much.
