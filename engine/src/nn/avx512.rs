@@ -50,6 +50,17 @@ impl Avx512 {
         found.then_some(Self(()))
     }
 
+    /// Whether bf16 dot products are faster than f32 ones however many rows there are. Intel's processors take two cycles for
+    /// one of them, on one port, and multiply twice as many pairs of f32 in that time (measured on the fourth generation of
+    /// Xeon: 42 · 10⁹ pairs of bf16 a second on a core, 88 · 10⁹ of f32).
+    pub(super) fn bf16_is_fastest(self) -> bool {
+        static INTEL: OnceLock<bool> = OnceLock::new();
+        !INTEL.get_or_init(|| {
+            let maker = __cpuid(0);
+            [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
+        })
+    }
+
     /// `x` `[rows, input]`, rounded to bf16, times the transpose of `w` `[output, input]` → `[rows, output]`.
     pub(super) fn bf16_product(self, x: &[f32], rows: usize, w: &[bf16], input: usize) -> Vec<f32> {
         let output = w.len().checked_div(input).unwrap_or(0);

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Neighbouring columns of a result `[rows, output]`, which one task writes.
 pub(super) struct Columns<'a> {
@@ -26,8 +27,8 @@ impl Columns<'_> {
     /// These columns of row `row`.
     pub(super) fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
-        // SAFETY: `by_columns` made this from a result of `rows` rows of `stride` numbers, of which it gives no other task
-        // these columns; that it is borrowed as a whole keeps others from looking at the row.
+        // SAFETY: `into_columns` made this from a result of `rows` rows of `stride` numbers, of which it gives no other
+        // task these columns; that it is borrowed as a whole keeps others from looking at the row.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.count) }
     }
 }
@@ -53,22 +54,36 @@ pub(super) fn by_columns(
     run: impl Fn(usize, &mut Columns<'_>) + Sync,
 ) -> Vec<f32> {
     let mut y = vec![0f32; rows * output];
-    if y.is_empty() {
-        return y;
+    into_columns(&mut y, rows, output, 0..output, step, run);
+    y
+}
+
+/// The same for the columns `columns` of `y` `[rows, stride]`; pieces begin at multiples of `step` after the first of them.
+pub(super) fn into_columns(
+    y: &mut [f32],
+    rows: usize,
+    stride: usize,
+    columns: Range<usize>,
+    step: usize,
+    run: impl Fn(usize, &mut Columns<'_>) + Sync,
+) {
+    assert!(columns.end <= stride && y.len() >= rows * stride, "columns that are not within their result");
+    if rows == 0 || columns.is_empty() {
+        return;
     }
     let shared = Shared(y.as_mut_ptr());
     // A few pieces for each thread even out their ends.
-    let piece = output.div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
-    (0..output.div_ceil(piece)).into_par_iter().for_each(|i| {
-        let end = ((i + 1) * piece).min(output);
-        for first in (i * piece..end).step_by(step) {
+    let piece = columns.len().div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
+    (0..columns.len().div_ceil(piece)).into_par_iter().for_each(|i| {
+        let start = columns.start + i * piece;
+        let end = (start + piece).min(columns.end);
+        for first in (start..end).step_by(step) {
             // SAFETY: `first` lies within the first row.
             let start = unsafe { shared.get().add(first) };
             let count = step.min(end - first);
-            run(first, &mut Columns { start, stride: output, rows, count, result: PhantomData });
+            run(first, &mut Columns { start, stride, rows, count, result: PhantomData });
         }
     });
-    y
 }
 
 #[cfg(test)]

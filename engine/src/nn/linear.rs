@@ -4,14 +4,14 @@
 //! activations share a type and candle does it all.
 
 use super::activation::Activation;
-use super::host::{TASK, is_host_f32, values, values_mut};
+use super::finish::Finish;
+use super::host::{is_host_f32, values, values_mut};
 use super::product::product;
 use super::tracked;
 use super::weight::{Values, Weight, with_host_values};
 use crate::error::Result;
-use crate::precision::{Products, WeightFormat};
+use crate::precision::Products;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
-use rayon::prelude::*;
 
 /// `y = x Wᵀ + b`, with `W` `[output, input]` as PyTorch stores it.
 #[derive(Debug, Clone)]
@@ -38,51 +38,46 @@ impl Linear {
         self.weight.output()
     }
 
-    /// How its products on the CPU are computed, where the processor can: beside weights in f32 and f16 always exactly.
-    pub fn products(&self) -> Products {
-        match self.weight.format() {
-            None | Some(WeightFormat::F32 | WeightFormat::F16) => Products::Exact,
-            Some(_) => self.products,
-        }
-    }
-
     /// `x`: `[rows, input]` in the compute type → `[rows, output]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.product(x)?;
-        match &self.bias {
-            Some(bias) => add_bias(y, bias),
-            None => Ok(y),
-        }
+        self.run(x, None)
     }
 
-    /// `activation` of [`Linear::forward`]; on the CPU in the same pass over the result as the bias.
+    /// `activation` of [`Linear::forward`]; on the CPU while the results are at hand.
     pub fn forward_then(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        let y = self.product(x)?;
-        match &self.bias {
-            Some(bias) if is_host_f32(&y) && y.is_contiguous() => {
-                y.inplace_op2(bias, &AddBias { then: Some(activation) })?;
-                Ok(y)
-            }
-            Some(bias) => activation.forward(&add_bias(y, bias)?),
-            None => activation.forward(&y),
-        }
+        self.run(x, Some(activation))
     }
 
-    /// `x` times the transpose of the weight, in memory of its own.
-    fn product(&self, x: &Tensor) -> Result<Tensor> {
+    fn run(&self, x: &Tensor, then: Option<Activation>) -> Result<Tensor> {
         let (rows, input) = x.dims2()?;
         if input != self.weight.input() {
             let shape = (self.weight.output(), self.weight.input());
             return Err(candle_core::Error::Msg(format!("rows of {input} numbers for weights {shape:?}")).into());
         }
-        match &self.weight.values {
-            _ if x.track_op() => tracked::product(x, &self.weight),
-            Values::Tensor(weight) => Ok(x.matmul(&weight.t()?)?),
-            _ => {
-                let y = with_host_values(x, |x| product(x, rows, &self.weight, self.products))??;
-                Ok(Tensor::from_vec(y, (rows, self.weight.output()), x.device())?)
-            }
+        let y = match &self.weight.values {
+            _ if x.track_op() => tracked::product(x, &self.weight)?,
+            Values::Tensor(weight) => x.matmul(&weight.t()?)?,
+            _ => return self.on_host(x, rows, then),
+        };
+        let y = match &self.bias {
+            Some(bias) => add_bias(y, bias)?,
+            None => y,
+        };
+        match then {
+            Some(activation) => activation.forward(&y),
+            None => Ok(y),
         }
+    }
+
+    fn on_host(&self, x: &Tensor, rows: usize, then: Option<Activation>) -> Result<Tensor> {
+        let run = |bias: Option<&[f32]>| {
+            with_host_values(x, |x| product(x, rows, &self.weight, self.products, Finish { bias, then }))?
+        };
+        let y = match &self.bias {
+            Some(bias) => with_host_values(bias, |bias| run(Some(bias)))??,
+            None => run(None)?,
+        };
+        Ok(Tensor::from_vec(y, (rows, self.weight.output()), x.device())?)
     }
 }
 
@@ -90,16 +85,13 @@ impl Linear {
 /// else may look at it any more.
 pub(crate) fn add_bias(product: Tensor, bias: &Tensor) -> Result<Tensor> {
     if is_host_f32(&product) && product.is_contiguous() {
-        product.inplace_op2(bias, &AddBias { then: None })?;
+        product.inplace_op2(bias, &AddBias)?;
         return Ok(product);
     }
     Ok(product.broadcast_add(bias)?)
 }
 
-struct AddBias {
-    /// Applied to the sum.
-    then: Option<Activation>,
-}
+struct AddBias;
 
 impl InplaceOp2 for AddBias {
     fn name(&self) -> &'static str {
@@ -117,15 +109,7 @@ impl InplaceOp2 for AddBias {
         if bias.is_empty() || layout.dims().last() != Some(&bias.len()) {
             candle_core::bail!("a bias of {} numbers does not fit {:?}", bias.len(), layout.shape());
         }
-        let task = bias.len() * (TASK / bias.len()).max(1);
-        values_mut(product, layout)?.par_chunks_mut(task).for_each(|rows| {
-            for row in rows.chunks_exact_mut(bias.len()) {
-                row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
-            }
-            if let Some(activation) = self.then {
-                activation.in_place(rows);
-            }
-        });
+        Finish { bias: Some(bias), then: None }.all(values_mut(product, layout)?, bias.len());
         Ok(())
     }
 }
@@ -170,6 +154,35 @@ mod tests {
                 assert_eq!(linear(&weight)?.forward(&x)?.to_vec2::<f32>()?, widened);
             }
         }
+        Ok(())
+    }
+
+    /// Whichever loop multiplies, bias and activation come after it.
+    #[test]
+    fn every_product_is_finished() -> Result<()> {
+        let (input, output) = (70, 85);
+        let weight = Tensor::randn(0f32, 1.0, (output, input), &Device::Cpu)?;
+        let bias = Tensor::randn(0f32, 1.0, output, &Device::Cpu)?;
+        for (rows, dtype, products) in [
+            (2, DType::F32, Products::Exact),
+            (30, DType::F16, Products::Exact),
+            (70, DType::BF16, Products::Exact),
+            (10, DType::BF16, Products::Fast),
+            (70, DType::BF16, Products::Fast),
+        ] {
+            let x = Tensor::randn(0f32, 1.0, (rows, input), &Device::Cpu)?;
+            let linear = |bias| {
+                Ok::<_, crate::Error>(Linear::new(Weight::from_tensor(&weight.to_dtype(dtype)?)?, bias, products))
+            };
+            let sums = linear(None)?.forward(&x)?.broadcast_add(&bias)?;
+            let biased = linear(Some(bias.clone()))?;
+            let error = (biased.forward(&x)? - &sums)?.abs()?.max_all()?.to_scalar::<f32>()?;
+            assert_eq!(error, 0.0, "{rows} rows, {dtype:?}");
+            let error = (biased.forward_then(&x, Activation::Gelu)? - Activation::Gelu.forward(&sums)?)?;
+            assert_eq!(error.abs()?.max_all()?.to_scalar::<f32>()?, 0.0, "{rows} rows, {dtype:?}");
+        }
+        let short = Linear::new(Weight::from_tensor(&weight)?, Some(bias.narrow(0, 0, 3)?), Products::Exact);
+        assert!(short.forward(&Tensor::zeros((1, input), DType::F32, &Device::Cpu)?).is_err());
         Ok(())
     }
 }

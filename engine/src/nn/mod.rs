@@ -8,12 +8,15 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_attention;
+#[cfg(target_arch = "x86_64")]
+mod avx512_f32;
 mod columns;
 mod depthwise;
 mod dot;
 #[cfg(target_arch = "x86_64")]
 mod eight_bits;
 mod few_rows;
+mod finish;
 mod gemm;
 mod host;
 mod linear;

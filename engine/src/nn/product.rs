@@ -1,66 +1,139 @@
 //! The product of activations with a weight matrix in host memory: which loop runs when.
 //!
-//! **Exact** products are f32 throughout. Few rows (decoding, a follow-up question) are multiplied straight from the kept
-//! form: see [`few_rows`]. Many rows (a prompt with its image, encoders) are bound by arithmetic: weights are widened a
-//! block at a time and go through the f32 matrix product.
+//! **Exact** products are f32 throughout. Few rows (decoding) are multiplied straight from the kept form: see [`few_rows`].
+//! Many rows (a prompt with its image, encoders) are bound by arithmetic: weights are widened a block at a time and go through
+//! an f32 matrix product, [`super::avx512_f32`] where the processor can.
 //!
 //! **Fast** products use what the processor multiplies fastest, if it has it: bf16 dot products beside weights in bf16, 8-bit ones
-//! beside quantised weights. One loop serves any count of rows, straight from the kept form, so that a row's result does not
-//! depend on how many others it was computed with.
+//! beside quantised weights, each straight from the kept form.
 
 use super::few_rows::few_rows;
+use super::finish::Finish;
 use super::gemm;
 use super::weight::{Values, Weight};
 use crate::error::Result;
 use crate::precision::{Products, WeightFormat};
 
 #[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512};
+use super::{avx2::Avx2, avx512::Avx512, avx512_f32::Avx512F};
 
 /// Up to this many rows of `x` it is faster to multiply straight from the kept form than to widen the weights and hand
 /// them to the matrix product. At this many both take about as long (two cores, AVX-512).
 const FEW_ROWS: usize = 64;
 
+/// The same where the matrix product is that of [`super::avx512_f32`] and weights are not quantised.
+#[cfg(target_arch = "x86_64")]
+const FEW_ROWS_AVX512: usize = 8;
+
+/// Up to this many rows bf16 dot products are faster than f32 ones on processors where many rows are not.
+#[cfg(target_arch = "x86_64")]
+const FEW_ROWS_BF16: usize = 24;
+
 /// Rows of `W` widened at a time for the matrix product: enough to keep every thread busy, few enough that the copy
 /// (16 MiB at width 4096) hardly counts beside the weights.
 const BLOCK_ROWS: usize = 1024;
 
-/// `x` `[rows, input]` times the transpose of `weight` → `[rows, output]`.
+/// `x` `[rows, input]` times the transpose of `weight`, finished → `[rows, output]`.
 ///
 /// # Errors
-/// For a weight that is not in host memory.
-pub(super) fn product(x: &[f32], rows: usize, weight: &Weight, products: Products) -> Result<Vec<f32>> {
+/// For a weight that is not in host memory, and a bias that is not as long as a row of the result.
+pub(super) fn product(
+    x: &[f32],
+    rows: usize,
+    weight: &Weight,
+    products: Products,
+    finish: Finish<'_>,
+) -> Result<Vec<f32>> {
     if matches!(weight.values, Values::Tensor(_) | Values::Absent) {
         return Err(candle_core::Error::Msg("a linear layer's weight is not where its input is".into()).into());
     }
-    #[cfg(target_arch = "x86_64")]
-    if products == Products::Fast {
-        match (&weight.values, Avx512::detect(), Avx2::detect()) {
-            (Values::Bf16(w), Some(avx512), _) => {
-                return Ok(avx512.bf16_product(x, rows, w.as_slice(), weight.input()));
-            }
-            (Values::Quantised(w), Some(avx512), _) => return Ok(avx512.quantised_product(x, rows, w)),
-            (Values::Quantised(w), None, Some(avx2)) => return Ok(avx2.quantised_product(x, rows, w)),
-            _ => {}
-        }
+    if let Some(bias) = finish.bias
+        && bias.len() != weight.output()
+    {
+        let told = format!("a bias of {} numbers for rows of {}", bias.len(), weight.output());
+        return Err(candle_core::Error::Msg(told).into());
     }
-    let _ = products;
-    Ok(if rows <= FEW_ROWS { of_few_rows(x, rows, weight) } else { of_many_rows(x, rows, weight) })
+    let format = weight.format().unwrap_or(WeightFormat::F32);
+    let mut y = match (way(format, rows, products), &weight.values) {
+        #[cfg(target_arch = "x86_64")]
+        (Way::Bf16(avx512), Values::Bf16(w)) => avx512.bf16_product(x, rows, w.as_slice(), weight.input()),
+        #[cfg(target_arch = "x86_64")]
+        (Way::EightBits(avx512), Values::Quantised(w)) => avx512.quantised_product(x, rows, w),
+        #[cfg(target_arch = "x86_64")]
+        (Way::EightBitsAvx2(avx2), Values::Quantised(w)) => avx2.quantised_product(x, rows, w),
+        #[cfg(target_arch = "x86_64")]
+        (Way::ManyAvx512(avx512), _) => return Ok(of_many_rows_avx512(avx512, x, rows, weight, finish)),
+        (Way::Few, _) => of_few_rows(x, rows, weight),
+        _ => of_many_rows(x, rows, weight),
+    };
+    finish.all(&mut y, weight.output());
+    Ok(y)
 }
 
-/// The numbers in which [`product`] computes with weights in `format`, for people.
-pub(crate) fn product_numbers(format: WeightFormat, products: Products) -> &'static str {
+/// The loop that multiplies.
+enum Way {
+    /// [`few_rows`] and its like for quantised weights, in f32.
+    Few,
+    /// Widened a block at a time, then [`gemm`], in f32.
+    Many,
+    /// The same laid out for AVX-512, in f32.
     #[cfg(target_arch = "x86_64")]
-    if products == Products::Fast {
-        if format == WeightFormat::Bf16 && Avx512::detect().is_some() {
-            return "bf16";
+    ManyAvx512(Avx512F),
+    #[cfg(target_arch = "x86_64")]
+    Bf16(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    EightBits(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    EightBitsAvx2(Avx2),
+}
+
+fn way(format: WeightFormat, rows: usize, products: Products) -> Way {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if products == Products::Fast {
+            match (Avx512::detect(), Avx2::detect()) {
+                (Some(avx512), _)
+                    if format == WeightFormat::Bf16 && (rows <= FEW_ROWS_BF16 || avx512.bf16_is_fastest()) =>
+                {
+                    return Way::Bf16(avx512);
+                }
+                (Some(avx512), _) if format.is_quantised() => return Way::EightBits(avx512),
+                (None, Some(avx2)) if format.is_quantised() => return Way::EightBitsAvx2(avx2),
+                _ => {}
+            }
         }
-        if format.is_quantised() && (Avx512::detect().is_some() || Avx2::detect().is_some()) {
-            return "int8";
+        let few = if format.is_quantised() { FEW_ROWS } else { FEW_ROWS_AVX512 };
+        if rows > few
+            && let Some(avx512) = Avx512F::detect()
+        {
+            return Way::ManyAvx512(avx512);
         }
     }
     let _ = (format, products);
-    "f32"
+    if rows <= FEW_ROWS { Way::Few } else { Way::Many }
+}
+
+impl Way {
+    fn numbers(&self) -> &'static str {
+        match self {
+            Self::Few | Self::Many => "f32",
+            #[cfg(target_arch = "x86_64")]
+            Self::ManyAvx512(_) => "f32",
+            #[cfg(target_arch = "x86_64")]
+            Self::Bf16(_) => "bf16",
+            #[cfg(target_arch = "x86_64")]
+            Self::EightBits(_) | Self::EightBitsAvx2(_) => "int8",
+        }
+    }
+}
+
+/// The numbers in which [`product`] computes with weights in `format`, for people: those of many rows, then those of a single
+/// one if they are others.
+pub(crate) fn product_numbers(format: WeightFormat, products: Products) -> &'static str {
+    match (way(format, usize::MAX, products).numbers(), way(format, 1, products).numbers()) {
+        ("f32", "bf16") => "f32, bf16",
+        (many, _) => many,
+    }
 }
 
 fn of_few_rows(x: &[f32], rows: usize, weight: &Weight) -> Vec<f32> {
@@ -93,6 +166,21 @@ fn of_many_rows(x: &[f32], rows: usize, weight: &Weight) -> Vec<f32> {
         gemm::times_transposed(x, w.as_slice(), input, &mut y, output, 0);
     } else {
         in_blocks(weight, |first, w| gemm::times_transposed(x, w, input, &mut y, output, first));
+    }
+    y
+}
+
+#[cfg(target_arch = "x86_64")]
+fn of_many_rows_avx512(avx512: Avx512F, x: &[f32], rows: usize, weight: &Weight, finish: Finish<'_>) -> Vec<f32> {
+    let (input, output) = (weight.input(), weight.output());
+    let mut y = vec![0f32; rows * output];
+    match &weight.values {
+        Values::F32(w) => avx512.times_transposed(x, w.as_slice(), input, &mut y, output, 0, finish),
+        Values::Bf16(w) => avx512.times_transposed(x, w.as_slice(), input, &mut y, output, 0, finish),
+        Values::F16(w) => avx512.times_transposed(x, w.as_slice(), input, &mut y, output, 0, finish),
+        Values::Quantised(_) | Values::Tensor(_) | Values::Absent => {
+            in_blocks(weight, |first, w| avx512.times_transposed(x, w, input, &mut y, output, first, finish));
+        }
     }
     y
 }

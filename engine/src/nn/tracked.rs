@@ -2,6 +2,7 @@
 //! differentiable operations; on the CPU weights are frozen, and no gradient of them is computed or kept.
 //! Elsewhere candle's reverse pass also makes a gradient of each weight, which costs memory and is not used.
 
+use super::finish::Finish;
 use super::host::values;
 use super::product;
 use super::weight::{Values, Weight, with_host_values};
@@ -36,7 +37,7 @@ impl CustomOp1 for FrozenProduct {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let rows = layout.shape().dims2()?.0;
-        let y = product::product(values(storage, layout)?, rows, &self.weight, Products::Exact);
+        let y = product::product(values(storage, layout)?, rows, &self.weight, Products::Exact, Finish::default());
         let y = y.map_err(candle_core::Error::wrap)?;
         Ok((CpuStorage::F32(y), Shape::from((rows, self.weight.output()))))
     }

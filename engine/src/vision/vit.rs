@@ -96,7 +96,7 @@ impl Attention {
             }
             Projections::Separate([q, k, v]) => [q.forward(x)?, k.forward(x)?, v.forward(x)?],
         };
-        let mixed = attention([&q, &k, &v], self.heads, self.output.products())?;
+        let mixed = attention([&q, &k, &v], self.heads)?;
         self.output.forward(&mixed)
     }
 }
