@@ -30,6 +30,12 @@ const TILE_W: usize = 4;
 const PANEL: usize = 256 << 10;
 /// Rows of `x` in a tile of the 8-bit loop.
 const TILE_Q: usize = 8;
+/// Groups of a quantised matrix whose products are computed together, and pieces of 32 weights of each at a time: 9 to 17 KiB
+/// of a group.
+const GROUPS: usize = 4;
+const PIECES: usize = 32;
+/// Up to this many rows each group is read from front to back: memory decides.
+const FEW_Q: usize = 32;
 
 /// A sign that this processor has the instructions.
 #[derive(Debug, Clone, Copy)]
@@ -89,15 +95,15 @@ impl Avx512 {
         }
         let x = EightBits::of(x, rows, input, w.padded());
         let size = w.group_bytes();
-        by_columns(rows, output, GROUP, |first, y| {
-            let bytes = &w.bytes()[first / GROUP * size..][..size];
+        by_columns(rows, output, GROUPS * GROUP, |first, y| {
+            let bytes = &w.bytes()[first / GROUP * size..][..y.count().div_ceil(GROUP) * size];
             // SAFETY: as above.
             unsafe {
                 match w.format() {
-                    WeightFormat::Q8_0 => group_product::<Q8>(bytes, &x, y),
-                    WeightFormat::Q6K => group_product::<Q6>(bytes, &x, y),
-                    WeightFormat::Q5K => group_product::<K<true>>(bytes, &x, y),
-                    _ => group_product::<K<false>>(bytes, &x, y),
+                    WeightFormat::Q8_0 => groups_product::<Q8>(bytes, size, &x, y),
+                    WeightFormat::Q6K => groups_product::<Q6>(bytes, size, &x, y),
+                    WeightFormat::Q5K => groups_product::<K<true>>(bytes, size, &x, y),
+                    _ => groups_product::<K<false>>(bytes, size, &x, y),
                 }
             }
         })
@@ -394,45 +400,59 @@ impl Format for Q6 {
     }
 }
 
-/// One group against all rows.
+/// Some groups, of `size` bytes each, against all rows: [`PIECES`] of the sums at a time, so that those of a group stay in the
+/// nearest cache while the rows pass, and those of the rows in the next one while the groups do.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_product<F: Format>(group: &[u8], x: &EightBits, y: &mut Columns<'_>) {
-    let mut row = 0;
-    while row < x.rows {
-        let count = match x.rows - row {
-            TILE_Q.. => {
-                group_tile::<F, TILE_Q>(group, x, row, y);
-                TILE_Q
+fn groups_product<F: Format>(groups: &[u8], size: usize, x: &EightBits, y: &mut Columns<'_>) {
+    let whole = size / F::BLOCK;
+    let blocks = if x.rows > FEW_Q { PIECES / F::SUBS } else { whole };
+    for start in (0..whole).step_by(blocks.max(1)) {
+        for (group, bytes) in groups.chunks_exact(size).enumerate() {
+            let bytes = &bytes[start * F::BLOCK..((start + blocks) * F::BLOCK).min(size)];
+            let part = Part { bytes, piece: start * F::SUBS, column: group * GROUP };
+            let mut row = 0;
+            while row < x.rows {
+                row += match x.rows - row {
+                    TILE_Q.. => group_tile::<F, TILE_Q>(&part, x, row, y),
+                    4.. => group_tile::<F, 4>(&part, x, row, y),
+                    2.. => group_tile::<F, 2>(&part, x, row, y),
+                    _ => group_tile::<F, 1>(&part, x, row, y),
+                };
             }
-            4.. => {
-                group_tile::<F, 4>(group, x, row, y);
-                4
-            }
-            2.. => {
-                group_tile::<F, 2>(group, x, row, y);
-                2
-            }
-            _ => {
-                group_tile::<F, 1>(group, x, row, y);
-                1
-            }
-        };
-        row += count;
+        }
     }
 }
 
-/// One group against `M` rows from `first` on.
+/// Some blocks of a group.
+struct Part<'a> {
+    bytes: &'a [u8],
+    /// The first of their pieces of 32 weights.
+    piece: usize,
+    /// The group's first column.
+    column: usize,
+}
+
+/// Adds the products of a part of a group with `M` rows from `first` on; gives back `M`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usize, y: &mut Columns<'_>) {
-    let pieces = group.len() / F::BLOCK * F::SUBS;
-    assert!(pieces <= x.blocks && first + M <= x.rows);
+fn group_tile<F: Format, const M: usize>(part: &Part<'_>, x: &EightBits, first: usize, y: &mut Columns<'_>) -> usize {
+    let pieces = part.bytes.len() / F::BLOCK * F::SUBS;
+    assert!(part.piece + pieces <= x.blocks && first + M <= x.rows);
     assert!(x.numbers.len() >= x.rows * x.blocks * QUADS && x.factors.len() >= x.rows * x.blocks);
+    let count = (y.count() - part.column).min(GROUP);
+    let lanes = u16::MAX >> (GROUP - count);
     let mut sums = [_mm512_setzero_ps(); M];
-    for (block, bytes) in group.chunks_exact(F::BLOCK).enumerate() {
+    if part.piece > 0 {
+        for (m, sum) in sums.iter_mut().enumerate() {
+            let row = &y.row(first + m)[part.column..][..count];
+            // SAFETY: `row` has the `count` numbers of the lanes that are read.
+            *sum = unsafe { _mm512_maskz_loadu_ps(lanes, row.as_ptr()) };
+        }
+    }
+    for (block, bytes) in part.bytes.chunks_exact(F::BLOCK).enumerate() {
         for sub in 0..F::SUBS {
-            let piece = block * F::SUBS + sub;
-            // SAFETY: `bytes` is a whole block, and `sub` one of its pieces. `piece < pieces ≤ x.blocks`, so that each of the
-            // rows, which are rows of `x` by the assertion, has eight quads and one set of factors there.
+            let piece = part.piece + block * F::SUBS + sub;
+            // SAFETY: `bytes` is a whole block, and `sub` one of its pieces. `piece < part.piece + pieces ≤ x.blocks`, so that
+            // each of the rows, which are rows of `x` by the assertion, has eight quads and one set of factors there.
             unsafe {
                 let weights = F::weights(bytes.as_ptr(), sub);
                 let scales = F::scales(bytes.as_ptr(), sub);
@@ -463,13 +483,11 @@ fn group_tile<F: Format, const M: usize>(group: &[u8], x: &EightBits, first: usi
         }
     }
     for (m, sum) in sums.into_iter().enumerate() {
-        let mut lanes = [0f32; GROUP];
-        // SAFETY: `lanes` has room for the 16 numbers.
-        unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), sum) };
-        let row = y.row(first + m);
-        let wanted = row.len();
-        row.copy_from_slice(&lanes[..wanted]);
+        let row = &mut y.row(first + m)[part.column..][..count];
+        // SAFETY: `row` has the `count` numbers of the lanes that are written.
+        unsafe { _mm512_mask_storeu_ps(row.as_mut_ptr(), lanes, sum) };
     }
+    M
 }
 
 #[cfg(test)]
@@ -511,7 +529,7 @@ mod tests {
     #[test]
     fn a_row_does_not_depend_on_its_neighbours() {
         let Some(avx512) = detected() else { return };
-        let (rows, input, output) = (23, 200, 75);
+        let (rows, input, output) = (43, 1100, 75);
         let (x, w) = (numbers(rows * input, 1), numbers(output * input, 2));
         let half: Vec<bf16> = w.iter().map(|w| bf16::from_f32(*w)).collect();
         twin::rows_alone(&x, rows, output, |x, rows| avx512.bf16_product(x, rows, &half, input));
