@@ -451,6 +451,9 @@ impl Found {
                 "bf16" => {
                     "activations are rounded to bf16 inside products with weights (--compute exact: f32)".to_owned()
                 }
+                "f32/bf16" => "tokens and up to 64 positions at once: activations are rounded to bf16 inside products with weights; \
+                               encoders and longer prompts: f32 (--compute exact: f32)"
+                    .to_owned(),
                 "int8" => format!(
                     "activations are rounded to 8 bits, with a scale for 32 of them, inside products with weights in \
                      {weights} (--compute exact: f32)"

@@ -14,7 +14,7 @@ pub(crate) fn attention([q, k, v]: [&Tensor; 3], heads: usize) -> Result<Tensor>
     let head_dim = width / heads;
     #[cfg(target_arch = "x86_64")]
     if let Some(avx512) = super::avx512_f32::Avx512F::detect()
-        && [q, k, v].into_iter().all(super::host::is_host_f32)
+        && [q, k, v].into_iter().all(|t| super::host::is_host_f32(t) && t.stride().last() == Some(&1))
         && head_dim <= super::avx512_attention::WIDEST
     {
         return in_one_pass::attention(avx512, [q, k, v], heads);

@@ -95,7 +95,8 @@ impl Avx512 {
         }
         let x = EightBits::of(x, rows, input, w.padded());
         let size = w.group_bytes();
-        by_columns(rows, output, GROUPS * GROUP, |first, y| {
+        let groups = if rows > FEW_Q { GROUPS } else { 1 };
+        by_columns(rows, output, groups * GROUP, |first, y| {
             let bytes = &w.bytes()[first / GROUP * size..][..y.count().div_ceil(GROUP) * size];
             // SAFETY: as above.
             unsafe {
@@ -114,7 +115,7 @@ impl Avx512 {
 
 /// Rounds `from` to bf16, to nearest even; what `to` is longer stays as it is.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn round_row(from: &[f32], to: &mut [bf16]) {
+fn round_row(from: &[f32], to: &mut [bf16]) {
     let (blocks, rest) = from.as_chunks::<16>();
     for (from, to) in blocks.iter().zip(to.as_chunks_mut::<16>().0) {
         // SAFETY: both are references to as many numbers as are read and written; the two vectors have one size.

@@ -1,7 +1,7 @@
 //! The product of a few rows with the transpose of a weight matrix, straight from the type the weights are kept in.
 //!
 //! With one row (decoding) the bytes of the weights decide: each is read once, in the order it lies in memory, and
-//! widened in a register. With some more (a follow-up question, a given answer) each weight vector that was widened
+//! widened in a register. With some more (a short question that follows, a given answer) each weight vector that was widened
 //! meets several rows of `x`, so that arithmetic decides and no widened copy goes through memory.
 
 use super::host::TASK;

@@ -13,7 +13,7 @@ pub(super) struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    /// Finishes a row's columns from `first` on, on this core.
+    /// Finishes a row's columns from `first` on, on this core alone: loops call it while they hold what belongs to their thread.
     #[inline(always)]
     pub(super) fn columns(self, row: &mut [f32], first: usize) {
         if let Some(bias) = self.bias {

@@ -17,17 +17,14 @@ use crate::precision::{Products, WeightFormat};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512, avx512_f32::Avx512F};
 
-/// Up to this many rows of `x` it is faster to multiply straight from the kept form than to widen the weights and hand
-/// them to the matrix product. At this many both take about as long (two cores, AVX-512).
+/// Up to this many rows of `x` are multiplied straight from the kept form; for more it is faster to widen the weights and hand
+/// them to the matrix product. Where bf16 dot products are for few rows, these are as many as a forced prefix runs together:
+/// what was sampled is computed again as it was then.
 const FEW_ROWS: usize = 64;
 
-/// The same where the matrix product is that of [`super::avx512_f32`] and weights are not quantised.
+/// The same for exact products where the matrix product is that of [`super::avx512_f32`] and weights are not quantised.
 #[cfg(target_arch = "x86_64")]
 const FEW_ROWS_AVX512: usize = 8;
-
-/// Up to this many rows bf16 dot products are faster than f32 ones on processors where many rows are not.
-#[cfg(target_arch = "x86_64")]
-const FEW_ROWS_BF16: usize = 24;
 
 /// Rows of `W` widened at a time for the matrix product: enough to keep every thread busy, few enough that the copy
 /// (16 MiB at width 4096) hardly counts beside the weights.
@@ -92,9 +89,7 @@ fn way(format: WeightFormat, rows: usize, products: Products) -> Way {
     {
         if products == Products::Fast {
             match (Avx512::detect(), Avx2::detect()) {
-                (Some(avx512), _)
-                    if format == WeightFormat::Bf16 && (rows <= FEW_ROWS_BF16 || avx512.bf16_is_fastest()) =>
-                {
+                (Some(avx512), _) if format == WeightFormat::Bf16 && (rows <= FEW_ROWS || avx512.bf16_is_fastest()) => {
                     return Way::Bf16(avx512);
                 }
                 (Some(avx512), _) if format.is_quantised() => return Way::EightBits(avx512),
@@ -128,10 +123,10 @@ impl Way {
 }
 
 /// The numbers in which [`product`] computes with weights in `format`, for people: those of many rows, then those of a single
-/// one if they are others.
+/// row if they are others.
 pub(crate) fn product_numbers(format: WeightFormat, products: Products) -> &'static str {
     match (way(format, usize::MAX, products).numbers(), way(format, 1, products).numbers()) {
-        ("f32", "bf16") => "f32, bf16",
+        ("f32", "bf16") => "f32/bf16",
         (many, _) => many,
     }
 }

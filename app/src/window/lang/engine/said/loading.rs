@@ -88,6 +88,11 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "与权重相乘时，激活值舍入为 bf16（精确计算时为 f32）",
     ),
     (
+        "tokens and up to 64 positions at once: activations are rounded to bf16 inside products with weights; encoders and \
+         longer prompts: f32 (--compute exact: f32)",
+        "生成词元以及一次不超过 64 个位置时，与权重相乘的激活值舍入为 bf16；编码器和更长的提示按 f32 计算（精确计算时全部为 f32）",
+    ),
+    (
         "activations are rounded to 8 bits, with a scale for 32 of them, inside products with weights in {} \
          (--compute exact: f32)",
         "与类型为 {0} 的权重相乘时，激活值舍入为 8 位，每 32 个共用一个缩放系数（精确计算时为 f32）",
