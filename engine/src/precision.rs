@@ -173,7 +173,8 @@ pub enum Products {
     /// f32, whatever the weights are kept in.
     Exact,
     /// What the processor multiplies fastest: activations are rounded to bf16 beside weights in bf16 (on Intel's processors
-    /// only up to 64 rows at once), and to 8 bits with a scale for 32 of them beside quantised weights. Sums are f32. Weights in f32 and f16 are multiplied exactly.
+    /// only up to 64 rows at once), and to 8 bits with a scale for 32 of them beside quantised weights. Sums are f32. Weights
+    /// in f32 and f16 are multiplied exactly.
     Fast,
 }
 

@@ -6,6 +6,7 @@ use crate::advice::Advice;
 use crate::error::{Refusal, Result};
 use crate::job::Stage;
 use crate::model::Model;
+use crate::nn::FEW_ROWS;
 use crate::observe::{Site, show};
 use crate::text::{TokenStream, Tokenizer};
 use candle_core::{D, Tensor};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 /// Ids of a forced prefix that one pass runs over. Together they cost little more than one of them; their logits,
 /// 33 MB in the 8B model, are why there are not more.
 pub(super) const KNOWN_AT_ONCE: usize = 64;
+
+// More would be multiplied in other numbers than each of them alone was when it was sampled.
+const _: () = assert!(KNOWN_AT_ONCE <= FEW_ROWS);
 
 /// A text that is being generated.
 pub(super) struct Generation {

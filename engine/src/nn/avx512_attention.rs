@@ -62,7 +62,7 @@ fn one_head([q, k, v]: [Rows<'_>; 3], n: usize, first: usize, y: &mut Columns<'_
             query.iter_mut().zip(q.part(row + m, first, width)).for_each(|(query, q)| *query = q * scale);
         }
         for (panel, keys) in keys.chunks_exact(width * PANEL).enumerate() {
-            let sums = tile::<ROWS, 2>(&queries, keys, width);
+            let sums = tile::<ROWS>(&queries, keys, width);
             for (scores, sums) in scores.chunks_exact_mut(padded).zip(&sums) {
                 store(&mut scores[panel * PANEL..], sums);
             }
@@ -78,7 +78,7 @@ fn one_head([q, k, v]: [Rows<'_>; 3], n: usize, first: usize, y: &mut Columns<'_
         for (panel, values) in values.chunks_exact(n * PANEL).enumerate() {
             let mut mixed = [[0f32; PANEL]; ROWS];
             for (weights, values) in weights.chunks_exact(ROWS * DEPTH).zip(values.chunks(DEPTH * PANEL)) {
-                let sums = tile::<ROWS, 2>(weights, values, values.len() / PANEL);
+                let sums = tile::<ROWS>(weights, values, values.len() / PANEL);
                 for (mixed, sums) in mixed.iter_mut().zip(&sums) {
                     let mut part = [0f32; PANEL];
                     store(&mut part, sums);

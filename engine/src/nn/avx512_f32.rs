@@ -26,7 +26,7 @@ const FEW: usize = 4;
 pub(super) const LANES: usize = 16;
 /// Columns of a panel: two registers.
 pub(super) const PANEL: usize = 2 * LANES;
-/// Numbers of the sum after the one at work that are fetched.
+/// How many numbers of the sum ahead weights are fetched.
 const AHEAD: usize = 16;
 /// Columns of a task at most: with [`DEPTH`], a third of a second-level cache of 2 MiB.
 const AT_ONCE: usize = 384;
@@ -113,9 +113,9 @@ fn columns<W: Number>(
             for (panel, first) in room.panels.chunks_exact(DEPTH * PANEL).zip((0..y.count()).step_by(PANEL)) {
                 let place = Place { row, count, first, add: start > 0 };
                 if count <= FEW {
-                    place.put(y, &tile::<FEW, 2>(&room.x, panel, depth));
+                    place.put(y, &tile::<FEW>(&room.x, panel, depth));
                 } else {
-                    place.put(y, &tile::<ROWS, 2>(&room.x, panel, depth));
+                    place.put(y, &tile::<ROWS>(&room.x, panel, depth));
                 }
             }
             if start + depth == input {
@@ -196,23 +196,23 @@ fn transpose(rows: &mut [__m512; LANES]) {
     }
 }
 
-/// The products of `M` rows of `x`, [`DEPTH`] numbers apart, with the `16 · N` columns of a panel `[depth, 16 · N]`.
+/// The products of `M` rows of `x`, [`DEPTH`] numbers apart, with the columns of a panel `[depth, PANEL]`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn tile<const M: usize, const N: usize>(x: &[f32], panel: &[f32], depth: usize) -> [[__m512; N]; M] {
-    assert!(depth <= DEPTH && x.len() >= M * DEPTH && panel.len() >= depth * N * LANES);
-    let mut sums = [[_mm512_setzero_ps(); N]; M];
+pub(super) fn tile<const M: usize>(x: &[f32], panel: &[f32], depth: usize) -> [[__m512; 2]; M] {
+    assert!(depth <= DEPTH && x.len() >= M * DEPTH && panel.len() >= depth * PANEL);
+    let mut sums = [[_mm512_setzero_ps(); 2]; M];
     for k in 0..depth {
         // SAFETY: `k < depth`, so that row `m < M` of `x` and row `k` of the panel are within them by the lengths asserted
         // above.
         unsafe {
-            let mut columns = [_mm512_setzero_ps(); N];
-            for n in 0..N {
+            let mut columns = [_mm512_setzero_ps(); 2];
+            for n in 0..columns.len() {
                 // What lies ahead comes from the second-level cache in time. Where it is not within the panel nothing happens.
-                _mm_prefetch::<_MM_HINT_T0>(panel.as_ptr().wrapping_add(((k + AHEAD) * N + n) * LANES).cast());
+                _mm_prefetch::<_MM_HINT_T0>(panel.as_ptr().wrapping_add((k + AHEAD) * PANEL + n * LANES).cast());
             }
             for (n, columns) in columns.iter_mut().enumerate() {
-                *columns = _mm512_loadu_ps(panel.as_ptr().add((k * N + n) * LANES));
+                *columns = _mm512_loadu_ps(panel.as_ptr().add(k * PANEL + n * LANES));
             }
             for (m, sums) in sums.iter_mut().enumerate() {
                 let x = _mm512_set1_ps(*x.as_ptr().add(m * DEPTH + k));

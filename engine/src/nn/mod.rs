@@ -39,7 +39,7 @@ pub(crate) use dot::dot;
 pub use linear::Linear;
 pub(crate) use linear::add_bias;
 pub use norm::{LayerNorm, RmsNorm};
-pub(crate) use product::product_numbers;
+pub(crate) use product::{FEW_ROWS, product_numbers};
 pub use quantised::Quantised;
 pub(crate) use residual::residual;
 pub use resize::resize_tokens;

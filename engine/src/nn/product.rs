@@ -20,7 +20,7 @@ use super::{avx2::Avx2, avx512::Avx512, avx512_f32::Avx512F};
 /// Up to this many rows of `x` are multiplied straight from the kept form; for more it is faster to widen the weights and hand
 /// them to the matrix product. Where bf16 dot products are for few rows, these are as many as a forced prefix runs together:
 /// what was sampled is computed again as it was then.
-const FEW_ROWS: usize = 64;
+pub(crate) const FEW_ROWS: usize = 64;
 
 /// The same for exact products where the matrix product is that of [`super::avx512_f32`] and weights are not quantised.
 #[cfg(target_arch = "x86_64")]
