@@ -7,7 +7,7 @@
 `WORK/checkpoint` has the released 3B's shapes with weights at random (13.6 GB). `PYTHON` is the interpreter of an
 environment with the peers at the versions of bench/peers/requirements.txt; llama.cpp's files are written into WORK once.
 Ours and the peers' run in turn, each in a process of its own, as many rounds as asked for; a time is the median of the
-rounds. Where the peers are not installed, the report says so and has our columns alone.
+rounds. Opening is timed after the weights were read once. Where the peers are not installed, the report says so and has our columns alone.
 """
 
 import argparse
@@ -58,6 +58,14 @@ def processor():
     known = ["avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"]
     found = [name for name in known if name in flags.split()]
     return f"{os.cpu_count()} cores, {platform.machine()}, {', '.join(found) or 'instruction sets unknown'}"
+
+
+def warm(checkpoint):
+    """Reads the weights once, so that opening them is timed from the system's cache of files and not from the disk."""
+    for file in sorted(checkpoint.glob("*.safetensors")):
+        with file.open("rb", buffering=0) as weights:
+            while weights.read(64 << 20):
+                pass
 
 
 def median(values):
@@ -113,6 +121,7 @@ def language(speed, checkpoint, work, peers, rounds, threads, formats):
         if peers and not file.is_file():
             subprocess.run([peers, HERE / "peers/language.py", "make", form, file], check=True)
         for _ in range(rounds):
+            warm(checkpoint)
             ours.append(run([speed, checkpoint, form, "auto", "fast", "language"]))
             if peers:
                 theirs.append(run([peers, HERE / "peers/language.py", "time", file, threads]))

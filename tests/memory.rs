@@ -25,9 +25,13 @@ struct Peak {
 }
 
 /// Asks one question with weights kept as `dtype`, looking at the process all the while.
-fn ask(checkpoint: &Path, dtype: &str) -> Peak {
+fn ask(checkpoint: &Path, dtype: &str, more: &[&str]) -> Peak {
     let mut child = Command::new(env!("CARGO_BIN_EXE_opabinia"))
-        .args(["ask", "--quiet", "--device", "cpu", "--weights", dtype, "--max-tokens", "2", "--model"])
+        // Each run does all of the work.
+        .env("OPABINIA_CACHE_GB", "0")
+        .args(["ask", "--quiet", "--device", "cpu", "--weights", dtype, "--max-tokens", "2"])
+        .args(more)
+        .arg("--model")
         .arg(checkpoint)
         .arg("What is this?")
         .stdout(Stdio::null())
@@ -70,8 +74,8 @@ fn opening_a_checkpoint_takes_little_more_than_its_weights() {
     forge(&spec, &large, |_| {}).unwrap();
     let stored = size(&spec).bytes;
     for (dtype, width) in [("bf16", 2), ("f16", 2), ("f32", 4)] {
-        let program = ask(&small, dtype);
-        let peak = ask(&large, dtype);
+        let program = ask(&small, dtype, &[]);
+        let peak = ask(&large, dtype, &[]);
         let limit = (ALLOWED * (stored * width / 4) as f64) as u64 + BESIDE_WEIGHTS;
         let (resident, anonymous) = (peak.resident - program.resident, peak.anonymous - program.anonymous);
         let of = format!("{dtype}: {stored} bytes of f32, limit {limit}");
@@ -79,6 +83,43 @@ fn opening_a_checkpoint_takes_little_more_than_its_weights() {
         assert!(anonymous <= limit, "{of}, anonymous memory at its peak {anonymous}");
         assert!(resident <= limit, "{of}, resident memory at its peak {resident}");
     }
+}
+
+/// Encoders of 110 MB, 57 MB and little, which are read where they lie: with `--keep-encoders no` only one of them is there at a
+/// time, whose pages then count no more.
+#[test]
+fn encoders_that_leave_take_the_memory_of_the_largest() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint");
+    let mut spec = Preset::Tiny.spec();
+    for tower in &mut spec.towers {
+        match &mut tower.network {
+            EncoderNetwork::Siglip { dim, depth, .. } => (*dim, *depth) = (768, 4),
+            // The last layer is not used.
+            EncoderNetwork::Clip { dim, intermediate, layers, .. } => (*dim, *intermediate, *layers) = (768, 3072, 3),
+            _ => {}
+        }
+    }
+    forge(&spec, &checkpoint, |_| {}).unwrap();
+    let image = folder.path().join("photo.bmp");
+    std::fs::write(&image, bitmap(64)).unwrap();
+    let image = image.to_str().unwrap();
+    let peak = |stay| ask(&checkpoint, "f32", &["--keep-encoders", stay, "--image", image]).resident;
+    let (all, one) = (peak("yes"), peak("no"));
+    println!("all of them {all}, one at a time {one}");
+    // The smaller of the two large ones is not there while the larger one is; the rest is as noisy as its size.
+    let smaller = 40 << 20;
+    assert!(one + smaller <= all, "{all} with all of them, {one} with one at a time");
+}
+
+/// A grey picture of `side` × `side` pixels: the header of a Windows bitmap, and its rows.
+fn bitmap(side: u32) -> Vec<u8> {
+    let pixels = 3 * side * side;
+    let mut bytes = b"BM".to_vec();
+    let header = [54 + pixels, 0, 54, 40, side, side, 1 | 24 << 16, 0, pixels, 2835, 2835, 0, 0];
+    bytes.extend(header.iter().flat_map(|number: &u32| number.to_le_bytes()));
+    bytes.resize(bytes.len() + pixels as usize, 128);
+    bytes
 }
 
 /// Names the directories of the checkpoints that this program, called by its own test, opens one after another.

@@ -13,6 +13,9 @@ mod cancelling;
 #[path = "worker/evidence.rs"]
 mod evidence;
 
+#[path = "worker/feature_cache.rs"]
+mod feature_cache;
+
 #[path = "worker/models.rs"]
 mod models;
 

@@ -5,9 +5,10 @@
 //! an answer rests on as people read it, [`evaluation`] asks the questions of a set, [`fingerprint`] tells
 //! checkpoints apart, [`demo`] holds the
 //! checkpoint that is part of the program, [`image_source`] finds the picture that a person named,
-//! [`pulling`] what a model needs from the hub, [`weight_cache`] where its quantised weights are kept, [`language`] says which languages are spoken, [`pace`] says how fast it comes, [`number`]
+//! [`pulling`] what a model needs from the hub, [`quality`] says what fewer bits cost, [`caches`] where its quantised weights and features are kept, [`language`] says which languages are spoken, [`pace`] says how fast it comes, [`number`]
 //! and [`csv`] write numbers, and [`output`] files, which the engine writes in the same way.
 
+pub mod caches;
 pub mod cli;
 pub mod csv;
 pub mod demo;
@@ -22,13 +23,13 @@ pub mod map_figure;
 pub mod number;
 pub mod pace;
 pub mod pulling;
+pub mod quality;
 pub mod recipe;
 pub mod recipe_file;
 pub mod selection;
 pub mod sides_figure;
 pub mod token_figure;
 pub mod value_grid;
-pub mod weight_cache;
 pub mod window;
 
 pub use opabinia_engine::checkpoint::encoder_names;

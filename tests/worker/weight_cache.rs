@@ -1,11 +1,11 @@
 //! Quantised weights that are kept on disk: what they answer, when they are used, and when they are not.
 
 use crate::lock_step::{LockStep, ask, load_from};
-use opabinia_engine::checkpoint::{CachedWeights, WeightCache, WeightFiles};
+use opabinia_engine::checkpoint::{CachedFileInfo, Caches, DiskCache, EncoderStay, WeightFiles};
 use opabinia_engine::model::LoadRequest;
 use opabinia_engine::precision::WeightFormat;
 use opabinia_engine::run::ModelId;
-use opabinia_engine::worker::{Client, Command};
+use opabinia_engine::worker::{Client, Command, EventKind, Outcome};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,26 +13,32 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A forged checkpoint, and a cache that keeps even the smallest weights.
-fn forged() -> (tempfile::TempDir, PathBuf, WeightCache) {
+fn forged() -> (tempfile::TempDir, PathBuf, DiskCache) {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint");
     opabinia_forge::forge(&opabinia_forge::Preset::Tiny.spec(), &checkpoint, |_| {}).unwrap();
-    let cache = WeightCache { directory: folder.path().join("cache"), limit: 1 << 30, least: 0 };
+    let cache = DiskCache { directory: folder.path().join("cache"), limit: 1 << 30, least: 0 };
     (folder, checkpoint, cache)
 }
 
-fn request(checkpoint: &Path, cache: Option<&WeightCache>) -> LoadRequest {
+fn request(checkpoint: &Path, cache: Option<&DiskCache>) -> LoadRequest {
     LoadRequest {
         weights: WeightFormat::Q4K.into(),
         encoder_weights: WeightFormat::Q8_0.into(),
-        cache: cache.cloned().map(Arc::new),
+        cache: cache
+            .map(|weights| Arc::new(Caches { weights: weights.clone(), features: nothing(&weights.directory) })),
         ..load_from(checkpoint)
     }
 }
 
+/// A cache that keeps nothing.
+fn nothing(directory: &Path) -> DiskCache {
+    DiskCache::new(directory.join("nothing"), 0)
+}
+
 /// The tokens of an answer, with their log-probabilities. The model stays open until `cached` holds: what is kept is written
 /// meanwhile.
-fn answer(checkpoint: &Path, cache: Option<&WeightCache>, cached: impl Fn() -> bool) -> Vec<(u32, f32)> {
+fn answer(checkpoint: &Path, cache: Option<&DiskCache>, cached: impl Fn() -> bool) -> Vec<(u32, f32)> {
     let mut engine = LockStep::new();
     let model = ModelId::unique();
     engine.command(Command::Load { model, request: request(checkpoint, cache), replaces: None }, |_| false);
@@ -42,7 +48,7 @@ fn answer(checkpoint: &Path, cache: Option<&WeightCache>, cached: impl Fn() -> b
 }
 
 /// Whether every set is there and whole.
-fn all_of(cache: &WeightCache) -> impl Fn() -> bool + use<'_> {
+fn all_of(cache: &DiskCache) -> impl Fn() -> bool + use<'_> {
     || cache.list().unwrap().iter().filter(|one| one.holds.is_some()).count() == SETS
 }
 
@@ -57,19 +63,19 @@ fn until(holds: impl Fn() -> bool) {
     }
 }
 
-fn path(cache: &WeightCache, one: &CachedWeights) -> PathBuf {
-    cache.directory.join(format!("{}.weights", one.name))
+fn path(cache: &DiskCache, one: &CachedFileInfo) -> PathBuf {
+    cache.directory.join(format!("{}.tensors", one.name))
 }
 
 /// Has all of it look as if it was used long ago.
-fn age(cache: &WeightCache) {
+fn age(cache: &DiskCache) {
     for one in cache.list().unwrap() {
         let file = File::options().append(true).open(path(cache, &one)).unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)).unwrap();
     }
 }
 
-fn is_fresh(one: &CachedWeights) -> bool {
+fn is_fresh(one: &CachedFileInfo) -> bool {
     one.used.elapsed().is_ok_and(|age| age < Duration::from_secs(3600))
 }
 
@@ -89,6 +95,48 @@ fn what_was_quantised_once_is_used_again_to_the_bit() {
     let again = cache.list().unwrap();
     assert_eq!(again.len(), SETS);
     assert!(again.iter().all(is_fresh), "not used: {again:?}");
+}
+
+#[test]
+fn encoders_that_leave_answer_the_same_to_the_bit() {
+    let (_folder, checkpoint, cache) = forged();
+    let plain = answer(&checkpoint, None, || true);
+    let leaving = |weights: WeightFormat, encoders: WeightFormat| LoadRequest {
+        weights: weights.into(),
+        encoder_weights: encoders.into(),
+        encoder_stay: EncoderStay::No,
+        ..request(&checkpoint, Some(&cache))
+    };
+    // Written when they are read first, taken from the disk, and taken from there again.
+    for _ in 0..2 {
+        let (answer, leave) = answer_of(leaving(WeightFormat::Q4K, WeightFormat::Q8_0));
+        assert_eq!((answer, leave), (plain.clone(), true));
+        let kept = cache.list().unwrap();
+        assert!(kept.iter().filter(|one| one.holds.is_some()).count() >= 4, "encoders were to be written: {kept:?}");
+    }
+    // As they are stored; and where nothing may be kept, there is no place that they could leave for.
+    let stored = || answer_of(leaving(WeightFormat::F32, WeightFormat::F32));
+    assert_eq!(
+        stored(),
+        (
+            answer_of(LoadRequest { encoder_stay: EncoderStay::Yes, ..leaving(WeightFormat::F32, WeightFormat::F32) })
+                .0,
+            true
+        )
+    );
+    let nowhere = LoadRequest { cache: None, ..leaving(WeightFormat::Q4K, WeightFormat::Q8_0) };
+    assert_eq!(answer_of(nowhere), (plain, false));
+}
+
+/// What a checkpoint, opened as `request` says, answers, and whether its encoders leave.
+fn answer_of(request: LoadRequest) -> (Vec<(u32, f32)>, bool) {
+    let mut engine = LockStep::new();
+    let model = ModelId::unique();
+    let mut events = engine.command(Command::Load { model, request, replaces: None }, |_| false);
+    let Some(EventKind::Done(Outcome::Loaded(loaded))) = events.pop() else { panic!("not loaded: {events:?}") };
+    let leave = loaded.inspection.need(loaded.inspection.precision.weights).encoders_leave;
+    let answer = engine.answer(ask(model, 6));
+    (answer.tokens.iter().map(|token| (token.id, token.log_prob)).collect(), leave)
 }
 
 #[test]
@@ -138,14 +186,14 @@ fn other_weights_are_other_weights_and_what_is_too_much_goes() {
     fs::write(&weights, bytes).unwrap();
     assert!(!cache.has(&files(), WeightFormat::Q4K));
     // Where nothing may be kept nothing is added; what may not stay beside what is new goes, the oldest first.
-    let none = WeightCache { limit: 0, ..cache.clone() };
+    let none = DiskCache { limit: 0, ..cache.clone() };
     answer(&checkpoint, Some(&none), || true);
     assert_eq!(cache.list().unwrap().len(), SETS);
     age(&cache);
     let mut client = Client::start().unwrap();
     let inspecting = client.inspect(request(&checkpoint, None));
     let limit = client.wait(inspecting).unwrap().core_bytes + 40_000;
-    let tight = WeightCache { limit, ..cache.clone() };
+    let tight = DiskCache { limit, ..cache.clone() };
     answer(&checkpoint, Some(&tight), || cache.has(&files(), WeightFormat::Q4K));
     let kept = cache.list().unwrap();
     assert!(kept.len() < SETS && kept.iter().map(|one| one.bytes).sum::<u64>() <= limit, "{kept:?}");

@@ -2,13 +2,13 @@
 
 use super::console::Console;
 use super::failure::Result;
+use crate::caches;
 use crate::demo::{self, Sample};
 use crate::image_source::{ImageSource, is_address};
 use crate::language::LanguageChoice;
-use crate::weight_cache;
 use clap::Args;
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::EncoderOverride;
+use opabinia_engine::checkpoint::{EncoderOverride, EncoderStay};
 use opabinia_engine::device::DeviceChoice;
 use opabinia_engine::error::Refusal;
 use opabinia_engine::generate::{GenerateOptions, Sampling};
@@ -45,6 +45,11 @@ pub struct LoadArgs {
     /// and to 8 bits beside q formats, where the processor multiplies those faster; auto is fast unless weights are in f32.
     #[arg(long, value_name = "HOW", default_value_t)]
     pub compute: ComputeChoice,
+    /// Whether encoders stay in memory when they have looked at a picture: auto (if there is room), yes or no. no needs less
+    /// memory, as only one of them is there at a time, and reads them again for each picture that is new. It is for weights that
+    /// lie in files: stored in the form they are kept in, or quantised and kept (`opabinia cache`).
+    #[arg(long, value_name = "WHETHER", default_value_t)]
+    pub keep_encoders: EncoderStay,
     /// Prompt template: llama_3, vicuna_v1, chatml_direct or phi3; chosen from the checkpoint if left out.
     #[arg(long, value_name = "NAME")]
     pub template: Option<Template>,
@@ -72,9 +77,10 @@ impl LoadArgs {
             weights: self.weights,
             encoder_weights: self.encoder_weights,
             compute: self.compute,
+            encoder_stay: self.keep_encoders,
             template: self.template,
             image_newline: if self.keep_newline { ImageNewline::Keep } else { ImageNewline::Reference },
-            cache: weight_cache::of_this_user(),
+            cache: caches::of_this_user(),
         })
     }
 }

@@ -1,12 +1,12 @@
-//! `opabinia cache`: what is kept of quantised weights, and how to be rid of it.
+//! `opabinia cache`: what is kept of quantised weights and of features of pictures, and how to be rid of it.
 
 use super::console::{print_json, print_report};
 use super::failure::Result;
 use super::json_path;
-use crate::weight_cache::{self, LIMIT};
+use crate::caches::{self, LIMIT};
 use clap::{Args, Subcommand};
 use opabinia_engine::Error;
-use opabinia_engine::checkpoint::{Bytes, CachedWeights, WeightCache};
+use opabinia_engine::checkpoint::{Bytes, CachedFileInfo, DiskCache};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,14 +17,16 @@ Examples:
   opabinia cache rm 3f9c02d1a7b64e58a0c1d2e3f4a5b6c7       one of them
   opabinia cache rm --all                                  everything
 
-OPABINIA_CACHE_GB says how much may be kept (50 unless it is set, 0 for nothing); what was used longest ago goes first.";
+OPABINIA_CACHE_GB says how much may be kept of weights (50 unless it is set), and a tenth of that of features; 0 is for nothing of
+either. What was used longest ago goes first.";
 
-/// List or remove quantised weights that are kept on disk.
+/// List or remove what is kept on disk: quantised weights, and features of pictures.
 ///
 /// Weights that are kept in q8_0, q6_k, q5_k or q4_k (--weights, --encoder-weights, or what suits this machine) are quantised
-/// once. The result is written while the model is open, and the same files open faster next time. Sets below 64 MB, weights
-/// between two checkpoints and those on a graphics device are not kept. Everything may be removed at any time: it is made again
-/// when it is needed.
+/// once. The result is written while the model is open, and the same files open faster next time. What an encoder makes of a
+/// picture that somebody asks about is kept, too: the next question about it, also of another checkpoint with the same encoder, does
+/// not wait for it. Sets of weights below 64 MB and the features of such encoders, what lies between two checkpoints and what is on
+/// a graphics device are not kept. Everything may be removed at any time: it is made again when it is needed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Cache {
@@ -60,27 +62,39 @@ impl Cache {
     /// # Errors
     /// If there is no such thing, or it cannot be removed; if nothing can be printed.
     pub fn run(&self) -> Result<()> {
-        let cache = weight_cache::of_this_user().ok_or_else(|| {
+        let caches = caches::of_this_user().ok_or_else(|| {
             Error::input("this user has no directory for caches", "set HOME or XDG_CACHE_HOME to one of yours")
         })?;
+        let both = [(&caches.weights, "quantised weights"), (&caches.features, "features of pictures")];
         match &self.what {
             What::Ls { json } => {
-                let all = cache.list()?;
-                if *json { print_json(&listed(&cache, &all)) } else { print_report(&report(&cache, &all)) }
+                let lists = [caches.weights.list()?, caches.features.list()?];
+                if *json {
+                    let [weights, features] = &lists;
+                    return print_json(&json!({
+                        "weights": listed(&caches.weights, weights),
+                        "features": listed(&caches.features, features),
+                    }));
+                }
+                let reports = both.iter().zip(&lists).map(|((cache, what), all)| report(cache, what, all));
+                print_report(&reports.collect::<Vec<_>>().join("\n"))
             }
             What::Rm { names, all, json } => {
-                let kept = cache.list()?;
-                let gone: Vec<&CachedWeights> = kept.iter().filter(|one| *all || names.contains(&one.name)).collect();
-                // All of them are looked at before one is removed.
-                if let Some(unknown) = names.iter().find(|name| !kept.iter().any(|one| one.name == **name)) {
-                    cache.remove(unknown)?;
+                let mut kept = Vec::new();
+                for (cache, _) in both {
+                    kept.extend(cache.list()?.into_iter().map(|one| (cache, one)));
                 }
-                for one in &gone {
+                // All of them are looked at before one is removed.
+                if let Some(unknown) = names.iter().find(|name| !kept.iter().any(|(_, one)| one.name == **name)) {
+                    caches.weights.remove(unknown)?;
+                }
+                let gone: Vec<_> = kept.iter().filter(|(_, one)| *all || names.contains(&one.name)).collect();
+                for (cache, one) in &gone {
                     cache.remove(&one.name)?;
                 }
-                cache.tidy();
-                let bytes: u64 = gone.iter().map(|one| one.bytes).sum();
-                let removed: Vec<&str> = gone.iter().map(|one| one.name.as_str()).collect();
+                both.iter().for_each(|(cache, _)| cache.tidy());
+                let bytes: u64 = gone.iter().map(|(_, one)| one.bytes).sum();
+                let removed: Vec<&str> = gone.iter().map(|(_, one)| one.name.as_str()).collect();
                 if *json {
                     return print_json(&json!({ "removed": removed, "bytes": bytes }));
                 }
@@ -90,11 +104,12 @@ impl Cache {
     }
 }
 
-fn report(cache: &WeightCache, all: &[CachedWeights]) -> String {
+/// The `cache` of `what`, which holds `all`, as lines of text.
+fn report(cache: &DiskCache, what: &str, all: &[CachedFileInfo]) -> String {
     let bytes = Bytes(all.iter().map(|one| one.bytes).sum());
     let limit =
         if cache.limit == 0 { "none is used or added".to_owned() } else { format!("at most {}", Bytes(cache.limit)) };
-    let mut text = format!("{}: {bytes} of quantised weights ({limit}; {LIMIT})\n", cache.directory.display());
+    let mut text = format!("{}: {bytes} of {what} ({limit}; {LIMIT})\n", cache.directory.display());
     for one in all {
         let age = one.used.elapsed().unwrap_or_default();
         let (format, source) = one.holds.as_ref().map_or(("?", "damaged"), |(format, source)| (format, source));
@@ -120,27 +135,27 @@ fn ago(age: Duration) -> String {
     }
 }
 
-fn listed(cache: &WeightCache, all: &[CachedWeights]) -> Value {
-    let one = |one: &CachedWeights| {
+fn listed(cache: &DiskCache, all: &[CachedFileInfo]) -> Value {
+    let one = |one: &CachedFileInfo| {
         let used = one.used.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (format, source) = one.holds.clone().unzip();
         json!({ "name": one.name, "bytes": one.bytes, "used": used, "format": format, "source": source })
     };
-    let weights: Vec<Value> = all.iter().map(one).collect();
-    json_path::with(json!({ "limit": cache.limit, "weights": weights }), "directory", &cache.directory)
+    let kept: Vec<Value> = all.iter().map(one).collect();
+    json_path::with(json!({ "limit": cache.limit, "kept": kept }), "directory", &cache.directory)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weight_cache::USUAL;
+    use crate::caches::USUAL;
     use std::path::PathBuf;
     use std::time::SystemTime;
 
     #[test]
     fn what_is_kept_is_listed_in_words() {
-        let cache = WeightCache::new(PathBuf::from("cache"), (USUAL * 1e9) as u64);
-        let one = |name: &str, holds: Option<(&str, &str)>, minutes: u64| CachedWeights {
+        let cache = DiskCache::new(PathBuf::from("cache"), (USUAL * 1e9) as u64);
+        let one = |name: &str, holds: Option<(&str, &str)>, minutes: u64| CachedFileInfo {
             name: name.to_owned(),
             bytes: 5_200_000_000,
             used: SystemTime::now() - Duration::from_secs(60 * minutes + 30),
@@ -150,9 +165,8 @@ mod tests {
         let expected = "cache: 10.4 GB of quantised weights (at most 50.0 GB; OPABINIA_CACHE_GB)\n\
                         3f9c    5.2 GB  q4_k   3 h ago         models/8b\n\
                         02d1    5.2 GB  ?      2 days ago      damaged\n";
-        assert_eq!(report(&cache, &all), expected);
-        assert!(
-            report(&WeightCache { limit: 0, ..cache }, &[]).contains("0 B of quantised weights (none is used or added")
-        );
+        assert_eq!(report(&cache, "quantised weights", &all), expected);
+        let nothing = report(&DiskCache { limit: 0, ..cache }, "features of pictures", &[]);
+        assert!(nothing.contains("0 B of features of pictures (none is used or added"), "{nothing}");
     }
 }

@@ -7,6 +7,7 @@ use super::driver::Driver;
 use super::failure::{Failure, Result};
 use super::json_path;
 use crate::encoder_names;
+use crate::quality::Quality;
 use clap::Args;
 use opabinia_engine::Error;
 use opabinia_engine::checkpoint::{Bytes, CambrianConfig, DecoderFamily, checkpoint_name};
@@ -111,10 +112,16 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         let parts = json!({
             "total": need.total(),
             "weights": need.weights,
+            "encoders_leave": need.encoders_leave,
             "kv_cache": need.kv_cache,
             "activations": need.activations,
         });
         (format.name().to_owned(), parts)
+    });
+    let qualities = inspection.needed.iter().filter_map(|(format, _)| {
+        let Quality { same_answers, divergence } = Quality::of(inspection, *format)?;
+        let measured = json!({ "same_answers_percent": same_answers, "divergence_millinats": divergence });
+        Some((format.name().to_owned(), measured))
     });
     let object = json!({
         "family": family(config),
@@ -145,6 +152,7 @@ fn report_json(inspection: &Inspection) -> Map<String, Value> {
         "parameters": { "total": inspection.parameters, "core": inspection.core_parameters },
         "stored": { "bytes": stored_bytes(inspection), "core_bytes": inspection.stored_bytes, "dtype": inspection.stored_dtype },
         "needed_bytes": needed.collect::<Map<_, _>>(),
+        "demo_quality": qualities.collect::<Map<_, _>>(),
         "available_bytes": inspection.available_bytes,
         "device": inspection.device,
         "precision": precision_json(inspection),
@@ -276,7 +284,14 @@ fn report_text(inspection: &Inspection) -> String {
     for (format, need) in &inspection.needed {
         let chosen = if *format == inspection.precision.weights { "  ← will be used" } else { "" };
         let (total, weights) = (Bytes(need.total()), Bytes(need.weights));
-        report.row(&format!("as {format}"), format!("{total} needed, {weights} of it weights{chosen}"));
+        let weights = if need.encoders_leave {
+            format!("of {weights} of weights, as encoders leave when they have looked")
+        } else {
+            format!("{weights} of it weights")
+        };
+        let quality = Quality::of(inspection, *format)
+            .map_or_else(String::new, |quality| format!(", {:.1} % of answers as in f32 (demo)", quality.same_answers));
+        report.row(&format!("as {format}"), format!("{total} needed, {weights}{quality}{chosen}"));
     }
     let available = inspection.available_bytes.map_or_else(|| "unknown".into(), |bytes| Bytes(bytes).to_string());
     report.row(

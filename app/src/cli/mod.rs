@@ -48,7 +48,7 @@ A first walk:
                                                                what one of them was worth
   opabinia eval --data assets/demo/questions --out run         a set of questions, with and without vision
   opabinia compare cambrian-8b my-finetune                     how two checkpoints differ
-  opabinia cache ls                                            what is kept of quantised weights
+  opabinia cache ls                                            what is kept of weights and features
   opabinia doctor                                              what this machine has
 
 Exit codes:

@@ -12,6 +12,7 @@ use super::convert::{
     Element, NotFinite, check_finite, convert, convert_between, stored_at, widen_between, widen_checked,
 };
 use super::files::{TensorView, WeightFiles, is_derived};
+use super::map::{MappedRange, MappedWeights};
 use super::stored::StoredType;
 use crate::advice::Advice;
 use crate::error::{Error, Refusal, Result};
@@ -127,6 +128,8 @@ struct Reading<'a> {
     meter: Rc<Meter<'a>>,
     /// Quantised matrices that are kept on disk.
     conversions: Option<Rc<Conversions>>,
+    /// Matrices that stay where they lie in a file.
+    mapped: Rc<RefCell<MappedWeights>>,
 }
 
 /// What a set of weight files holds, compared with what a model asks for.
@@ -173,6 +176,22 @@ impl Survey {
             let looked_up = matrix.part == Part::Table && device.is_cpu() && matrix.stays(weights);
             let format = matrix.format(weights);
             if !looked_up && last.replace((key, format)) != Some((key, format)) {
+                total = total.saturating_add(format.bytes(matrix.output, matrix.input));
+            }
+        }
+        total
+    }
+
+    /// Those of [`Survey::bytes`] on the CPU that lie in files, where quantised matrices are kept on disk if `cached`: pages that
+    /// the system can have back at any time.
+    pub fn bytes_in_files(&self, precision: Precision, cached: bool) -> u64 {
+        let weights = precision.weights;
+        let mut total = 0u64;
+        let mut last: Option<(&str, WeightFormat)> = None;
+        for ((key, _), matrix) in self.matrices.iter().filter(|(_, matrix)| matrix.part != Part::Table) {
+            let format = matrix.format(weights);
+            let in_file = matrix.stays(weights) || cached && format.is_quantised();
+            if in_file && last.replace((key, format)) != Some((key, format)) {
                 total = total.saturating_add(format.bytes(matrix.output, matrix.input));
             }
         }
@@ -271,7 +290,11 @@ impl<'a> Loader<'a> {
 
     /// A loader that shares its progress, in bytes in memory, with others: one per tower and one for the checkpoint.
     pub fn metered(files: &'a WeightFiles, device: Device, precision: Precision, meter: Rc<Meter<'a>>) -> Self {
-        Self::with_mode(files, precision, Mode::Read(Reading { device, meter, conversions: None }))
+        Self::with_mode(
+            files,
+            precision,
+            Mode::Read(Reading { device, meter, conversions: None, mapped: Rc::default() }),
+        )
     }
 
     /// The same loader, which takes quantised matrices from those `conversions` of its files, and leaves new ones to them. Only
@@ -413,12 +436,15 @@ impl<'a> Loader<'a> {
                 }
                 Ok(Weight::absent(output, input))
             }
-            Mode::Read(Reading { device, meter, conversions }) => {
+            Mode::Read(Reading { device, meter, conversions, mapped }) => {
                 let stored = checked.map_err(Error::Refused)?;
                 let format = self.part.format(self.shared.precision.weights, Some(stored.view.dtype));
                 if device.is_cpu() {
                     let conversions = conversions.as_deref();
-                    return host_matrix(&key, stored, (self.part, format), (output, input), (meter, conversions));
+                    let (matrix, range) =
+                        host_matrix(&key, stored, (self.part, format), (output, input), (meter, conversions))?;
+                    mapped.borrow_mut().extend(range);
+                    return Ok(matrix);
                 }
                 let tensor = match self.shared.precision.compute {
                     DType::F16 => Tensor::from_vec(read::<f16>(&key, stored, meter)?, &shape, device)?,
@@ -475,6 +501,14 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
+    /// The matrices that stay where they lie in a file; none of a loader that surveys.
+    pub(crate) fn into_mapped(self) -> MappedWeights {
+        match &self.shared.mode {
+            Mode::Read(reading) => reading.mapped.take(),
+            Mode::Survey(_) => MappedWeights::default(),
+        }
+    }
+
     /// What was collected so far; empty for a loader that reads.
     pub fn into_survey(self) -> Survey {
         match &self.shared.mode {
@@ -522,14 +556,15 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The matrix `stored` `[output, input]` of a part as `format`, in host memory: where it lies if it is stored in that form.
+/// The matrix `stored` `[output, input]` of a part as `format`, in host memory: where it lies if it is stored in that form, or kept
+/// on disk in it. Gives the place, too, where it stays in a file.
 fn host_matrix(
     key: &str,
     stored: Stored<'_>,
     (part, format): (Part, WeightFormat),
     (output, input): (usize, usize),
     (meter, conversions): (&Meter<'_>, Option<&Conversions>),
-) -> Result<Weight> {
+) -> Result<(Weight, Option<MappedRange>)> {
     let view = stored.view;
     if stored.toward.is_none()
         && view.dtype.is(format)
@@ -546,26 +581,27 @@ fn host_matrix(
         if part == Part::Table {
             view.release(0, view.bytes.len());
         }
-        return Ok(weight);
+        return Ok((weight, Some(view.stay())));
     }
-    match format {
-        WeightFormat::F32 => f32::weight(read(key, stored, meter)?, output, input),
-        WeightFormat::Bf16 => bf16::weight(read(key, stored, meter)?, output, input),
-        WeightFormat::F16 => f16::weight(read(key, stored, meter)?, output, input),
+    let weight = match format {
+        WeightFormat::F32 => f32::weight(read(key, stored, meter)?, output, input)?,
+        WeightFormat::Bf16 => bf16::weight(read(key, stored, meter)?, output, input)?,
+        WeightFormat::F16 => f16::weight(read(key, stored, meter)?, output, input)?,
         _ => {
             let step = |bytes| meter.advance(bytes);
             if let Some(conversions) = conversions
-                && let Some(kept) = conversions.find(key, format, (output, input), step)?
+                && let Some((kept, range)) = conversions.find(key, format, (output, input), step)?
             {
-                return Ok(Weight::quantised(Arc::new(kept)));
+                return Ok((Weight::quantised(Arc::new(kept)), Some(range)));
             }
             let quantised = Arc::new(quantise(key, stored, format, (output, input), meter)?);
             if let Some(conversions) = conversions {
                 conversions.keep(key, &quantised);
             }
-            Ok(Weight::quantised(quantised))
+            Weight::quantised(quantised)
         }
-    }
+    };
+    Ok((weight, None))
 }
 
 impl Stored<'_> {

@@ -108,6 +108,32 @@ impl MappedRange {
     pub(super) fn new(file: &Arc<MappedFile>, start: usize, len: usize) -> Self {
         Self { file: Arc::clone(file), start, len }
     }
+
+    /// Tells the system that its bytes are not needed for now: see [`MappedFile::release`].
+    fn release(&self) {
+        self.file.release(self.start, self.len);
+    }
+}
+
+/// Weights that lie in mapped files.
+#[derive(Debug, Default)]
+pub(crate) struct MappedWeights(Vec<MappedRange>);
+
+impl MappedWeights {
+    pub(super) fn extend(&mut self, ranges: impl IntoIterator<Item = MappedRange>) {
+        self.0.extend(ranges);
+    }
+
+    /// How many bytes they are.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.iter().map(|range| range.len as u64).sum()
+    }
+
+    /// Tells the system that they are not needed for now. Whoever uses them again finds them in its cache of files, or waits for
+    /// the disk.
+    pub(crate) fn release(&self) {
+        self.0.iter().for_each(MappedRange::release);
+    }
 }
 
 impl AsRef<[u8]> for MappedRange {

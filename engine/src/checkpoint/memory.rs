@@ -9,6 +9,7 @@ use crate::precision::{Precision, WeightFormat};
 use candle_core::Device;
 use opabinia_trace::encoder_name::{EncoderFamily, EncoderSpec};
 use std::fmt;
+use std::str::FromStr;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// Memory of this machine in bytes, or what its control group or the limits of this process leave of it.
@@ -65,6 +66,60 @@ const CACHED_FEATURES_AT_MOST: u64 = 512 << 20;
 /// Of the memory that a run leaves free, the part that may be filled with what is cached between runs: one in so many.
 const CACHED_PART: u64 = 2;
 
+/// Whether the weights of encoders stay in memory when they have looked at a picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum EncoderStay {
+    /// If there is room.
+    #[default]
+    Auto,
+    /// Always.
+    Yes,
+    /// Never, as far as they lie in files: stored in the form they are kept in, or kept on disk quantised. They are read again for
+    /// the next picture.
+    No,
+}
+
+impl FromStr for EncoderStay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "yes" => Ok(Self::Yes),
+            "no" => Ok(Self::No),
+            _ => Err(format!("`{text}` does not say whether encoders stay: use auto, yes or no")),
+        }
+    }
+}
+
+impl fmt::Display for EncoderStay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Yes => "yes",
+            Self::No => "no",
+        })
+    }
+}
+
+/// Bytes of encoders' weights that lie in files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InFiles {
+    total: u64,
+    /// Those of the encoder that has most.
+    largest: u64,
+}
+
+impl FromIterator<u64> for InFiles {
+    /// Of the bytes of each encoder.
+    fn from_iter<I: IntoIterator<Item = u64>>(encoders: I) -> Self {
+        encoders.into_iter().fold(Self::default(), |Self { total, largest }, bytes| Self {
+            total: total.saturating_add(bytes),
+            largest: largest.max(bytes),
+        })
+    }
+}
+
 /// Bytes a loaded checkpoint needs to answer a question about a picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemoryNeed {
@@ -74,6 +129,14 @@ pub struct MemoryNeed {
     pub kv_cache: u64,
     /// The largest intermediate results of a forward pass over as many, and the features of the picture.
     pub activations: u64,
+    /// Whether encoders leave memory when they have looked at a picture, as far as they lie in files.
+    pub encoders_leave: bool,
+    /// The weights that leave.
+    in_files: InFiles,
+    /// The largest intermediate results of the encoders alone.
+    encode: u64,
+    /// Those of what comes after them.
+    after: u64,
     /// Features of one picture.
     features: u64,
     /// Keys and values of a position.
@@ -92,11 +155,12 @@ pub struct CacheBudgets {
 }
 
 impl MemoryNeed {
-    /// What the checkpoint needs in `precision`, beside weights of `weights` bytes.
+    /// What the checkpoint needs in `precision`, beside weights of `weights` bytes, with encoders that stay. `in_files` are those of
+    /// their weights that could leave.
     ///
     /// `survey` covers the checkpoint and its encoders. The widths of the encoders' features are those their projectors
     /// take.
-    pub fn of(config: &CambrianConfig, survey: &Survey, precision: Precision, weights: u64) -> Self {
+    pub fn of(config: &CambrianConfig, survey: &Survey, precision: Precision, weights: u64, in_files: InFiles) -> Self {
         let width = |k: usize| survey.asked.get(&format!("model.mm_projector_aux_{k}.0.weight"))?.get(1).copied();
         let feature_widths: Vec<usize> = (0..config.towers.len()).map(|k| width(k).unwrap_or_default()).collect();
         let size = precision.compute.size_in_bytes() as u64;
@@ -130,6 +194,10 @@ impl MemoryNeed {
             weights,
             kv_cache: position.saturating_mul(positions as u64),
             activations: encode.max(after).saturating_add(features),
+            encoders_leave: false,
+            in_files,
+            encode,
+            after,
             features,
             position,
             context: config.context_length as u64,
@@ -148,9 +216,28 @@ impl MemoryNeed {
         CacheBudgets { prefixes, features }
     }
 
-    /// All of it.
+    /// The same with encoders that leave, where some can and `stay` says so, or there is no room in `available` bytes if they
+    /// stay.
+    #[must_use]
+    pub fn with_encoders(self, stay: EncoderStay, available: Option<u64>) -> Self {
+        let all_there = Self { encoders_leave: false, ..self };
+        let leave = match stay {
+            EncoderStay::Auto => available.is_some_and(|available| all_there.total() > available),
+            EncoderStay::Yes => false,
+            EncoderStay::No => true,
+        };
+        Self { encoders_leave: leave && self.in_files.total > 0, ..self }
+    }
+
+    /// All of it, at the most that is there at once.
     pub fn total(&self) -> u64 {
-        self.weights.saturating_add(self.kv_cache).saturating_add(self.activations)
+        if !self.encoders_leave {
+            return self.weights.saturating_add(self.kv_cache).saturating_add(self.activations);
+        }
+        // The last conversation stays while the next picture is looked at.
+        let stay = self.weights.saturating_sub(self.in_files.total);
+        let stay = stay.saturating_add(self.features).saturating_add(self.kv_cache);
+        stay.saturating_add(self.in_files.largest.saturating_add(self.encode).max(self.after))
     }
 }
 
@@ -226,10 +313,30 @@ mod tests {
             weights: 50 << 20,
             kv_cache: 40 << 20,
             activations: 10 << 20,
+            encoders_leave: false,
+            in_files: [4, 20, 10].map(|mib| mib << 20).into_iter().collect(),
+            encode: 9 << 20,
+            after: 5 << 20,
             features: 1 << 20,
             position: 100 << 10,
             context: 4096,
         }
+    }
+
+    #[test]
+    fn encoders_leave_where_there_is_no_room_for_all_of_them() {
+        let total = |stay, available| need().with_encoders(stay, available).total() >> 20;
+        assert_eq!(total(EncoderStay::Yes, Some(0)), 100);
+        assert_eq!(total(EncoderStay::Auto, None), 100);
+        assert_eq!(total(EncoderStay::Auto, Some(100 << 20)), 100);
+        // 16 of other weights, features, keys and values; then the largest encoder with its intermediate results.
+        assert_eq!(total(EncoderStay::Auto, Some(99 << 20)), 16 + 1 + 40 + 29);
+        assert_eq!(total(EncoderStay::No, None), 86);
+        // Or what comes after the encoders.
+        let long = MemoryNeed { after: 35 << 20, ..need() };
+        assert_eq!(long.with_encoders(EncoderStay::No, None).total() >> 20, 16 + 1 + 40 + 35);
+        let none = MemoryNeed { in_files: InFiles::default(), ..need() };
+        assert_eq!(none.with_encoders(EncoderStay::No, None), none);
     }
 
     #[test]

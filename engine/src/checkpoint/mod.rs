@@ -27,12 +27,13 @@ mod torch_file;
 pub mod wanted;
 mod zip_directory;
 
-pub use cache::{CachedWeights, WeightCache};
+pub use cache::{CachedFileInfo, Caches, DiskCache};
 pub use config::{CambrianConfig, DecoderConfig, DecoderFamily, SamplerLayout, SvaConfig};
 pub use files::{TensorView, WeightFiles};
 pub use hub::{CachedModel, EncoderFiles, EncoderOverride, EncoderSource, Hub, checkpoint_name};
 pub use loader::{Loader, Part, Survey, UnknownWeight};
-pub use memory::{Bytes, CacheBudgets, HostMemory, MemoryNeed};
+pub(crate) use map::MappedWeights;
+pub use memory::{Bytes, CacheBudgets, EncoderStay, HostMemory, MemoryNeed};
 pub use opabinia_trace::encoder_name::{EncoderFamily, EncoderOrigin, EncoderSpec};
 pub use opabinia_trace::encoder_names;
 pub use stored::StoredType;

@@ -264,11 +264,22 @@ impl Run {
                 features.push(known);
                 continue;
             }
+            if let Some(kept) = encoder.kept().filter(|_| !watches_encoder(observer, k))
+                && let Some(found) = kept.find(*image, encoder.features_dims(), |_| watch.job.check())?
+            {
+                session.features.insert(model, *image, encoder, &found);
+                features.push(found);
+                break;
+            }
             // Progress counts the layers of all encoders, those whose features were known among them.
             let layers = |encoders: &[Arc<PooledEncoder>]| encoders.iter().map(|encoder| encoder.layers()).sum();
             let meter = Meter::resumed(watch.job, Stage::Encode, layers(&encoders[..k]), layers(encoders));
             let computed = model.features(k, picture, watch.job, &meter, observer)?;
             session.features.insert(model, *image, encoder, &computed);
+            // A batch may be of more pictures than there is room for, each shown once.
+            if let Some(kept) = encoder.kept().filter(|_| self.request.lane == Lane::Interactive) {
+                kept.keep(*image, &computed);
+            }
             features.push(computed);
             break;
         }

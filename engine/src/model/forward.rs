@@ -100,7 +100,9 @@ impl Model {
         let spec = encoder.pixel_spec();
         let pixels = spec.pixels(&spec.view(picture, job.cancel_token())?, &self.device, self.precision.compute)?;
         show(observer, Site::EncoderPixels(k), &pixels)?;
-        let features = encoder.forward(k, &pixels, meter, observer)?;
+        let features = encoder.forward(k, &pixels, meter, observer);
+        encoder.has_looked();
+        let features = features?;
         job.check()?;
         Ok(features)
     }

@@ -4,11 +4,12 @@ use super::Model;
 use super::between::{Goal, Toward};
 use super::network::{Core, Network};
 use super::pool::{AskedEncoder, EncoderKey, EncoderPool, PooledEncoder};
+use super::reading::EncoderReading;
 use crate::checkpoint::hub::{EncoderFiles, EncoderOverride, Hub};
 use crate::checkpoint::loader::Survey;
-use crate::checkpoint::memory::{self, MemoryNeed};
+use crate::checkpoint::memory::{self, EncoderStay, InFiles, MemoryNeed};
 use crate::checkpoint::{
-    CambrianConfig, EncoderSpec, Loader, StoredType, WeightCache, WeightFiles, checkpoint_name, fields,
+    Caches, CambrianConfig, EncoderSpec, Loader, StoredType, WeightFiles, checkpoint_name, fields,
 };
 use crate::device::DeviceChoice;
 use crate::error::{Error, Refusal, Result};
@@ -30,6 +31,9 @@ const CHECKPOINT_STEMS: [&str; 2] = ["model", "pytorch_model"];
 /// its numbers are those of the reference.
 const SMALL: u64 = 16;
 
+/// What an inspection calls the device that is no accelerator.
+const CPU: &str = "cpu";
+
 /// What surrounds the image where `mm_use_im_start_end` is set.
 const IMAGE_MARKERS: [&str; 2] = ["<im_start>", "<im_end>"];
 
@@ -50,12 +54,14 @@ pub struct LoadRequest {
     pub encoder_weights: WeightChoice,
     /// How exactly products are computed on the CPU.
     pub compute: ComputeChoice,
+    /// Whether encoders stay in memory when they have looked at a picture.
+    pub encoder_stay: EncoderStay,
     /// Prompt template; chosen from the checkpoint if `None`.
     pub template: Option<Template>,
     /// What becomes of the line break after the image.
     pub image_newline: ImageNewline,
-    /// Where quantised weights are kept from one opening to the next; nowhere if `None`.
-    pub cache: Option<Arc<WeightCache>>,
+    /// Where quantised weights and features of pictures are kept from one opening to the next; nowhere if `None`.
+    pub cache: Option<Arc<Caches>>,
 }
 
 /// An encoder as an inspection finds it.
@@ -112,6 +118,8 @@ pub struct Inspection {
     pub precision: Precision,
     /// The precision of the encoders.
     pub encoder_precision: Precision,
+    /// How exactly products were asked to be computed on the CPU.
+    pub compute: ComputeChoice,
     /// Memory needed with weights kept in each format that the device can use, besides encoders that are in memory
     /// already. The encoders are kept as asked for, or as suits the format.
     pub needed: Vec<(WeightFormat, MemoryNeed)>,
@@ -311,13 +319,46 @@ impl Found {
         (0..self.config.towers.len()).map(find).collect()
     }
 
+    /// The weights of encoders in this precision that lie in files, or will when they are loaded: they could leave memory. Those
+    /// that are `held` stay or leave as whoever holds them says.
+    fn in_files(
+        &self,
+        request: &LoadRequest,
+        surveyed: &Surveyed,
+        precision: Precision,
+        held: &[Option<&Arc<PooledEncoder>>],
+    ) -> InFiles {
+        if !self.device.is_cpu() || self.goal.is_some() {
+            return InFiles::default();
+        }
+        let of = |(k, survey): (usize, &Survey)| {
+            let files = self.encoder_files.get(k).and_then(|files| files.as_ref().ok());
+            let is_there =
+                |caches: &Caches| files.is_some_and(|files| caches.weights.has(&files.weights, precision.weights));
+            let bytes = survey.bytes(precision, &self.device);
+            let cached = precision.weights.is_quantised()
+                && request.cache.as_ref().is_some_and(|caches| caches.weights.has_room(bytes) || is_there(caches));
+            match held.get(k) {
+                Some(Some(encoder)) if !encoder.leaves() => 0,
+                _ => survey.bytes_in_files(precision, cached),
+            }
+        };
+        surveyed.encoders.iter().enumerate().map(of).collect()
+    }
+
     /// Memory needed in these precisions of checkpoint and encoders, where `pooled` bytes of the latter are in memory and
-    /// stay there.
-    fn need(&self, surveyed: &Surveyed, (core, encoders): (Precision, Precision), pooled: u64) -> MemoryNeed {
+    /// stay there, and `in_files` are those that could leave.
+    fn need(
+        &self,
+        surveyed: &Surveyed,
+        (core, encoders): (Precision, Precision),
+        pooled: u64,
+        in_files: InFiles,
+    ) -> MemoryNeed {
         let encoder_bytes = surveyed.encoders.iter().map(|survey| survey.bytes(encoders, &self.device));
         let weights =
             encoder_bytes.fold(surveyed.core.bytes(core, &self.device), u64::saturating_add).saturating_sub(pooled);
-        MemoryNeed::of(&self.config, &surveyed.survey, core, weights)
+        MemoryNeed::of(&self.config, &surveyed.survey, core, weights, in_files)
     }
 
     /// The format of most of the checkpoint's own stored numbers.
@@ -361,7 +402,14 @@ impl Found {
             _ => &[WeightFormat::F32, WeightFormat::Bf16],
         };
         let narrow = [WeightFormat::Q8_0, WeightFormat::Q6K, WeightFormat::Q5K, WeightFormat::Q4K];
-        let best = candidates.iter().chain(&narrow).find(|format| fits(**format, 1));
+        // Reading encoders again for each picture costs more than the first step down.
+        let stay = |wanted: WeightFormat| {
+            request.encoder_stay != EncoderStay::Auto
+                || needed.iter().any(|(format, need)| *format == wanted && !need.encoders_leave)
+        };
+        let [wide, ..] = narrow;
+        let comfortable = candidates.iter().chain([&wide]).find(|format| stay(**format) && fits(**format, 1));
+        let best = comfortable.or_else(|| candidates.iter().chain(&narrow).find(|format| fits(**format, 1)));
         Ok(best.copied().unwrap_or(WeightFormat::Q4K))
     }
 
@@ -386,9 +434,12 @@ impl Found {
                 memory.replaces.is_some_and(|model| model.network.encoders.iter().any(|of| Arc::ptr_eq(of, encoder)))
             };
             // Beside the pool's own, the one just found is held by its model and by `pooled`.
-            let stay = pooled.iter().flatten().filter(|one| !(is_replaced(one) && Arc::strong_count(one) == 2));
-            let bytes: u64 = stay.map(|encoder| encoder.bytes()).sum();
-            needed.push((format, self.need(&surveyed, precisions, bytes)));
+            let stays = |one: &&Arc<PooledEncoder>| !(is_replaced(one) && Arc::strong_count(one) == 2);
+            let held: Vec<_> = pooled.iter().map(|one| one.as_ref().filter(stays)).collect();
+            let bytes: u64 = held.iter().flatten().map(|encoder| encoder.bytes()).sum();
+            let in_files = self.in_files(request, &surveyed, precisions.1, &held);
+            let need = self.need(&surveyed, precisions, bytes, in_files);
+            needed.push((format, need.with_encoders(request.encoder_stay, available_bytes)));
             shared.push((format, pooled.iter().map(Option::is_some).collect::<Vec<_>>(), bytes));
         }
         let weights = self.choose(request, &needed, available_bytes)?;
@@ -399,6 +450,14 @@ impl Found {
         }
         let (shared, shared_bytes) = shared.map_or((Vec::new(), 0), |(_, shared, bytes)| (shared, bytes));
         let mut notes = self.notes(request, precision, (&shared, shared_bytes))?;
+        let leave = |(format, need): &(WeightFormat, MemoryNeed)| *format == weights && need.encoders_leave;
+        if needed.iter().any(leave) {
+            notes.push(
+                "encoders leave memory when they have looked at a picture, and are read again for the next one \
+                 (--keep-encoders yes: they stay)"
+                    .to_owned(),
+            );
+        }
         notes.extend(surveyed.notes);
         Ok(Inspection {
             directory: self.directory.clone(),
@@ -410,7 +469,11 @@ impl Found {
             core_bytes: surveyed.core.bytes(precision, &self.device),
             stored_bytes: self.weights.stored_bytes(),
             stored_dtype: self.stored().map(|stored| stored.to_string()).unwrap_or_default(),
-            device: format!("{:?}", self.device.location()).to_lowercase(),
+            device: if self.device.is_cpu() {
+                CPU.to_owned()
+            } else {
+                format!("{:?}", self.device.location()).to_lowercase()
+            },
             needed,
             available_bytes,
             notes,
@@ -419,6 +482,7 @@ impl Found {
             survey: surveyed.survey,
             precision,
             encoder_precision,
+            compute: request.compute,
         })
     }
 
@@ -443,7 +507,7 @@ impl Found {
         }
         let (weights, numbers) = (precision.weights, precision.product_numbers());
         let cache = request.cache.as_ref().filter(|_| self.device.is_cpu() && self.goal.is_none());
-        if weights.is_quantised() && cache.is_some_and(|cache| cache.has(&self.weights, weights)) {
+        if weights.is_quantised() && cache.is_some_and(|cache| cache.weights.has(&self.weights, weights)) {
             notes.push(format!("its weights in {weights} are kept from an earlier opening (opabinia cache ls)"));
         }
         if precision.compute == DType::F32 && weights != WeightFormat::F32 {
@@ -507,11 +571,13 @@ impl Inspection {
         Found::new(request, job)?.inspect(request, memory, job)
     }
 
-    /// `request` with the formats that were chosen in place of [`WeightChoice::Auto`]: loading it does what this says,
+    /// `request` with what was chosen in place of [`WeightChoice::Auto`] and [`EncoderStay::Auto`]: loading it does what this says,
     /// whatever has become of the memory since.
     pub fn with_chosen_formats(&self, request: &LoadRequest) -> LoadRequest {
         let (weights, encoder_weights) = (self.precision.weights.into(), self.encoder_precision.weights.into());
-        LoadRequest { weights, encoder_weights, ..request.clone() }
+        let leave = self.need(self.precision.weights).encoders_leave;
+        let encoder_stay = if leave { EncoderStay::No } else { EncoderStay::Yes };
+        LoadRequest { weights, encoder_weights, encoder_stay, ..request.clone() }
     }
 
     /// Whether the checkpoint can be loaded.
@@ -534,6 +600,11 @@ impl Inspection {
     /// [`Error::Input`] for a picture too long for it.
     pub fn check_picture(&self, picture: PictureSize) -> Result<()> {
         Ok(Frame::new(self.config.sva.final_side, picture).check(picture).map(drop)?)
+    }
+
+    /// How products beside weights kept as `weights` would be computed on the CPU; `None` on another device.
+    pub fn products(&self, weights: WeightFormat) -> Option<Products> {
+        (self.device == CPU).then(|| self.compute.beside(weights))
     }
 
     /// Memory needed with weights kept as `weights`: one of the formats in [`Inspection::needed`].
@@ -566,6 +637,8 @@ impl Model {
         job: &Job<'_>,
     ) -> Result<(Self, Inspection)> {
         let found = Found::new(request, job)?;
+        // One that stays would stay.
+        let kept = if request.encoder_stay == EncoderStay::No { Vec::new() } else { kept };
         let wanted = found
             .formats()
             .map(|format| found.pooled(pool, found.precisions(request, format).1, job))
@@ -584,14 +657,11 @@ impl Model {
         let encoder_files: Vec<EncoderFiles> = encoder_files.into_iter().collect::<Result<_, Refusal>>()?;
 
         let meter = Rc::new(Meter::new(job, Stage::Load, inspection.need(precision.weights).weights));
-        let loader = |files, precision| Loader::metered(files, device.clone(), precision, Rc::clone(&meter));
         // What lies between two checkpoints is made anew each time.
-        let cache = request.cache.as_ref().filter(|_| device.is_cpu() && goal.is_none());
-        let conversions = |files: &WeightFiles, precision: Precision, bytes: u64| {
-            cache.and_then(|cache| cache.conversions(files, precision.weights, bytes)).map(Rc::new)
-        };
+        let caches = request.cache.as_deref().filter(|_| device.is_cpu() && goal.is_none());
         let mut kept = Vec::new();
         let mut encoders = Vec::with_capacity(encoder_files.len());
+        let leaves = inspection.need(precision.weights).encoders_leave;
         for (k, (((spec, files), report), (key, pooled))) in config
             .towers
             .iter()
@@ -605,11 +675,13 @@ impl Model {
                 (Some(key), None) => {
                     let toward = goal.as_ref().filter(|_| key.is_between());
                     let toward = toward.and_then(|goal| Some((&goal.encoders.get(k)?.weights, goal.part)));
-                    let converted = conversions(&files.weights, encoder_precision, report.bytes);
-                    kept.extend(converted.clone());
-                    let loader = loader(&files.weights, encoder_precision).converting(converted).toward(toward);
-                    let encoder = Encoder::new(spec, config.select_layer, &files.dir, &loader)?;
-                    pool.add(key, encoder, report.bytes)
+                    let (select_layer, device, bytes) = (config.select_layer, &device, report.bytes);
+                    let precision = encoder_precision;
+                    let reading =
+                        EncoderReading { spec, select_layer, files, toward, precision, device, caches, bytes, leaves };
+                    let (read, conversions) = reading.read(&key, &meter, job)?;
+                    kept.extend(conversions);
+                    pool.add(key, read)
                 }
                 // Files without a key are files that were not found, and those were refused above.
                 (None, None) => return Err(Refusal::new(&files.dir, "this encoder was not found").into()),
@@ -619,9 +691,12 @@ impl Model {
         stop_ids.extend(&config.eos_token_ids);
         let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
         let toward = goal.as_ref().map(|goal| (&goal.weights, goal.part));
-        let converted = conversions(&weights, precision, inspection.core_bytes);
-        kept.extend(converted.clone());
-        let loader = loader(&weights, precision).converting(converted).toward(toward);
+        let conversions = caches.and_then(|caches| {
+            caches.weights.conversions(&weights, precision.weights, inspection.core_bytes).map(Rc::new)
+        });
+        kept.extend(conversions.clone());
+        let loader = Loader::metered(&weights, device.clone(), precision, Rc::clone(&meter));
+        let loader = loader.converting(conversions).toward(toward);
         let core = Core::new(&config, precision, &widths, &loader)?;
         kept.iter().for_each(|conversions| conversions.finish());
         let model = Self {

@@ -1,6 +1,6 @@
 //! A checkpoint in memory, and the forward pass through all of it.
 //!
-//! [`load`] brings it there, [`pool`] shares encoders between several, [`network`] is the tree of its modules, [`forward`] runs pictures and prompts through
+//! [`load`] brings it there, [`pool`] shares encoders between several, which `reading` reads, [`network`] is the tree of its modules, [`forward`] runs pictures and prompts through
 //! it. [`between`] is the way from one checkpoint to another. Conversations, sampling and reuse of earlier work live one floor up, in [`crate::generate`].
 
 pub mod between;
@@ -8,6 +8,7 @@ pub mod forward;
 pub mod load;
 pub mod network;
 pub mod pool;
+mod reading;
 
 pub use between::{Toward, name_between};
 pub use forward::{EncodedImage, VisualTokens};

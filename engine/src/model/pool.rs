@@ -4,10 +4,12 @@
 //! picture. So an encoder is held once for each set of files, each way it is read from them and each precision; the
 //! models hold it together, and the last of them takes it along.
 
+use crate::checkpoint::cache::KeptFeatures;
 use crate::checkpoint::hub::encoder_config_file;
-use crate::checkpoint::{EncoderFamily, EncoderFiles, EncoderSpec};
+use crate::checkpoint::{EncoderFamily, EncoderFiles, EncoderSpec, MappedWeights};
 use crate::error::Result;
 use crate::job::Job;
+use crate::nn::instruction_sets;
 use crate::precision::Precision;
 use crate::vision::Encoder;
 use candle_core::DeviceLocation;
@@ -47,6 +49,14 @@ impl EncoderKey {
     pub fn is_between(&self) -> bool {
         self.toward.is_some()
     }
+
+    /// How its files are read and in what is computed, as text that is the same whenever the program runs on this processor.
+    pub(crate) fn how(&self) -> String {
+        let Self { files: _, toward: _, family, tokens, res, multi_stage, select_layer, precision, device } = self;
+        let Precision { weights, compute, products } = precision;
+        let numbers = (compute.as_str(), products.name(), instruction_sets());
+        format!("{family:?} {tokens} {res:?} {multi_stage} {select_layer} {weights} {numbers:?} {device:?}")
+    }
 }
 
 /// An encoder that a model asks for.
@@ -67,8 +77,24 @@ pub struct AskedEncoder<'a> {
 pub struct PooledEncoder {
     id: EncoderId,
     key: EncoderKey,
+    /// Bytes of its weights.
     bytes: u64,
     encoder: Encoder,
+    /// Its weights that lie in files, where they leave memory when it has looked at a picture.
+    leave: Option<MappedWeights>,
+    /// What is kept on disk of the pictures it was shown.
+    kept: Option<KeptFeatures>,
+}
+
+/// An encoder that was just read.
+pub(crate) struct ReadEncoder {
+    pub(crate) encoder: Encoder,
+    /// Bytes of its weights.
+    pub(crate) bytes: u64,
+    /// Those that lie in files, where they leave memory when it has looked at a picture.
+    pub(crate) leave: Option<MappedWeights>,
+    /// What is kept on disk of the pictures it was shown.
+    pub(crate) kept: Option<KeptFeatures>,
 }
 
 impl PooledEncoder {
@@ -77,9 +103,26 @@ impl PooledEncoder {
         self.id
     }
 
-    /// Bytes its weights take in memory.
+    /// Bytes its weights take in memory between pictures.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes.saturating_sub(self.leave.as_ref().map_or(0, MappedWeights::bytes))
+    }
+
+    /// Whether its weights leave memory when it has looked at a picture.
+    pub(crate) fn leaves(&self) -> bool {
+        self.leave.is_some()
+    }
+
+    /// It has looked at a picture: where there is no room for all encoders at once, its weights give way.
+    pub(crate) fn has_looked(&self) {
+        if let Some(weights) = &self.leave {
+            weights.release();
+        }
+    }
+
+    /// What is kept on disk of the pictures it was shown; `None` where nothing may be.
+    pub(crate) fn kept(&self) -> Option<&KeptFeatures> {
+        self.kept.as_ref()
     }
 }
 
@@ -123,9 +166,14 @@ impl Stamp {
     }
 }
 
+/// The files that say how the weights of an encoder are used, where they are there.
+pub(crate) fn descriptions(encoder: &EncoderFiles, family: EncoderFamily) -> [PathBuf; 2] {
+    [encoder_config_file(family), "preprocessor_config.json"].map(|name| encoder.dir.join(name))
+}
+
 /// Every file that decides what an encoder is, sorted by name.
 fn stamps(encoder: &EncoderFiles, family: EncoderFamily) -> io::Result<Vec<Stamp>> {
-    let described = [encoder_config_file(family), "preprocessor_config.json"].map(|name| encoder.dir.join(name));
+    let described = descriptions(encoder, family);
     let described = described.iter().map(PathBuf::as_path).filter(|path| path.exists());
     let mut stamps = encoder.weights.paths().chain(described).map(Stamp::of).collect::<io::Result<Vec<_>>>()?;
     stamps.sort_by(|a, b| a.name.cmp(&b.name));
@@ -198,8 +246,9 @@ impl EncoderPool {
     }
 
     /// Takes in an encoder that was just read. The pool itself does not keep it alive.
-    pub fn add(&mut self, key: EncoderKey, encoder: Encoder, bytes: u64) -> Arc<PooledEncoder> {
-        let pooled = Arc::new(PooledEncoder { id: EncoderId(self.unique()), key, bytes, encoder });
+    pub(crate) fn add(&mut self, key: EncoderKey, read: ReadEncoder) -> Arc<PooledEncoder> {
+        let ReadEncoder { encoder, bytes, leave, kept } = read;
+        let pooled = Arc::new(PooledEncoder { id: EncoderId(self.unique()), key, bytes, encoder, leave, kept });
         self.encoders.push(Arc::downgrade(&pooled));
         pooled
     }

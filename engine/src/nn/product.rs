@@ -67,6 +67,22 @@ pub(super) fn product(
     Ok(y)
 }
 
+/// The instruction sets that decide which loops run on this processor, and so how sums are rounded.
+pub(crate) fn instruction_sets() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        match (Avx512::detect(), Avx512F::detect(), Avx2::detect()) {
+            (Some(avx512), ..) if avx512.bf16_is_fastest() => "avx512 bf16",
+            (Some(_), ..) => "avx512 vnni",
+            (None, Some(_), _) => "avx512",
+            (None, None, Some(_)) => "avx2",
+            _ => "x86_64",
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH
+}
+
 /// The loop that multiplies.
 enum Way {
     /// [`few_rows`] and its like for quantised weights, in f32.

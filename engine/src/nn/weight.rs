@@ -220,7 +220,7 @@ fn check_count(count: usize, output: usize, input: usize) -> Result<()> {
 }
 
 /// The numbers of a contiguous tensor in host memory and a function of them.
-pub(super) fn with_host_values<R>(x: &Tensor, run: impl FnOnce(&[f32]) -> R) -> Result<R> {
+pub(crate) fn with_host_values<R>(x: &Tensor, run: impl FnOnce(&[f32]) -> R) -> Result<R> {
     let x = x.contiguous()?;
     let (storage, layout) = x.storage_and_layout();
     match (&*storage, layout.contiguous_offsets()) {

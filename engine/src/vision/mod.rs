@@ -102,6 +102,11 @@ impl Encoder {
         }
     }
 
+    /// The shape `(N, D)` of its features: tokens after interpolation, and their width.
+    pub fn features_dims(&self) -> (usize, usize) {
+        (self.side * self.side, self.width())
+    }
+
     /// Layers (blocks) a forward pass runs: the units it counts on its meter.
     pub fn layers(&self) -> u64 {
         match &self.network {

@@ -95,6 +95,16 @@ pub struct OpeningTexts {
     pub unknown: &'static str,
     /// The checkpoint fits into memory.
     pub fits: &'static str,
+    /// It does if encoders leave when they have looked at a picture.
+    pub fits_one_by_one: &'static str,
+    /// What that means.
+    pub one_by_one_note: &'static str,
+    /// How many answers are as in f32.
+    pub same_answers: &'static str,
+    /// How that was found, from so many questions.
+    pub same_answers_note: fn(usize) -> String,
+    /// The divergence of distributions, in thousandths of a nat.
+    pub divergence: fn(f64) -> String,
     /// The checkpoint does not fit into memory.
     pub too_large: &'static str,
     /// Encoders.
@@ -174,6 +184,19 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     available: "Free",
     unknown: "not known",
     fits: "fits",
+    fits_one_by_one: "fits, one encoder at a time",
+    one_by_one_note: "There is no room for all encoders at once: each leaves memory when it has looked at a picture, and is read again for the next one. The total counts the largest of them.",
+    same_answers: "As in f32",
+    same_answers_note: |questions| {
+        format!(
+            "How many of {questions} questions the demo checkpoint answers with the very tokens of f32. Another checkpoint may lose more or less."
+        )
+    },
+    divergence: |divergence| {
+        format!(
+            "Mean divergence (KL) of the next token's distribution from that of f32: {divergence} thousandths of a nat, on the demo checkpoint."
+        )
+    },
     too_large: "too large",
     encoders: "Encoders",
     missing: "not found",
@@ -238,6 +261,15 @@ pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     available: "可用",
     unknown: "未知",
     fits: "放得下",
+    fits_one_by_one: "放得下（编码器逐个载入）",
+    one_by_one_note: "内存容不下全部编码器：每个编码器处理完图片后即让出内存，下一张图片时再重新读取。合计只计入其中最大的一个。",
+    same_answers: "与 f32 相同",
+    same_answers_note: |questions| {
+        format!("演示检查点对 {questions} 个问题的回答中，词元与 f32 完全相同的比例。其他检查点的损失可能更大或更小。")
+    },
+    divergence: |divergence| {
+        format!("下一词元分布与 f32 的平均 KL 散度：千分之 {divergence} 奈特（在演示检查点上测得）。")
+    },
     too_large: "放不下",
     encoders: "视觉编码器",
     missing: "未找到",

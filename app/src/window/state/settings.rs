@@ -1,8 +1,8 @@
 //! What a person has set once and for all.
 
 use super::{Called, Which, kept_path};
+use crate::caches;
 use crate::language::LanguageChoice;
-use crate::weight_cache;
 use crate::window::theme::ThemeChoice;
 use opabinia_engine::checkpoint::EncoderOverride;
 use opabinia_engine::generate;
@@ -85,7 +85,7 @@ impl Settings {
         let known = self.recent.iter().find(|known| known.source == source);
         let request =
             known.map_or_else(|| LoadRequest { source: source.to_owned(), ..LoadRequest::default() }, Recent::request);
-        LoadRequest { cache: weight_cache::of_this_user(), ..request }
+        LoadRequest { cache: caches::of_this_user(), ..request }
     }
 
     /// Brings what a file said into its bounds.

@@ -1,4 +1,4 @@
-//! A file of quantised matrices: their bytes as they lie in memory, each at a multiple of 64, then a table of contents in
+//! A file of matrices: their bytes as they lie in memory, each at a multiple of 64, then a table of contents in
 //! JSON, the CRC-32 of that in 4 bytes, its length in 8, and [`MAGIC`].
 
 use super::super::map::{MappedFile, MappedRange};
@@ -30,7 +30,7 @@ const LONGEST_TABLE: usize = 16 << 20;
 /// What a file says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Table {
-    /// The format that was chosen.
+    /// The format of the numbers that were chosen to be kept.
     pub(super) format: String,
     /// What it was made from, for people.
     pub(super) source: String,
@@ -58,9 +58,9 @@ impl Table {
     /// Whether every matrix lies within `end` bytes, as its format has it.
     fn is_within(&self, end: u64) -> bool {
         self.matrices.iter().all(|(key, place)| {
-            let format = key.split_once(' ').and_then(|(format, _)| {
-                WeightFormat::ALL.into_iter().find(|known| known.is_quantised() && known.name() == format)
-            });
+            let format = key
+                .split_once(' ')
+                .and_then(|(format, _)| WeightFormat::ALL.into_iter().find(|known| known.name() == format));
             format.is_some_and(|format| format.bytes(place.output, place.input) == place.length)
                 && place.start.is_multiple_of(ALIGNMENT)
                 && place.start.checked_add(place.length).is_some_and(|last| last <= end)

@@ -1,32 +1,31 @@
-//! Quantised weights that are kept on disk, so that a checkpoint is quantised once and not at every opening.
+//! What is kept on disk from one opening of a checkpoint to the next: quantised weights (`weights.rs`), so that a checkpoint is
+//! quantised once, and features of pictures (`features.rs`), so that an encoder looks at a picture once.
 //!
-//! There is one file for each set of weight files and format (`file.rs`); it is written while the model is at work already
-//! (`writer.rs`) and mapped when the same files are opened again. Its name says what it was made from: place, size and times
-//! of each file, as they were when it was opened, so that a file that was changed is quantised anew. Every piece is checked
-//! before it is used, against damage; against other people there are the rights to the directory, and where they may write
+//! Each is a [`DiskCache`] of its own: a directory of files (`file.rs`) that are written while the model is at work already
+//! (`part.rs`) and mapped when they are wanted again. The name of a file says what it was made from: place, size and times of each
+//! weight file, as they were when it was opened, so that what was made of a file that was changed is made anew. Every piece is
+//! checked before it is used, against damage; against other people there are the rights to the directory, and where they may write
 //! nothing is used. All of it may be deleted at any time; what was used longest ago goes when there is too much.
 
+mod features;
 mod file;
-mod writer;
+mod part;
+mod weights;
 
 use super::files::WeightFiles;
 use crate::error::{Error, Result};
-use crate::nn::Quantised;
-use crate::precision::WeightFormat;
-use file::{CachedFile, Checked};
+use file::CachedFile;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
-use writer::Writer;
 
-/// Goes into every name: what was quantised in another way, or lies otherwise, is another thing.
-const VERSION: &str = "opabinia-quantised-weights-1";
+pub(crate) use features::{AskedFeatures, KeptFeatures};
+pub(crate) use weights::Conversions;
 
 /// How the names of files end.
-const SUFFIX: &str = ".weights";
+const SUFFIX: &str = ".tensors";
 
 /// How the names of files begin that are being written.
 const PART: &str = ".part-";
@@ -34,34 +33,43 @@ const PART: &str = ".part-";
 /// So many bytes of the disk are left to others.
 const DISK_LEFT: u64 = 4 << 30;
 
-/// Less than this is quantised sooner than it is looked for.
+/// What is made of less than this is made sooner than it is looked for.
 const WORTHWHILE: u64 = 64 << 20;
 
-/// A directory of quantised weights.
+/// What a user keeps on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WeightCache {
+pub struct Caches {
+    /// Quantised weights.
+    pub weights: DiskCache,
+    /// Features of pictures.
+    pub features: DiskCache,
+}
+
+/// A directory of files that can be made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskCache {
     /// Where the files are. It need not be there yet.
     pub directory: PathBuf,
     /// The most bytes that all of them may have.
     pub limit: u64,
-    /// The fewest bytes that are kept.
+    /// The fewest bytes of weights, as they are in memory, that anything made of them is kept of.
     pub least: u64,
 }
 
 /// One of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedWeights {
+pub struct CachedFileInfo {
     /// What it is called in this cache.
     pub name: String,
     /// Its bytes.
     pub bytes: u64,
     /// When it was used last.
     pub used: SystemTime,
-    /// The format it holds, and the weights that were quantised; `None` if it is damaged.
+    /// The format of its numbers, and the weights that they or their encoder were made from; `None` if it is damaged.
     pub holds: Option<(String, String)>,
 }
 
-impl WeightCache {
+impl DiskCache {
     /// The cache in `directory`, of at most `limit` bytes.
     pub fn new(directory: PathBuf, limit: u64) -> Self {
         Self { directory, limit, least: WORTHWHILE }
@@ -71,7 +79,7 @@ impl WeightCache {
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read.
-    pub fn list(&self) -> Result<Vec<CachedWeights>> {
+    pub fn list(&self) -> Result<Vec<CachedFileInfo>> {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -85,20 +93,20 @@ impl WeightCache {
             let Some(about) = entry.metadata().ok().filter(fs::Metadata::is_file) else { continue };
             let holds = CachedFile::open(&entry.path()).map(|file| file.about());
             let used = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            all.push(CachedWeights { name: name.to_owned(), bytes: about.len(), used, holds });
+            all.push(CachedFileInfo { name: name.to_owned(), bytes: about.len(), used, holds });
         }
         all.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.name.cmp(&b.name)));
         Ok(all)
     }
 
-    /// Removes what [`WeightCache::list`] calls `name`. A model that has it open keeps it until it is closed.
+    /// Removes what [`DiskCache::list`] calls `name`. A model that has it open keeps it until it is closed.
     ///
     /// # Errors
     /// [`Error::Input`] if there is no such file, [`Error::Io`] if it cannot be removed.
     pub fn remove(&self, name: &str) -> Result<()> {
         if !self.list()?.iter().any(|one| one.name == name) {
             return Err(Error::input(
-                format!("`{name}` is not in the cache of quantised weights"),
+                format!("`{name}` is not in the cache"),
                 "`opabinia cache ls` lists what is in it",
             ));
         }
@@ -124,34 +132,20 @@ impl WeightCache {
         parts.collect()
     }
 
-    /// Whether weights of `files` as `format` are there.
-    pub fn has(&self, files: &WeightFiles, format: WeightFormat) -> bool {
-        self.limit > 0
-            && is_private(&self.directory)
-            && name_of(files, format).is_some_and(|name| CachedFile::open(&self.path(&name)).is_some())
+    /// Whether there is room for what is made of `bytes` of weights, if it is not there already.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        let nearest = self.directory.ancestors().find(|directory| directory.is_dir());
+        let free = nearest.and_then(|directory| fs4::available_space(directory).ok()).unwrap_or(0);
+        (self.least..=self.limit).contains(&bytes) && self.is_usable() && free >= bytes.saturating_add(DISK_LEFT)
     }
 
-    /// What is to be had of `files` as `format`, `bytes` in memory, and the place for what is not.
-    pub(crate) fn conversions(&self, files: &WeightFiles, format: WeightFormat, bytes: u64) -> Option<Conversions> {
-        if !format.is_quantised() || bytes < self.least || self.limit == 0 {
-            return None;
+    /// Whether anything may be kept or used.
+    fn is_usable(&self) -> bool {
+        if self.limit > 0 && self.directory.exists() && !is_private(&self.directory) {
+            tracing::warn!(directory = %self.directory.display(), "others may write here: nothing is kept");
+            return false;
         }
-        let name = name_of(files, format)?;
-        let path = self.path(&name);
-        if self.directory.exists() && !is_private(&self.directory) {
-            tracing::warn!(directory = %self.directory.display(), "others may write here: no quantised weights are kept");
-            return None;
-        }
-        if let Some(found) = CachedFile::open(&path) {
-            found.touch();
-            return Some(Conversions { found: Some(found), writer: None });
-        }
-        self.tidy();
-        if !self.make_room(bytes) {
-            return None;
-        }
-        let about = (format.name().to_owned(), files.origin().display().to_string());
-        Some(Conversions { found: None, writer: Writer::start(&self.directory, path, about, bytes) })
+        self.limit > 0
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -202,20 +196,22 @@ fn is_private(directory: &Path) -> bool {
     directory.is_dir()
 }
 
-/// What is known of `files` as `format`: hexadecimal digits that another state of the files has others of. `None` if they
-/// cannot be told apart from another state.
-fn name_of(files: &WeightFiles, format: WeightFormat) -> Option<String> {
+/// A name for what was made from all of `parts`: hexadecimal digits that anything else has others of.
+fn name_of<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{VERSION}\n{}\n", format.name()));
-    for opened in files.opened() {
-        hash.update(identity(opened)?);
+    for part in parts {
+        hash.update(part);
         hash.update("\n");
     }
-    let digest = hash.finalize();
-    Some(digest.iter().take(16).fold(String::new(), |mut name, byte| {
+    hash.finalize().iter().take(16).fold(String::new(), |mut name, byte| {
         let _ = write!(name, "{byte:02x}");
         name
-    }))
+    })
+}
+
+/// What tells the weights in `files` from those of another state of the same files; `None` if nothing does.
+fn identities(files: &WeightFiles) -> Option<Vec<String>> {
+    files.opened().map(identity).collect()
 }
 
 /// What tells a file, which was opened when this was known of it, from the same one with another content.
@@ -233,50 +229,4 @@ fn inode(about: &fs::Metadata) -> String {
 #[cfg(not(unix))]
 fn inode(_about: &fs::Metadata) -> String {
     String::new()
-}
-
-/// Quantised matrices of one set of weight files: those that are there, and where others go.
-pub(crate) struct Conversions {
-    found: Option<CachedFile>,
-    writer: Option<Writer>,
-}
-
-impl Conversions {
-    /// The matrix `key` `[output, input]` as `format`, if it is there and whole. `step` is told of the bytes that were checked.
-    ///
-    /// # Errors
-    /// Those of `step`.
-    pub(super) fn find(
-        &self,
-        key: &str,
-        format: WeightFormat,
-        (output, input): (usize, usize),
-        step: impl Fn(u64) -> Result<()>,
-    ) -> Result<Option<Quantised>> {
-        let Some(found) = &self.found else { return Ok(None) };
-        match found.checked(key, format, (output, input), step)? {
-            Checked::Whole(bytes) => Ok(Quantised::shared(format, Arc::new(bytes), output, input)),
-            // Another checkpoint may have asked for fewer layers of the same encoder.
-            Checked::NotThere => Ok(None),
-            Checked::Damaged => {
-                tracing::warn!(key, "quantised weights in the cache are damaged: they are made again");
-                found.remove();
-                Ok(None)
-            }
-        }
-    }
-
-    /// Keeps a matrix that was just quantised.
-    pub(super) fn keep(&self, key: &str, quantised: &Arc<Quantised>) {
-        if let Some(writer) = &self.writer {
-            writer.keep(key, quantised);
-        }
-    }
-
-    /// Everything was kept: the file may have its name once it is written.
-    pub(crate) fn finish(&self) {
-        if let Some(writer) = &self.writer {
-            writer.finish();
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What a checkpoint is and needs, before anything is loaded: the person decides.
 
 use super::{download, refusal};
+use crate::quality::{self, Quality};
 use crate::window::action::{Action, ModelAction};
 use crate::window::panels::{Cx, parts};
 use crate::window::state::{Opening, Slot};
@@ -133,10 +134,11 @@ fn missing(ui: &mut Ui, cx: &Cx<'_>, slot: Slot, (short, encoder): (&str, &Encod
 fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspection: &Inspection, out: &mut Vec<Action>) {
     let texts = &cx.texts.opening;
     let free = inspection.available_bytes;
-    Grid::new("memory").num_columns(6).spacing([16.0, 4.0]).show(ui, |ui| {
+    Grid::new("memory").num_columns(7).spacing([16.0, 4.0]).show(ui, |ui| {
         for heading in ["", texts.weights, texts.kv_cache, texts.activations, texts.total, ""] {
             parts::weak(ui, heading);
         }
+        ui.label(RichText::new(texts.same_answers).weak()).on_hover_text((texts.same_answers_note)(quality::QUESTIONS));
         ui.end_row();
         for (format, need) in &inspection.needed {
             let chosen = inspection.precision.weights == *format;
@@ -151,8 +153,15 @@ fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspectio
                 Some(free) if need.total() > free => {
                     ui.colored_label(ui.visuals().error_fg_color, texts.too_large);
                 }
+                Some(_) if need.encoders_leave => {
+                    ui.add(Label::new(RichText::new(texts.fits_one_by_one).weak()))
+                        .on_hover_text(texts.one_by_one_note);
+                }
                 Some(_) => parts::weak(ui, texts.fits),
                 None => parts::weak(ui, ""),
+            }
+            if let Some(Quality { same_answers, divergence }) = Quality::of(inspection, *format) {
+                ui.label(format!("{same_answers:.1} %")).on_hover_text((texts.divergence)(divergence));
             }
             ui.end_row();
         }

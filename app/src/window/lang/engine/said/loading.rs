@@ -63,7 +63,16 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "its weights in {} are kept from an earlier opening (opabinia cache ls)",
         "已保存以前打开时量化好的 {0} 权重（opabinia cache ls）",
     ),
-    ("`{}` is not in the cache of quantised weights", "“{0}”不在量化权重的缓存中"),
+    (
+        "encoders leave memory when they have looked at a picture, and are read again for the next one (--keep-encoders yes: \
+         they stay)",
+        "视觉编码器处理完图片后让出内存，下一张图片时再重新读取（--keep-encoders yes 可让其常驻）",
+    ),
+    (
+        "`{}` does not say whether encoders stay: use auto, yes or no",
+        "“{0}”不能说明编码器是否常驻：请用 auto、yes 或 no",
+    ),
+    ("`{}` is not in the cache", "“{0}”不在缓存中"),
     ("`opabinia cache ls` lists what is in it", "用 opabinia cache ls 查看缓存中的内容"),
     ("shared with a model that is open, and in memory already ({}): {}", "与已打开的模型共用，已在内存中（{0}）：{1}"),
     (

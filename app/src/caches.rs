@@ -1,20 +1,24 @@
-//! Where this user's quantised weights are kept from one opening of a checkpoint to the next, and how much of them.
+//! Where what this user need not wait for twice is kept on disk, and how much of it.
 
 use directories::ProjectDirs;
-use opabinia_engine::checkpoint::WeightCache;
+use opabinia_engine::checkpoint::{Caches, DiskCache};
 use std::sync::Arc;
 
-/// Names how much may be kept, in GB; 0 for nothing.
+/// Names how much may be kept of quantised weights, in GB; 0 for nothing of anything.
 pub const LIMIT: &str = "OPABINIA_CACHE_GB";
 
-/// What may be kept where nobody says otherwise.
+/// What may be kept of them where nobody says otherwise.
 pub const USUAL: f64 = 50.0;
 
-/// The cache of the user this program runs for; `None` where the system gives users no directory for such things.
-pub fn of_this_user() -> Option<Arc<WeightCache>> {
+/// Of features of pictures a part of that may be kept: one in so many.
+const FEATURES_PART: u64 = 10;
+
+/// The caches of the user this program runs for; `None` where the system gives users no directory for such things.
+pub fn of_this_user() -> Option<Arc<Caches>> {
     let directories = ProjectDirs::from("", "", "opabinia")?;
     let limit = limit(std::env::var(LIMIT).ok().as_deref());
-    Some(Arc::new(WeightCache::new(directories.cache_dir().join("weights"), limit)))
+    let cache = |name, limit| DiskCache::new(directories.cache_dir().join(name), limit);
+    Some(Arc::new(Caches { weights: cache("weights", limit), features: cache("features", limit / FEATURES_PART) }))
 }
 
 /// Bytes that `said` allows. What is no number is not obeyed.
