@@ -290,7 +290,7 @@ fn report_text(inspection: &Inspection) -> String {
             format!("{weights} of it weights")
         };
         let quality = Quality::of(inspection, *format)
-            .map_or_else(String::new, |quality| format!(", {:.1} % of answers as in f32 (demo)", quality.same_answers));
+            .map_or_else(String::new, |quality| format!(", {:.2} % of answers as in f32 (demo)", quality.same_answers));
         report.row(&format!("as {format}"), format!("{total} needed, {weights}{quality}{chosen}"));
     }
     let available = inspection.available_bytes.map_or_else(|| "unknown".into(), |bytes| Bytes(bytes).to_string());

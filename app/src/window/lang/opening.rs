@@ -186,7 +186,7 @@ pub(super) const ENGLISH: OpeningTexts = OpeningTexts {
     fits: "fits",
     fits_one_by_one: "fits, one encoder at a time",
     one_by_one_note: "There is no room for all encoders at once: each leaves memory when it has looked at a picture, and is read again for the next one. The total counts the largest of them.",
-    same_answers: "As in f32",
+    same_answers: "Same answers",
     same_answers_note: |questions| {
         format!(
             "How many of {questions} questions the demo checkpoint answers with the very tokens of f32. Another checkpoint may lose more or less."
@@ -263,7 +263,7 @@ pub(super) const CHINESE: OpeningTexts = OpeningTexts {
     fits: "放得下",
     fits_one_by_one: "放得下（编码器逐个载入）",
     one_by_one_note: "内存容不下全部编码器：每个编码器处理完图片后即让出内存，下一张图片时再重新读取。合计只计入其中最大的一个。",
-    same_answers: "与 f32 相同",
+    same_answers: "回答相同",
     same_answers_note: |questions| {
         format!("演示检查点对 {questions} 个问题的回答中，词元与 f32 完全相同的比例。其他检查点的损失可能更大或更小。")
     },

@@ -161,7 +161,7 @@ fn memory(ui: &mut Ui, cx: &Cx<'_>, (slot, opening): (Slot, &Opening), inspectio
                 None => parts::weak(ui, ""),
             }
             if let Some(Quality { same_answers, divergence }) = Quality::of(inspection, *format) {
-                ui.label(format!("{same_answers:.1} %")).on_hover_text((texts.divergence)(divergence));
+                ui.label(format!("{same_answers:.2} %")).on_hover_text((texts.divergence)(divergence));
             }
             ui.end_row();
         }
