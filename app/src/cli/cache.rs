@@ -24,7 +24,7 @@ either. What was used longest ago goes first.";
 ///
 /// Weights that are kept in q8_0, q6_k, q5_k or q4_k (--weights, --encoder-weights, or what suits this machine) are quantised
 /// once. The result is written while the model is open, and the same files open faster next time. What an encoder makes of a
-/// picture that somebody asks about is kept, too: the next question about it, also of another checkpoint with the same encoder, does
+/// picture that somebody asks about is kept, too: the next question about it, also of a checkpoint that shares these files, does
 /// not wait for it. Sets of weights below 64 MB and the features of such encoders, what lies between two checkpoints and what is on
 /// a graphics device are not kept. Everything may be removed at any time: it is made again when it is needed.
 #[derive(Debug, Args)]
