@@ -13,7 +13,7 @@ pub(crate) fn attention([q, k, v]: [&Tensor; 3], heads: usize) -> Result<Tensor>
     let (n, width) = q.dims2()?;
     let head_dim = width / heads;
     #[cfg(target_arch = "x86_64")]
-    if let Some(avx512) = super::avx512_f32::Avx512F::detect()
+    if let Some(avx512) = super::avx512_many::Avx512F::detect()
         && [q, k, v].into_iter().all(|t| super::host::is_host_f32(t) && t.stride().last() == Some(&1))
         && head_dim <= super::avx512_attention::WIDEST
     {
@@ -39,7 +39,7 @@ pub(crate) fn attention([q, k, v]: [&Tensor; 3], heads: usize) -> Result<Tensor>
 #[cfg(target_arch = "x86_64")]
 mod in_one_pass {
     use super::super::avx512_attention::Rows;
-    use super::super::avx512_f32::Avx512F;
+    use super::super::avx512_many::Avx512F;
     use crate::error::Result;
     use candle_core::{CpuStorage, Layout, Storage, Tensor};
 

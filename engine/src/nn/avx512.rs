@@ -1,34 +1,20 @@
-//! Products for processors with AVX-512, its bf16 dot products and its 8-bit ones (VNNI).
+//! Products with quantised weights for processors with AVX-512 and its 8-bit dot products (VNNI); those in bf16 are in
+//! `avx512_bf16.rs`.
 //!
-//! Two loops, each for any count of rows, straight from the form the weights are kept in:
-//!
-//! - **bf16**: lanes run along a row. A tile of up to 6 rows of `x` (rounded to bf16 once) and 4 rows of `W` is summed in 24
-//!   registers; nothing is repacked. The tile's rows of `x` stay in the nearest cache while a panel of `W` in the next one
-//!   passes, so that each weight comes from memory once.
-//! - **8 bits**: lanes are the 16 interleaved rows of a quantised group (see [`super::quantised`]), and four neighbouring
-//!   activations meet them all in one instruction. Activations have a scale for 32 of them; sums of 32 products are whole
-//!   numbers, and exact.
-//!
-//! Every result is summed in an order that does not depend on how many rows there are.
+//! Straight from the form the weights are kept in, for any count of rows: lanes are the 16 interleaved rows of a quantised group
+//! (see [`super::quantised`]), and four neighbouring activations meet them all in one instruction. Activations have a scale
+//! for 32 of them; sums of 32 products are whole numbers, and exact. Every result is summed in an order that does not depend
+//! on how many rows there are.
 #![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
 
 use super::columns::{Columns, by_columns};
 use super::eight_bits::{EightBits, QUADS};
 use super::quantised::{GROUP, K_MINIMA, K_SCALES, K_WEIGHTS, Q6_SCALES, Q6_SUB, Q6_WEIGHTS, Quantised, SUB};
 use crate::precision::WeightFormat;
-use half::bf16;
-use rayon::prelude::*;
 use std::arch::x86_64::*;
 use std::sync::OnceLock;
 
-/// Numbers of a row that one bf16 instruction takes.
-const WIDE: usize = 32;
-/// Rows of `x` and of `W` in a tile of the bf16 loop.
-const TILE_X: usize = 6;
-const TILE_W: usize = 4;
-/// Bytes of `W` in a panel of the bf16 loop: part of a second-level cache.
-const PANEL: usize = 256 << 10;
-/// Rows of `x` in a tile of the 8-bit loop.
+/// Rows of `x` in a tile.
 const TILE_Q: usize = 8;
 /// Groups of a quantised matrix whose products are computed together, and pieces of 32 weights of each at a time: 9 to 17 KiB
 /// of a group.
@@ -67,26 +53,6 @@ impl Avx512 {
         })
     }
 
-    /// `x` `[rows, input]`, rounded to bf16, times the transpose of `w` `[output, input]` → `[rows, output]`.
-    pub(super) fn bf16_product(self, x: &[f32], rows: usize, w: &[bf16], input: usize) -> Vec<f32> {
-        let output = w.len().checked_div(input).unwrap_or(0);
-        if rows == 0 || output == 0 {
-            return vec![0f32; rows * output];
-        }
-        let padded = input.next_multiple_of(WIDE);
-        let mut rounded = vec![bf16::ZERO; rows * padded];
-        rounded.par_chunks_mut(padded).zip(x.par_chunks(input)).for_each(|(to, from)| {
-            // SAFETY: `self` shows that the processor has the instructions.
-            unsafe { round_row(from, to) }
-        });
-        let panel = (PANEL / (2 * input)).clamp(TILE_W, 256).next_multiple_of(TILE_W);
-        by_columns(rows, output, panel, |first, y| {
-            let w = &w[first * input..(first + y.count()) * input];
-            // SAFETY: as above.
-            unsafe { bf16_panel(&rounded, padded, w, input, y) }
-        })
-    }
-
     /// `x` `[rows, input]`, in 8 bits, times the transpose of `w` `[output, input]` → `[rows, output]`.
     pub(super) fn quantised_product(self, x: &[f32], rows: usize, w: &Quantised) -> Vec<f32> {
         let (output, input) = w.dims();
@@ -110,123 +76,6 @@ impl Avx512 {
         })
     }
 }
-
-// ---- bf16 ----
-
-/// Rounds `from` to bf16, to nearest even; what `to` is longer stays as it is.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn round_row(from: &[f32], to: &mut [bf16]) {
-    let (blocks, rest) = from.as_chunks::<16>();
-    for (from, to) in blocks.iter().zip(to.as_chunks_mut::<16>().0) {
-        // SAFETY: both are references to as many numbers as are read and written; the two vectors have one size.
-        unsafe {
-            let rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(from.as_ptr()));
-            _mm256_storeu_si256(to.as_mut_ptr().cast(), std::mem::transmute::<__m256bh, __m256i>(rounded));
-        }
-    }
-    let done = blocks.len() * 16;
-    for (to, from) in to[done..].iter_mut().zip(rest) {
-        *to = bf16::from_f32(*from);
-    }
-}
-
-/// `x` `[·, padded]` against a panel `w` `[columns, input]`.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
-fn bf16_panel(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut Columns<'_>) {
-    for (tile, x) in x.chunks(TILE_X * padded).enumerate() {
-        let row = tile * TILE_X;
-        match x.len() / padded {
-            6 => bf16_rows::<6>(x, padded, w, input, y, row),
-            5 => bf16_rows::<5>(x, padded, w, input, y, row),
-            4 => bf16_rows::<4>(x, padded, w, input, y, row),
-            3 => bf16_rows::<3>(x, padded, w, input, y, row),
-            2 => bf16_rows::<2>(x, padded, w, input, y, row),
-            _ => bf16_rows::<1>(x, padded, w, input, y, row),
-        }
-    }
-}
-
-/// `M` rows of `x` against all of the panel; the first of them is `row`.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
-fn bf16_rows<const M: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize, y: &mut Columns<'_>, row: usize) {
-    let whole = y.count() / TILE_W * TILE_W;
-    for first in (0..whole).step_by(TILE_W) {
-        let w = &w[first * input..(first + TILE_W) * input];
-        let sums = bf16_tile::<M, TILE_W>(x, padded, w, input);
-        for (m, sums) in sums.iter().enumerate() {
-            y.row(row + m)[first..first + TILE_W].copy_from_slice(&sum_each(sums));
-        }
-    }
-    for first in whole..y.count() {
-        let sums = bf16_tile::<M, 1>(x, padded, &w[first * input..(first + 1) * input], input);
-        for (m, [sum]) in sums.iter().enumerate() {
-            let zero = _mm512_setzero_ps();
-            y.row(row + m)[first] = sum_each(&[*sum, zero, zero, zero])[0];
-        }
-    }
-}
-
-/// Lanes of the products of `M` rows of `x` with `N` rows of `w`, each still to be summed.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")]
-fn bf16_tile<const M: usize, const N: usize>(x: &[bf16], padded: usize, w: &[bf16], input: usize) -> [[__m512; N]; M] {
-    assert!(x.len() >= M * padded && w.len() >= N * input && padded >= input && padded.is_multiple_of(WIDE));
-    let mut sums = [[_mm512_setzero_ps(); N]; M];
-    let whole = input / WIDE;
-    for step in 0..whole {
-        let at = step * WIDE;
-        // SAFETY: `at + 32 ≤ input ≤ padded`, so that row `n < N` of `w` and row `m < M` of `x` hold the 32 numbers from
-        // `at` on, by the lengths asserted above. Vectors of bf16 and of whole numbers have one size.
-        unsafe {
-            let mut ws = [_mm512_setzero_si512(); N];
-            for (n, vector) in ws.iter_mut().enumerate() {
-                *vector = _mm512_loadu_si512(w.as_ptr().add(n * input + at).cast());
-            }
-            for (m, sums) in sums.iter_mut().enumerate() {
-                let x: __m512bh = std::mem::transmute(_mm512_loadu_si512(x.as_ptr().add(m * padded + at).cast()));
-                for (sum, w) in sums.iter_mut().zip(ws) {
-                    *sum = _mm512_dpbf16_ps(*sum, x, std::mem::transmute::<__m512i, __m512bh>(w));
-                }
-            }
-        }
-    }
-    let rest = input - whole * WIDE;
-    if rest > 0 {
-        let (at, mask) = (whole * WIDE, (1u32 << rest) - 1);
-        for (m, sums) in sums.iter_mut().enumerate() {
-            for (n, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: `padded` is a multiple of 32 above `at`, so that `x` holds 32 numbers there; of `w` only the
-                // `rest` that are left of its row are read.
-                unsafe {
-                    let x: __m512bh = std::mem::transmute(_mm512_loadu_si512(x.as_ptr().add(m * padded + at).cast()));
-                    let w = _mm512_maskz_loadu_epi16(mask, w.as_ptr().add(n * input + at).cast());
-                    *sum = _mm512_dpbf16_ps(*sum, x, std::mem::transmute::<__m512i, __m512bh>(w));
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// The sum of the lanes of each vector.
-#[inline]
-#[target_feature(enable = "avx512f,avx512vl,avx512dq")]
-fn sum_each(sums: &[__m512; 4]) -> [f32; 4] {
-    let [a, b, c, d] = *sums;
-    let ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-    let cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
-    let low = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)));
-    let high = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd)));
-    let all = _mm512_add_ps(low, high);
-    let half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps::<1>(all));
-    let quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
-    let mut out = [0f32; 4];
-    // SAFETY: `out` has room for the four numbers.
-    unsafe { _mm_storeu_ps(out.as_mut_ptr(), quarter) };
-    out
-}
-
-// ---- 8 bits ----
 
 /// How a format's group is read.
 trait Format {
@@ -507,20 +356,6 @@ mod tests {
     }
 
     #[test]
-    fn bf16_products_equal_sums_of_rounded_numbers() {
-        let Some(avx512) = detected() else { return };
-        for (rows, input, output) in twin::shapes() {
-            let x = numbers(rows * input, 3);
-            let w: Vec<bf16> = numbers(output * input, 5).into_iter().map(bf16::from_f32).collect();
-            let rounded: Vec<f64> = x.iter().map(|x| bf16::from_f32(*x).to_f64()).collect();
-            let wide: Vec<f64> = w.iter().map(|w| w.to_f64()).collect();
-            let (exact, scale) = twin::plain(&rounded, &wide, input);
-            let got = avx512.bf16_product(&x, rows, &w, input);
-            twin::close(&got, &exact, &scale, &format!("{rows}×{input}×{output}"));
-        }
-    }
-
-    #[test]
     fn products_of_quantised_weights_equal_sums_of_what_they_stand_for() {
         let Some(avx512) = detected() else { return };
         twin::check_quantised(|x, rows, w| avx512.quantised_product(x, rows, w));
@@ -532,8 +367,6 @@ mod tests {
         let Some(avx512) = detected() else { return };
         let (rows, input, output) = (43, 1100, 75);
         let (x, w) = (numbers(rows * input, 1), numbers(output * input, 2));
-        let half: Vec<bf16> = w.iter().map(|w| bf16::from_f32(*w)).collect();
-        twin::rows_alone(&x, rows, output, |x, rows| avx512.bf16_product(x, rows, &half, input));
         for format in WeightFormat::ALL.into_iter().filter(|format| format.is_quantised()) {
             let w = quantised(format, &w, output, input);
             twin::rows_alone(&x, rows, output, |x, rows| avx512.quantised_product(x, rows, &w));

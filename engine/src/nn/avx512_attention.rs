@@ -1,12 +1,12 @@
 //! Attention without a mask for processors with AVX-512: what encoders compute.
 //!
-//! Each task has one head. Its keys and values are laid out once in the panels of [`super::avx512_f32`], so that lanes are keys
+//! Each task has one head. Its keys and values are laid out once in the panels of [`super::avx512_many`], so that lanes are keys
 //! in the first product and columns of the values in the second. Twelve queries at a time then go through scores, softmax and
 //! mixture within the nearest caches; no matrix of scores is ever in memory.
 #![allow(unsafe_code)] // Vector instructions a processor may lack, and loads through pointers: see each block.
 
 use super::activation::exp;
-use super::avx512_f32::{Avx512F, DEPTH, LANES, PANEL, ROWS, tile, transposed_panel};
+use super::avx512_many::{Avx512F, DEPTH, LANES, PANEL, ROWS, Wide, transposed_panel, wide_tile};
 use super::columns::{Columns, by_columns};
 use super::host::sum;
 use super::softmax::maximum;
@@ -62,7 +62,7 @@ fn one_head([q, k, v]: [Rows<'_>; 3], n: usize, first: usize, y: &mut Columns<'_
             query.iter_mut().zip(q.part(row + m, first, width)).for_each(|(query, q)| *query = q * scale);
         }
         for (panel, keys) in keys.chunks_exact(width * PANEL).enumerate() {
-            let sums = tile::<ROWS>(&queries, keys, width);
+            let sums = wide_tile::<ROWS>(&queries, keys, width);
             for (scores, sums) in scores.chunks_exact_mut(padded).zip(&sums) {
                 store(&mut scores[panel * PANEL..], sums);
             }
@@ -78,7 +78,7 @@ fn one_head([q, k, v]: [Rows<'_>; 3], n: usize, first: usize, y: &mut Columns<'_
         for (panel, values) in values.chunks_exact(n * PANEL).enumerate() {
             let mut mixed = [[0f32; PANEL]; ROWS];
             for (weights, values) in weights.chunks_exact(ROWS * DEPTH).zip(values.chunks(DEPTH * PANEL)) {
-                let sums = tile::<ROWS>(weights, values, values.len() / PANEL);
+                let sums = wide_tile::<ROWS>(weights, values, values.len() / PANEL);
                 for (mixed, sums) in mixed.iter_mut().zip(&sums) {
                     let mut part = [0f32; PANEL];
                     store(&mut part, sums);
@@ -98,7 +98,9 @@ fn one_head([q, k, v]: [Rows<'_>; 3], n: usize, first: usize, y: &mut Columns<'_
 fn keys(k: Rows<'_>, n: usize, first: usize, width: usize) -> Vec<f32> {
     let mut panels = vec![0f32; n.div_ceil(PANEL) * width * PANEL];
     for (panel, key) in panels.chunks_exact_mut(width * PANEL).zip((0..n).step_by(PANEL)) {
-        transposed_panel(&k.numbers[key * k.stride + first..], k.stride, PANEL.min(n - key), width, panel);
+        let (numbers, rows) = (&k.numbers[key * k.stride + first..], PANEL.min(n - key));
+        // SAFETY: this is compiled with the instructions that it needs.
+        unsafe { transposed_panel::<Wide<f32>>(numbers, k.stride, rows, width, panel) };
     }
     panels
 }

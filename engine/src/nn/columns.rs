@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Neighbouring columns of a result `[rows, output]`, which one task writes.
@@ -31,6 +32,14 @@ impl Columns<'_> {
         // task these columns; that it is borrowed as a whole keeps others from looking at the row.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.count) }
     }
+
+    /// The same, whether they were written or not.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn unwritten(&mut self, row: usize) -> &mut [MaybeUninit<f32>] {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        // SAFETY: as above; what may be anything is nothing that somebody relies on.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride).cast(), self.count) }
+    }
 }
 
 /// A result that tasks write different columns of.
@@ -54,13 +63,21 @@ pub(super) fn by_columns(
     run: impl Fn(usize, &mut Columns<'_>) + Sync,
 ) -> Vec<f32> {
     let mut y = vec![0f32; rows * output];
-    into_columns(&mut y, rows, output, 0..output, step, run);
+    // SAFETY: both are slices of as many numbers; all of these were written.
+    unsafe {
+        let y = std::mem::transmute::<&mut [f32], &mut [MaybeUninit<f32>]>(&mut y);
+        into_columns(y, rows, output, 0..output, step, run);
+    }
     y
 }
 
-/// The same for the columns `columns` of `y` `[rows, stride]`; pieces begin at multiples of `step` after the first of them.
-pub(super) fn into_columns(
-    y: &mut [f32],
+/// The same for the columns `columns` of `y` `[rows, stride]`, which need not have been written; pieces begin at multiples of
+/// `step` after the first of them.
+///
+/// # Safety
+/// `run` calls [`Columns::row`] only for rows of its columns that are written, which it is itself by [`Columns::unwritten`].
+pub(super) unsafe fn into_columns(
+    y: &mut [MaybeUninit<f32>],
     rows: usize,
     stride: usize,
     columns: Range<usize>,
@@ -71,9 +88,9 @@ pub(super) fn into_columns(
     if rows == 0 || columns.is_empty() {
         return;
     }
-    let shared = Shared(y.as_mut_ptr());
+    let shared = Shared(y.as_mut_ptr().cast());
     // A few pieces for each thread even out their ends.
-    let piece = columns.len().div_ceil(8 * rayon::current_num_threads()).next_multiple_of(step);
+    let piece = (columns.len() / (8 * rayon::current_num_threads()) / step).max(1) * step;
     (0..columns.len().div_ceil(piece)).into_par_iter().for_each(|i| {
         let start = columns.start + i * piece;
         let end = (start + piece).min(columns.end);

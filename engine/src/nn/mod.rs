@@ -9,7 +9,9 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_attention;
 #[cfg(target_arch = "x86_64")]
-mod avx512_f32;
+mod avx512_bf16;
+#[cfg(target_arch = "x86_64")]
+mod avx512_many;
 mod columns;
 mod depthwise;
 mod dot;

@@ -2,7 +2,7 @@
 //!
 //! **Exact** products are f32 throughout. Few rows (decoding) are multiplied straight from the kept form: see [`few_rows`].
 //! Many rows (a prompt with its image, encoders) are bound by arithmetic: weights are widened a block at a time and go through
-//! an f32 matrix product, [`super::avx512_f32`] where the processor can.
+//! an f32 matrix product, [`super::avx512_many`] where the processor can.
 //!
 //! **Fast** products use what the processor multiplies fastest, if it has it: bf16 dot products beside weights in bf16, 8-bit ones
 //! beside quantised weights, each straight from the kept form.
@@ -15,14 +15,14 @@ use crate::error::Result;
 use crate::precision::{Products, WeightFormat};
 
 #[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx512::Avx512, avx512_f32::Avx512F};
+use super::{avx2::Avx2, avx512::Avx512, avx512_many::Avx512F};
 
 /// Up to this many rows of `x` are multiplied straight from the kept form; for more it is faster to widen the weights and hand
 /// them to the matrix product. Where bf16 dot products are for few rows, these are as many as a forced prefix runs together:
 /// what was sampled is computed again as it was then.
 pub(crate) const FEW_ROWS: usize = 64;
 
-/// The same for exact products where the matrix product is that of [`super::avx512_f32`] and weights are not quantised.
+/// The same for exact products where the matrix product is that of [`super::avx512_many`] and weights are not quantised.
 #[cfg(target_arch = "x86_64")]
 const FEW_ROWS_AVX512: usize = 8;
 
@@ -53,7 +53,11 @@ pub(super) fn product(
     let format = weight.format().unwrap_or(WeightFormat::F32);
     let mut y = match (way(format, rows, products), &weight.values) {
         #[cfg(target_arch = "x86_64")]
-        (Way::Bf16(avx512), Values::Bf16(w)) => avx512.bf16_product(x, rows, w.as_slice(), weight.input()),
+        (Way::FewBf16(avx512), Values::Bf16(w)) => avx512.bf16_few_rows(x, rows, w.as_slice(), weight.input()),
+        #[cfg(target_arch = "x86_64")]
+        (Way::ManyBf16(avx512), Values::Bf16(w)) => {
+            return Ok(avx512.bf16_many_rows(x, rows, w.as_slice(), weight.input(), finish));
+        }
         #[cfg(target_arch = "x86_64")]
         (Way::EightBits(avx512), Values::Quantised(w)) => avx512.quantised_product(x, rows, w),
         #[cfg(target_arch = "x86_64")]
@@ -92,8 +96,12 @@ enum Way {
     /// The same laid out for AVX-512, in f32.
     #[cfg(target_arch = "x86_64")]
     ManyAvx512(Avx512F),
+    /// Straight from bf16, activations rounded to it.
     #[cfg(target_arch = "x86_64")]
-    Bf16(Avx512),
+    FewBf16(Avx512),
+    /// The same laid out in panels.
+    #[cfg(target_arch = "x86_64")]
+    ManyBf16(Avx512),
     #[cfg(target_arch = "x86_64")]
     EightBits(Avx512),
     #[cfg(target_arch = "x86_64")]
@@ -105,8 +113,9 @@ fn way(format: WeightFormat, rows: usize, products: Products) -> Way {
     {
         if products == Products::Fast {
             match (Avx512::detect(), Avx2::detect()) {
-                (Some(avx512), _) if format == WeightFormat::Bf16 && (rows <= FEW_ROWS || avx512.bf16_is_fastest()) => {
-                    return Way::Bf16(avx512);
+                (Some(avx512), _) if format == WeightFormat::Bf16 && rows <= FEW_ROWS => return Way::FewBf16(avx512),
+                (Some(avx512), _) if format == WeightFormat::Bf16 && avx512.bf16_is_fastest() => {
+                    return Way::ManyBf16(avx512);
                 }
                 (Some(avx512), _) if format.is_quantised() => return Way::EightBits(avx512),
                 (None, Some(avx2)) if format.is_quantised() => return Way::EightBitsAvx2(avx2),
@@ -131,7 +140,7 @@ impl Way {
             #[cfg(target_arch = "x86_64")]
             Self::ManyAvx512(_) => "f32",
             #[cfg(target_arch = "x86_64")]
-            Self::Bf16(_) => "bf16",
+            Self::FewBf16(_) | Self::ManyBf16(_) => "bf16",
             #[cfg(target_arch = "x86_64")]
             Self::EightBits(_) | Self::EightBitsAvx2(_) => "int8",
         }
@@ -183,17 +192,15 @@ fn of_many_rows(x: &[f32], rows: usize, weight: &Weight) -> Vec<f32> {
 
 #[cfg(target_arch = "x86_64")]
 fn of_many_rows_avx512(avx512: Avx512F, x: &[f32], rows: usize, weight: &Weight, finish: Finish<'_>) -> Vec<f32> {
-    let (input, output) = (weight.input(), weight.output());
-    let mut y = vec![0f32; rows * output];
+    let shape = [rows, weight.input(), weight.output()];
     match &weight.values {
-        Values::F32(w) => avx512.times_transposed(x, w.as_slice(), input, &mut y, output, 0, finish),
-        Values::Bf16(w) => avx512.times_transposed(x, w.as_slice(), input, &mut y, output, 0, finish),
-        Values::F16(w) => avx512.times_transposed(x, w.as_slice(), input, &mut y, output, 0, finish),
+        Values::F32(w) => avx512.product(x, shape, finish, |take| take(w.as_slice())),
+        Values::Bf16(w) => avx512.product(x, shape, finish, |take| take(w.as_slice())),
+        Values::F16(w) => avx512.product(x, shape, finish, |take| take(w.as_slice())),
         Values::Quantised(_) | Values::Tensor(_) | Values::Absent => {
-            in_blocks(weight, |first, w| avx512.times_transposed(x, w, input, &mut y, output, first, finish));
+            avx512.product(x, shape, finish, |take| in_blocks(weight, |_, w| take(w)))
         }
     }
-    y
 }
 
 /// `gradient` `[rows, output]` times `weight`: `[rows, input]`, the way back through a product.
@@ -205,8 +212,9 @@ pub(super) fn product_back(gradient: &[f32], rows: usize, weight: &Weight) -> Ve
 }
 
 /// Calls `run` with the first row and the widened rows of each block of `weight`.
-fn in_blocks<R>(weight: &Weight, mut run: impl FnMut(usize, &[f32]) -> R) -> Vec<R> {
+fn in_blocks(weight: &Weight, mut run: impl FnMut(usize, &[f32])) {
     let output = weight.output();
-    let blocks = (0..output).step_by(BLOCK_ROWS);
-    blocks.map(|first| run(first, &weight.widened(first..(first + BLOCK_ROWS).min(output)))).collect()
+    for first in (0..output).step_by(BLOCK_ROWS) {
+        run(first, &weight.widened(first..(first + BLOCK_ROWS).min(output)));
+    }
 }

@@ -20,9 +20,9 @@ const STEM_SIDE: usize = 4;
 const DOWNSAMPLE_SIDE: usize = 2;
 const KERNEL: usize = 7;
 const STAGES: usize = 4;
-/// Numbers of the fourfold wider inner layer that are computed at once, 16 MB: as many as allocators keep at hand. Larger
-/// pieces would be fetched from the system each time, page by page.
-const INNER_AT_ONCE: usize = 4 << 20;
+/// About how many numbers of the fourfold wider inner layer are computed at once, 32 MB: the weights are read and laid out again
+/// for each piece.
+const INNER_AT_ONCE: usize = 8 << 20;
 
 /// A ConvNeXt without its head.
 #[derive(Debug)]
@@ -198,7 +198,8 @@ impl Block {
     fn forward(&self, x: &Tensor, side: usize) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
         let y = depthwise(&x.reshape((side, side, width))?, &self.weight, &self.bias)?.reshape((rows, width))?;
-        let at_once = (INNER_AT_ONCE / self.mlp.inner().max(1)).max(1);
+        let pieces = (rows * self.mlp.inner()).div_ceil(INNER_AT_ONCE + INNER_AT_ONCE / 8);
+        let at_once = rows.div_ceil(pieces.max(1)).max(1);
         for first in (0..rows).step_by(at_once) {
             let count = at_once.min(rows - first);
             let done = self.mlp.forward(&self.norm.forward(&y.narrow(0, first, count)?)?)?;
