@@ -171,6 +171,9 @@ fn bf16_tile<const M: usize, const N: usize>(x: &[bf16], padded: usize, w: &[bf1
         unsafe {
             let mut ws = [_mm512_setzero_si512(); N];
             for (n, vector) in ws.iter_mut().enumerate() {
+                // The same place in the next tile, which is further than a processor fetches ahead by itself. Where it is not
+                // within the matrix nothing happens.
+                _mm_prefetch::<_MM_HINT_T0>(w.as_ptr().wrapping_add((n + N) * input + at).cast());
                 *vector = _mm512_loadu_si512(w.as_ptr().add(n * input + at).cast());
             }
             for (m, sums) in sums.iter_mut().enumerate() {

@@ -20,9 +20,10 @@ const STEM_SIDE: usize = 4;
 const DOWNSAMPLE_SIDE: usize = 2;
 const KERNEL: usize = 7;
 const STAGES: usize = 4;
-/// About how many numbers of the fourfold wider inner layer are computed at once, 32 MB: the weights are read and laid out again
-/// for each piece.
-const INNER_AT_ONCE: usize = 8 << 20;
+/// About how many numbers of the fourfold wider inner layer are computed at once, 16 MB: as many as allocators keep at hand.
+/// Larger pieces would be fetched from the system each time, page by page; for smaller ones the weights would be laid out more
+/// often.
+const INNER_AT_ONCE: usize = 4 << 20;
 
 /// A ConvNeXt without its head.
 #[derive(Debug)]
@@ -199,6 +200,7 @@ impl Block {
         let (rows, width) = x.dims2()?;
         let y = depthwise(&x.reshape((side, side, width))?, &self.weight, &self.bias)?.reshape((rows, width))?;
         let pieces = (rows * self.mlp.inner()).div_ceil(INNER_AT_ONCE + INNER_AT_ONCE / 8);
+        // Pieces of one size: a short last one would read all weights for a few rows.
         let at_once = rows.div_ceil(pieces.max(1)).max(1);
         for first in (0..rows).step_by(at_once) {
             let count = at_once.min(rows - first);
