@@ -5,7 +5,7 @@
 //! an f32 matrix product, [`super::avx512_many`] where the processor can.
 //!
 //! **Fast** products use what the processor multiplies fastest, if it has it: bf16 dot products beside weights in bf16, 8-bit ones
-//! beside quantised weights, each straight from the kept form.
+//! beside quantised weights: straight from the kept form, but for many rows in bf16, which are laid out in panels as f32 is.
 
 use super::few_rows::few_rows;
 use super::finish::Finish;
